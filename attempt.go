@@ -1,0 +1,179 @@
+package gitlabjobs
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptrace"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// attemptTransport is one attempt of a request: it bounds it in time and in
+// bytes, and reads the whole answer, so that an answer that breaks off is a
+// failed attempt, which the retry loop sees. It has no CloseIdleConnections, by
+// which one call's failure would reach the connections of others.
+type attemptTransport struct {
+	next    http.RoundTripper
+	timeout time.Duration
+	maxBody int64
+}
+
+func newHTTPClient(c *Client, own *http.Client) *http.Client {
+	hc := new(http.Client)
+	if own != nil {
+		*hc = *own
+	}
+	if hc.Transport == nil {
+		hc.Transport = http.DefaultTransport
+		if t, ok := http.DefaultTransport.(*http.Transport); ok && own == nil {
+			t = t.Clone()
+			t.MaxIdleConnsPerHost = 32 // One host is all that a client talks to.
+			hc.Transport = t
+		}
+	}
+	hc.Transport = &attemptTransport{next: hc.Transport, timeout: c.attemptTimeout, maxBody: c.maxBody}
+	hc.CheckRedirect = redirectGuard(hc.CheckRedirect)
+	hc.Timeout = 0 // The attempt has its own, and a log may take as long as it is large.
+	return hc
+}
+
+// wire tells how far an attempt got. The transport may still report after the
+// attempt has ended.
+type wire struct {
+	asked, got atomic.Bool // A connection.
+}
+
+func (w *wire) trace() *httptrace.ClientTrace {
+	return &httptrace.ClientTrace{
+		GetConn: func(string) { w.asked.Store(true) },
+		GotConn: func(httptrace.GotConnInfo) { w.got.Store(true) },
+	}
+}
+
+var errBodyTooLarge = errors.New("the answer is larger than the client's bound: see WithMaxBody")
+
+// timeoutError is an attempt that took too long. It is not the context's
+// deadline, and does not pass for it.
+type timeoutError struct {
+	what  string
+	after time.Duration
+}
+
+func (e *timeoutError) Error() string   { return fmt.Sprintf("no %s within %v", e.what, e.after) }
+func (e *timeoutError) Timeout() bool   { return true }
+func (e *timeoutError) Temporary() bool { return true }
+
+func (t *attemptTransport) RoundTrip(req *http.Request) (*http.Response, error) {
+	c := callFrom(req.Context())
+	ctx, cancel := context.WithCancelCause(req.Context())
+	what := "complete answer"
+	if c.stream {
+		what = "answer"
+	}
+	timeout := &timeoutError{what, t.timeout}
+	watchdog := time.AfterFunc(t.timeout, func() { cancel(timeout) })
+	defer watchdog.Stop()
+
+	c.wire = nil
+	if c.method != http.MethodGet {
+		c.wire = new(wire)
+		ctx = httptrace.WithClientTrace(ctx, c.wire.trace())
+	}
+	resp, err := t.next.RoundTrip(req.WithContext(ctx))
+	if err == nil && resp == nil {
+		err = errors.New("the HTTP transport returned neither an answer nor an error")
+	}
+	if err != nil {
+		err = causeOr(ctx, req.Context(), err)
+		cancel(nil)
+		return nil, err
+	}
+	if resp.Body == nil {
+		resp.Body = http.NoBody
+	}
+	if location := resp.Header.Get("Location"); location != "" {
+		if _, err := req.URL.Parse(location); err != nil {
+			resp.Header.Del("Location") // net/http would fail on it, and repeat it in the error.
+		}
+	}
+	if c.stream && isSuccess(resp.StatusCode) {
+		resp.Body = &streamBody{body: resp.Body, ctx: ctx, parent: req.Context(), cancel: cancel, timeout: t.timeout}
+		return resp, nil
+	}
+	body, err := t.readBody(resp)
+	resp.Body.Close()
+	if err != nil {
+		err = causeOr(ctx, req.Context(), err)
+		cancel(nil)
+		return nil, err
+	}
+	cancel(nil)
+	c.answer, resp.Body = body, http.NoBody
+	return resp, nil
+}
+
+// readBody reads an answer up to the bound of its kind: all of a success, and
+// the beginning of anything else.
+func (t *attemptTransport) readBody(resp *http.Response) ([]byte, error) {
+	if !isSuccess(resp.StatusCode) {
+		return io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
+	}
+	if resp.ContentLength > t.maxBody {
+		return nil, errBodyTooLarge
+	}
+	var buf bytes.Buffer
+	if resp.ContentLength > 0 {
+		buf.Grow(int(min(resp.ContentLength, 1<<20)) + bytes.MinRead)
+	}
+	n, err := buf.ReadFrom(io.LimitReader(resp.Body, t.maxBody+1))
+	if err == nil && n > t.maxBody {
+		err = errBodyTooLarge
+	}
+	return buf.Bytes(), err
+}
+
+func isSuccess(status int) bool { return status >= 200 && status <= 299 }
+
+// causeOr returns why ctx ended, if it did and its parent did not, or else err.
+func causeOr(ctx, parent context.Context, err error) error {
+	var timeout *timeoutError
+	if parent.Err() == nil && errors.As(context.Cause(ctx), &timeout) {
+		return timeout
+	}
+	return err
+}
+
+// streamBody is an answer on its way. Each wait for more of it is bounded.
+type streamBody struct {
+	body    io.ReadCloser
+	ctx     context.Context
+	parent  context.Context
+	cancel  context.CancelCauseFunc
+	timeout time.Duration
+	close   sync.Once
+}
+
+func (s *streamBody) Read(p []byte) (int, error) {
+	timeout := &timeoutError{"further bytes", s.timeout}
+	watchdog := time.AfterFunc(s.timeout, func() { s.cancel(timeout) })
+	n, err := s.body.Read(p)
+	watchdog.Stop()
+	if err != nil && !errors.Is(err, io.EOF) {
+		err = causeOr(s.ctx, s.parent, err)
+	}
+	return n, err
+}
+
+// Close ends a Read that waits, too.
+func (s *streamBody) Close() (err error) {
+	s.close.Do(func() {
+		s.cancel(nil)
+		err = s.body.Close()
+	})
+	return err
+}

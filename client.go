@@ -1,0 +1,127 @@
+package gitlabjobs
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+)
+
+// Client talks to one GitLab instance. It is made by [NewClient] or
+// [NewClientFromCI], is safe for concurrent use, and does not change.
+type Client struct {
+	Jobs     *JobsService
+	Bridges  *BridgesService
+	JobToken *JobTokenService
+
+	baseURL        string // Up to and including /api/v4.
+	authorize      func(*http.Request) error
+	http           *http.Client
+	retry          RetryPolicy
+	budget         *retryBudget
+	userAgent      string
+	logger         *slog.Logger
+	attemptTimeout time.Duration
+	maxBody        int64
+	byteRanges     *byteRanges // What is known of the server's logs.
+}
+
+// NewClient returns a client for the GitLab at baseURL, such as
+// "https://gitlab.example.com", with or without "/api/v4" at its end. auth says
+// who is asking: see [PrivateToken], [BearerToken], [JobToken], [JobTokenParam]
+// and [NoAuth]. Nothing is sent.
+func NewClient(baseURL string, auth Auth, opts ...ClientOption) (*Client, error) {
+	base, err := parseBaseURL(baseURL)
+	if err != nil {
+		return nil, fmt.Errorf("gitlabjobs: base URL: %w", err)
+	}
+	if err := checkAuth(auth); err != nil {
+		return nil, err
+	}
+	cfg := config{
+		retry:          defaultRetryPolicy,
+		userAgent:      defaultUserAgent,
+		attemptTimeout: defaultAttemptTimeout,
+		maxBody:        defaultMaxBody,
+	}
+	for _, opt := range opts {
+		if opt == nil {
+			continue
+		}
+		if err := opt(&cfg); err != nil {
+			return nil, fmt.Errorf("gitlabjobs: %w", err)
+		}
+	}
+	c := &Client{
+		baseURL:        base,
+		authorize:      auth.Authorize, // A method value, so that no fmt verb prints what auth holds.
+		retry:          cfg.retry,
+		budget:         newRetryBudget(),
+		byteRanges:     new(byteRanges),
+		userAgent:      cfg.userAgent,
+		logger:         cfg.logger,
+		attemptTimeout: cfg.attemptTimeout,
+		maxBody:        cfg.maxBody,
+	}
+	c.http = newHTTPClient(c, cfg.httpClient)
+	c.Jobs = &JobsService{client: c}
+	c.Bridges = &BridgesService{client: c}
+	c.JobToken = &JobTokenService{client: c}
+	return c, nil
+}
+
+// NewClientFromCI returns a client for use within a CI job: for the GitLab of
+// $CI_API_V4_URL, with the job's own token, $CI_JOB_TOKEN.
+func NewClientFromCI(opts ...ClientOption) (*Client, error) {
+	base, token := os.Getenv("CI_API_V4_URL"), os.Getenv("CI_JOB_TOKEN")
+	if base == "" || token == "" {
+		return nil, errors.New("gitlabjobs: CI_API_V4_URL or CI_JOB_TOKEN is not set: outside of a CI job, use NewClient")
+	}
+	return NewClient(base, JobToken(token), opts...)
+}
+
+// CloseIdleConnections closes the connections that the client keeps open for
+// its next calls. They close by themselves after a while.
+func (c *Client) CloseIdleConnections() {
+	if t, ok := c.http.Transport.(*attemptTransport); ok {
+		(&http.Client{Transport: t.next}).CloseIdleConnections()
+	}
+}
+
+// parseBaseURL returns where GitLab's API begins. Its errors do not repeat the
+// URL, which may hold a password.
+func parseBaseURL(s string) (string, error) {
+	const example = "https://gitlab.example.com"
+	if s == "" {
+		return "", fmt.Errorf("it is empty: write it as in %s", example)
+	}
+	if !strings.Contains(s, "://") {
+		return "", fmt.Errorf("it has no scheme: write https:// before the host, as in %s", example)
+	}
+	u, err := url.Parse(s)
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("it is not a URL: write it as in %s", example)
+	case u.Scheme != "http" && u.Scheme != "https":
+		return "", fmt.Errorf("its scheme is neither https nor http: write it as in %s", example)
+	case u.User != nil:
+		return "", fmt.Errorf("it holds a user name or a password: leave them out, and give a token as PrivateToken(token)")
+	case u.Hostname() == "":
+		return "", fmt.Errorf("it has no host: write it as in %s", example)
+	case strings.Contains(s, "?"):
+		return "", fmt.Errorf("it has a query: leave out the question mark and what follows")
+	case strings.Contains(s, "#"):
+		return "", fmt.Errorf("it has a fragment: leave out the # and what follows")
+	case strings.Contains(u.Path, "/api/v4/projects"):
+		return "", fmt.Errorf("it goes on after /api/v4: leave out the rest")
+	}
+	path := strings.TrimRight(u.EscapedPath(), "/")
+	if !strings.HasSuffix(path, "/api/v4") {
+		path += "/api/v4"
+	}
+	return u.Scheme + "://" + u.Host + path, nil
+}

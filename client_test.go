@@ -1,0 +1,319 @@
+package gitlabjobs_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"example.com/gitlabjobs"
+)
+
+func TestNewClientFindsTheAPI(t *testing.T) {
+	t.Parallel()
+	for base, want := range map[string]string{
+		"https://gitlab.example.com":                "https://gitlab.example.com/api/v4/job",
+		"https://gitlab.example.com/":               "https://gitlab.example.com/api/v4/job",
+		"https://gitlab.example.com/api/v4":         "https://gitlab.example.com/api/v4/job",
+		"https://gitlab.example.com/api/v4/":        "https://gitlab.example.com/api/v4/job",
+		"http://localhost:8080":                     "http://localhost:8080/api/v4/job",
+		"https://host.example/gitlab":               "https://host.example/gitlab/api/v4/job",
+		"https://host.example/gitlab/api/v4/":       "https://host.example/gitlab/api/v4/job",
+		"https://host.example/a%20b":                "https://host.example/a%20b/api/v4/job",
+		"https://[::1]:8443":                        "https://[::1]:8443/api/v4/job",
+		"HTTPS://gitlab.example.com":                "https://gitlab.example.com/api/v4/job",
+		"https://gitlab.example.com:443/gitlab////": "https://gitlab.example.com:443/gitlab/api/v4/job",
+	} {
+		t.Run(base, func(t *testing.T) {
+			t.Parallel()
+			var got string
+			rt := transport(func(req *http.Request) (*http.Response, error) {
+				got = req.URL.String()
+				return answer{body: `{"id":1}`}.to(req), nil
+			})
+			client, err := gitlabjobs.NewClient(base, gitlabjobs.NoAuth(), gitlabjobs.WithHTTPClient(&http.Client{Transport: rt}))
+			require.NoError(t, err)
+			_, err = client.JobToken.Job(t.Context())
+			require.NoError(t, err)
+			assert.Equal(t, want, got)
+		})
+	}
+}
+
+func TestNewClientRefusesWhatCannotWork(t *testing.T) {
+	t.Parallel()
+	const good = "https://gitlab.example.com"
+	token := gitlabjobs.PrivateToken(testToken)
+	for name, tc := range map[string]struct {
+		base string
+		auth gitlabjobs.Auth
+		opt  gitlabjobs.ClientOption
+		want string
+	}{
+		"no URL":                 {"", token, nil, "it is empty"},
+		"no scheme":              {"gitlab.example.com", token, nil, "write https:// before the host"},
+		"no scheme, with port":   {"localhost:8080", token, nil, "write https:// before the host"},
+		"another scheme":         {"ftp://gitlab.example.com", token, nil, "neither https nor http"},
+		"user info":              {"https://me:hunter2hunter2@gitlab.example.com", token, nil, "give a token as PrivateToken(token)"},
+		"query":                  {good + "?private_token=hunter2hunter2", token, nil, "has a query"},
+		"empty query":            {good + "/?", token, nil, "has a query"},
+		"fragment":               {good + "#hunter2hunter2", token, nil, "has a fragment"},
+		"no host":                {"https:///api/v4", token, nil, "has no host"},
+		"not a URL":              {"https://hunter2hunter2 .example.com", token, nil, "is not a URL"},
+		"an endpoint":            {good + "/api/v4/projects/1", token, nil, "goes on after /api/v4"},
+		"no auth":                {good, nil, nil, "NoAuth()"},
+		"empty token":            {good, gitlabjobs.PrivateToken(""), nil, "PrivateToken: the token is empty"},
+		"empty bearer token":     {good, gitlabjobs.BearerToken(""), nil, "BearerToken: the token is empty"},
+		"empty job token":        {good, gitlabjobs.JobToken(""), nil, "JobToken: the token is empty"},
+		"empty job token param":  {good, gitlabjobs.JobTokenParam(""), nil, "JobTokenParam: the token is empty"},
+		"token with a new line":  {good, gitlabjobs.PrivateToken("hunter2hunter2\n"), nil, "strings.TrimSpace"},
+		"token with a zero byte": {good, gitlabjobs.JobToken("hunter2\x00hunter2"), nil, "control character"},
+		"token with a line in":   {good, gitlabjobs.BearerToken("hunter2\r\nX-Evil: 1"), nil, "control character"},
+		"nil HTTP client":        {good, token, gitlabjobs.WithHTTPClient(nil), "leave the option out"},
+		"negative retries":       {good, token, gitlabjobs.WithRetry(gitlabjobs.RetryPolicy{MaxAttempts: -1}), "MaxAttempts: 1 for no retries"},
+		"odd user agent":         {good, token, gitlabjobs.WithUserAgent("a\nb"), "control character"},
+		"no attempt timeout":     {good, token, gitlabjobs.WithAttemptTimeout(0), "not a positive duration"},
+		"no body":                {good, token, gitlabjobs.WithMaxBody(-1), "not a positive number"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			client, err := gitlabjobs.NewClient(tc.base, tc.auth, tc.opt)
+			require.ErrorContains(t, err, tc.want)
+			assert.NotContains(t, err.Error(), "hunter2")
+			assert.Nil(t, client)
+		})
+	}
+}
+
+func TestNewClientFromCIReadsTheJobsEnvironment(t *testing.T) {
+	t.Setenv("CI_API_V4_URL", "https://ci.example.com/gitlab/api/v4")
+	t.Setenv("CI_JOB_TOKEN", "job-token-in-ci")
+	var seen *http.Request
+	rt := transport(func(req *http.Request) (*http.Response, error) {
+		seen = req
+		return answer{body: `{"id":5}`}.to(req), nil
+	})
+	client, err := gitlabjobs.NewClientFromCI(gitlabjobs.WithHTTPClient(&http.Client{Transport: rt}))
+	require.NoError(t, err)
+	job, err := client.JobToken.Job(t.Context())
+	require.NoError(t, err)
+	assert.EqualValues(t, 5, job.ID)
+	assert.Equal(t, "https://ci.example.com/gitlab/api/v4/job", seen.URL.String())
+	assert.Equal(t, "job-token-in-ci", seen.Header.Get("JOB-TOKEN"))
+
+	t.Setenv("CI_JOB_TOKEN", "")
+	_, err = gitlabjobs.NewClientFromCI()
+	assert.ErrorContains(t, err, "use NewClient")
+}
+
+func TestAuthGoesWhereGitLabLooks(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		auth          gitlabjobs.Auth
+		header, value string
+		query         string
+	}{
+		"PrivateToken":  {gitlabjobs.PrivateToken("tok-en"), "Private-Token", "tok-en", ""},
+		"BearerToken":   {gitlabjobs.BearerToken("tok-en"), "Authorization", "Bearer tok-en", ""},
+		"JobToken":      {gitlabjobs.JobToken("tok-en"), "Job-Token", "tok-en", ""},
+		"JobTokenParam": {gitlabjobs.JobTokenParam("t&k+n"), "", "", "job_token=t%26k%2Bn"},
+		"NoAuth":        {gitlabjobs.NoAuth(), "", "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var seen *http.Request
+			client := newClient(t, func(req *http.Request) (*http.Response, error) {
+				seen = req
+				return answer{body: `{"id":1}`}.to(req), nil
+			})
+			_, err := client.JobToken.Job(t.Context(), gitlabjobs.WithAuth(tc.auth))
+			require.NoError(t, err)
+			assert.Equal(t, tc.query, seen.URL.RawQuery)
+			for _, h := range []string{"Private-Token", "Authorization", "Job-Token"} {
+				want := ""
+				if h == tc.header {
+					want = tc.value
+				}
+				assert.Equal(t, want, seen.Header.Get(h), h)
+			}
+		})
+	}
+}
+
+type failingAuth struct{}
+
+func (failingAuth) Authorize(*http.Request) error { return errors.New("the vault is sealed") }
+
+func TestAFailingAuthSendsNothing(t *testing.T) {
+	t.Parallel()
+	client := newClient(t, func(*http.Request) (*http.Response, error) {
+		t.Error("a request was sent")
+		return nil, errors.New("no")
+	})
+	_, err := client.Jobs.Get(t.Context(), "1", 2, gitlabjobs.WithAuth(failingAuth{}))
+	assert.EqualError(t, err, "gitlabjobs: GET /projects/:id/jobs/:job_id: authorize: the vault is sealed")
+}
+
+func TestNoValuePrintsTheToken(t *testing.T) {
+	t.Parallel()
+	var log strings.Builder
+	logger := slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	for name, auth := range map[string]gitlabjobs.Auth{
+		"PrivateToken":  gitlabjobs.PrivateToken(testToken),
+		"BearerToken":   gitlabjobs.BearerToken(testToken),
+		"JobToken":      gitlabjobs.JobToken(testToken),
+		"JobTokenParam": gitlabjobs.JobTokenParam(testToken),
+	} {
+		// A server that repeats what it was sent, and one that can't be reached.
+		for _, rt := range []transport{
+			func(req *http.Request) (*http.Response, error) {
+				return answer{status: 400, body: `{"message":{"token":["` + testToken + `"]}}`,
+					header: map[string]string{"X-Request-Id": "7"}}.to(req), nil
+			},
+			func(req *http.Request) (*http.Response, error) {
+				return answer{body: "<html>" + testToken, header: map[string]string{"Content-Type": "text/html"}}.to(req), nil
+			},
+			func(req *http.Request) (*http.Response, error) {
+				return nil, fmt.Errorf("can't reach %v with %v", req.URL, req.Header)
+			},
+			func(req *http.Request) (*http.Response, error) {
+				return answer{status: 302, header: map[string]string{"Location": "ftp://host/" + testToken + "?" + testToken}}.to(req), nil
+			},
+			func(req *http.Request) (*http.Response, error) {
+				return answer{status: 302, header: map[string]string{"Location": "https://host/%zz?" + testToken}}.to(req), nil
+			},
+		} {
+			client, err := gitlabjobs.NewClient("https://gitlab.example.com", auth, gitlabjobs.WithLogger(logger),
+				gitlabjobs.WithHTTPClient(&http.Client{Transport: rt}), gitlabjobs.WithRetry(gitlabjobs.RetryPolicy{MaxAttempts: 1}))
+			require.NoError(t, err)
+			_, err = client.Jobs.Get(t.Context(), "1", 2)
+			require.Error(t, err)
+			var e *gitlabjobs.Error
+			errors.As(err, &e)
+			for _, v := range []any{auth, client, *client, client.Jobs, *client.Jobs, err, e,
+				gitlabjobs.WithHeader("PRIVATE-TOKEN", testToken), gitlabjobs.WithAuth(auth)} {
+				for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x"} {
+					text := fmt.Sprintf(verb, v)
+					assert.NotContains(t, text, testToken, "%s of %T with %s", verb, v, name)
+					assert.NotContains(t, text, fmt.Sprintf("%x", testToken), "%s of %T with %s", verb, v, name)
+				}
+			}
+			if e != nil {
+				assert.NotContains(t, string(e.Body), testToken)
+				assert.NotContains(t, fmt.Sprint(e.Details), testToken)
+			}
+		}
+	}
+	assert.Contains(t, log.String(), "route=/projects/:id/jobs/:job_id")
+	assert.NotContains(t, log.String(), testToken)
+}
+
+func TestTheLogHasALineAnAttempt(t *testing.T) {
+	t.Parallel()
+	var log strings.Builder
+	logger := slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug, ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+		if a.Key == slog.TimeKey {
+			return slog.Attr{}
+		}
+		return a
+	}}))
+	client := answering(t, answer{status: 404, body: `{"message":"404 Not found"}`, header: map[string]string{"X-Request-Id": "01ABC"}},
+		gitlabjobs.WithLogger(logger))
+	_, err := client.Jobs.Get(t.Context(), "group/secret-app", 2)
+	require.ErrorIs(t, err, gitlabjobs.ErrNotFound)
+	assert.Equal(t, "level=DEBUG msg=\"gitlab request\" method=GET route=/projects/:id/jobs/:job_id attempt=1 status=404 request_id=01ABC\n", log.String())
+}
+
+func TestTheCallersHTTPClientIsCopiedNeverChanged(t *testing.T) {
+	t.Parallel()
+	rt := transport(func(req *http.Request) (*http.Response, error) { return answer{body: `{"id":1}`}.to(req), nil })
+	hc := &http.Client{Transport: rt, Timeout: 5}
+	before := *hc
+	client, err := gitlabjobs.NewClient("https://gitlab.example.com", gitlabjobs.NoAuth(),
+		gitlabjobs.WithHTTPClient(hc), gitlabjobs.WithAttemptTimeout(1e9))
+	require.NoError(t, err)
+	_, err = client.JobToken.Job(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, before.Timeout, hc.Timeout)
+	assert.Nil(t, hc.CheckRedirect)
+	assert.IsType(t, rt, hc.Transport)
+	client.CloseIdleConnections()
+}
+
+func TestRequestOptions(t *testing.T) {
+	t.Parallel()
+	var seen *http.Request
+	client := newClient(t, func(req *http.Request) (*http.Response, error) {
+		seen = req
+		return answer{body: `{"id":1}`, header: map[string]string{"X-Request-Id": "01ABC", "X-Custom": "c"}}.to(req), nil
+	}, gitlabjobs.WithUserAgent("my-app/1.0"))
+
+	var resp gitlabjobs.Response
+	_, err := client.Jobs.Get(t.Context(), "1", 2, gitlabjobs.WithHeader("x-trace", "abc"), nil,
+		gitlabjobs.WithHeader("Private-Token", "another-token"), gitlabjobs.WithResponse(&resp))
+	require.NoError(t, err)
+	assert.Equal(t, "abc", seen.Header.Get("X-Trace"))
+	assert.Equal(t, []string{"another-token"}, seen.Header.Values("PRIVATE-TOKEN"))
+	assert.Equal(t, "my-app/1.0", seen.Header.Get("User-Agent"))
+	assert.Equal(t, 200, resp.StatusCode)
+	assert.Equal(t, "01ABC", resp.RequestID)
+	assert.Equal(t, "c", resp.Header.Get("X-Custom"))
+	assert.Equal(t, 1, resp.Attempts)
+
+	_, err = client.Jobs.Get(t.Context(), "1", 2)
+	require.NoError(t, err)
+	assert.Empty(t, seen.Header.Get("X-Trace"), "an option of one call reached another")
+	assert.Equal(t, testToken, seen.Header.Get("PRIVATE-TOKEN"))
+
+	seen = nil
+	for want, option := range map[string]gitlabjobs.RequestOption{
+		"not a header's name": gitlabjobs.WithHeader("a b", "c"),
+		"name is empty":       gitlabjobs.WithHeader("", "c"),
+		"control character":   gitlabjobs.WithHeader("a", "c\r\nd"),
+		"response is nil":     gitlabjobs.WithResponse(nil),
+		"NoAuth()":            gitlabjobs.WithAuth(nil),
+		"token is empty":      gitlabjobs.WithAuth(gitlabjobs.PrivateToken("")),
+	} {
+		_, err := client.Jobs.Get(t.Context(), "1", 2, option)
+		require.ErrorContains(t, err, want)
+		assert.Nil(t, seen, "a request was sent")
+	}
+}
+
+func TestTheRouteIsInTheRequestsContext(t *testing.T) {
+	t.Parallel()
+	var route string
+	client := newClient(t, func(req *http.Request) (*http.Response, error) {
+		route = gitlabjobs.RouteFromContext(req.Context())
+		return answer{body: `{"id":1}`}.to(req), nil
+	})
+	_, err := client.Jobs.Get(t.Context(), "group/app", 2)
+	require.NoError(t, err)
+	assert.Equal(t, "/projects/:id/jobs/:job_id", route)
+	assert.Empty(t, gitlabjobs.RouteFromContext(context.Background()))
+}
+
+func TestADoneContextIsTheError(t *testing.T) {
+	t.Parallel()
+	client := newClient(t, func(req *http.Request) (*http.Response, error) {
+		<-req.Context().Done()
+		return nil, req.Context().Err()
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := client.Jobs.Get(ctx, "1", 2)
+	require.ErrorIs(t, err, context.Canceled)
+	assert.EqualError(t, err, "gitlabjobs: GET /projects/:id/jobs/:job_id: context canceled")
+
+	_, err = client.Jobs.Get(nil, "1", 2) //nolint:staticcheck // What happens if someone does.
+	assert.ErrorContains(t, err, "the context is nil")
+
+	_, err = new(gitlabjobs.JobsService).Get(t.Context(), "1", 2)
+	assert.ErrorContains(t, err, "make one with NewClient")
+}

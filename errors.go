@@ -1,0 +1,297 @@
+package gitlabjobs
+
+import (
+	"errors"
+	"fmt"
+	"html"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// The sentinels for errors.Is. Each stands for an [*Error] with a status code
+// of its kind, but for ErrOutcomeUnknown.
+var (
+	ErrBadRequest       = errors.New("bad request")        // 400 and 422
+	ErrUnauthorized     = errors.New("unauthorized")       // 401
+	ErrForbidden        = errors.New("forbidden")          // 403
+	ErrNotFound         = errors.New("not found")          // 404
+	ErrMethodNotAllowed = errors.New("method not allowed") // 405
+	ErrConflict         = errors.New("conflict")           // 409
+	ErrRateLimited      = errors.New("rate limited")       // 429
+	ErrServer           = errors.New("server error")       // 500 to 599
+
+	// ErrOutcomeUnknown: a write was sent and no usable answer came, so that it
+	// may or may not have happened. Look before you do it again.
+	ErrOutcomeUnknown = errors.New("outcome unknown: the write was sent and may have happened")
+)
+
+const maxErrorBody = 64 << 10
+
+// Error is an answer that is not a success, or one that claims to be and can't
+// be used (StatusCode is then 2xx, and Message says what it is).
+type Error struct {
+	Method     string
+	Route      string // GitLab's template, such as "/projects/:id/jobs/:job_id".
+	StatusCode int
+	Message    string              // What the server said, in one line.
+	Details    map[string][]string // What it said of single fields, where it did.
+	RequestID  string              // To find the request in GitLab's logs.
+	RetryAfter time.Duration       // How long the server asks to wait; 0 where it does not say.
+	Body       []byte              // At most 64 KiB of the answer.
+
+	unknown bool  // A write whose outcome is unknown.
+	cause   error // Why a success can't be used.
+}
+
+// Error says in one line what was asked and what came back.
+func (e *Error) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "gitlabjobs: %s %s: ", e.Method, e.Route)
+	status := fmt.Sprint(e.StatusCode)
+	if !strings.HasPrefix(e.Message, status) {
+		b.WriteString(status + " ")
+		if text := http.StatusText(e.StatusCode); text != "" && e.cause == nil {
+			b.WriteString(text + ": ")
+		}
+	}
+	b.WriteString(e.Message)
+	if e.RetryAfter > 0 {
+		fmt.Fprintf(&b, " (retry after %v)", e.RetryAfter)
+	}
+	if e.RequestID != "" {
+		fmt.Fprintf(&b, " (request id %s)", e.RequestID)
+	}
+	if e.unknown {
+		b.WriteString("; " + unknownHint)
+	}
+	return b.String()
+}
+
+const unknownHint = "the write may have happened: look at the job, and at its pipeline's newest jobs, before doing it again"
+
+// Is makes errors.Is work with the sentinels of this package.
+func (e *Error) Is(target error) bool {
+	switch target {
+	case ErrBadRequest:
+		return e.StatusCode == http.StatusBadRequest || e.StatusCode == http.StatusUnprocessableEntity
+	case ErrUnauthorized:
+		return e.StatusCode == http.StatusUnauthorized
+	case ErrForbidden:
+		return e.StatusCode == http.StatusForbidden
+	case ErrNotFound:
+		return e.StatusCode == http.StatusNotFound
+	case ErrMethodNotAllowed:
+		return e.StatusCode == http.StatusMethodNotAllowed
+	case ErrConflict:
+		return e.StatusCode == http.StatusConflict
+	case ErrRateLimited:
+		return e.StatusCode == http.StatusTooManyRequests
+	case ErrServer:
+		return e.StatusCode >= 500 && e.StatusCode <= 599
+	case ErrOutcomeUnknown:
+		return e.unknown
+	}
+	return false
+}
+
+// Unwrap returns why an answer of a success status can't be used, or nil.
+func (e *Error) Unwrap() error { return e.cause }
+
+// callError is a call that got no answer at all. Its text is made when it is:
+// nothing in it is a secret, whatever it wraps.
+type callError struct {
+	text    string
+	cause   error
+	unknown bool
+}
+
+func newCallError(method, route string, cause error, unknown bool, secrets []string) *callError {
+	text := fmt.Sprintf("gitlabjobs: %s %s: %s", method, route, redact(cause.Error(), secrets))
+	if unknown {
+		text += "; " + unknownHint
+	}
+	return &callError{text: text, cause: cause, unknown: unknown}
+}
+
+func (e *callError) Error() string        { return e.text }
+func (e *callError) Unwrap() error        { return e.cause }
+func (e *callError) Is(target error) bool { return target == ErrOutcomeUnknown && e.unknown }
+
+// newError makes an *Error of an answer. body is at most maxErrorBody of it.
+func newError(method, route string, resp *http.Response, body []byte, secrets []string) *Error {
+	body = []byte(redact(string(body), secrets))
+	message, details := readMessage(body)
+	if message == "" {
+		message = fmt.Sprint(resp.StatusCode)
+		if text := http.StatusText(resp.StatusCode); text != "" {
+			message += " " + text
+		}
+	}
+	wait, _ := serverWait(resp)
+	return &Error{
+		Method:     method,
+		Route:      route,
+		StatusCode: resp.StatusCode,
+		Message:    message,
+		Details:    details,
+		RequestID:  requestID(resp),
+		RetryAfter: wait,
+		Body:       body,
+	}
+}
+
+func requestID(resp *http.Response) string {
+	return line(resp.Header.Get("X-Request-Id"))
+}
+
+// readMessage finds what a server says in the body of an error: the JSON shapes
+// that GitLab uses, plain text, or the page of a proxy.
+func readMessage(body []byte) (string, map[string][]string) {
+	var answer map[string]any
+	if err := json.Unmarshal(body, &answer, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)); err != nil {
+		return textMessage(string(body)), nil
+	}
+	details := make(map[string][]string)
+	message := messageOf(answer["message"], details)
+	if message == "" {
+		message = messageOf(answer["error"], details)
+		if description := messageOf(answer["error_description"], details); description != "" {
+			message = strings.TrimPrefix(message+": "+description, ": ")
+		}
+	}
+	if scope, ok := answer["scope"].(string); ok {
+		details["scope"] = append(details["scope"], scope)
+	}
+	if len(details) == 0 {
+		details = nil
+	}
+	if message == "" && len(answer) > 0 {
+		message = textMessage(string(body))
+	}
+	return message, details
+}
+
+// messageOf puts a message of any JSON kind into words. What an object says of
+// each field goes into details as well.
+func messageOf(v any, details map[string][]string) string {
+	switch v := v.(type) {
+	case nil:
+		return ""
+	case map[string]any:
+		var parts []string
+		for field, value := range v {
+			said := sayings(value)
+			if len(said) == 0 {
+				continue
+			}
+			details[field] = append(details[field], said...)
+			part := strings.Join(said, ", ")
+			if field != "error" && field != "base" {
+				part = line(field) + ": " + part
+			}
+			parts = append(parts, part)
+		}
+		slices.Sort(parts)
+		return line(strings.Join(parts, "; "))
+	default:
+		return line(strings.Join(sayings(v), "; "))
+	}
+}
+
+// sayings flattens what was said into lines.
+func sayings(v any) []string {
+	switch v := v.(type) {
+	case nil:
+		return nil
+	case []any:
+		var said []string
+		for _, e := range v {
+			said = append(said, sayings(e)...)
+		}
+		return said
+	case map[string]any:
+		var said []string
+		for field, e := range v {
+			said = append(said, line(field)+": "+strings.Join(sayings(e), ", "))
+		}
+		slices.Sort(said)
+		return said
+	default:
+		return []string{line(fmt.Sprint(v))}
+	}
+}
+
+// textMessage is what a person reads in a plain text or in an HTML page: of the
+// latter its title, where it has one.
+func textMessage(body string) string {
+	if start := strings.TrimSpace(body); !strings.HasPrefix(start, "<") {
+		return line(body)
+	}
+	if title := line(html.UnescapeString(htmlText(between(body, "<title", "</title")))); title != "" {
+		return title
+	}
+	return line(html.UnescapeString(htmlText(body)))
+}
+
+// htmlText returns the text between the tags of a page, whatever its state,
+// without scripts, styles and comments.
+func htmlText(page string) string {
+	var text strings.Builder
+	for page != "" {
+		before, rest, found := strings.Cut(page, "<")
+		text.WriteString(before + " ")
+		if !found {
+			break
+		}
+		end := ">"
+		for tag, closing := range map[string]string{"!--": "-->", "script": "</script>", "style": "</style>"} {
+			if len(rest) >= len(tag) && strings.EqualFold(rest[:len(tag)], tag) {
+				end = closing
+			}
+		}
+		_, page = cutFold(rest, end)
+	}
+	return text.String()
+}
+
+// between returns what stands between two tags, the first of which may have
+// attributes.
+func between(page, open, closing string) string {
+	_, inside := cutFold(page, open)
+	_, inside, _ = strings.Cut(inside, ">")
+	inside, _ = cutFold(inside, closing)
+	return inside
+}
+
+// cutFold is strings.Cut for an ASCII separator in any case.
+func cutFold(s, sep string) (before, after string) {
+	for i := 0; i+len(sep) <= len(s); i++ {
+		if strings.EqualFold(s[i:i+len(sep)], sep) {
+			return s[:i], s[i+len(sep):]
+		}
+	}
+	return s, ""
+}
+
+// line makes one readable line of a text: no control characters, no runs of
+// white space, and not too long.
+func line(s string) string {
+	const most = 500
+	s = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(s, "\uFFFD"))
+	s = strings.Join(strings.Fields(s), " ")
+	if len(s) > most {
+		s = strings.ToValidUTF8(s[:most], "") + "…"
+	}
+	return s
+}

@@ -1,0 +1,67 @@
+package gitlabjobs_test
+
+import (
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"example.com/gitlabjobs"
+)
+
+const testToken = "glpat-secret-0123456789"
+
+// transport is a server in a function.
+type transport func(*http.Request) (*http.Response, error)
+
+func (f transport) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
+
+// answer is what a test's server says to every request.
+type answer struct {
+	status int
+	header map[string]string
+	body   string
+}
+
+func (a answer) to(req *http.Request) *http.Response {
+	h := make(http.Header)
+	h.Set("Content-Type", "application/json")
+	for k, v := range a.header {
+		h.Set(k, v)
+	}
+	if a.status == 0 {
+		a.status = http.StatusOK
+	}
+	return &http.Response{
+		StatusCode: a.status, Header: h, Request: req, ContentLength: int64(len(a.body)),
+		Body: io.NopCloser(strings.NewReader(a.body)),
+	}
+}
+
+// newClient returns a client of a server that is rt.
+func newClient(t *testing.T, rt transport, opts ...gitlabjobs.ClientOption) *gitlabjobs.Client {
+	t.Helper()
+	opts = append([]gitlabjobs.ClientOption{gitlabjobs.WithHTTPClient(&http.Client{Transport: rt})}, opts...)
+	client, err := gitlabjobs.NewClient("https://gitlab.example.com", gitlabjobs.PrivateToken(testToken), opts...)
+	require.NoError(t, err)
+	return client
+}
+
+// answering returns a client whose server always gives the same answer.
+func answering(t *testing.T, a answer, opts ...gitlabjobs.ClientOption) *gitlabjobs.Client {
+	t.Helper()
+	return newClient(t, func(req *http.Request) (*http.Response, error) { return a.to(req), nil }, opts...)
+}
+
+func fixture(t testing.TB, name string) string {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join("testdata", name))
+	require.NoError(t, err)
+	return string(b)
+}
+
+func ptr[T any](v T) *T { return &v }

@@ -1,0 +1,28 @@
+package gitlabjobs
+
+import "context"
+
+// JobTokenService answers about the job of a CI job token. It is a field of
+// [Client], which needs that token as its [JobToken], [BearerToken] or
+// [JobTokenParam]: see [NewClientFromCI].
+type JobTokenService struct{ client *Client }
+
+// Job returns the job whose token the client has. The token works while the job
+// runs or is being canceled. With a token of another kind, the answer is
+// [ErrNotFound].
+//
+// GitLab: GET /job, [Get job token's job].
+//
+// [Get job token's job]: https://docs.gitlab.com/api/jobs/#get-job-tokens-job
+func (s *JobTokenService) Job(ctx context.Context, ro ...RequestOption) (*Job, error) {
+	return fetch[Job](ctx, s.client, get("/job", nil), ro)
+}
+
+// AllowedAgents returns the agents for Kubernetes that the token's job may use.
+//
+// GitLab: GET /job/allowed_agents, [Get GitLab agent by CI_JOB_TOKEN].
+//
+// [Get GitLab agent by CI_JOB_TOKEN]: https://docs.gitlab.com/api/jobs/#get-gitlab-agent-by-ci_job_token
+func (s *JobTokenService) AllowedAgents(ctx context.Context, ro ...RequestOption) (*AllowedAgents, error) {
+	return fetch[AllowedAgents](ctx, s.client, get("/job/allowed_agents", nil), ro)
+}

@@ -1,0 +1,173 @@
+package gitlabjobs
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// ClientOption changes how a [Client] works.
+type ClientOption func(*config) error
+
+// RequestOption changes one call, or reports on it.
+type RequestOption func(*requestConfig) error
+
+// config is what the options of a client add up to.
+type config struct {
+	httpClient     *http.Client
+	retry          RetryPolicy
+	userAgent      string
+	logger         *slog.Logger
+	attemptTimeout time.Duration
+	maxBody        int64
+}
+
+const (
+	defaultUserAgent      = "gitlabjobs"
+	defaultAttemptTimeout = 30 * time.Second
+	defaultMaxBody        = 64 << 20
+)
+
+// WithHTTPClient makes the client send its requests through hc: its transport,
+// its cookie jar and, after this package's own rules, its CheckRedirect. Its
+// Timeout, where set, is taken for [WithAttemptTimeout]. hc is copied, never
+// changed. Without this option a client has a connection pool of its own.
+func WithHTTPClient(hc *http.Client) ClientOption {
+	return func(c *config) error {
+		if hc == nil {
+			return errors.New("WithHTTPClient: the client is nil: leave the option out for the default")
+		}
+		c.httpClient = hc
+		if hc.Timeout > 0 {
+			c.attemptTimeout = hc.Timeout
+		}
+		return nil
+	}
+}
+
+// WithRetry changes how often, and how patiently, a failed request is tried
+// again. A field that is zero keeps its default.
+func WithRetry(policy RetryPolicy) ClientOption {
+	return func(c *config) (err error) {
+		c.retry, err = policy.withDefaults()
+		return err
+	}
+}
+
+// WithUserAgent sets the User-Agent header. The default is "gitlabjobs".
+func WithUserAgent(userAgent string) ClientOption {
+	return func(c *config) error {
+		c.userAgent = userAgent
+		return checkHeader("WithUserAgent", "User-Agent", userAgent)
+	}
+}
+
+// WithLogger logs a line for each attempt of a request, at the debug level:
+// method, route, status, attempt, wait and request id. No token, no query and
+// no body is logged. Without this option, or with nil, nothing is.
+func WithLogger(logger *slog.Logger) ClientOption {
+	return func(c *config) error {
+		c.logger = logger
+		return nil
+	}
+}
+
+// WithAttemptTimeout bounds each attempt of a request, from dialing to the last
+// byte of the answer; for a log, to the answer's header, and then the wait for
+// each further piece. The default is 30 seconds. The context bounds the call as a
+// whole, all attempts and waits.
+func WithAttemptTimeout(d time.Duration) ClientOption {
+	return func(c *config) error {
+		if d <= 0 {
+			return fmt.Errorf("WithAttemptTimeout: %v is not a positive duration: a client always has a bound", d)
+		}
+		c.attemptTimeout = d
+		return nil
+	}
+}
+
+// WithMaxBody bounds the answers that are held in memory, in bytes after
+// decompression. The default is 64 MiB. Logs are streamed and have no bound.
+func WithMaxBody(bytes int64) ClientOption {
+	return func(c *config) error {
+		if bytes <= 0 {
+			return fmt.Errorf("WithMaxBody: %d is not a positive number of bytes", bytes)
+		}
+		c.maxBody = bytes
+		return nil
+	}
+}
+
+// requestConfig is what the options of a call add up to.
+type requestConfig struct {
+	header   http.Header
+	auth     Auth
+	response *Response
+}
+
+// WithHeader sets a header of the request, in place of the client's own value.
+func WithHeader(key, value string) RequestOption {
+	return func(r *requestConfig) error {
+		if err := checkHeader("WithHeader", key, value); err != nil {
+			return err
+		}
+		if r.header == nil {
+			r.header = make(http.Header)
+		}
+		r.header.Set(key, value)
+		return nil
+	}
+}
+
+// WithAuth makes the call with other credentials than the client's.
+func WithAuth(auth Auth) RequestOption {
+	return func(r *requestConfig) error {
+		r.auth = auth
+		return checkAuth(auth)
+	}
+}
+
+// WithResponse fills in what the answer was, once the call has ended: with or
+// without an error. An iterator fills it in for each page.
+func WithResponse(response *Response) RequestOption {
+	return func(r *requestConfig) error {
+		if response == nil {
+			return errors.New("WithResponse: the response is nil: give the address of one")
+		}
+		r.response = response
+		return nil
+	}
+}
+
+// Response is what is known of an answer besides its value. StatusCode is 0
+// and Header nil where no answer came.
+type Response struct {
+	StatusCode int
+	Header     http.Header
+	RequestID  string // GitLab's X-Request-Id, to find the request in its logs.
+	Attempts   int    // How often the request was sent, or tried to be.
+}
+
+// checkHeader refuses what net/http would refuse only when sending. The value is
+// in no error: it may be a token.
+func checkHeader(option, key, value string) error {
+	const punctuation = "!#$%&'*+-.^_`|~"
+	for _, r := range key {
+		letter := 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
+		if !letter && !strings.ContainsRune(punctuation, r) {
+			return fmt.Errorf("%s: %q is not a header's name", option, key)
+		}
+	}
+	if key == "" {
+		return fmt.Errorf("%s: the header's name is empty", option)
+	}
+	for i := range len(value) {
+		if c := value[i]; c < ' ' && c != '\t' || c == 0x7f {
+			return fmt.Errorf("%s: the value of %s holds a control character", option, key)
+		}
+	}
+	return nil
+}

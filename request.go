@@ -1,0 +1,280 @@
+package gitlabjobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"mime"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/google/go-querystring/query"
+	"github.com/hashicorp/go-retryablehttp"
+)
+
+// request is what a service method asks for.
+type request struct {
+	method string
+	route  string    // GitLab's template of the path.
+	args   []pathArg // What stands for the placeholders of route, in order.
+	query  any       // A struct for go-querystring, or nil.
+	body   any       // To be sent as JSON, or nil for no body.
+	class  retryClass
+	stream bool // The answer is a stream, not JSON.
+}
+
+func get(route string, query any, args ...pathArg) request {
+	return request{method: http.MethodGet, route: route, args: args, query: query}
+}
+
+// post is a write that must not be repeated.
+func post(route string, body any, args ...pathArg) request {
+	return request{method: http.MethodPost, route: route, args: args, body: body, class: onceOnly}
+}
+
+// call is a request on its way. It travels in the context, so that every layer
+// below sees it.
+type call struct {
+	request
+	client *Client
+
+	attempts int
+	wait     time.Duration // Before the next attempt.
+	unknown  bool          // A write that may have happened.
+	refused  string        // Why a redirect was not followed.
+	wire     *wire         // Of the current attempt.
+	sent     *http.Request
+	answer   []byte // The body of an answer that is not a stream.
+}
+
+type callKey struct{}
+
+func callFrom(ctx context.Context) *call {
+	c, _ := ctx.Value(callKey{}).(*call)
+	return c
+}
+
+// RouteFromContext returns the route of the call that a request belongs to, as
+// GitLab writes it: "/projects/:id/jobs/:job_id". An [http.RoundTripper] that
+// counts or traces requests finds it in the request's context, and has one label
+// for all jobs. It is empty for any other context.
+func RouteFromContext(ctx context.Context) string {
+	if c := callFrom(ctx); c != nil {
+		return c.route
+	}
+	return ""
+}
+
+// fetch makes a call whose answer is one JSON object. One without an id is
+// something else, such as a message.
+func fetch[T any](ctx context.Context, client *Client, r request, ro []RequestOption) (*T, error) {
+	return exchange(ctx, client, r, ro, func(_ *http.Response, body []byte) (*T, error) {
+		v, err := decodeOne[T](body)
+		if err != nil {
+			return nil, err
+		}
+		if v, ok := any(v).(interface{ key() int64 }); ok && v.key() == 0 {
+			return nil, errors.New("a JSON object without the id that was expected")
+		}
+		return v, nil
+	})
+}
+
+// list makes a call whose answer is a page of JSON objects.
+func list[T any](ctx context.Context, client *Client, r request, ro []RequestOption) (*Page[T], error) {
+	return exchange(ctx, client, r, ro, func(resp *http.Response, body []byte) (*Page[T], error) {
+		items, err := decodeList[T](body)
+		if err != nil {
+			return nil, err
+		}
+		return newPage(resp.Header, items), nil
+	})
+}
+
+// exchange makes a call and decodes its answer.
+func exchange[T any](ctx context.Context, client *Client, r request, ro []RequestOption, decode func(*http.Response, []byte) (*T, error)) (*T, error) {
+	c, resp, err := send(ctx, client, r, ro)
+	if err != nil {
+		return nil, err
+	}
+	v, err := decode(resp, c.answer)
+	if err != nil {
+		return nil, c.unusable(resp, err)
+	}
+	return v, nil
+}
+
+// send makes a call, with as many attempts as it takes. Without an error, the
+// answer is a success.
+func send(ctx context.Context, client *Client, r request, ro []RequestOption) (*call, *http.Response, error) {
+	c := &call{request: r, client: client}
+	rc, req, err := c.prepare(ctx, ro)
+	if err != nil {
+		return nil, nil, fmt.Errorf("gitlabjobs: %s %s: %w", r.method, r.route, err)
+	}
+	c.sent = req.Request
+	loop := retryablehttp.Client{
+		HTTPClient:   client.http,
+		RetryMax:     client.retry.MaxAttempts,
+		CheckRetry:   c.checkRetry,
+		Backoff:      c.backoff,
+		ErrorHandler: retryablehttp.PassthroughErrorHandler,
+	}
+	resp, err := loop.Do(req)
+	if rc.response != nil {
+		*rc.response = Response{Attempts: c.attempts}
+		if err == nil {
+			rc.response.StatusCode, rc.response.Header, rc.response.RequestID = resp.StatusCode, resp.Header, requestID(resp)
+		}
+	}
+	if err != nil {
+		if ctx.Err() != nil {
+			err = ctx.Err()
+		}
+		return nil, nil, newCallError(c.method, c.route, withoutURL(err), c.unknown, c.secrets())
+	}
+	if !isSuccess(resp.StatusCode) {
+		return nil, nil, c.failed(resp)
+	}
+	return c, resp, nil
+}
+
+// prepare checks all that was given, before anything is sent, and builds the
+// request.
+func (c *call) prepare(ctx context.Context, ro []RequestOption) (*requestConfig, *retryablehttp.Request, error) {
+	if c.client == nil {
+		return nil, nil, errors.New("the client is empty: make one with NewClient")
+	}
+	if ctx == nil {
+		return nil, nil, errors.New("the context is nil: give context.Background()")
+	}
+	rc := new(requestConfig)
+	for _, option := range ro {
+		if option == nil {
+			continue
+		}
+		if err := option(rc); err != nil {
+			return nil, nil, err
+		}
+	}
+	target, err := c.url()
+	if err != nil {
+		return nil, nil, err
+	}
+	var body []byte
+	if c.body != nil {
+		if body, err = json.Marshal(c.body, json.Deterministic(true)); err != nil {
+			return nil, nil, fmt.Errorf("the request's body: %w", err)
+		}
+	}
+	req, err := retryablehttp.NewRequestWithContext(context.WithValue(ctx, callKey{}, c), c.method, target, body)
+	if err != nil {
+		return nil, nil, withoutURL(err)
+	}
+	req.Header.Set("User-Agent", c.client.userAgent)
+	if !c.stream {
+		req.Header.Set("Accept", "application/json")
+	}
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	authorize := c.client.authorize
+	if rc.auth != nil {
+		authorize = rc.auth.Authorize
+	}
+	if err := authorize(req.Request); err != nil {
+		return nil, nil, fmt.Errorf("authorize: %w", err)
+	}
+	for key, values := range rc.header {
+		req.Header[key] = values
+	}
+	return rc, req, nil
+}
+
+// url fills in the route and the query.
+func (c *call) url() (string, error) {
+	var b strings.Builder
+	b.WriteString(c.client.baseURL)
+	args := c.args
+	for segment := range strings.SplitSeq(strings.TrimPrefix(c.route, "/"), "/") {
+		b.WriteByte('/')
+		if name, ok := strings.CutPrefix(segment, ":"); ok {
+			escaped, err := args[0].escape(name)
+			if err != nil {
+				return "", err
+			}
+			segment, args = escaped, args[1:]
+		}
+		b.WriteString(segment)
+	}
+	if c.query == nil {
+		return b.String(), nil
+	}
+	values, err := query.Values(c.query)
+	if err != nil {
+		return "", fmt.Errorf("the query: %w", err)
+	}
+	if len(values) > 0 {
+		b.WriteString("?" + values.Encode())
+	}
+	return b.String(), nil
+}
+
+func (c *call) secrets() []string { return secretsOf(c.sent) }
+
+// failed makes the error of an answer that is not a success.
+func (c *call) failed(resp *http.Response) *Error {
+	e := newError(c.method, c.route, resp, c.answer, c.secrets())
+	e.unknown = c.unknown
+	if resp.StatusCode >= 300 && resp.StatusCode <= 399 && resp.StatusCode != http.StatusNotModified {
+		e.Message = fmt.Sprintf("%d redirect, not followed", resp.StatusCode)
+		if u, err := url.Parse(resp.Header.Get("Location")); err == nil && u.Host != "" {
+			e.Message = redact(fmt.Sprintf("%d redirect to %s://%s%s, not followed", resp.StatusCode, u.Scheme, u.Host, line(u.Path)), c.secrets())
+		}
+		if c.refused != "" {
+			e.Message += ": " + c.refused
+		}
+	}
+	return e
+}
+
+// unusable makes the error of a success that is none: an empty body, a page of
+// a proxy, JSON of another kind.
+func (c *call) unusable(resp *http.Response, cause error) *Error {
+	kind, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+	if err != nil {
+		kind = "no content type"
+	}
+	secrets := c.secrets()
+	e := newError(c.method, c.route, resp, c.answer[:min(len(c.answer), maxErrorBody)], secrets)
+	e.Message = fmt.Sprintf("the answer can't be used (%s): %s", kind, line(redact(cause.Error(), secrets)))
+	e.Details = nil
+	e.cause = cause
+	e.unknown = c.method != http.MethodGet
+	return e
+}
+
+// withoutURL takes net/http's wrapping off an error: it repeats the URL, query
+// included.
+func withoutURL(err error) error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		return u.Err
+	}
+	return err
+}
+
+// valueOf returns the options that p points to, or their zero value.
+func valueOf[T any](p *T) (v T) {
+	if p != nil {
+		v = *p
+	}
+	return v
+}
+
+func optionsError(name string, err error) error {
+	return fmt.Errorf("gitlabjobs: %s: %w", name, err)
+}
