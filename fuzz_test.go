@@ -1,0 +1,102 @@
+package gitlabjobs_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"example.com/gitlabjobs"
+)
+
+// FuzzJobPage: no page of jobs panics, yields a nil job, or fails to marshal
+// back to a page that reads the same.
+func FuzzJobPage(f *testing.F) {
+	for _, name := range []string{"list_project_jobs.json", "list_pipeline_bridges.json"} {
+		f.Add(fixture(f, name))
+	}
+	f.Add("[" + fixture(f, "gitlab19_job.json") + "]")
+	f.Add(`[{"id":1,"coverage":"1","artifacts":[{},null],"commit":{"extended_trailers":{"a":["b"]}}}]`)
+	f.Fuzz(func(t *testing.T, body string) {
+		page, err := fuzzed(t, answer{body: body}).Jobs.ListProject(t.Context(), "1", nil)
+		if err != nil {
+			if page != nil {
+				t.Fatal("a page and an error")
+			}
+			return
+		}
+		first := marshal(t, page.Items)
+		again, err := fuzzed(t, answer{body: first}).Jobs.ListProject(t.Context(), "1", nil)
+		if err != nil {
+			t.Fatalf("%v: what was marshalled can't be read: %s", err, first)
+		}
+		if second := marshal(t, again.Items); first != second {
+			t.Fatalf("%s\nbecame\n%s", first, second)
+		}
+	})
+}
+
+func marshal(t *testing.T, jobs []*gitlabjobs.Job) string {
+	for _, job := range jobs {
+		if job == nil {
+			t.Fatal("a nil job")
+		}
+	}
+	b, err := json.Marshal(jobs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// FuzzLink: no header of a page panics or yields a negative page.
+func FuzzLink(f *testing.F) {
+	f.Add(`<http://h/api/v4/projects/7/jobs?cursor=eyJ%3D&page=1>; rel="next", <http://h/?page=2>; rel="prev"`, "2")
+	f.Add(`<<>>;;rel="`, "-1")
+	f.Add("<%zz?cursor=\x00>;rel=next", "")
+	f.Fuzz(func(t *testing.T, link, number string) {
+		page, err := fuzzed(t, answer{body: "[]", header: map[string]string{"Link": link, "X-Next-Page": number, "X-Total": number}}).
+			Jobs.ListProject(t.Context(), "1", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if page.NextPage < 0 || page.PrevPage < 0 || page.Total < -1 {
+			t.Fatalf("%+v", page)
+		}
+		if page.HasNext() != (page.NextPage > 0 || page.NextCursor != "") {
+			t.Fatal("HasNext")
+		}
+	})
+}
+
+// FuzzErrorBody: no answer panics, and each becomes one line that a person can
+// read, without the token.
+func FuzzErrorBody(f *testing.F) {
+	for _, s := range []string{
+		`{"message":"404 Not found"}`, `{"message":{"a":["b"]}}`, `{"error":"e","error_description":"d","scope":"api"}`,
+		"<html><title>502</title>", "<!-- <script>", "", "\x00\xff", testToken,
+	} {
+		f.Add(404, s)
+	}
+	f.Fuzz(func(t *testing.T, status int, body string) {
+		if status < 300 || status > 599 {
+			status = 400
+		}
+		_, err := fuzzed(t, answer{status: status, body: body}).Jobs.Get(t.Context(), "1", 2)
+		if err == nil {
+			t.Fatal("no error")
+		}
+		text := err.Error()
+		if strings.ContainsAny(text, "\n\r\x00\x1b") || !utf8.ValidString(text) || len(text) > 2000 {
+			t.Fatalf("%q is not a line", text)
+		}
+		if strings.Contains(text, testToken) {
+			t.Fatal("the token is in it")
+		}
+	})
+}
+
+func fuzzed(t *testing.T, a answer) *gitlabjobs.Client {
+	return newClient(t, func(req *http.Request) (*http.Response, error) { return a.to(req), nil }, oneAttempt())
+}
