@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"net/http/httptrace"
 	"sync"
@@ -121,7 +122,8 @@ func (t *attemptTransport) RoundTrip(req *http.Request) (*http.Response, error) 
 // the beginning of anything else.
 func (t *attemptTransport) readBody(resp *http.Response) ([]byte, error) {
 	if !isSuccess(resp.StatusCode) {
-		return io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
+		body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
+		return body, nil // The status says what counts, even where the rest is lost.
 	}
 	if resp.ContentLength > t.maxBody {
 		return nil, errBodyTooLarge
@@ -130,7 +132,7 @@ func (t *attemptTransport) readBody(resp *http.Response) ([]byte, error) {
 	if resp.ContentLength > 0 {
 		buf.Grow(int(min(resp.ContentLength, 1<<20)) + bytes.MinRead)
 	}
-	n, err := buf.ReadFrom(io.LimitReader(resp.Body, t.maxBody+1))
+	n, err := buf.ReadFrom(io.LimitReader(resp.Body, min(t.maxBody, math.MaxInt64-1)+1))
 	if err == nil && n > t.maxBody {
 		err = errBodyTooLarge
 	}

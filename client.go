@@ -43,10 +43,9 @@ func NewClient(baseURL string, auth Auth, opts ...ClientOption) (*Client, error)
 		return nil, err
 	}
 	cfg := config{
-		retry:          defaultRetryPolicy,
-		userAgent:      defaultUserAgent,
-		attemptTimeout: defaultAttemptTimeout,
-		maxBody:        defaultMaxBody,
+		retry:     defaultRetryPolicy,
+		userAgent: defaultUserAgent,
+		maxBody:   defaultMaxBody,
 	}
 	for _, opt := range opts {
 		if opt == nil {
@@ -54,6 +53,12 @@ func NewClient(baseURL string, auth Auth, opts ...ClientOption) (*Client, error)
 		}
 		if err := opt(&cfg); err != nil {
 			return nil, fmt.Errorf("gitlabjobs: %w", err)
+		}
+	}
+	if cfg.attemptTimeout == 0 {
+		cfg.attemptTimeout = defaultAttemptTimeout
+		if cfg.httpClient != nil && cfg.httpClient.Timeout > 0 {
+			cfg.attemptTimeout = cfg.httpClient.Timeout
 		}
 	}
 	c := &Client{
@@ -116,12 +121,20 @@ func parseBaseURL(s string) (string, error) {
 		return "", fmt.Errorf("it has a query: leave out the question mark and what follows")
 	case strings.Contains(s, "#"):
 		return "", fmt.Errorf("it has a fragment: leave out the # and what follows")
-	case strings.Contains(u.Path, "/api/v4/projects"):
-		return "", fmt.Errorf("it goes on after /api/v4: leave out the rest")
+	case strings.HasSuffix(u.Host, ":"):
+		return "", fmt.Errorf("it has a colon without a port: write it as in %s", example)
 	}
-	path := strings.TrimRight(u.EscapedPath(), "/")
-	if !strings.HasSuffix(path, "/api/v4") {
-		path += "/api/v4"
+	root := strings.TrimRight(u.EscapedPath(), "/")
+	root = strings.TrimSuffix(strings.TrimSuffix(root, "/api/v4"), "/api")
+	if root != "" {
+		for part := range strings.SplitSeq(root[1:], "/") {
+			if part == "" || part == "." || part == ".." {
+				return "", fmt.Errorf("its path has an empty part, or one of dots: write it as in %s", example)
+			}
+		}
 	}
-	return u.Scheme + "://" + u.Host + path, nil
+	if strings.Contains(root, "/api/v") {
+		return "", fmt.Errorf("its path goes on after /api/v4, or is of another version: leave out /api and what follows")
+	}
+	return u.Scheme + "://" + u.Host + root + "/api/v4", nil
 }

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -27,6 +29,7 @@ func TestNewClientFindsTheAPI(t *testing.T) {
 		"https://host.example/gitlab/api/v4/":       "https://host.example/gitlab/api/v4/job",
 		"https://host.example/a%20b":                "https://host.example/a%20b/api/v4/job",
 		"https://[::1]:8443":                        "https://[::1]:8443/api/v4/job",
+		"https://gitlab.example.com/api":            "https://gitlab.example.com/api/v4/job",
 		"HTTPS://gitlab.example.com":                "https://gitlab.example.com/api/v4/job",
 		"https://gitlab.example.com:443/gitlab////": "https://gitlab.example.com:443/gitlab/api/v4/job",
 	} {
@@ -67,6 +70,10 @@ func TestNewClientRefusesWhatCannotWork(t *testing.T) {
 		"no host":                {"https:///api/v4", token, nil, "has no host"},
 		"not a URL":              {"https://hunter2hunter2 .example.com", token, nil, "is not a URL"},
 		"an endpoint":            {good + "/api/v4/projects/1", token, nil, "goes on after /api/v4"},
+		"another version":        {good + "/api/v3", token, nil, "of another version"},
+		"an empty part":          {good + "//api/v4", token, nil, "an empty part"},
+		"dots":                   {good + "/../x", token, nil, "one of dots"},
+		"a colon":                {good + ":", token, nil, "colon without a port"},
 		"no auth":                {good, nil, nil, "NoAuth()"},
 		"empty token":            {good, gitlabjobs.PrivateToken(""), nil, "PrivateToken: the token is empty"},
 		"empty bearer token":     {good, gitlabjobs.BearerToken(""), nil, "BearerToken: the token is empty"},
@@ -180,6 +187,18 @@ func TestNoValuePrintsTheToken(t *testing.T) {
 				return answer{body: "<html>" + testToken, header: map[string]string{"Content-Type": "text/html"}}.to(req), nil
 			},
 			func(req *http.Request) (*http.Response, error) {
+				return answer{body: `{"id":1} {"` + testToken + `":1}`, header: map[string]string{"X-Request-Id": testToken}}.to(req), nil
+			},
+			func(req *http.Request) (*http.Response, error) {
+				return answer{body: `{"id":2,"` + testToken + `"}`}.to(req), nil
+			},
+			func(req *http.Request) (*http.Response, error) {
+				return answer{status: 401, body: strings.Repeat(" ", 64<<10-9) + testToken}.to(req), nil
+			},
+			func(req *http.Request) (*http.Response, error) {
+				return nil, fmt.Errorf("a proxy: %w", &url.Error{Op: "Get", URL: req.URL.String(), Err: io.ErrUnexpectedEOF})
+			},
+			func(req *http.Request) (*http.Response, error) {
 				return nil, fmt.Errorf("can't reach %v with %v", req.URL, req.Header)
 			},
 			func(req *http.Request) (*http.Response, error) {
@@ -192,11 +211,14 @@ func TestNoValuePrintsTheToken(t *testing.T) {
 			client, err := gitlabjobs.NewClient("https://gitlab.example.com", auth, gitlabjobs.WithLogger(logger),
 				gitlabjobs.WithHTTPClient(&http.Client{Transport: rt}), gitlabjobs.WithRetry(gitlabjobs.RetryPolicy{MaxAttempts: 1}))
 			require.NoError(t, err)
-			_, err = client.Jobs.Get(t.Context(), "1", 2)
+			var resp gitlabjobs.Response
+			_, err = client.Jobs.Get(t.Context(), "1", 2, gitlabjobs.WithResponse(&resp))
 			require.Error(t, err)
 			var e *gitlabjobs.Error
 			errors.As(err, &e)
-			for _, v := range []any{auth, client, *client, client.Jobs, *client.Jobs, err, e,
+			var u *url.Error
+			assert.NotErrorAs(t, err, &u)
+			for _, v := range []any{resp, errors.Unwrap(err), auth, client, *client, client.Jobs, *client.Jobs, err, e,
 				gitlabjobs.WithHeader("PRIVATE-TOKEN", testToken), gitlabjobs.WithAuth(auth)} {
 				for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x"} {
 					text := fmt.Sprintf(verb, v)
@@ -205,7 +227,7 @@ func TestNoValuePrintsTheToken(t *testing.T) {
 				}
 			}
 			if e != nil {
-				assert.NotContains(t, string(e.Body), testToken)
+				assert.NotContains(t, string(e.Body), testToken[:6])
 				assert.NotContains(t, fmt.Sprint(e.Details), testToken)
 			}
 		}
@@ -271,8 +293,17 @@ func TestRequestOptions(t *testing.T) {
 	assert.Empty(t, seen.Header.Get("X-Trace"), "an option of one call reached another")
 	assert.Equal(t, testToken, seen.Header.Get("PRIVATE-TOKEN"))
 
+	_, err = client.Jobs.Get(t.Context(), "1", 2, gitlabjobs.WithHeader("Host", "virtual.example"))
+	require.NoError(t, err)
+	assert.Equal(t, "virtual.example", seen.Host)
+
+	_, err = client.Jobs.Get(t.Context(), "", 2, gitlabjobs.WithResponse(&resp))
+	require.Error(t, err)
+	assert.Equal(t, gitlabjobs.Response{}, resp, "nothing is left of the call before")
+
 	seen = nil
 	for want, option := range map[string]gitlabjobs.RequestOption{
+		"net/http's to set":   gitlabjobs.WithHeader("content-length", "5"),
 		"not a header's name": gitlabjobs.WithHeader("a b", "c"),
 		"name is empty":       gitlabjobs.WithHeader("", "c"),
 		"control character":   gitlabjobs.WithHeader("a", "c\r\nd"),
@@ -297,6 +328,35 @@ func TestTheRouteIsInTheRequestsContext(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "/projects/:id/jobs/:job_id", route)
 	assert.Empty(t, gitlabjobs.RouteFromContext(context.Background()))
+}
+
+func TestALinkThatRepeatsTheTokenDoesNotShowIt(t *testing.T) {
+	t.Parallel()
+	client := newClient(t, func(req *http.Request) (*http.Response, error) {
+		return answer{body: `[]`, header: map[string]string{"Link": "<" + req.URL.String() + `&page=2>; rel="next"`}}.to(req), nil
+	})
+	var resp gitlabjobs.Response
+	page, err := client.Jobs.ListProject(t.Context(), "1", nil, gitlabjobs.WithResponse(&resp), gitlabjobs.WithAuth(gitlabjobs.JobTokenParam(testToken)))
+	require.NoError(t, err)
+	assert.Equal(t, 2, page.NextPage)
+	assert.Contains(t, resp.Header.Get("Link"), "job_token=[REDACTED]&page=2")
+}
+
+// expiringAuth takes so long that the context ends.
+type expiringAuth func()
+
+func (a expiringAuth) Authorize(*http.Request) error { a(); return nil }
+
+func TestAContextThatEndsWhileAuthorizingSendsNothing(t *testing.T) {
+	t.Parallel()
+	client := newClient(t, func(*http.Request) (*http.Response, error) {
+		t.Error("a request was sent")
+		return nil, io.EOF
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	_, err := client.Jobs.Retry(ctx, "1", 2, nil, gitlabjobs.WithAuth(expiringAuth(cancel)))
+	require.ErrorIs(t, err, context.Canceled)
+	assert.NotErrorIs(t, err, gitlabjobs.ErrOutcomeUnknown)
 }
 
 func TestADoneContextIsTheError(t *testing.T) {

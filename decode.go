@@ -16,9 +16,10 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// maxElements bounds the arrays of an answer, so that a small body cannot become
-// a large value. GitLab sends at most 100 jobs a page.
-const maxElements = 10_000
+// maxElements bounds the jobs of a page, and the objects in all their lists, so
+// that a small body cannot become a large value. GitLab sends at most 100 jobs a
+// page.
+const maxElements = 100_000
 
 // decodeOne decodes a body that holds one JSON object.
 func decodeOne[T any](body []byte) (*T, error) {
@@ -88,6 +89,8 @@ type decoder struct {
 	body   []byte
 	shared []sharedObject
 	next   int // The entry of shared to replace once it is full.
+
+	elements int // Of all arrays of objects so far.
 }
 
 // sharedObject is an object that was read before, and its bytes.
@@ -112,7 +115,7 @@ func newDecoder(body []byte) *decoder {
 
 func (d *decoder) free() {
 	clear(d.shared)
-	d.shared, d.next, d.body = d.shared[:0], 0, nil
+	d.shared, d.next, d.elements, d.body = d.shared[:0], 0, 0, nil
 	d.src = bytes.Buffer{}
 	d.dec.Reset(&d.src) // Lets go of the body.
 	decoders.Put(d)
@@ -165,56 +168,60 @@ func (d *decoder) object(v reflect.Value) error {
 	}
 	o, l := objectOf(v), layoutOf(v.Type())
 	o.seen |= decoded
+	extras := o.extras()
 	for d.dec.PeekKind() != '}' {
 		key, err := d.dec.ReadValue()
 		if err != nil {
 			return err
 		}
 		i, known := l.byName[string(key[1:len(key)-1])]
+		name := ""
 		if !known {
-			name := unquote(key)
-			if i, known = l.byName[name]; !known {
-				raw, err := d.dec.ReadValue()
-				if err != nil {
-					return err
-				}
-				o.keep(name, raw)
-				continue
-			}
+			name = unquote(key) // It may be a known one, escaped.
+			i, known = l.byName[name]
 		}
-		if err := d.field(o, i, l.fields[i].name, v.Field(l.fields[i].index)); err != nil {
+		if known {
+			name = l.fields[i].name
+		}
+		start := d.start()
+		fits := false
+		if known {
+			fits, err = d.field(o, i, v.Field(l.fields[i].index))
+		} else {
+			err = d.dec.SkipValue()
+		}
+		switch {
+		case err != nil:
 			return err
+		case fits:
+			extras.drop(name)
+		default:
+			extras.keep(name, d.body[start:d.dec.InputOffset()])
 		}
 	}
+	o.setExtras(extras)
 	_, err := d.dec.ReadToken()
 	return err
 }
 
-func (d *decoder) field(o *object, i int, name string, v reflect.Value) error {
-	start := d.start()
+// field reads the next value into a field. It reports false, and leaves the
+// field zero, where the value does not fit.
+func (d *decoder) field(o *object, i int, v reflect.Value) (bool, error) {
 	kind := d.dec.PeekKind()
-	fits, err := true, error(nil)
 	if kind == 'n' {
-		err = d.dec.SkipValue()
 		v.SetZero()
-	} else {
-		fits, err = d.value(kind, v.Addr().Interface())
+		o.seen |= 1 << i
+		o.null |= 1 << i
+		return true, d.dec.SkipValue()
 	}
-	if err != nil {
-		return err
-	}
-	if !fits {
+	fits, err := d.value(kind, v.Addr().Interface())
+	if !fits || err != nil {
 		v.SetZero()
-		o.keep(name, d.body[start:d.dec.InputOffset()])
-		return nil
+		return false, err
 	}
-	o.drop(name)
 	o.seen |= 1 << i
 	o.null &^= 1 << i
-	if kind == 'n' {
-		o.null |= 1 << i
-	}
-	return nil
+	return true, nil
 }
 
 // start is the offset of the next value's first byte.
@@ -319,12 +326,13 @@ func objectsInto[T any](d *decoder, kind jsontext.Kind, p *[]T) (bool, error) {
 			*p = items
 			_, err := d.dec.ReadToken()
 			return fits, err
-		case k != '{' || len(items) == maxElements:
+		case k != '{' || d.elements == maxElements:
 			fits = false
 			if err := d.dec.SkipValue(); err != nil {
 				return false, err
 			}
 		default:
+			d.elements++
 			items = append(items, *new(T))
 			if err := d.object(reflect.ValueOf(&items[len(items)-1]).Elem()); err != nil {
 				return false, err
@@ -369,8 +377,32 @@ func scalar(kind jsontext.Kind, raw []byte, p any) bool {
 		t, err := time.Parse(time.RFC3339, s)
 		*p = t
 		return err == nil
-	default: // Lists and maps of strings, and free-form values.
-		return json.Unmarshal(raw, p, jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true)) == nil
+	case *[]string, *map[string]string, *map[string][]string:
+		return !nullInside(raw) && lenient(raw, p)
+	default: // Free-form values.
+		return lenient(raw, p)
+	}
+}
+
+func lenient(raw []byte, p any) bool {
+	return json.Unmarshal(raw, p, jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true)) == nil
+}
+
+// nullInside reports whether a list or a map of strings holds a null, which a Go
+// string can't be told from.
+func nullInside(raw []byte) bool {
+	if !bytes.Contains(raw, []byte("null")) {
+		return false
+	}
+	d := jsontext.NewDecoder(bytes.NewReader(raw), jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))
+	for {
+		token, err := d.ReadToken()
+		if err != nil {
+			return false
+		}
+		if token.Kind() == 'n' {
+			return true
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package gitlabjobs_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -51,6 +52,8 @@ func TestAnOddJobStillDecodes(t *testing.T) {
 		"tag_list null":                  {`"tag_list":null`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.Nil(t, j.TagList) }},
 		"tag_list empty":                 {`"tag_list":[]`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.Equal(t, []string{}, j.TagList) }},
 		"tag_list as a string":           {`"tag_list":"docker"`, "tag_list", func(t *testing.T, j *gitlabjobs.Job) { assert.Nil(t, j.TagList) }},
+		"tag_list with a null":           {`"tag_list":["a",null]`, "tag_list", func(t *testing.T, j *gitlabjobs.Job) { assert.Nil(t, j.TagList) }},
+		"tag_list of nulls in words":     {`"tag_list":["null"]`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.Equal(t, []string{"null"}, j.TagList) }},
 		"tag_list of numbers":            {`"tag_list":["a",1]`, "tag_list", func(t *testing.T, j *gitlabjobs.Job) { assert.Nil(t, j.TagList) }},
 		"artifacts null":                 {`"artifacts":null`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.Nil(t, j.Artifacts) }},
 		"artifacts as an object":         {`"artifacts":{}`, "artifacts", func(t *testing.T, j *gitlabjobs.Job) { assert.Nil(t, j.Artifacts) }},
@@ -65,7 +68,7 @@ func TestAnOddJobStillDecodes(t *testing.T) {
 		"runner with a huge id":          {`"runner":{"id":99999999999999999999}`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.Zero(t, j.Runner.ID) }},
 		"user followed by a crowd":       {`"user":{"followers":null,"following":"12"}`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.Equal(t, ptr(int64(12)), j.User.Following) }},
 		"the downstream of a bridge":     {`"downstream_pipeline":{"id":5}`, "downstream_pipeline", nil},
-		"artifacts past any page's size": {`"artifacts":[` + strings.Repeat("{},", 20_000) + `{}]`, "artifacts", func(t *testing.T, j *gitlabjobs.Job) { assert.Nil(t, j.Artifacts) }},
+		"artifacts past any page's size": {`"artifacts":[` + strings.Repeat("{},", 200_000) + `{}]`, "artifacts", func(t *testing.T, j *gitlabjobs.Job) { assert.Nil(t, j.Artifacts) }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -200,10 +203,28 @@ func TestManyDifferentObjectsAreNotMixedUp(t *testing.T) {
 	}
 }
 
+// An answer of unknown fields is read in a time that grows with its size alone.
+func TestAnyNumberOfUnknownFieldsIsRead(t *testing.T) {
+	t.Parallel()
+	const n = 50_000
+	var body strings.Builder
+	body.WriteString(`{"id":1,"k7":"first"`)
+	for i := range n {
+		fmt.Fprintf(&body, `,"k%d":%d`, i, i)
+	}
+	body.WriteString("}")
+	job := decodeJob(t, body.String())
+	for _, i := range []int{0, 7, n - 1} {
+		raw, ok := job.Extra(fmt.Sprint("k", i))
+		assert.True(t, ok)
+		assert.Equal(t, fmt.Sprint(i), string(raw))
+	}
+}
+
 func TestAPageHasABound(t *testing.T) {
 	t.Parallel()
-	_, err := answering(t, answer{body: "[" + strings.Repeat("{},", 20_000) + "{}]"}).Jobs.ListProject(t.Context(), "1", nil)
-	assert.ErrorContains(t, err, "more than 10000 elements")
+	_, err := answering(t, answer{body: "[" + strings.Repeat("{},", 200_000) + "{}]"}).Jobs.ListProject(t.Context(), "1", nil)
+	assert.ErrorContains(t, err, "more than 100000 elements")
 }
 
 func TestFinishedIsTheFourStatesOfNoReturn(t *testing.T) {

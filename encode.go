@@ -40,7 +40,7 @@ func encodeObject(enc *jsontext.Encoder, v reflect.Value) error {
 		if err := enc.WriteToken(jsontext.String(f.name)); err != nil {
 			return err
 		}
-		null := zero && o.null&(1<<i) != 0
+		null := zero && (o.null&(1<<i) != 0 || fv.Type() == timeType)
 		if err := encodeField(enc, fv, null); err != nil {
 			return err
 		}
@@ -61,16 +61,16 @@ func encodeObject(enc *jsontext.Encoder, v reflect.Value) error {
 	return enc.WriteToken(jsontext.EndObject)
 }
 
+var timeType = reflect.TypeFor[time.Time]()
+
 func encodeField(enc *jsontext.Encoder, v reflect.Value, null bool) error {
-	t, isTime := v.Interface().(time.Time)
-	switch {
-	case null || isTime && t.IsZero():
+	if null {
 		return enc.WriteToken(jsontext.Null)
-	case isTime:
-		return enc.WriteToken(jsontext.String(formatTime(t)))
-	default:
-		return json.MarshalEncode(enc, v.Interface())
 	}
+	if t, ok := v.Interface().(time.Time); ok {
+		return enc.WriteToken(jsontext.String(formatTime(t)))
+	}
+	return json.MarshalEncode(enc, v.Interface())
 }
 
 // formatTime writes a time as GitLab does, in milliseconds, and with more

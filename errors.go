@@ -111,8 +111,8 @@ type callError struct {
 	unknown bool
 }
 
-func newCallError(method, route string, cause error, unknown bool, secrets []string) *callError {
-	text := fmt.Sprintf("gitlabjobs: %s %s: %s", method, route, redact(cause.Error(), secrets))
+func newCallError(method, route string, cause error, unknown bool) *callError {
+	text := fmt.Sprintf("gitlabjobs: %s %s: %v", method, route, cause)
 	if unknown {
 		text += "; " + unknownHint
 	}
@@ -124,8 +124,8 @@ func (e *callError) Unwrap() error        { return e.cause }
 func (e *callError) Is(target error) bool { return target == ErrOutcomeUnknown && e.unknown }
 
 // newError makes an *Error of an answer. body is at most maxErrorBody of it.
-func newError(method, route string, resp *http.Response, body []byte, secrets []string) *Error {
-	body = []byte(redact(string(body), secrets))
+func newError(method, route string, resp *http.Response, body []byte, secrets secrets) *Error {
+	body = []byte(secrets.redactCut(string(body)))
 	message, details := readMessage(body)
 	if message == "" {
 		message = fmt.Sprint(resp.StatusCode)
@@ -140,14 +140,14 @@ func newError(method, route string, resp *http.Response, body []byte, secrets []
 		StatusCode: resp.StatusCode,
 		Message:    message,
 		Details:    details,
-		RequestID:  requestID(resp),
+		RequestID:  requestID(resp, secrets),
 		RetryAfter: wait,
 		Body:       body,
 	}
 }
 
-func requestID(resp *http.Response) string {
-	return line(resp.Header.Get("X-Request-Id"))
+func requestID(resp *http.Response, secrets secrets) string {
+	return secrets.redact(line(resp.Header.Get("X-Request-Id")))
 }
 
 // readMessage finds what a server says in the body of an error: the JSON shapes

@@ -2,9 +2,11 @@ package gitlabjobs_test
 
 import (
 	"errors"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -160,6 +162,33 @@ func TestAWriteWithoutAUsableAnswerHasAnUnknownOutcome(t *testing.T) {
 	_, err = client.Jobs.Erase(t.Context(), "1", 2)
 	require.ErrorIs(t, err, gitlabjobs.ErrOutcomeUnknown)
 	assert.ErrorContains(t, err, "POST /projects/:id/jobs/:job_id/erase: connection reset by peer; the write may have happened")
+}
+
+// A refusal says what counts in its status, even where the rest is lost.
+func TestARefusalWhoseBodyBreaksIsARefusal(t *testing.T) {
+	t.Parallel()
+	client := newClient(t, func(req *http.Request) (*http.Response, error) {
+		resp := answer{status: 403}.to(req)
+		resp.Body, resp.ContentLength = io.NopCloser(io.MultiReader(strings.NewReader("begin"), iotest.ErrReader(io.ErrUnexpectedEOF))), 500
+		return resp, nil
+	})
+	_, err := client.Jobs.Retry(t.Context(), "1", 2, nil)
+	require.ErrorIs(t, err, gitlabjobs.ErrForbidden)
+	require.NotErrorIs(t, err, gitlabjobs.ErrOutcomeUnknown)
+	assert.ErrorContains(t, err, "403 Forbidden: begin")
+}
+
+func TestWhereARedirectDroppedTheCredentialsTheErrorSaysSo(t *testing.T) {
+	t.Parallel()
+	client := newClient(t, func(req *http.Request) (*http.Response, error) {
+		if req.URL.Host == "gitlab.example.com" {
+			return answer{status: 301, header: map[string]string{"Location": "https://new.example.com" + req.URL.Path}}.to(req), nil
+		}
+		return answer{status: 401, body: `{"message":"401 Unauthorized"}`}.to(req), nil
+	})
+	_, err := client.Jobs.Get(t.Context(), "1", 2)
+	require.ErrorIs(t, err, gitlabjobs.ErrUnauthorized)
+	assert.ErrorContains(t, err, "after a redirect to https://new.example.com, which gets no credentials: if it is the same GitLab, make it the client's base URL")
 }
 
 func TestARedirectThatIsNotFollowedIsAnError(t *testing.T) {

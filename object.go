@@ -39,26 +39,61 @@ func (o object) Extra(name string) ([]byte, bool) {
 	return nil, false
 }
 
-// keep remembers a field that has no place in the struct. What was kept before
-// is copied, not changed: a copy of the struct may still hold it.
-func (o *object) keep(name string, raw []byte) {
-	kept := append(o.without(name), extra{name: name, raw: bytes.Clone(raw)})
-	o.extra = &kept
+// extras are an object's extra fields while it is decoded. What the object had
+// before is copied, not changed: a copy of the struct may still hold it.
+type extras struct {
+	list   []extra
+	byName map[string]int // Made once the list is long: a hostile answer has any number of fields.
+}
+
+func (o *object) extras() extras {
+	if o.extra == nil {
+		return extras{}
+	}
+	return extras{list: slices.Clone(*o.extra)}
+}
+
+func (e *extras) find(name string) int {
+	if e.byName == nil {
+		return slices.IndexFunc(e.list, func(x extra) bool { return x.name == name })
+	}
+	if i, ok := e.byName[name]; ok {
+		return i
+	}
+	return -1
+}
+
+// keep remembers a field that has no place in the struct.
+func (e *extras) keep(name string, raw []byte) {
+	raw = bytes.Clone(raw)
+	if i := e.find(name); i >= 0 {
+		e.list[i].raw = raw
+		return
+	}
+	e.list = append(e.list, extra{name: name, raw: raw})
+	switch {
+	case e.byName != nil:
+		e.byName[name] = len(e.list) - 1
+	case len(e.list) == 16:
+		e.byName = make(map[string]int)
+		for i, x := range e.list {
+			e.byName[x.name] = i
+		}
+	}
 }
 
 // drop forgets what was kept of a field, now that it has a value that fits.
-func (o *object) drop(name string) {
-	if _, ok := o.Extra(name); ok {
-		kept := o.without(name)
-		o.extra = &kept
+func (e *extras) drop(name string) {
+	if i := e.find(name); i >= 0 {
+		e.list[i].raw = nil
 	}
 }
 
-func (o *object) without(name string) []extra {
-	if o.extra == nil {
-		return nil
+func (o *object) setExtras(e extras) {
+	o.extra = nil
+	if kept := slices.DeleteFunc(e.list, func(x extra) bool { return x.raw == nil }); len(kept) > 0 {
+		o.extra = &kept
 	}
-	return slices.DeleteFunc(slices.Clone(*o.extra), func(e extra) bool { return e.name == name })
 }
 
 // layout is how a type that holds an object is laid out in JSON, read once from

@@ -33,7 +33,7 @@ const (
 
 // WithHTTPClient makes the client send its requests through hc: its transport,
 // its cookie jar and, after this package's own rules, its CheckRedirect. Its
-// Timeout, where set, is taken for [WithAttemptTimeout]. hc is copied, never
+// Timeout, where set, is the default of [WithAttemptTimeout]. hc is copied, never
 // changed. Without this option a client has a connection pool of its own.
 func WithHTTPClient(hc *http.Client) ClientOption {
 	return func(c *config) error {
@@ -41,9 +41,6 @@ func WithHTTPClient(hc *http.Client) ClientOption {
 			return errors.New("WithHTTPClient: the client is nil: leave the option out for the default")
 		}
 		c.httpClient = hc
-		if hc.Timeout > 0 {
-			c.attemptTimeout = hc.Timeout
-		}
 		return nil
 	}
 }
@@ -163,6 +160,10 @@ func checkHeader(option, key, value string) error {
 	}
 	if key == "" {
 		return fmt.Errorf("%s: the header's name is empty", option)
+	}
+	switch http.CanonicalHeaderKey(key) {
+	case "Content-Length", "Transfer-Encoding", "Accept-Encoding":
+		return fmt.Errorf("%s: %s is net/http's to set: leave it out", option, key)
 	}
 	for i := range len(value) {
 		if c := value[i]; c < ' ' && c != '\t' || c == 0x7f {

@@ -24,11 +24,8 @@ type pathArg interface {
 
 func (p Project) escape(string) (string, error) {
 	s := string(p)
-	if id, err := strconv.ParseInt(s, 10, 64); err == nil {
-		if id <= 0 {
-			return "", fmt.Errorf("project %q: an id is a positive number", s)
-		}
-		return strconv.FormatInt(id, 10), nil
+	if id, err := strconv.ParseInt(s, 10, 64); err == nil && s[0] != '+' {
+		return number(id).escape("project")
 	}
 	switch {
 	case s == "":
@@ -44,8 +41,11 @@ func (p Project) escape(string) (string, error) {
 	}
 	segments := strings.Split(s, "/")
 	for i, segment := range segments {
-		if segment == "" || segment == "." || segment == ".." {
+		switch segment {
+		case "", ".", "..":
 			return "", fmt.Errorf(`project %q: give a full path such as "group/app", with no empty part, "." or ".."`, s)
+		case "-":
+			return "", fmt.Errorf(`project %q: give the project's own path, "group/app": what follows "/-/" belongs to a page of it`, s)
 		}
 		segments[i] = url.PathEscape(segment)
 	}

@@ -67,6 +67,8 @@ func TestAnythingElseIsNoProject(t *testing.T) {
 		"group%2Fapp":                  "unescaped",
 		"group%2fsub/app":              "unescaped",
 		"https://gitlab.example.com/g": "without scheme and host",
+		"+42":                          "neither a number nor a full path",
+		"group/app/-/jobs":             "the project's own path",
 		"group/a\npp":                  "control characters",
 		"group/a\x00pp":                "control characters",
 	} {

@@ -33,6 +33,7 @@ func redirectGuard(own func(*http.Request, []*http.Request) error) func(*http.Re
 		away := func(r *http.Request) bool { return !sameOrigin(r.URL, first) }
 		if away(req) || slices.ContainsFunc(via, away) {
 			dropCredentials(req) // For good: the way back was chosen by another host.
+			callFrom(req.Context()).left = req.URL.Scheme + "://" + req.URL.Host
 		} else if token := rawQueryPart(first.RawQuery, jobTokenParam); token != "" && rawQueryPart(req.URL.RawQuery, jobTokenParam) == "" {
 			req.URL.RawQuery = appendQuery(req.URL.RawQuery, token)
 		}

@@ -46,9 +46,12 @@ type call struct {
 	unknown  bool          // A write that may have happened.
 	refused  string        // Why a redirect was not followed.
 	wire     *wire         // Of the current attempt.
-	sent     *http.Request
+	left     string        // The host of a redirect, to which no credentials were sent.
+	secrets  secrets
 	answer   []byte // The body of an answer that is not a stream.
 }
+
+var errNoClient = errors.New("the client is empty: make one with NewClient")
 
 type callKey struct{}
 
@@ -112,10 +115,12 @@ func exchange[T any](ctx context.Context, client *Client, r request, ro []Reques
 func send(ctx context.Context, client *Client, r request, ro []RequestOption) (*call, *http.Response, error) {
 	c := &call{request: r, client: client}
 	rc, req, err := c.prepare(ctx, ro)
+	if rc != nil && rc.response != nil {
+		*rc.response = Response{}
+	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("gitlabjobs: %s %s: %w", r.method, r.route, err)
 	}
-	c.sent = req.Request
 	loop := retryablehttp.Client{
 		HTTPClient:   client.http,
 		RetryMax:     client.retry.MaxAttempts,
@@ -125,16 +130,18 @@ func send(ctx context.Context, client *Client, r request, ro []RequestOption) (*
 	}
 	resp, err := loop.Do(req)
 	if rc.response != nil {
-		*rc.response = Response{Attempts: c.attempts}
+		rc.response.Attempts = c.attempts
 		if err == nil {
-			rc.response.StatusCode, rc.response.Header, rc.response.RequestID = resp.StatusCode, resp.Header, requestID(resp)
+			rc.response.StatusCode = resp.StatusCode
+			rc.response.Header = c.secrets.redactHeader(resp.Header)
+			rc.response.RequestID = requestID(resp, c.secrets)
 		}
 	}
 	if err != nil {
 		if ctx.Err() != nil {
 			err = ctx.Err()
 		}
-		return nil, nil, newCallError(c.method, c.route, withoutURL(err), c.unknown, c.secrets())
+		return nil, nil, newCallError(c.method, c.route, c.secrets.redactError(err), c.unknown)
 	}
 	if !isSuccess(resp.StatusCode) {
 		return nil, nil, c.failed(resp)
@@ -146,7 +153,7 @@ func send(ctx context.Context, client *Client, r request, ro []RequestOption) (*
 // request.
 func (c *call) prepare(ctx context.Context, ro []RequestOption) (*requestConfig, *retryablehttp.Request, error) {
 	if c.client == nil {
-		return nil, nil, errors.New("the client is empty: make one with NewClient")
+		return nil, nil, errNoClient
 	}
 	if ctx == nil {
 		return nil, nil, errors.New("the context is nil: give context.Background()")
@@ -157,22 +164,22 @@ func (c *call) prepare(ctx context.Context, ro []RequestOption) (*requestConfig,
 			continue
 		}
 		if err := option(rc); err != nil {
-			return nil, nil, err
+			return rc, nil, err
 		}
 	}
 	target, err := c.url()
 	if err != nil {
-		return nil, nil, err
+		return rc, nil, err
 	}
 	var body []byte
 	if c.body != nil {
 		if body, err = json.Marshal(c.body, json.Deterministic(true)); err != nil {
-			return nil, nil, fmt.Errorf("the request's body: %w", err)
+			return rc, nil, fmt.Errorf("the request's body: %w", err)
 		}
 	}
 	req, err := retryablehttp.NewRequestWithContext(context.WithValue(ctx, callKey{}, c), c.method, target, body)
 	if err != nil {
-		return nil, nil, withoutURL(err)
+		return rc, nil, errors.New("it makes no request")
 	}
 	req.Header.Set("User-Agent", c.client.userAgent)
 	if !c.stream {
@@ -185,13 +192,19 @@ func (c *call) prepare(ctx context.Context, ro []RequestOption) (*requestConfig,
 	if rc.auth != nil {
 		authorize = rc.auth.Authorize
 	}
+	before, query := req.Header.Clone(), req.URL.RawQuery
 	if err := authorize(req.Request); err != nil {
-		return nil, nil, fmt.Errorf("authorize: %w", err)
+		return rc, nil, fmt.Errorf("authorize: %w", err)
 	}
+	c.secrets = secretsOf(req.Request, before, query)
 	for key, values := range rc.header {
 		req.Header[key] = values
 	}
-	return rc, req, nil
+	if host := rc.header.Get("Host"); host != "" {
+		req.Host = host
+	}
+	c.secrets = append(c.secrets, secretsOf(req.Request, nil, req.URL.RawQuery)...)
+	return rc, req, ctx.Err()
 }
 
 // url fills in the route and the query.
@@ -223,22 +236,28 @@ func (c *call) url() (string, error) {
 	return b.String(), nil
 }
 
-func (c *call) secrets() []string { return secretsOf(c.sent) }
-
 // failed makes the error of an answer that is not a success.
 func (c *call) failed(resp *http.Response) *Error {
-	e := newError(c.method, c.route, resp, c.answer, c.secrets())
+	e := newError(c.method, c.route, resp, c.answer, c.secrets)
 	e.unknown = c.unknown
 	if resp.StatusCode >= 300 && resp.StatusCode <= 399 && resp.StatusCode != http.StatusNotModified {
-		e.Message = fmt.Sprintf("%d redirect, not followed", resp.StatusCode)
-		if u, err := url.Parse(resp.Header.Get("Location")); err == nil && u.Host != "" {
-			e.Message = redact(fmt.Sprintf("%d redirect to %s://%s%s, not followed", resp.StatusCode, u.Scheme, u.Host, line(u.Path)), c.secrets())
-		}
+		e.Message = fmt.Sprintf("%d redirect%s, not followed", resp.StatusCode, c.secrets.redact(destination(resp)))
 		if c.refused != "" {
 			e.Message += ": " + c.refused
 		}
+	} else if c.left != "" {
+		e.Message += ", after a redirect to " + line(c.left) + ", which gets no credentials: if it is the same GitLab, make it the client's base URL"
 	}
 	return e
+}
+
+// destination says where a redirect leads, without the query, which may be signed.
+func destination(resp *http.Response) string {
+	u, err := url.Parse(resp.Header.Get("Location"))
+	if err != nil || u.Host+u.Path == "" {
+		return ""
+	}
+	return " to " + line((&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String())
 }
 
 // unusable makes the error of a success that is none: an empty body, a page of
@@ -248,23 +267,12 @@ func (c *call) unusable(resp *http.Response, cause error) *Error {
 	if err != nil {
 		kind = "no content type"
 	}
-	secrets := c.secrets()
-	e := newError(c.method, c.route, resp, c.answer[:min(len(c.answer), maxErrorBody)], secrets)
-	e.Message = fmt.Sprintf("the answer can't be used (%s): %s", kind, line(redact(cause.Error(), secrets)))
+	e := newError(c.method, c.route, resp, c.answer[:min(len(c.answer), maxErrorBody)], c.secrets)
+	e.Message = fmt.Sprintf("the answer can't be used (%s): %s", kind, line(c.secrets.redact(cause.Error())))
 	e.Details = nil
-	e.cause = cause
+	e.cause = c.secrets.redactError(cause)
 	e.unknown = c.method != http.MethodGet
 	return e
-}
-
-// withoutURL takes net/http's wrapping off an error: it repeats the URL, query
-// included.
-func withoutURL(err error) error {
-	var u *url.Error
-	if errors.As(err, &u) {
-		return u.Err
-	}
-	return err
 }
 
 // valueOf returns the options that p points to, or their zero value.

@@ -20,6 +20,9 @@ import (
 // after a connection fault, a 429, 500, 502, 503 or 504. Retry, erase and play
 // are only where the request provably never reached the server, or on a 429.
 //
+// A client that meets nothing but failures runs out of retries: it sends each
+// request once until answers come again, so as not to multiply an outage.
+//
 // The zero value of a field is its default.
 type RetryPolicy struct {
 	MaxAttempts   int           // All attempts, the first included. Default 5; 1 for no retries.
@@ -251,9 +254,9 @@ func (c *call) log(ctx context.Context, resp *http.Response, err error, again bo
 		slog.Int("attempt", c.attempts),
 	}
 	if err != nil {
-		attrs = append(attrs, slog.String("error", redact(withoutURL(err).Error(), c.secrets())))
+		attrs = append(attrs, slog.Any("error", c.secrets.redactError(err)))
 	} else {
-		attrs = append(attrs, slog.Int("status", resp.StatusCode), slog.String("request_id", requestID(resp)))
+		attrs = append(attrs, slog.Int("status", resp.StatusCode), slog.String("request_id", requestID(resp, c.secrets)))
 	}
 	if again {
 		attrs = append(attrs, slog.Duration("wait", c.wait))

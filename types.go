@@ -11,6 +11,9 @@ import "time"
 // Commit, User, Pipeline, Project, Runner and RunnerManager may be shared with
 // other jobs of the same answer, since GitLab repeats them in each job: treat
 // what they point to as read-only, and copy before you change it.
+//
+// Job has its own MarshalJSON, which a struct that embeds it would inherit, fields
+// of its own left out: make Job a named field of such a struct.
 type Job struct {
 	object
 

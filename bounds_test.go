@@ -1,0 +1,126 @@
+package gitlabjobs_test
+
+import (
+	"compress/gzip"
+	"io"
+	"math"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"example.com/gitlabjobs"
+)
+
+// flood is a body of a given length that is made as it is read.
+type flood struct {
+	left int64
+	read atomic.Int64
+}
+
+func (f *flood) Read(p []byte) (int, error) {
+	if f.left == 0 {
+		return 0, io.EOF
+	}
+	n := int(min(f.left, int64(len(p))))
+	clear(p[:n])
+	f.left -= int64(n)
+	f.read.Add(int64(n))
+	return n, nil
+}
+
+func (*flood) Close() error { return nil }
+
+func flooding(t *testing.T, status int, body *flood, opts ...gitlabjobs.ClientOption) *gitlabjobs.Client {
+	return newClient(t, func(req *http.Request) (*http.Response, error) {
+		resp := answer{status: status}.to(req)
+		resp.Body, resp.ContentLength = body, -1
+		return resp, nil
+	}, opts...)
+}
+
+func TestOfAnErrorAtMost64KiBAreRead(t *testing.T) {
+	t.Parallel()
+	body := &flood{left: 64 << 20}
+	_, err := flooding(t, 500, body, oneAttempt()).Jobs.Get(t.Context(), "1", 7)
+	var e *gitlabjobs.Error
+	require.ErrorAs(t, err, &e)
+	assert.Len(t, e.Body, 64<<10)
+	assert.LessOrEqual(t, body.read.Load(), int64(64<<10))
+}
+
+func TestAnAnswerHasABound(t *testing.T) {
+	t.Parallel()
+	body := &flood{left: 1 << 40}
+	_, err := flooding(t, 200, body).Jobs.Get(t.Context(), "1", 7)
+	require.ErrorContains(t, err, "larger than the client's bound: see WithMaxBody")
+	assert.LessOrEqual(t, body.read.Load(), int64(64<<20+1))
+
+	body = &flood{left: 1 << 40}
+	_, err = flooding(t, 200, body, gitlabjobs.WithMaxBody(1000)).Jobs.Retry(t.Context(), "1", 7, nil)
+	require.ErrorIs(t, err, gitlabjobs.ErrOutcomeUnknown)
+	assert.LessOrEqual(t, body.read.Load(), int64(1001))
+
+	// One that says so beforehand is not read at all.
+	_, err = answering(t, answer{body: strings.Repeat(" ", 2000)}, gitlabjobs.WithMaxBody(1000)).Jobs.Get(t.Context(), "1", 7)
+	require.ErrorContains(t, err, "larger than the client's bound")
+
+	// The largest bound that there is is one.
+	_, err = answering(t, answer{body: oneJob}, gitlabjobs.WithMaxBody(math.MaxInt64)).Jobs.Get(t.Context(), "1", 7)
+	require.NoError(t, err)
+
+	// And one that just fits does.
+	job := oneJob + strings.Repeat(" ", 1000-len(oneJob))
+	_, err = answering(t, answer{body: job}, gitlabjobs.WithMaxBody(1000)).Jobs.Get(t.Context(), "1", 7)
+	require.NoError(t, err)
+}
+
+func TestACompressedAnswerHasTheSameBound(t *testing.T) {
+	t.Parallel()
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		assert.Equal(t, "gzip", req.Header.Get("Accept-Encoding"))
+		w.Header().Set("Content-Encoding", "gzip")
+		zip, err := gzip.NewWriterLevel(w, gzip.BestSpeed)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		_, _ = io.Copy(zip, &flood{left: 4 << 30}) // Until the client goes away.
+	}))
+	t.Cleanup(srv.Close)
+	client, err := gitlabjobs.NewClient(srv.URL, gitlabjobs.NoAuth(), gitlabjobs.WithMaxBody(1<<20))
+	require.NoError(t, err)
+	_, err = client.Jobs.Get(t.Context(), "1", 7)
+	require.ErrorContains(t, err, "larger than the client's bound")
+	client.CloseIdleConnections()
+}
+
+func TestAConnectionServesAgain(t *testing.T) {
+	t.Parallel()
+	var connections atomic.Int64
+	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if strings.HasSuffix(req.URL.Path, "/404") {
+			w.WriteHeader(http.StatusNotFound)
+		}
+		_, _ = io.WriteString(w, oneJob)
+	}))
+	srv.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			connections.Add(1)
+		}
+	}
+	srv.Start()
+	t.Cleanup(srv.Close)
+	client, err := gitlabjobs.NewClient(srv.URL, gitlabjobs.NoAuth())
+	require.NoError(t, err)
+	for _, id := range []int64{1, 404, 2, 404, 3} {
+		_, _ = client.Jobs.Get(t.Context(), "1", id)
+	}
+	assert.EqualValues(t, 1, connections.Load())
+	client.CloseIdleConnections()
+}

@@ -1,0 +1,110 @@
+package gitlabjobstest
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// answer is what the server has to say to a request, before it goes out by
+// socket or in memory.
+type answer struct {
+	status int
+	header http.Header
+	value  any    // Encoded by finish, where it is not nil.
+	body   []byte // Otherwise the body as it is.
+	how    delivery
+}
+
+// delivery is how an answer goes out where all is not well.
+type delivery struct {
+	reset   bool // The connection is reset in place of an answer.
+	hang    bool // Nothing comes.
+	cut     bool // The connection closes after so many bytes of the body.
+	cutAt   int64
+	chunk   int // Bytes at a time; 0: all at once.
+	every   time.Duration
+	endless bool // The body repeats for ever.
+	after   time.Duration
+}
+
+func reply(status int, value any) *answer {
+	return &answer{status: status, header: http.Header{}, value: value}
+}
+
+// message is the error shape of most refusals.
+func message(status int, text string) *answer {
+	return reply(status, map[string]string{"message": text})
+}
+
+// failure is the error shape of parameter checks, and of what the API's
+// framework refuses.
+func failure(status int, text string) *answer {
+	return reply(status, map[string]string{"error": text})
+}
+
+func text(status int, body string) *answer {
+	return &answer{status: status, header: http.Header{}, body: []byte(body)}
+}
+
+// finish encodes the answer and gives it the headers that go with its body.
+func (a *answer) finish(r *http.Request) {
+	if a.value != nil {
+		body, err := json.Marshal(a.value)
+		if err != nil {
+			a.status, body = http.StatusInternalServerError, []byte(`{"message":"500 Internal Server Error"}`)
+		}
+		a.body, a.value = body, nil
+		a.header.Set("Content-Type", "application/json")
+	}
+	if a.status/100 != 2 || len(a.body) == 0 {
+		return
+	}
+	sum := sha256.Sum256(a.body)
+	tag := `W/"` + hex.EncodeToString(sum[:16]) + `"`
+	a.header.Set("Etag", tag)
+	if a.status == http.StatusOK && matches(r, tag) {
+		a.status, a.body = http.StatusNotModified, nil
+		a.header = http.Header{"Etag": {tag}}
+	}
+}
+
+func matches(r *http.Request, tag string) bool {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		return false
+	}
+	for _, v := range r.Header.Values("If-None-Match") {
+		for one := range strings.SplitSeq(v, ",") {
+			if one = strings.TrimSpace(one); one == tag || one == "*" || "W/"+one == tag {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// length is the Content-Length that the answer announces, or -1.
+func (a *answer) length() int64 {
+	if a.how.endless {
+		return -1
+	}
+	return int64(len(a.body))
+}
+
+// stamp gives the answer the headers that every answer has.
+func (a *answer) stamp(id string, now time.Time) {
+	if a.header == nil {
+		a.header = http.Header{}
+	}
+	a.header.Set("X-Request-Id", id)
+	if a.header.Get("Date") == "" {
+		a.header.Set("Date", now.UTC().Format(http.TimeFormat))
+	}
+	if n := a.length(); n >= 0 && a.status != http.StatusNotModified {
+		a.header.Set("Content-Length", strconv.FormatInt(n, 10))
+	}
+}

@@ -1,0 +1,174 @@
+package gitlabjobstest
+
+import (
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"example.com/gitlabjobs"
+)
+
+const jobTokenPrefix = "job-token-"
+
+// identity is who a request comes from: nobody, a user, or a job for its user.
+type identity struct {
+	user *User
+	job  *Job
+}
+
+// authenticate finds out who a request comes from, or refuses it.
+func (s *Server) authenticate(r *http.Request, query url.Values, rt *route) (identity, *answer) {
+	bearer, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	jobToken := or(r.Header.Get("Job-Token"), query.Get("job_token"))
+	if strings.HasPrefix(bearer, jobTokenPrefix) {
+		bearer, jobToken = "", bearer
+	}
+	personal := or(or(r.Header.Get("Private-Token"), query.Get("private_token")), bearer)
+	if personal != "" {
+		return s.byAccessToken(personal, r.Method)
+	}
+	// Where job tokens open nothing they are not looked at.
+	if jobToken != "" && rt.jobToken {
+		return s.byJobToken(jobToken)
+	}
+	if rt.public {
+		return identity{}, nil
+	}
+	return identity{}, unauthorized()
+}
+
+func (s *Server) byAccessToken(secret, method string) (identity, *answer) {
+	t := s.world.tokens[secret]
+	switch {
+	case t == nil:
+		return identity{}, unauthorized()
+	case t.expired:
+		return identity{}, invalidToken("Token is expired. You can either do re-authorization or token refresh.")
+	case t.revoked:
+		return identity{}, invalidToken("Token was revoked. You have to re-authorize from the user.")
+	case t.scopes == scopeNone, t.scopes == scopeReadAPI && method != http.MethodGet && method != http.MethodHead:
+		return identity{}, reply(http.StatusForbidden, map[string]string{
+			"error":             "insufficient_scope",
+			"error_description": "The request requires higher privileges than provided by the access token.",
+			"scope":             "ai_workflows api read_api",
+		})
+	}
+	return identity{user: t.user}, nil
+}
+
+func (s *Server) byJobToken(secret string) (identity, *answer) {
+	id, err := strconv.ParseInt(strings.TrimPrefix(secret, jobTokenPrefix), 10, 64)
+	j := s.world.jobs[id]
+	if err != nil || !strings.HasPrefix(secret, jobTokenPrefix) || j == nil || j.bridge != nil {
+		return identity{}, unauthorized()
+	}
+	if j.status != gitlabjobs.StatusRunning && j.status != gitlabjobs.StatusCanceling || j.user == nil {
+		return identity{}, unauthorized()
+	}
+	return identity{user: j.user, job: j}, nil
+}
+
+func unauthorized() *answer { return message(http.StatusUnauthorized, "401 Unauthorized") }
+
+func invalidToken(why string) *answer {
+	a := reply(http.StatusUnauthorized, map[string]string{"error": "invalid_token", "error_description": why})
+	a.header.Set("Www-Authenticate",
+		`Bearer realm="Protected by OAuth 2.0", error="invalid_token", error_description="`+why+`"`)
+	return a
+}
+
+// role returns what the caller may do in the call's project; 0 is nothing
+// beyond what everybody may.
+func (c *call) role() Role {
+	from := c.who.job
+	if c.who.user == nil || from != nil && from.pipeline.project != c.project && !c.project.openToJobTokens {
+		return 0
+	}
+	return c.project.members[c.who.user]
+}
+
+// findProject finds the project of the call, as far as the caller may see it.
+func (c *call) findProject() *answer {
+	w := &c.srv.world
+	id := c.vars["id"]
+	var moved bool
+	if n, err := strconv.ParseInt(id, 10, 64); err == nil {
+		c.project = w.projects[n]
+	} else if strings.Contains(id, "/") {
+		if c.project = w.paths[id]; c.project == nil {
+			c.project, moved = w.moved[id], true
+		}
+	}
+	if c.project == nil || !c.visible() {
+		return message(http.StatusNotFound, "404 Project Not Found")
+	}
+	if moved {
+		return c.movedTo(c.project)
+	}
+	return nil
+}
+
+func (c *call) visible() bool {
+	switch c.project.visibility {
+	case Public:
+		return true
+	case Internal:
+		return c.who.user != nil && c.who.job == nil || c.role() > 0
+	default:
+		return c.role() > 0
+	}
+}
+
+func (c *call) movedTo(p *Project) *answer {
+	if c.req.Method != http.MethodGet && c.req.Method != http.MethodHead {
+		return message(http.StatusMethodNotAllowed, "Non GET methods are not allowed for moved projects")
+	}
+	_, rest, _ := strings.Cut(strings.TrimPrefix(c.req.URL.EscapedPath(), apiPath+"/projects/"), "/")
+	to := c.srv.cfg.external + apiPath + "/projects/" + strconv.FormatInt(p.id, 10) + "/" + rest
+	if c.req.URL.RawQuery != "" {
+		to += "?" + c.req.URL.RawQuery
+	}
+	a := text(http.StatusMovedPermanently, "This resource has been moved permanently to "+to)
+	a.header.Set("Location", to)
+	return a
+}
+
+// readable finds the project and asks whether the caller may read its jobs.
+func (c *call) readable() *answer {
+	if refused := c.findProject(); refused != nil {
+		return refused
+	}
+	if c.project.visibility == Private && c.role() < Reporter {
+		return message(http.StatusForbidden, "403 Forbidden")
+	}
+	return nil
+}
+
+// job finds the job of the call.
+func (c *call) job(bridgeToo bool) (*Job, *answer) {
+	id, err := strconv.ParseInt(c.vars["job_id"], 10, 64)
+	j := c.srv.world.jobs[id]
+	if err != nil || j == nil || j.pipeline.project != c.project || j.bridge != nil && !bridgeToo {
+		return nil, message(http.StatusNotFound, "404 Not found")
+	}
+	return j, nil
+}
+
+// writable finds the job of the call, for an action.
+func (c *call) writable(bridgeToo bool) (*Job, *answer) {
+	if refused := c.findProject(); refused != nil {
+		return nil, refused
+	}
+	if c.role() < Developer {
+		return nil, message(http.StatusForbidden, "403 Forbidden")
+	}
+	j, refused := c.job(bridgeToo)
+	if refused != nil {
+		return nil, refused
+	}
+	if j.spec.Archived {
+		return nil, message(http.StatusForbidden, "403 Forbidden")
+	}
+	return j, nil
+}

@@ -1,0 +1,243 @@
+package gitlabjobstest
+
+import (
+	"fmt"
+	"time"
+
+	"example.com/gitlabjobs"
+)
+
+// BridgeSpec is what a test says of a bridge; zero values mean something
+// plausible: a bridge that has succeeded.
+type BridgeSpec struct {
+	ID            int64
+	Name          string                   // "trigger" and its id by default.
+	Stage         string                   // "deploy" by default.
+	Status        gitlabjobs.Status        // Success by default; with Depend as Downstream has it: running until that ends.
+	FailureReason gitlabjobs.FailureReason // Of a failed bridge: downstream_pipeline_creation_failed by default.
+	AllowFailure  bool
+	Manual        bool // It waits to be played, or did. Manual bridges are so by themselves.
+	Retried       bool
+	User          *User
+	NoUser        bool
+	NoCommit      bool
+
+	// Downstream is the pipeline that the bridge triggers. It shows once the
+	// bridge is running or has succeeded; before, it waits for the bridge to be
+	// played. A bridge that is played and has none starts a child pipeline.
+	Downstream *Pipeline
+	Depend     bool // The bridge waits for its downstream pipeline and ends as it does.
+
+	CreatedAt, QueuedAt, StartedAt, FinishedAt time.Time
+}
+
+// Bridge is a bridge of a [Server]: a job that triggers a pipeline.
+type Bridge struct{ job *Job }
+
+// bridge is what a bridge has besides a job.
+type bridge struct {
+	spec BridgeSpec
+	down *Pipeline // nil: not started.
+}
+
+// AddBridge adds a bridge to the pipeline.
+func (pl *Pipeline) AddBridge(spec BridgeSpec) *Bridge {
+	if pl.srv.tb != nil {
+		pl.srv.tb.Helper()
+	}
+	now := pl.srv.lock()
+	defer pl.srv.mu.Unlock()
+	return pl.addBridge(spec, now)
+}
+
+func (pl *Pipeline) addBridge(spec BridgeSpec, now time.Time) *Bridge {
+	s := pl.srv
+	if s.tb != nil {
+		s.tb.Helper()
+	}
+	spec.Stage = or(spec.Stage, "deploy")
+	if spec.Status == "" {
+		spec.Status = gitlabjobs.StatusSuccess
+		if spec.Depend && spec.Downstream != nil {
+			spec.Status = spec.Downstream.status
+			if !spec.Status.Finished() {
+				spec.Status = gitlabjobs.StatusRunning
+			}
+		}
+	}
+	if spec.Status == gitlabjobs.StatusFailed {
+		why := gitlabjobs.FailureDownstreamCreation
+		if spec.Downstream != nil {
+			why = gitlabjobs.FailureUnknown
+		}
+		spec.FailureReason = or(spec.FailureReason, why)
+	}
+	j := &Job{srv: s, pipeline: pl, bridge: &bridge{spec: spec}}
+	b := &Bridge{j}
+	if why := pl.refuseDownstream(spec); why != "" {
+		s.bad("AddBridge %q to pipeline %d: %s", spec.Name, pl.id, why)
+		return b
+	}
+	// A bridge that failed by itself never got as far as to start.
+	never := spec.Status == gitlabjobs.StatusFailed && spec.Downstream == nil && spec.StartedAt.IsZero()
+	why := j.fill(JobSpec{
+		ID: spec.ID, Name: spec.Name, Stage: spec.Stage, Status: spec.Status, FailureReason: spec.FailureReason,
+		AllowFailure: spec.AllowFailure, Manual: spec.Manual, Retried: spec.Retried,
+		User: spec.User, NoUser: spec.NoUser, NoCommit: spec.NoCommit, NeverStarted: never,
+		CreatedAt: spec.CreatedAt, QueuedAt: spec.QueuedAt, StartedAt: spec.StartedAt, FinishedAt: spec.FinishedAt,
+	}, now)
+	if why != "" {
+		s.bad("AddBridge %q to pipeline %d: %s", spec.Name, pl.id, why)
+		return b
+	}
+	if spec.Name == "" {
+		j.spec.Name = fmt.Sprintf("trigger %d", j.id)
+	}
+	if spec.Downstream != nil {
+		spec.Downstream.upstream = j
+		_, started, _ := j.reached()
+		if started {
+			j.bridge.down = spec.Downstream
+		}
+	}
+	j.enter()
+	pl.refresh(now)
+	return b
+}
+
+func (pl *Pipeline) refuseDownstream(spec BridgeSpec) string {
+	down := spec.Downstream
+	if down == nil {
+		return ""
+	}
+	switch {
+	case down.srv != pl.srv:
+		return "the downstream pipeline is of another server: add one to this server"
+	case down.upstream != nil:
+		return fmt.Sprintf("the downstream pipeline %d has a bridge already: give each bridge its own", down.id)
+	}
+	for up := pl; ; up = up.upstream.pipeline {
+		if up == down {
+			return "the downstream pipeline is the bridge's own, or above it: give it another one"
+		}
+		if up.upstream == nil {
+			return ""
+		}
+	}
+}
+
+// ID returns the bridge's id.
+func (b *Bridge) ID() int64 { return b.job.id }
+
+// Name returns the bridge's name.
+func (b *Bridge) Name() string { return b.job.spec.Name }
+
+// Status returns the bridge's status at this moment.
+func (b *Bridge) Status() gitlabjobs.Status { return b.job.Status() }
+
+// Retried says whether another bridge has taken this one's place.
+func (b *Bridge) Retried() bool { return b.job.Retried() }
+
+// Variables returns the variables that the bridge was played with.
+func (b *Bridge) Variables() map[string]string { return b.job.Variables() }
+
+// Count returns how often an action on the bridge took effect.
+func (b *Bridge) Count(a Action) int { return b.job.Count(a) }
+
+// Downstream returns the pipeline that the bridge has started, or nil.
+func (b *Bridge) Downstream() *Pipeline {
+	b.job.srv.lock()
+	defer b.job.srv.mu.Unlock()
+	return b.job.bridge.down
+}
+
+// Succeed ends the bridge in success.
+func (b *Bridge) Succeed() {
+	if b.job.srv.tb != nil {
+		b.job.srv.tb.Helper()
+	}
+	b.job.Succeed()
+}
+
+// Fail ends the bridge as failed, for downstream_pipeline_creation_failed
+// where no reason is given.
+func (b *Bridge) Fail(reason gitlabjobs.FailureReason) {
+	if b.job.srv.tb != nil {
+		b.job.srv.tb.Helper()
+	}
+	b.job.Fail(or(reason, gitlabjobs.FailureDownstreamCreation))
+}
+
+// trigger starts the downstream pipeline of a bridge that was played or
+// retried.
+func (j *Job) trigger(at time.Time) {
+	down := j.bridge.spec.Downstream
+	switch {
+	case down == nil:
+		down = j.pipeline.project.addPipeline(PipelineSpec{
+			Ref: j.pipeline.spec.Ref, SHA: j.pipeline.spec.SHA, Source: "parent_pipeline",
+			Status: gitlabjobs.StatusPending, User: j.user, CreatedAt: at,
+		}, at)
+	case down.upstream != j:
+		down = down.again(j.user, at)
+	default:
+		for _, d := range down.jobs {
+			if d.status == gitlabjobs.StatusCreated {
+				d.enqueue(at)
+			}
+		}
+		if down.spec.Status == gitlabjobs.StatusCreated {
+			down.spec.Status = gitlabjobs.StatusPending
+			down.refresh(at)
+		}
+	}
+	down.upstream = j
+	j.bridge.spec.Downstream, j.bridge.down = down, down
+	if !j.bridge.spec.Depend {
+		j.finish(gitlabjobs.StatusSuccess, "", at)
+		return
+	}
+	j.move(gitlabjobs.StatusRunning, at)
+	j.follow(down, at)
+}
+
+// again starts a pipeline with the same jobs, for a bridge that runs again.
+func (pl *Pipeline) again(user *User, at time.Time) *Pipeline {
+	spec := pl.spec
+	spec.ID, spec.Status, spec.User, spec.CreatedAt, spec.UpdatedAt = 0, "", user, at, time.Time{}
+	twin := pl.project.addPipeline(spec, at)
+	for _, j := range pl.jobs {
+		if j.retried {
+			continue
+		}
+		js := j.afresh(user)
+		if j.spec.Manual {
+			js.Status = gitlabjobs.StatusManual
+		}
+		twin.addJob(js, at)
+	}
+	for _, j := range pl.bridges {
+		if j.retried {
+			continue
+		}
+		b := twin.addBridge(BridgeSpec{
+			Name: j.spec.Name, Stage: j.spec.Stage, Status: gitlabjobs.StatusCreated,
+			AllowFailure: j.spec.AllowFailure, Manual: j.spec.Manual, User: user, Depend: j.bridge.spec.Depend,
+		}, at)
+		b.job.bridge.spec.Downstream = j.bridge.spec.Downstream
+	}
+	return twin
+}
+
+// follow brings a bridge to the status of its downstream pipeline.
+func (j *Job) follow(down *Pipeline, at time.Time) {
+	switch {
+	case j.status.Finished():
+	case down.status == gitlabjobs.StatusFailed:
+		j.finish(down.status, gitlabjobs.FailureUnknown, at)
+	case down.status.Finished():
+		j.finish(down.status, "", at)
+	case j.status != gitlabjobs.StatusRunning:
+		j.move(gitlabjobs.StatusRunning, at)
+	}
+}

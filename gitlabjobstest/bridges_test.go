@@ -1,0 +1,154 @@
+package gitlabjobstest
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"example.com/gitlabjobs"
+)
+
+// shown is a bridge as the list of its pipeline has it.
+func shown(t *testing.T, w *small, b *Bridge) map[string]any {
+	t.Helper()
+	for _, o := range w.ask(t, "GET "+w.pipeline+"/bridges", w.dev).is(200).objects() {
+		if o["id"] == float64(b.ID()) {
+			return o
+		}
+	}
+	t.Fatalf("bridge %d is not in the list", b.ID())
+	return nil
+}
+
+func TestABridgeWithoutADownstreamPipeline(t *testing.T) {
+	t.Parallel()
+	w := newSmall(t)
+	for _, spec := range []BridgeSpec{
+		{Status: gitlabjobs.StatusCreated},
+		{Status: gitlabjobs.StatusManual},
+		{Status: gitlabjobs.StatusFailed, FailureReason: "downstream_bridge_project_not_found"},
+		{},
+	} {
+		o := shown(t, w, w.pl.AddBridge(spec))
+		require.Contains(t, o, "downstream_pipeline")
+		require.Nil(t, o["downstream_pipeline"])
+		require.Equal(t, string(spec.FailureReason) != "", o["failure_reason"] != nil)
+	}
+}
+
+// A bridge that has yet to start does not show the pipeline that waits for it.
+func TestABridgeThatWaitsShowsNoPipeline(t *testing.T) {
+	t.Parallel()
+	w := newSmall(t)
+	b := w.pl.AddBridge(BridgeSpec{Status: gitlabjobs.StatusManual, Downstream: w.app.AddPipeline(PipelineSpec{})})
+	require.Nil(t, shown(t, w, b)["downstream_pipeline"])
+	require.Nil(t, b.Downstream())
+}
+
+func TestAPlayedBridgeWithNothingToTriggerStartsAChildPipeline(t *testing.T) {
+	t.Parallel()
+	w := newSmall(t)
+	b := w.pl.AddBridge(BridgeSpec{Status: gitlabjobs.StatusManual})
+	w.act(t, b.job, "play", `{"job_variables_attributes":[{"key":"A","value":"1"}]}`).is(200)
+	child, _ := shown(t, w, b)["downstream_pipeline"].(map[string]any)
+	require.Equal(t, "parent_pipeline", child["source"])
+	require.EqualValues(t, w.app.ID(), child["project_id"])
+	require.Equal(t, map[string]string{"A": "1"}, b.Variables())
+	require.Equal(t, 1, b.Count(ActionPlay))
+}
+
+func TestABridgeThatDependsEndsAsItsPipelineDoes(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newSmall(t)
+		down := w.open.AddPipeline(PipelineSpec{})
+		down.AddJob(JobSpec{Status: gitlabjobs.StatusCreated, Script: &Script{Pending: time.Second, Runs: time.Minute}})
+		b := w.pl.AddBridge(BridgeSpec{Status: gitlabjobs.StatusManual, Downstream: down, Depend: true})
+		w.act(t, b.job, "play").is(200)
+		require.Equal(t, "running", shown(t, w, b)["status"])
+		time.Sleep(time.Hour)
+		o := shown(t, w, b)
+		require.Equal(t, "success", o["status"])
+		pipeline, _ := o["downstream_pipeline"].(map[string]any)
+		require.Equal(t, "success", pipeline["status"])
+	})
+}
+
+// A bridge that runs again starts another pipeline with the same jobs, and
+// leaves the first one as it is.
+func TestARetriedBridgeStartsThePipelineAnew(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newSmall(t)
+		down := w.open.AddPipeline(PipelineSpec{})
+		down.AddJob(JobSpec{Name: "old", Retried: true})
+		down.AddJob(JobSpec{Name: "test", Status: gitlabjobs.StatusFailed})
+		down.AddJob(JobSpec{Name: "deploy", Status: gitlabjobs.StatusManual, AllowFailure: true})
+		down.AddBridge(BridgeSpec{Name: "inner"})
+		b := w.pl.AddBridge(BridgeSpec{Downstream: down, Depend: true})
+		require.Equal(t, gitlabjobs.StatusFailed, b.Status())
+
+		id, _ := w.act(t, b.job, "retry").is(201).object()["id"].(float64)
+		again := w.Bridge(int64(id))
+		require.True(t, b.Retried())
+		require.Equal(t, gitlabjobs.StatusRunning, again.Status())
+		anew := again.Downstream()
+		require.NotEqual(t, down.ID(), anew.ID())
+		jobs := anew.Jobs()
+		require.Len(t, jobs, 2)
+		require.Equal(t, "test", jobs[0].Name())
+		require.Equal(t, gitlabjobs.StatusPending, jobs[0].Status())
+		require.Equal(t, gitlabjobs.StatusManual, jobs[1].Status())
+		require.Equal(t, "inner", anew.Bridges()[0].Name())
+		require.Equal(t, gitlabjobs.StatusFailed, down.Status())
+
+		jobs[0].Succeed()
+		jobs[1].Succeed()
+		anew.Bridges()[0].Succeed()
+		require.Equal(t, gitlabjobs.StatusSuccess, again.Status())
+	})
+}
+
+func TestAPipelinesStatusFollowsFromItsJobs(t *testing.T) {
+	t.Parallel()
+	const created, pending, running, manual = gitlabjobs.StatusCreated, gitlabjobs.StatusPending, gitlabjobs.StatusRunning, gitlabjobs.StatusManual
+	const success, failed, canceled, skipped = gitlabjobs.StatusSuccess, gitlabjobs.StatusFailed, gitlabjobs.StatusCanceled, gitlabjobs.StatusSkipped
+	tests := []struct {
+		want gitlabjobs.Status
+		jobs []gitlabjobs.Status
+	}{
+		{created, nil},
+		{created, []gitlabjobs.Status{created, created}},
+		{pending, []gitlabjobs.Status{pending, created}},
+		{running, []gitlabjobs.Status{success, pending}},
+		{running, []gitlabjobs.Status{failed, running}},
+		{running, []gitlabjobs.Status{success, created}},
+		{success, []gitlabjobs.Status{success, skipped}},
+		{skipped, []gitlabjobs.Status{skipped}},
+		{failed, []gitlabjobs.Status{success, failed, skipped}},
+		{canceled, []gitlabjobs.Status{success, canceled}},
+		{manual, []gitlabjobs.Status{success, manual}},
+		{gitlabjobs.StatusCanceling, []gitlabjobs.Status{success, gitlabjobs.StatusCanceling}},
+		{gitlabjobs.StatusScheduled, []gitlabjobs.Status{success, gitlabjobs.StatusScheduled}},
+		{gitlabjobs.StatusPreparing, []gitlabjobs.Status{gitlabjobs.StatusPreparing}},
+	}
+	for _, tt := range tests {
+		w := newSmall(t)
+		pl := w.app.AddPipeline(PipelineSpec{})
+		for _, s := range tt.jobs {
+			pl.AddJob(JobSpec{Status: s})
+		}
+		require.Equal(t, tt.want, pl.Status(), "%v", tt.jobs)
+		pl.AddJob(JobSpec{Status: failed, Retried: true})
+		require.Equal(t, tt.want, pl.Status(), "a retried job does not count")
+	}
+	w := newSmall(t)
+	pl := w.app.AddPipeline(PipelineSpec{})
+	pl.AddJobs(2, func(i int) JobSpec {
+		return JobSpec{Status: []gitlabjobs.Status{success, failed}[i], AllowFailure: true}
+	})
+	require.Equal(t, success, pl.Status(), "a job that may fail does not matter")
+	require.Equal(t, running, w.app.AddPipeline(PipelineSpec{Status: running}).Status(), "unless a test says it")
+}

@@ -1,0 +1,177 @@
+package gitlabjobstest
+
+import (
+	"fmt"
+	"io"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"example.com/gitlabjobs"
+)
+
+func TestAReadyClient(t *testing.T) {
+	t.Parallel()
+	servers := map[string]func(*testing.T) *Server{
+		"socket": func(t *testing.T) *Server { return NewServer(t) },
+		"memory": func(t *testing.T) *Server { return NewMemoryServer(t) },
+	}
+	for name, server := range servers {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := server(t)
+			p := s.AddProject("group/app")
+			pl := p.AddPipeline(PipelineSpec{})
+			j := pl.AddJob(JobSpec{Status: gitlabjobs.StatusManual})
+			client := s.Client(s.Tokens.Developer)
+			played, err := client.Jobs.Play(t.Context(), p.ByID(), j.ID(), nil)
+			require.NoError(t, err)
+			require.Equal(t, gitlabjobs.StatusPending, played.Status)
+			j.Start()
+			j.AppendLog("done\n")
+			mine, err := s.ClientWithAuth(gitlabjobs.JobToken(j.Token())).JobToken.Job(t.Context())
+			require.NoError(t, err)
+			require.Equal(t, j.ID(), mine.ID)
+			j.Succeed()
+			log, err := client.Jobs.Trace(t.Context(), p.ByID(), j.ID(), nil)
+			require.NoError(t, err)
+			defer log.Close()
+			text, err := io.ReadAll(log)
+			require.NoError(t, err)
+			require.Equal(t, "done\n", string(text))
+			_, err = s.Client("").Jobs.Get(t.Context(), p.ByID(), j.ID())
+			require.ErrorIs(t, err, gitlabjobs.ErrUnauthorized)
+		})
+	}
+}
+
+// A library's requests end, and leave no goroutine that synctest waits for.
+func TestTheLibraryInVirtualTime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := NewMemoryServer(t)
+		p := s.AddProject("group/app")
+		j := p.AddPipeline(PipelineSpec{}).AddJob(JobSpec{Script: &Script{
+			Pending: 2 * time.Second, Lines: 20, Every: 500 * time.Millisecond,
+		}})
+		client := s.Client(s.Tokens.Developer)
+		var seen []gitlabjobs.Status
+		for {
+			job, err := client.Jobs.Get(t.Context(), p.ByID(), j.ID())
+			require.NoError(t, err)
+			if len(seen) == 0 || seen[len(seen)-1] != job.Status {
+				seen = append(seen, job.Status)
+			}
+			if job.Status.Finished() {
+				break
+			}
+			time.Sleep(time.Second)
+		}
+		require.Equal(t, []gitlabjobs.Status{"pending", "running", "success"}, seen)
+		log, err := client.Jobs.Trace(t.Context(), p.ByID(), j.ID(), nil)
+		require.NoError(t, err)
+		text, err := io.ReadAll(log)
+		require.NoError(t, err)
+		require.NoError(t, log.Close())
+		require.Equal(t, j.Log(), string(text))
+	})
+}
+
+// Sixty-four clients at once: pages, logs and actions, while the world grows.
+func TestManyClientsAtOnce(t *testing.T) {
+	t.Parallel()
+	s := NewMemoryServer(t)
+	p := s.AddProject("group/app")
+	pl := p.AddPipeline(PipelineSpec{})
+	jobs := pl.AddJobs(64, func(int) JobSpec {
+		return JobSpec{Status: gitlabjobs.StatusRunning, Script: &Script{Lines: 100, Result: gitlabjobs.StatusRunning}}
+	})
+	s.Fault(Fault{Probability: 0.02, Times: Always, Do: TooManyRequestsFor(0), Method: "GET"})
+	var all sync.WaitGroup
+	for i, j := range jobs {
+		all.Go(func() {
+			token := s.Tokens.Developer
+			get := func(what string) got { return ask(t, s, what, token) }
+			get("GET /projects/1/jobs?per_page=100")
+			get("GET /projects/1/jobs?per_page=5&pagination=keyset&scope=running")
+			get(fmt.Sprintf("GET /projects/1/pipelines/%d/jobs?scope=success", pl.ID()))
+			pl.AddJob(JobSpec{Name: fmt.Sprint("more ", i)})
+			get("GET " + on(j, "/trace"))
+			j.AppendLog("more\n")
+			assert.Equal(t, 201, ask(t, s, "POST "+on(j, "/cancel"), token).status)
+			assert.Equal(t, 201, ask(t, s, "POST "+on(j, "/retry"), token).status)
+			assert.True(t, j.Retried())
+			s.Requests()
+		})
+	}
+	all.Wait()
+	require.Equal(t, 64, s.Count(ActionCancel))
+	require.Equal(t, 64, s.Count(ActionRetry))
+	require.Len(t, s.Requests(), 6*64)
+	require.Len(t, pl.Jobs(), 3*64)
+}
+
+// A client tells by how far a request got whether to send it again.
+func TestAClientTellsWhatMayHaveHappened(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name    string
+		fault   Fault
+		retried int
+		err     error
+	}{
+		{"refused: nothing was sent, so it is sent again", Fault{Do: Refuse(), Times: 2}, 1, nil},
+		{"too many requests: it waits, and sends it again", Fault{Do: TooManyRequestsFor(time.Second)}, 1, nil},
+		{"reset: it may have happened", Fault{Do: ResetBefore()}, 0, gitlabjobs.ErrOutcomeUnknown},
+		{"reset: it has happened", Fault{Do: ResetAfter()}, 1, gitlabjobs.ErrOutcomeUnknown},
+		{"a proxy gave up: it has happened", Fault{Do: AnswerAfter(502, nil, "")}, 1, gitlabjobs.ErrOutcomeUnknown},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := NewMemoryServer(t)
+				p := s.AddProject("group/app")
+				j := p.AddPipeline(PipelineSpec{}).AddJob(JobSpec{})
+				s.Fault(tt.fault)
+				_, err := s.Client(s.Tokens.Developer).Jobs.Retry(t.Context(), p.ByID(), j.ID(), nil)
+				require.ErrorIs(t, err, tt.err)
+				require.Equal(t, tt.retried, s.Count(ActionRetry))
+			})
+		})
+	}
+}
+
+// Each list reads to its end, by either pagination.
+func TestAClientReadsEveryPage(t *testing.T) {
+	t.Parallel()
+	for name, opts := range map[string][]Option{"keyset": nil, "older": {OlderServer()}, "another host": {WithExternalURL("https://git.example.com")}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := NewMemoryServer(t, opts...)
+			p := s.AddProject("group/app")
+			pl := p.AddPipeline(PipelineSpec{})
+			added := pl.AddJobs(250, nil)
+			client := s.Client(s.Tokens.Developer)
+			n := len(added)
+			for job, err := range client.Jobs.AllProject(t.Context(), p.ByPath(), nil) {
+				require.NoError(t, err)
+				n--
+				require.Equal(t, added[n].ID(), job.ID)
+			}
+			require.Zero(t, n)
+			for _, err := range client.Jobs.AllPipeline(t.Context(), p.ByID(), pl.ID(), nil) {
+				require.NoError(t, err)
+				n++
+			}
+			require.Equal(t, len(added), n)
+			for _, r := range s.Requests() {
+				require.Equal(t, "gitlab.test", r.Host)
+			}
+		})
+	}
+}

@@ -1,0 +1,222 @@
+package gitlabjobstest
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"example.com/gitlabjobs"
+)
+
+func TestFactsOfCancel(t *testing.T) {
+	t.Parallel()
+	check(t, []fact{
+		{"cancel is 201 and the job", func(t *testing.T, w *small) {
+			o := w.act(t, w.running, "cancel").is(201).object()
+			require.Equal(t, "canceled", o["status"])
+			require.NotNil(t, o["finished_at"])
+			require.Equal(t, gitlabjobs.StatusCanceled, w.running.Status())
+			require.Equal(t, 1, w.running.Count(ActionCancel))
+		}},
+		{"cancel of a job that is finished or manual: 201 and unchanged", func(t *testing.T, w *small) {
+			for _, s := range []gitlabjobs.Status{
+				gitlabjobs.StatusSuccess, gitlabjobs.StatusFailed, gitlabjobs.StatusCanceled,
+				gitlabjobs.StatusSkipped, gitlabjobs.StatusManual,
+			} {
+				j := w.add(s)
+				before := w.ask(t, "GET "+on(j, ""), w.dev).body
+				w.act(t, j, "cancel").is(201, before)
+			}
+			require.Zero(t, w.Count(ActionCancel))
+		}},
+		{"cancel of a job that waits", func(t *testing.T, w *small) {
+			for _, s := range []gitlabjobs.Status{
+				gitlabjobs.StatusCreated, gitlabjobs.StatusWaitingForResource, gitlabjobs.StatusPreparing,
+				gitlabjobs.StatusWaitingForCallback, gitlabjobs.StatusPending, gitlabjobs.StatusScheduled,
+			} {
+				require.Equal(t, "canceled", w.act(t, w.add(s), "cancel").is(201).object()["status"])
+			}
+			require.Equal(t, 6, w.Count(ActionCancel))
+		}},
+		{"a running job may go to canceling first", func(t *testing.T, w *small) {
+			j := w.pl.AddJob(JobSpec{Status: gitlabjobs.StatusRunning, GracefulCancel: true})
+			for range 2 {
+				o := w.act(t, j, "cancel").is(201).object()
+				require.Equal(t, "canceling", o["status"])
+				require.Nil(t, o["finished_at"])
+			}
+			require.Equal(t, 1, j.Count(ActionCancel), "the second one changed nothing")
+			j.FinishCancel()
+			require.Equal(t, gitlabjobs.StatusCanceled, j.Status())
+		}},
+		{"force ends a canceling job, for maintainers", func(t *testing.T, w *small) {
+			j := w.add(gitlabjobs.StatusCanceling)
+			w.ask(t, "POST "+on(j, "/cancel"), w.dev, `{"force":true}`).is(403, forbidden)
+			require.Equal(t, gitlabjobs.StatusCanceling, j.Status())
+			require.Equal(t, "canceled", w.act(t, j, "cancel", `{"force":true}`).is(201).object()["status"])
+		}},
+		{"cancel of a bridge's id is 404", func(t *testing.T, w *small) {
+			w.act(t, w.bridge.job, "cancel").is(404, notFound)
+		}},
+	})
+}
+
+func TestFactsOfRetry(t *testing.T) {
+	t.Parallel()
+	check(t, []fact{
+		{"retry is 201 and a job with a new id, of whoever retried", func(t *testing.T, w *small) {
+			o := w.act(t, w.done, "retry").is(201).object()
+			require.EqualValues(t, 1005, o["id"])
+			require.Equal(t, "pending", o["status"])
+			require.Equal(t, w.done.Name(), o["name"])
+			require.Nil(t, o["started_at"])
+			user, _ := o["user"].(map[string]any)
+			require.Equal(t, w.Users.Maintainer.Username(), user["username"])
+			require.True(t, w.done.Retried())
+			require.Equal(t, gitlabjobs.StatusSuccess, w.done.Status())
+			require.Equal(t, []ActionTaken{{ActionRetry, w.done.ID(), 1005, w.Users.Maintainer, w.Actions()[0].At}}, w.Actions())
+		}},
+		{"retryable: success, failed, canceled, canceling", func(t *testing.T, w *small) {
+			for _, s := range []gitlabjobs.Status{
+				gitlabjobs.StatusSuccess, gitlabjobs.StatusFailed, gitlabjobs.StatusCanceled, gitlabjobs.StatusCanceling,
+			} {
+				w.act(t, w.add(s), "retry").is(201)
+			}
+		}},
+		{"not retryable: anything else", func(t *testing.T, w *small) {
+			for _, s := range []gitlabjobs.Status{
+				gitlabjobs.StatusCreated, gitlabjobs.StatusPending, gitlabjobs.StatusRunning,
+				gitlabjobs.StatusSkipped, gitlabjobs.StatusManual, gitlabjobs.StatusScheduled,
+			} {
+				w.act(t, w.add(s), "retry").is(403, notRetryable)
+			}
+		}},
+		{"not retryable: retried already", func(t *testing.T, w *small) {
+			w.act(t, w.done, "retry").is(201)
+			w.act(t, w.done, "retry").is(403, notRetryable)
+			require.Equal(t, 1, w.Count(ActionRetry))
+		}},
+		{"an archived job is 403", func(t *testing.T, w *small) {
+			w.act(t, w.pl.AddJob(JobSpec{Archived: true}), "retry").is(403, forbidden)
+		}},
+		{"the server reads inputs, not job_inputs", func(t *testing.T, w *small) {
+			j := w.pl.AddJob(JobSpec{Inputs: []string{"where"}})
+			w.act(t, j, "retry", `{"inputs":{"where":"here","job_inputs":1}}`).
+				is(400, `{"message":"400 Bad request - Unknown input: job_inputs"}`)
+			w.act(t, j, "retry", `{"inputs":{"where":"here"},"job_inputs":{"no":"matter"}}`).is(201)
+			require.Equal(t, map[string]any{"where": "here"}, w.Job(1006).Inputs())
+		}},
+		{"retry of a bridge answers a job with tag_list bridge", func(t *testing.T, w *small) {
+			o := w.act(t, w.bridge.job, "retry").is(201).object()
+			require.Equal(t, []any{"bridge"}, o["tag_list"])
+			require.NotContains(t, o, "runner_manager")
+			require.NotContains(t, o, "downstream_pipeline")
+			require.NotNil(t, w.Bridge(1005).Downstream(), "it triggers another pipeline")
+			require.NotEqual(t, w.bridge.Downstream().ID(), w.Bridge(1005).Downstream().ID())
+		}},
+	})
+}
+
+func TestFactsOfErase(t *testing.T) {
+	t.Parallel()
+	check(t, []fact{
+		{"erase is 201, erased_at set, the log empty, no artifacts", func(t *testing.T, w *small) {
+			o := w.act(t, w.done, "erase").is(201).object()
+			require.NotNil(t, o["erased_at"])
+			require.Empty(t, o["artifacts"])
+			require.NotContains(t, o, "artifacts_file")
+			w.ask(t, "GET "+on(w.done, "/trace"), w.dev).is(200, "")
+			require.True(t, w.done.Erased())
+		}},
+		{"erase refused: erased already", func(t *testing.T, w *small) {
+			w.act(t, w.done, "erase").is(201)
+			w.act(t, w.done, "erase").is(403, notErasable)
+			require.Equal(t, 1, w.done.Count(ActionErase))
+		}},
+		{"erasable: finished, with a log or artifacts", func(t *testing.T, w *small) {
+			w.act(t, w.running, "erase").is(403, notErasable)
+			w.act(t, w.manual, "erase").is(403, notErasable)
+			w.act(t, w.pl.AddJob(JobSpec{NoLog: true}), "erase").is(403, notErasable)
+			w.act(t, w.pl.AddJob(JobSpec{NoLog: true, Artifacts: []Artifact{{Type: "junit"}}}), "erase").is(201)
+			w.act(t, w.add(gitlabjobs.StatusFailed), "erase").is(201)
+		}},
+		{"an archived job is 403", func(t *testing.T, w *small) {
+			w.act(t, w.pl.AddJob(JobSpec{Archived: true}), "erase").is(403, forbidden)
+		}},
+		{"erase is 409 while the statistics are refreshed", func(t *testing.T, w *small) {
+			w.app.SetStatsRefreshing(true)
+			w.act(t, w.done, "erase").is(409,
+				`{"message":"Action temporarily disabled. The project this pipeline belongs to is undergoing stats refresh."}`)
+			w.app.SetStatsRefreshing(false)
+			w.act(t, w.done, "erase").is(201)
+		}},
+		{"a developer erases the own jobs alone", func(t *testing.T, w *small) {
+			w.ask(t, "POST "+on(w.pl.AddJob(JobSpec{User: w.Users.Maintainer}), "/erase"), w.dev).is(403, forbidden)
+			w.ask(t, "POST "+on(w.done, "/erase"), w.dev).is(201)
+		}},
+	})
+}
+
+func TestFactsOfPlay(t *testing.T) {
+	t.Parallel()
+	check(t, []fact{
+		{"play is 200, the same id, and whoever played it", func(t *testing.T, w *small) {
+			o := w.act(t, w.manual, "play").is(200).object()
+			require.EqualValues(t, w.manual.ID(), o["id"])
+			require.Equal(t, "pending", o["status"])
+			user, _ := o["user"].(map[string]any)
+			require.Equal(t, w.Users.Maintainer.Username(), user["username"])
+		}},
+		{"playable: manual and scheduled", func(t *testing.T, w *small) {
+			w.act(t, w.add(gitlabjobs.StatusScheduled), "play").is(200)
+			for _, s := range []gitlabjobs.Status{
+				gitlabjobs.StatusCreated, gitlabjobs.StatusPending, gitlabjobs.StatusRunning,
+				gitlabjobs.StatusSuccess, gitlabjobs.StatusFailed, gitlabjobs.StatusSkipped,
+			} {
+				w.act(t, w.add(s), "play").is(400, unplayable)
+			}
+			require.Equal(t, 1, w.Count(ActionPlay))
+		}},
+		{"a finished manual job that is played again has a new id", func(t *testing.T, w *small) {
+			w.act(t, w.manual, "play").is(200)
+			w.manual.Succeed()
+			require.EqualValues(t, 1005, w.act(t, w.manual, "play").is(200).object()["id"])
+			require.True(t, w.manual.Retried())
+			require.Equal(t, 2, w.manual.Count(ActionPlay))
+		}},
+		{"variables are taken", func(t *testing.T, w *small) {
+			w.act(t, w.manual, "play", `{"job_variables_attributes":[{"key":"A","value":"1"},{"key":"B","value":""}]}`).is(200)
+			require.Equal(t, map[string]string{"A": "1", "B": ""}, w.manual.Variables())
+		}},
+		{"variables need a key and a value", func(t *testing.T, w *small) {
+			w.act(t, w.manual, "play", `{"job_variables_attributes":[{"key":"A"}]}`).
+				is(400, `{"error":"job_variables_attributes[0][value] is missing"}`)
+			w.act(t, w.manual, "play", `{"job_variables_attributes":[{"value":"A"}]}`).
+				is(400, `{"error":"job_variables_attributes[0][key] is missing"}`)
+			require.Equal(t, gitlabjobs.StatusManual, w.manual.Status())
+		}},
+		{"inputs are taken, unknown ones refused", func(t *testing.T, w *small) {
+			w.act(t, w.manual, "play", `{"job_inputs":{"nope":"x"}}`).is(400, `{"message":"400 Bad request - Unknown input: nope"}`)
+			w.act(t, w.manual, "play", `{"job_inputs":{"where":["a",1]}}`).is(200)
+			require.Contains(t, w.manual.Inputs(), "where")
+		}},
+		{"play of a bridge answers a bridge and starts its pipeline", func(t *testing.T, w *small) {
+			down := w.open.AddPipeline(PipelineSpec{})
+			first := down.AddJob(JobSpec{Status: gitlabjobs.StatusCreated})
+			b := w.pl.AddBridge(BridgeSpec{Status: gitlabjobs.StatusManual, Downstream: down})
+			require.Nil(t, b.Downstream())
+			o := w.act(t, b.job, "play").is(200).object()
+			require.Equal(t, "pending", o["status"])
+			require.Contains(t, o, "downstream_pipeline")
+			require.Nil(t, o["downstream_pipeline"], "GitLab makes it in the background")
+			later := w.ask(t, "GET "+w.pipeline+"/bridges?per_page=1", w.dev).objects()[0]
+			require.Equal(t, "success", later["status"])
+			shown, _ := later["downstream_pipeline"].(map[string]any)
+			require.EqualValues(t, down.ID(), shown["id"])
+			require.Equal(t, gitlabjobs.StatusPending, first.Status())
+		}},
+		{"an archived job is 403", func(t *testing.T, w *small) {
+			w.act(t, w.pl.AddJob(JobSpec{Archived: true, Status: gitlabjobs.StatusManual}), "play").is(403, forbidden)
+		}},
+	})
+}

@@ -1,0 +1,129 @@
+package gitlabjobstest
+
+import (
+	"net/http"
+	"strings"
+	"time"
+)
+
+// AgentSpec is what a test says of an agent for Kubernetes.
+type AgentSpec struct {
+	ID            int64
+	ConfigProject *Project       // Where it is configured: the project itself by default.
+	Configuration map[string]any // How jobs may use it.
+}
+
+type agent struct {
+	id            int64
+	project       *Project
+	configuration map[string]any
+}
+
+// AddAgent lets the project's jobs use an agent for Kubernetes, and returns its
+// id.
+func (p *Project) AddAgent(spec AgentSpec) int64 {
+	s := p.srv
+	if s.tb != nil {
+		s.tb.Helper()
+	}
+	s.lock()
+	defer s.mu.Unlock()
+	if spec.ConfigProject == nil {
+		spec.ConfigProject = p
+	}
+	if spec.ConfigProject.srv != s || spec.ID < 0 {
+		s.bad("AddAgent to %s: the id is below 0, or ConfigProject is of another server: leave them out", p.path)
+		return 0
+	}
+	if spec.Configuration == nil {
+		spec.Configuration = map[string]any{}
+	}
+	a := &agent{next(&s.world.lastAgent, spec.ID), spec.ConfigProject, spec.Configuration}
+	p.agents = append(p.agents, a)
+	return a.id
+}
+
+// tokenJob answers with the job whose token the request has.
+func (c *call) tokenJob() *answer {
+	if c.who.job == nil {
+		return message(http.StatusNotFound, "404 Job Not Found")
+	}
+	return reply(http.StatusOK, c.jobAnswer(c.who.job))
+}
+
+func (c *call) getJob() *answer {
+	if refused := c.readable(); refused != nil {
+		return refused
+	}
+	j, refused := c.job(false)
+	if refused != nil {
+		return refused
+	}
+	return reply(http.StatusOK, c.jobAnswer(j))
+}
+
+// allowedAgents answers with the agents that the token's job may use.
+func (c *call) allowedAgents() *answer {
+	j := c.who.job
+	if j == nil {
+		return message(http.StatusNotFound, "404 Job Not Found")
+	}
+	c.project = j.pipeline.project
+	w := wireAllowedAgents{
+		AllowedAgents: []wireAgent{},
+		Job:           wireID{j.id},
+		Pipeline:      wireID{j.pipeline.id},
+		Project:       wireAgentProject{ID: c.project.id, Groups: c.project.groups()},
+		User:          wireAgentUser{ID: c.who.user.id, Username: c.who.user.wire.Username, RolesInProject: c.role().names()},
+	}
+	for _, a := range c.project.agents {
+		w.AllowedAgents = append(w.AllowedAgents, wireAgent{ID: a.id, ConfigProject: a.project.wire(), Configuration: a.configuration})
+	}
+	if e := j.spec.Environment; e != nil {
+		w.Environment = &wireEnvironment{Tier: or(e.Tier, "other"), Slug: e.Slug}
+	}
+	return reply(http.StatusOK, w)
+}
+
+// groups are those above the project, from the nearest on. Their ids are made
+// up: groups have no other part in the Jobs API.
+func (p *Project) groups() []wireID {
+	n := strings.Count(p.path, "/")
+	ids := make([]wireID, n)
+	for i := range ids {
+		ids[i] = wireID{p.id*10 + int64(n-i)}
+	}
+	return ids
+}
+
+func (r Role) names() []string {
+	names := []string{}
+	for _, role := range []struct {
+		at   Role
+		name string
+	}{{Guest, "guest"}, {Reporter, "reporter"}, {Developer, "developer"}, {Maintainer, "maintainer"}} {
+		if role.at <= r {
+			names = append(names, role.name)
+		}
+	}
+	return names
+}
+
+func (p *Project) wire() wireConfigProject {
+	parts := strings.Split(p.path, "/")
+	return wireConfigProject{
+		ID: p.id, Name: p.name(), NameWithNamespace: strings.Join(parts, " / "),
+		Path: p.name(), PathWithNamespace: p.path, CreatedAt: iso(p.created),
+	}
+}
+
+// iso writes a time as GitLab does.
+func iso(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
+
+func isoOrNull(t time.Time) *string {
+	if t.IsZero() {
+		return nil
+	}
+	s := iso(t)
+	return &s
+}

@@ -1,0 +1,151 @@
+package gitlabjobstest
+
+import (
+	"net/http"
+	"slices"
+	"strconv"
+
+	"example.com/gitlabjobs"
+)
+
+// maxTotal is how many rows a list may have for GitLab to say how many.
+const maxTotal = 10_000
+
+// maxOffset is how far into a project's jobs pages with numbers go.
+const maxOffset = 50_000
+
+// filter says which jobs of a list are asked for; nil means all.
+type filter func(*Job) bool
+
+func byScope(statuses []gitlabjobs.Status, also filter) filter {
+	if len(statuses) == 0 {
+		return also
+	}
+	return func(j *Job) bool {
+		return slices.Contains(statuses, j.status) && (also == nil || also(j))
+	}
+}
+
+func (c *call) listProjectJobs() *answer {
+	statuses, refused := c.scope()
+	if refused != nil {
+		return refused
+	}
+	pg, refused := c.page()
+	if refused != nil {
+		return refused
+	}
+	if refused := c.srv.limitJobs(c); refused != nil {
+		return refused
+	}
+	if refused := c.readable(); refused != nil {
+		return refused
+	}
+	var also filter
+	if ref, ok := c.param("ref"); ok && ref != "" {
+		also = func(j *Job) bool { return j.pipeline.spec.Ref == ref }
+	}
+	keep := byScope(statuses, also)
+	if kind, _ := c.param("pagination"); kind == "keyset" && !c.srv.cfg.older {
+		return c.keysetPage(pg, keep)
+	}
+	if !c.srv.cfg.older && pg.number*pg.size > maxOffset {
+		return failure(http.StatusMethodNotAllowed, "Offset pagination has a maximum allowed offset of "+
+			strconv.Itoa(maxOffset)+" for requests that return objects of type Ci::Build. "+
+			"Remaining records can be retrieved using keyset pagination.")
+	}
+	rows := choose(c.project.jobs, keep, pg, false)
+	a := reply(http.StatusOK, c.jobAnswers(rows.jobs))
+	pg.headers(c, a.header, rows)
+	return a
+}
+
+func (c *call) listPipelineJobs() *answer {
+	statuses, refused := c.scope()
+	if refused != nil {
+		return refused
+	}
+	retried, refused := c.boolean("include_retried", false)
+	if refused != nil {
+		return refused
+	}
+	c.query.Set("include_retried", strconv.FormatBool(retried))
+	return c.listPipeline(func(pl *Pipeline) ([]*Job, filter, func([]*Job) any) {
+		var also filter
+		if !retried && pl.retried > 0 {
+			also = func(j *Job) bool { return !j.retried }
+		}
+		return pl.jobs, byScope(statuses, also), c.jobAnswers
+	})
+}
+
+func (c *call) listBridges() *answer {
+	statuses, refused := c.scope()
+	if refused != nil {
+		return refused
+	}
+	return c.listPipeline(func(pl *Pipeline) ([]*Job, filter, func([]*Job) any) {
+		return pl.bridges, byScope(statuses, func(j *Job) bool { return !j.retried }), c.bridgeAnswers
+	})
+}
+
+// listPipeline answers with a page of what a pipeline has.
+func (c *call) listPipeline(of func(*Pipeline) ([]*Job, filter, func([]*Job) any)) *answer {
+	pg, refused := c.page()
+	if refused != nil {
+		return refused
+	}
+	if refused := c.readable(); refused != nil {
+		return refused
+	}
+	id, err := strconv.ParseInt(c.vars["pipeline_id"], 10, 64)
+	pl := c.srv.world.pipelines[id]
+	if err != nil || pl == nil || pl.project != c.project {
+		return message(http.StatusNotFound, "404 Not found")
+	}
+	jobs, keep, encode := of(pl)
+	rows := choose(jobs, keep, pg, true)
+	a := reply(http.StatusOK, encode(rows.jobs))
+	pg.headers(c, a.header, rows)
+	return a
+}
+
+// rows is one page of a list.
+type rows struct {
+	jobs  []*Job
+	more  bool
+	total int // -1: not counted.
+}
+
+// choose takes a page out of a list, the highest id first. Without a filter it
+// looks at that page's jobs only.
+func choose(jobs []*Job, keep filter, pg page, count bool) rows {
+	first := (pg.number - 1) * pg.size
+	if keep == nil {
+		r := rows{total: len(jobs)}
+		for i := len(jobs) - 1 - first; i >= 0 && len(r.jobs) < pg.size; i-- {
+			r.jobs = append(r.jobs, jobs[i])
+		}
+		r.more = first+pg.size < len(jobs)
+		return r
+	}
+	r := rows{total: -1}
+	seen := 0
+	for _, j := range slices.Backward(jobs) {
+		if !keep(j) {
+			continue
+		}
+		switch seen++; {
+		case seen <= first:
+		case len(r.jobs) < pg.size:
+			r.jobs = append(r.jobs, j)
+		default:
+			r.more = true
+			if !count {
+				return r
+			}
+		}
+	}
+	r.total = seen
+	return r
+}

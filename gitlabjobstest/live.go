@@ -1,0 +1,190 @@
+package gitlabjobstest
+
+import (
+	"time"
+
+	"example.com/gitlabjobs"
+)
+
+// Enqueue makes a job that waits for something else pending, as GitLab does
+// when the stage before it is done.
+func (j *Job) Enqueue() {
+	if j.srv.tb != nil {
+		j.srv.tb.Helper()
+	}
+	now := j.srv.lock()
+	defer j.srv.mu.Unlock()
+	if j.waiting("Enqueue") && j.status != gitlabjobs.StatusPending {
+		j.enqueue(now)
+	}
+}
+
+// Start lets a runner take the job.
+func (j *Job) Start() {
+	if j.srv.tb != nil {
+		j.srv.tb.Helper()
+	}
+	now := j.srv.lock()
+	defer j.srv.mu.Unlock()
+	if j.waiting("Start") {
+		j.start(now)
+	}
+}
+
+// waiting refuses what can be done only before a job has started.
+func (j *Job) waiting(what string) bool {
+	if j.status == gitlabjobs.StatusRunning || j.status == gitlabjobs.StatusCanceling || j.status.Finished() {
+		if j.srv.tb != nil {
+			j.srv.tb.Helper()
+		}
+		j.srv.bad("%s of job %d: it is %s: add it as pending, or retry it first", what, j.id, j.status)
+		return false
+	}
+	return true
+}
+
+// AppendLog adds to the log of a job that has started. Like a runner, it may
+// write the last part after the job has ended.
+func (j *Job) AppendLog(text string) {
+	if j.srv.tb != nil {
+		j.srv.tb.Helper()
+	}
+	now := j.srv.lock()
+	defer j.srv.mu.Unlock()
+	if j.started.IsZero() || !j.erased.IsZero() {
+		j.srv.bad("AppendLog to job %d: it is %s and has no log to add to: Start it first", j.id, j.status)
+		return
+	}
+	j.log = append(j.logAt(now), text...)
+}
+
+// Succeed ends the job in success. A job that no runner has taken runs for no
+// time at all.
+func (j *Job) Succeed() {
+	if j.srv.tb != nil {
+		j.srv.tb.Helper()
+	}
+	now := j.srv.lock()
+	defer j.srv.mu.Unlock()
+	if !j.open("Succeed") {
+		return
+	}
+	if j.started.IsZero() {
+		j.start(now)
+	}
+	j.finish(gitlabjobs.StatusSuccess, "", now)
+}
+
+// Fail ends the job as failed, for script_failure where no reason is given. A
+// job that no runner has taken fails without having run, as stuck jobs do.
+func (j *Job) Fail(reason gitlabjobs.FailureReason) {
+	if j.srv.tb != nil {
+		j.srv.tb.Helper()
+	}
+	now := j.srv.lock()
+	defer j.srv.mu.Unlock()
+	if j.open("Fail") {
+		j.finish(gitlabjobs.StatusFailed, reason, now)
+	}
+}
+
+// Cancel cancels the job as somebody in GitLab would: a running one with
+// GracefulCancel is canceling first.
+func (j *Job) Cancel() {
+	if j.srv.tb != nil {
+		j.srv.tb.Helper()
+	}
+	now := j.srv.lock()
+	defer j.srv.mu.Unlock()
+	if j.open("Cancel") {
+		j.cancel(false, now)
+	}
+}
+
+// FinishCancel lets the runner of a job that is canceling be done with it.
+func (j *Job) FinishCancel() {
+	if j.srv.tb != nil {
+		j.srv.tb.Helper()
+	}
+	now := j.srv.lock()
+	defer j.srv.mu.Unlock()
+	if j.status != gitlabjobs.StatusCanceling {
+		j.srv.bad("FinishCancel of job %d: it is %s: cancel it while it runs, with GracefulCancel in its JobSpec", j.id, j.status)
+		return
+	}
+	j.finish(gitlabjobs.StatusCanceled, "", now)
+}
+
+// open refuses what can be done only before a job has ended.
+func (j *Job) open(what string) bool {
+	if j.status.Finished() {
+		if j.srv.tb != nil {
+			j.srv.tb.Helper()
+		}
+		j.srv.bad("%s of job %d: it is %s already: add it as running, or retry it first", what, j.id, j.status)
+		return false
+	}
+	return true
+}
+
+// move is the only way from one status to another.
+func (j *Job) move(to gitlabjobs.Status, at time.Time) {
+	j.turn++
+	j.pipeline.count(j, -1)
+	j.status = to
+	j.pipeline.count(j, 1)
+	j.pipeline.refresh(at)
+}
+
+func (j *Job) enqueue(at time.Time) {
+	j.queued = at
+	j.move(gitlabjobs.StatusPending, at)
+	if j.spec.Script != nil {
+		j.begin(j.spec.Script, at)
+	}
+}
+
+func (j *Job) start(at time.Time) {
+	if j.queued.IsZero() && j.bridge == nil {
+		j.queued = at
+	}
+	j.started = at
+	if j.bridge == nil {
+		j.runner = j.spec.Runner
+		j.log = append(j.log, j.spec.Log...)
+	}
+	j.move(gitlabjobs.StatusRunning, at)
+	if j.spec.Script != nil {
+		j.begin(j.spec.Script, at)
+	}
+}
+
+func (j *Job) finish(as gitlabjobs.Status, reason gitlabjobs.FailureReason, at time.Time) {
+	if j.status == gitlabjobs.StatusCanceling {
+		// However the script ends, GitLab has a cancelled job then.
+		as, reason = gitlabjobs.StatusCanceled, ""
+	}
+	if as == gitlabjobs.StatusFailed {
+		reason = or(reason, gitlabjobs.FailureScript)
+	} else {
+		reason = ""
+	}
+	j.writeLines(at)
+	j.finished, j.reason = at, reason
+	if !j.spec.LiveLog {
+		j.live = false
+	}
+	j.move(as, at)
+}
+
+func (j *Job) cancel(force bool, at time.Time) {
+	graceful := j.spec.GracefulCancel && j.status == gitlabjobs.StatusRunning
+	if !graceful || force {
+		j.finish(gitlabjobs.StatusCanceled, "", at)
+		return
+	}
+	j.move(gitlabjobs.StatusCanceling, at)
+	if takes := j.spec.CancelTakes; takes > 0 {
+		j.srv.agenda.plan(at.Add(takes), j, func(at time.Time) { j.finish(gitlabjobs.StatusCanceled, "", at) })
+	}
+}

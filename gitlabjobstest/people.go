@@ -1,0 +1,50 @@
+package gitlabjobstest
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+func newWireUser(external string, id int64, username, name string, created time.Time) *wireUser {
+	return &wireUser{
+		ID: id, Username: username, Name: name, State: "active",
+		AvatarURL: fmt.Sprintf("%s/uploads/-/system/user/avatar/%d/avatar.png", external, id),
+		WebURL:    external + "/" + username,
+		CreatedAt: iso(created),
+	}
+}
+
+func newWireCommit(projectURL string, spec PipelineSpec, at time.Time) *wireCommit {
+	name := spec.User.wire.Name
+	email := spec.User.wire.Username + "@example.com"
+	title := or(spec.CommitTitle, `Add "jobs" & <stages>`)
+	signed := name + " <" + email + ">"
+	reviewed := "Reviewer <reviewer@example.com>"
+	// GitLab leaves these times in the zone that the commit was made in.
+	when := at.In(time.FixedZone("", 2*60*60)).Format("2006-01-02T15:04:05.000-07:00")
+	return &wireCommit{
+		ID: spec.SHA, ShortID: spec.SHA[:8], ParentIDs: []string{sha("parent of " + spec.SHA)},
+		Title: first(title), Message: strings.TrimSpace(title) + "\n\nSigned-off-by: " + signed + "\nSigned-off-by: " + reviewed + "\n",
+		AuthorName: name, AuthorEmail: email, CommitterName: name, CommitterEmail: email,
+		CreatedAt: when, AuthoredDate: when, CommittedDate: when,
+		Trailers:         map[string]string{"Signed-off-by": signed},
+		ExtendedTrailers: map[string][]string{"Signed-off-by": {signed, reviewed}},
+		WebURL:           projectURL + "/-/commit/" + spec.SHA,
+	}
+}
+
+func newWireRunner(id int64, spec RunnerSpec, now time.Time) (*wireRunner, *wireRunnerManager) {
+	created := iso(now.Add(-14 * 24 * time.Hour))
+	r := &wireRunner{
+		ID: id, Description: spec.Description, Active: true, IsShared: spec.Type == "instance_type",
+		RunnerType: spec.Type, Name: "gitlab-runner", Online: true, CreatedAt: created,
+		Status: "online", JobExecutionStatus: "idle",
+	}
+	m := &wireRunnerManager{
+		ID: id + 20, SystemID: fmt.Sprintf("s_%04x", id), Version: "17.9.0", Revision: "abcd1234",
+		Platform: "linux", Architecture: "amd64", CreatedAt: created, ContactedAt: iso(now),
+		IPAddress: "127.0.0.1", Status: "online", JobExecutionStatus: "idle",
+	}
+	return r, m
+}

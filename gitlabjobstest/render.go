@@ -1,0 +1,124 @@
+package gitlabjobstest
+
+import (
+	"fmt"
+	"time"
+)
+
+// jobAnswer is a job as the server sends it, of the age that it has.
+func (c *call) jobAnswer(j *Job) any {
+	w := &wireJob{
+		wireBasic: c.basic(j),
+		Artifacts: []wireArtifact{},
+		Archived:  j.spec.Archived,
+		TagList:   append([]string{}, j.spec.TagList...),
+	}
+	w.ArtifactsExpireAt = isoOrNull(j.expires)
+	for _, a := range j.artifacts {
+		format := &a.Format
+		w.Artifacts = append(w.Artifacts, wireArtifact{a.Type, a.Size, a.Filename, format})
+		expired := !j.expires.IsZero() && !j.expires.After(c.now)
+		if a.Type == "archive" && !expired {
+			w.ArtifactsFile = &wireFile{a.Filename, a.Size}
+		}
+	}
+	if size := j.logSize(c.now); !j.live && size > 0 {
+		w.Artifacts = append(w.Artifacts, wireArtifact{FileType: "trace", Size: size, Filename: "job.log"})
+	}
+	if j.runner != nil {
+		w.Runner, w.RunnerManager = j.runner.wire, j.runner.manager
+	}
+	if c.srv.cfg.older {
+		return w.older()
+	}
+	return w
+}
+
+func (c *call) jobAnswers(jobs []*Job) any {
+	all := make([]any, len(jobs))
+	for i, j := range jobs {
+		all[i] = c.jobAnswer(j)
+	}
+	return all
+}
+
+// bridgeAnswer is a bridge as lists and play have it.
+func (c *call) bridgeAnswer(j *Job) any {
+	w := &wireBridge{wireBasic: c.basic(j)}
+	if down := j.bridge.down; down != nil {
+		p := c.pipeline(down)
+		w.DownstreamPipeline = &p
+	}
+	if c.srv.cfg.older {
+		return w.older()
+	}
+	return w
+}
+
+func (c *call) bridgeAnswers(jobs []*Job) any {
+	all := make([]any, len(jobs))
+	for i, j := range jobs {
+		all[i] = c.bridgeAnswer(j)
+	}
+	return all
+}
+
+// bridgeAsJob is a bridge as retry has it.
+func (c *call) bridgeAsJob(j *Job) any {
+	w := &wireBridgeJob{
+		wireBasic: c.basic(j), Artifacts: []wireArtifact{}, Archived: j.spec.Archived, TagList: []string{"bridge"},
+	}
+	if c.srv.cfg.older {
+		job := &wireJob{wireBasic: w.wireBasic, Artifacts: w.Artifacts, TagList: w.TagList}
+		return job.older()
+	}
+	return w
+}
+
+func (c *call) basic(j *Job) wireBasic {
+	spec := &j.spec
+	w := wireBasic{
+		ID: j.id, Status: string(j.status), Stage: spec.Stage, Name: spec.Name,
+		Ref: j.pipeline.spec.Ref, Tag: j.pipeline.spec.Tag, AllowFailure: spec.AllowFailure,
+		CreatedAt: iso(j.created), StartedAt: isoOrNull(j.started), FinishedAt: isoOrNull(j.finished),
+		ErasedAt: isoOrNull(j.erased), Pipeline: c.pipeline(j.pipeline), FailureReason: string(j.reason),
+		WebURL:         fmt.Sprintf("%s/-/jobs/%d", j.pipeline.project.webURL(), j.id),
+		Project:        wireProject{CIJobTokenScopeEnabled: !j.pipeline.project.openToJobTokens},
+		Duration:       c.seconds(j.started, j.finished),
+		QueuedDuration: c.seconds(j.queued, or(j.started, j.finished)),
+	}
+	if j.coverage > 0 {
+		w.Coverage = &j.coverage
+	}
+	if j.user != nil {
+		w.User = j.user.wire
+	}
+	if !spec.NoCommit {
+		w.Commit = j.pipeline.commit
+	}
+	return w
+}
+
+// seconds is how long something took, or has taken by now; null where it has
+// not begun.
+func (c *call) seconds(from, to time.Time) *float64 {
+	if from.IsZero() {
+		return nil
+	}
+	s := or(to, c.now).Sub(from).Seconds()
+	return &s
+}
+
+// pipeline is the same for each job of an answer, and made once.
+func (c *call) pipeline(pl *Pipeline) wirePipeline {
+	if w, ok := c.memo[pl].(wirePipeline); ok {
+		return w
+	}
+	w := wirePipeline{
+		ID: pl.id, IID: pl.iid, ProjectID: pl.project.id, SHA: pl.spec.SHA, Ref: pl.spec.Ref,
+		Status: string(pl.status), Source: pl.spec.Source,
+		CreatedAt: iso(pl.created), UpdatedAt: iso(pl.updated), WebURL: pl.webURL(),
+	}
+	c.memo[pl] = w
+	return w
+}

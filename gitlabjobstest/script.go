@@ -1,0 +1,100 @@
+package gitlabjobstest
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"example.com/gitlabjobs"
+)
+
+// Script says how a job goes on by itself: it waits, runs, writes lines to its
+// log, and ends. The server reads the clock at each request, so that a script
+// needs no goroutine and runs in virtual time too.
+type Script struct {
+	Pending time.Duration      // How long the job waits for a runner.
+	Lines   int                // How many lines it writes.
+	Every   time.Duration      // The time before each line.
+	Line    func(i int) string // Line i, from 0, its end included or not. It may not use the server. nil: "line 1" and so on.
+
+	Runs   time.Duration            // How long the job runs, where that is longer than its lines take.
+	Result gitlabjobs.Status        // Success by default; running for a job that never ends.
+	Reason gitlabjobs.FailureReason // Of a Result that is failed: script_failure by default.
+}
+
+func (sc *Script) refuse() string {
+	switch {
+	case sc.Pending < 0 || sc.Every < 0 || sc.Runs < 0 || sc.Lines < 0:
+		return "a Script's times and Lines are 0 or more"
+	case sc.Result != "" && sc.Result != gitlabjobs.StatusRunning && !sc.Result.Finished():
+		return fmt.Sprintf("a Script's Result is a status that a job ends in, or running, not %s", sc.Result)
+	case sc.Reason != "" && sc.Result != gitlabjobs.StatusFailed:
+		return "a Script's Reason needs the Result gitlabjobs.StatusFailed"
+	}
+	return ""
+}
+
+// Run lets the job go on by a script from now on: it is pending, where it has
+// not started, and then goes its way.
+func (j *Job) Run(script Script) {
+	if j.srv.tb != nil {
+		j.srv.tb.Helper()
+	}
+	now := j.srv.lock()
+	defer j.srv.mu.Unlock()
+	if why := script.refuse(); why != "" {
+		j.srv.bad("Run of job %d: %s", j.id, why)
+		return
+	}
+	if j.status.Finished() || j.status == gitlabjobs.StatusCanceling {
+		j.srv.bad("Run of job %d: it is %s: add it as pending, or retry it first", j.id, j.status)
+		return
+	}
+	j.spec.Script = &script
+	if j.status == gitlabjobs.StatusRunning {
+		j.begin(&script, now)
+		return
+	}
+	j.enqueue(now)
+}
+
+// begin plans what a script says of a job that is pending or running.
+func (j *Job) begin(script *Script, at time.Time) {
+	switch j.status {
+	case gitlabjobs.StatusPending:
+		j.srv.agenda.plan(at.Add(script.Pending), j, j.start)
+	case gitlabjobs.StatusRunning:
+		j.script, j.since, j.lines = script, at, 0
+		if script.Result == gitlabjobs.StatusRunning {
+			return
+		}
+		took := max(script.Runs, time.Duration(script.Lines)*script.Every)
+		result := or(script.Result, gitlabjobs.StatusSuccess)
+		j.srv.agenda.plan(at.Add(took), j, func(at time.Time) { j.finish(result, script.Reason, at) })
+	}
+}
+
+// writeLines brings the log up to the lines that the script has written by now.
+func (j *Job) writeLines(now time.Time) {
+	sc := j.script
+	if sc == nil || j.lines >= sc.Lines {
+		return
+	}
+	if !j.finished.IsZero() && now.After(j.finished) {
+		now = j.finished
+	}
+	due := sc.Lines
+	if sc.Every > 0 {
+		due = min(due, int(now.Sub(j.since)/sc.Every))
+	}
+	for ; j.lines < due; j.lines++ {
+		line := fmt.Sprintf("line %d", j.lines+1)
+		if sc.Line != nil {
+			line = sc.Line(j.lines)
+		}
+		j.log = append(j.log, line...)
+		if !strings.HasSuffix(line, "\n") {
+			j.log = append(j.log, '\n')
+		}
+	}
+}

@@ -1,0 +1,204 @@
+package gitlabjobstest
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"example.com/gitlabjobs"
+)
+
+// MemoryURL is the URL of a server that has no socket.
+const MemoryURL = "http://gitlab.test"
+
+// TB is what a [Server] needs of a test: a *testing.T, *testing.B or *testing.F.
+type TB interface {
+	Helper()
+	Fatalf(format string, args ...any)
+	Cleanup(f func())
+}
+
+// Server is a fake GitLab. It is safe for concurrent use, its set-up included.
+type Server struct {
+	URL    string // Where it answers, without /api/v4 and without a slash at the end.
+	Tokens Tokens // Access tokens of its first users.
+	Users  Users  // Its first users: each project has them as members.
+
+	tb       TB
+	cfg      config
+	web      *http.Server // nil: no socket.
+	handlers sync.WaitGroup
+
+	errMu sync.Mutex
+	err   error // The first bad set-up of a server without a test.
+
+	mu       sync.Mutex
+	closed   bool
+	world    world
+	agenda   agenda
+	limits   limits
+	faults   []*fault
+	requests []*Request
+	actions  []ActionTaken
+	answered int64
+}
+
+// NewServer starts a server on a loopback socket. It ends with the test. Each
+// request has a connection of its own, unless [KeepAlive] is given.
+func NewServer(t TB, opts ...Option) *Server {
+	t.Helper()
+	s := newServer(t, opts)
+	if err := s.listen(); err != nil {
+		t.Fatalf("gitlabjobstest: no socket for the server: %v", err)
+	}
+	t.Cleanup(s.Close)
+	return s
+}
+
+// NewMemoryServer makes a server without a socket, for tests in the virtual
+// time of testing/synctest. Its URL is [MemoryURL], and [Server.Transport] and
+// [Server.Client] reach it. It starts no goroutine and no timer.
+func NewMemoryServer(t TB, opts ...Option) *Server {
+	t.Helper()
+	s := newServer(t, opts)
+	s.found(MemoryURL)
+	t.Cleanup(s.Close)
+	return s
+}
+
+// Start starts a server on a loopback socket, for programs: close it in the
+// end. With no test to fail, a bad set-up is kept for [Server.Err], and every
+// later answer is a 500 that names it.
+func Start(opts ...Option) (*Server, error) {
+	s := newServer(nil, opts)
+	if err := s.listen(); err != nil {
+		return nil, fmt.Errorf("gitlabjobstest: no socket for the server: %w", err)
+	}
+	if err := s.Err(); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func newServer(t TB, opts []Option) *Server {
+	if t != nil {
+		t.Helper()
+	}
+	s := &Server{tb: t}
+	for _, opt := range opts {
+		if opt != nil {
+			opt(s)
+		}
+	}
+	if s.cfg.wrong != "" {
+		s.bad("%s", s.cfg.wrong)
+	}
+	return s
+}
+
+// found lays out what every server has once its URL is known.
+func (s *Server) found(url string) {
+	s.URL = url
+	if s.cfg.external == "" {
+		s.cfg.external = url
+	}
+	s.world.init(s)
+}
+
+func (s *Server) listen() error {
+	l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	s.found("http://" + l.Addr().String())
+	s.web = &http.Server{
+		Handler: http.HandlerFunc(s.serveSocket), ReadHeaderTimeout: time.Minute,
+		// What goes wrong here goes wrong on purpose.
+		ErrorLog: log.New(io.Discard, "", 0),
+	}
+	s.web.SetKeepAlivesEnabled(s.cfg.keepAlive)
+	s.handlers.Go(func() {
+		// Serve returns when Close closes the listener; there is nobody to
+		// tell of an error, and each client sees it anyway.
+		_ = s.web.Serve(l)
+	})
+	return nil
+}
+
+// Close ends the server and waits for the requests it is answering. Later
+// requests are refused. Closing twice does nothing.
+func (s *Server) Close() {
+	s.mu.Lock()
+	done := s.closed
+	s.closed = true
+	s.mu.Unlock()
+	if done || s.web == nil {
+		return
+	}
+	_ = s.web.Close()
+	s.handlers.Wait()
+}
+
+// Client returns a client of the server that sends the token as a personal
+// access token; an empty token means none. The options come after the
+// server's own, so they win.
+func (s *Server) Client(token string, opts ...gitlabjobs.ClientOption) *gitlabjobs.Client {
+	auth := gitlabjobs.NoAuth()
+	if token != "" {
+		auth = gitlabjobs.PrivateToken(token)
+	}
+	return s.ClientWithAuth(auth, opts...)
+}
+
+// ClientWithAuth is [Server.Client] with another way to authenticate, such as
+// gitlabjobs.JobToken(job.Token()).
+func (s *Server) ClientWithAuth(auth gitlabjobs.Auth, opts ...gitlabjobs.ClientOption) *gitlabjobs.Client {
+	if s.tb != nil {
+		s.tb.Helper()
+	}
+	if s.web == nil {
+		own := gitlabjobs.WithHTTPClient(&http.Client{Transport: s.Transport()})
+		opts = append([]gitlabjobs.ClientOption{own}, opts...)
+	}
+	c, err := gitlabjobs.NewClient(s.URL, auth, opts...)
+	if err != nil {
+		s.bad("no client of the server can be made: %v", err)
+	}
+	return c
+}
+
+// Err returns the first bad set-up of a server made by [Start], or nil.
+func (s *Server) Err() error {
+	s.errMu.Lock()
+	defer s.errMu.Unlock()
+	return s.err
+}
+
+// bad reports a set-up that no GitLab could have: it ends the test, or where
+// there is none is kept for Err.
+func (s *Server) bad(format string, args ...any) {
+	if s.tb != nil {
+		s.tb.Helper()
+		s.tb.Fatalf("gitlabjobstest: "+format, args...)
+		return
+	}
+	s.errMu.Lock()
+	defer s.errMu.Unlock()
+	if s.err == nil {
+		s.err = fmt.Errorf("gitlabjobstest: "+format, args...)
+	}
+}
+
+// lock locks the world and brings it up to the present.
+func (s *Server) lock() time.Time {
+	s.mu.Lock()
+	now := time.Now()
+	s.agenda.settle(now)
+	return now
+}

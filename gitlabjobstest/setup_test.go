@@ -1,0 +1,153 @@
+package gitlabjobstest
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"example.com/gitlabjobs"
+)
+
+// A set-up that no GitLab could have ends the test with a line that says what
+// to mend.
+func TestABadSetUpSaysWhatToMend(t *testing.T) {
+	t.Parallel()
+	pipeline := func(s *Server) *Pipeline { return s.AddProject("group/app").AddPipeline(PipelineSpec{}) }
+	add := func(spec JobSpec) func(s *Server) { return func(s *Server) { pipeline(s).AddJob(spec) } }
+	bridge := func(spec BridgeSpec) func(s *Server) { return func(s *Server) { pipeline(s).AddBridge(spec) } }
+	other := func(t *testing.T) *Pipeline { return pipeline(NewMemoryServer(t)) }
+	now := time.Now()
+	tests := []struct {
+		name, mend string
+		setUp      func(s *Server)
+	}{
+		{"a project without a group", "such as group/app", func(s *Server) { s.AddProject("app") }},
+		{"a project's path twice", "the path is taken", func(s *Server) { pipeline(s); pipeline(s) }},
+		{"a project's id twice", "leave it out", func(s *Server) { pipeline(s); s.AddProject("a/b", ProjectSpec{ID: 1}) }},
+		{"a negative project id", "above 0", func(s *Server) { s.AddProject("a/b", ProjectSpec{ID: -1}) }},
+		{"a visibility that is none", "Private, Internal or Public", func(s *Server) { s.AddProject("a/b", ProjectSpec{Visibility: "x"}) }},
+		{"moved from where one is", "MovedFrom", func(s *Server) { pipeline(s); s.AddProject("a/b", ProjectSpec{MovedFrom: []string{"group/app"}}) }},
+		{"no such project", "AddProject", func(s *Server) { s.Project("no/such") }},
+		{"no such pipeline", "AddPipeline", func(s *Server) { s.Pipeline(1) }},
+		{"no such job", "AddJob", func(s *Server) { s.Job(1) }},
+		{"no such bridge", "AddBridge", func(s *Server) { s.Bridge(1) }},
+		{"a pipeline's id twice", "the id 101 is taken", func(s *Server) { pipeline(s).Project().AddPipeline(PipelineSpec{ID: 101}) }},
+		{"a pipeline's SHA", "40 hex digits", func(s *Server) { pipeline(s).Project().AddPipeline(PipelineSpec{SHA: "abc"}) }},
+		{"a pipeline's status", "no status of GitLab's", func(s *Server) { pipeline(s).Project().AddPipeline(PipelineSpec{Status: "x"}) }},
+		{"a user of another server", "AddUser", func(s *Server) {
+			pipeline(s).Project().AddPipeline(PipelineSpec{User: NewMemoryServer(t).Users.Guest})
+		}},
+		{"a negative job id", "above 0", add(JobSpec{ID: -1})},
+		{"a job's id twice", "the id 1001 is taken", func(s *Server) { pl := pipeline(s); pl.AddJob(JobSpec{}); pl.AddJob(JobSpec{ID: 1001}) }},
+		{"a status that GitLab does not have", "AnyStatus", add(JobSpec{Status: "resting"})},
+		{"a reason without a failure", "StatusFailed", add(JobSpec{FailureReason: "x"})},
+		{"times that go back", "leave some of them out", add(JobSpec{CreatedAt: now, StartedAt: now.Add(-time.Hour), FinishedAt: now})},
+		{"a start of a job that waits", "has no StartedAt", add(JobSpec{Status: gitlabjobs.StatusPending, StartedAt: now})},
+		{"an end of a job that runs", "has no FinishedAt", add(JobSpec{Status: gitlabjobs.StatusRunning, FinishedAt: now})},
+		{"an erased job that runs", "leave out ErasedAt", add(JobSpec{Status: gitlabjobs.StatusRunning, ErasedAt: now})},
+		{"a log and none", "leave out one of them", add(JobSpec{NoLog: true, Log: "x"})},
+		{"a log of a job that never ran", "has no Log", add(JobSpec{Status: gitlabjobs.StatusFailed, NeverStarted: true, Log: "x"})},
+		{"a user and none", "leave out one of them", func(s *Server) { pipeline(s).AddJob(JobSpec{NoUser: true, User: s.Users.Guest}) }},
+		{"an artifact without a type", "has a Type", add(JobSpec{Artifacts: []Artifact{{}}})},
+		{"coverage beyond all", "from 0 to 100", add(JobSpec{Coverage: 101})},
+		{"a slow cancel that is not graceful", "GracefulCancel", add(JobSpec{CancelTakes: 1})},
+		{"a script of a finished job", "no use for a Script", add(JobSpec{Status: gitlabjobs.StatusSuccess, Script: &Script{}})},
+		{"a script into nowhere", "a status that a job ends in", add(JobSpec{Script: &Script{Result: gitlabjobs.StatusPending}})},
+		{"a script back in time", "0 or more", add(JobSpec{Script: &Script{Every: -1}})},
+		{"less than no jobs", "0 or more", func(s *Server) { pipeline(s).AddJobs(-1, nil) }},
+		{"a bridge to another server", "another server", bridge(BridgeSpec{Downstream: other(t)})},
+		{"two bridges to one pipeline", "its own", func(s *Server) {
+			pl := pipeline(s)
+			down := pl.Project().AddPipeline(PipelineSpec{})
+			pl.AddBridge(BridgeSpec{Downstream: down})
+			pl.AddBridge(BridgeSpec{Downstream: down})
+		}},
+		{"a bridge in a circle", "above it", func(s *Server) {
+			pl := pipeline(s)
+			down := pl.Project().AddPipeline(PipelineSpec{})
+			pl.AddBridge(BridgeSpec{Downstream: down})
+			down.AddBridge(BridgeSpec{Downstream: pl})
+		}},
+		{"starting what has ended", "retry it first", func(s *Server) { pipeline(s).AddJob(JobSpec{}).Start() }},
+		{"ending what has ended", "retry it first", func(s *Server) { pipeline(s).AddJob(JobSpec{}).Succeed() }},
+		{"running what has ended", "retry it first", func(s *Server) { pipeline(s).AddJob(JobSpec{}).Run(Script{}) }},
+		{"the log of what has not begun", "Start it first", func(s *Server) {
+			pipeline(s).AddJob(JobSpec{Status: gitlabjobs.StatusPending}).AppendLog("x")
+		}},
+		{"finishing a cancel that was none", "GracefulCancel", func(s *Server) { pipeline(s).AddJob(JobSpec{}).FinishCancel() }},
+		{"a role that is none", "Guest, Reporter", func(s *Server) { pipeline(s).Project().AddMember(s.Users.Guest, 7) }},
+		{"nobody as a member", "AddUser", func(s *Server) { pipeline(s).Project().AddMember(nil, Guest) }},
+		{"a username twice", "taken", func(s *Server) { s.AddUser(UserSpec{Username: "user1"}) }},
+		{"a runner's type", "group_type", func(s *Server) { s.AddRunner(RunnerSpec{Type: "x"}) }},
+		{"an agent of another server", "another server", func(s *Server) { pipeline(s).Project().AddAgent(AgentSpec{ConfigProject: other(t).Project()}) }},
+		{"a fault of no endpoint", "there is no endpoint", func(s *Server) { s.Fault(Fault{Route: "/api/v4/job"}) }},
+		{"a fault of a method the endpoint lacks", "there is no endpoint", func(s *Server) { s.Fault(Fault{Route: "/job", Method: "POST"}) }},
+		{"a fault that strikes less than always", "Always", func(s *Server) { s.Fault(Fault{Times: -2}) }},
+		{"a probability above 1", "from 0 to 1", func(s *Server) { s.Fault(Fault{Probability: 1.5}) }},
+		{"a cut before the body", "0 or more", func(s *Server) { s.Fault(Fault{Do: CutBody(-1)}) }},
+		{"a redirect that is none", "300 to 399", func(s *Server) { s.Fault(Fault{Do: Redirect(200, "/")}) }},
+		{"an answer that is none", "200 to 599", func(s *Server) { s.Fault(Fault{Do: Answer(99, nil, "")}) }},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			line := failureOf(t, tt.setUp)
+			require.Contains(t, line, tt.mend)
+			require.Contains(t, line, "gitlabjobstest: ")
+		})
+	}
+}
+
+func TestBadOptionsSayWhatToMend(t *testing.T) {
+	t.Parallel()
+	require.Contains(t, failureOf(t, func(s *Server) { NewMemoryServer(s.tb, JobsRateLimit(0)) }), "at least 1 request")
+	for mend, opt := range map[string]Option{
+		"give a scheme and a host":         WithExternalURL("gitlab.example.com"),
+		"give at least 1 request a minute": JobsRateLimit(0),
+		"give at least 1 request and 1s":   Throttle(1, 0),
+	} {
+		s, err := Start(opt)
+		require.ErrorContains(t, err, mend)
+		require.Nil(t, s)
+	}
+}
+
+// A server without a test keeps the first bad set-up, goes on without panic,
+// and names it in every later answer.
+func TestAServerWithoutATestKeepsItsBadSetUp(t *testing.T) {
+	t.Parallel()
+	s, err := Start()
+	require.NoError(t, err)
+	defer s.Close()
+	require.NoError(t, s.Err())
+	bad := s.AddProject("app").AddPipeline(PipelineSpec{ID: -1})
+	bad.AddJobs(2, nil)
+	bad.AddJob(JobSpec{}).AppendLog("x")
+	bad.AddBridge(BridgeSpec{}).Succeed()
+	s.Job(1).Start()
+	s.Bridge(1).Fail("")
+	s.Pipeline(1).AddJob(JobSpec{})
+	s.Project("no/such").AddPipeline(PipelineSpec{})
+	s.Fault(Fault{Times: -2})
+	require.ErrorContains(t, s.Err(), `AddProject("app"): give the full path`)
+	ask(t, s, "GET /job").is(http.StatusInternalServerError,
+		`{"message":"500 Internal Server Error: `+`gitlabjobstest: AddProject(\"app\"): give the full path: a group, a slash and a name, such as group/app"}`)
+}
+
+// Not parallel: what it measures is its own.
+func TestTenThousandJobsInOneLine(t *testing.T) {
+	w := newSmall(t)
+	best := time.Hour
+	var jobs []*Job
+	for range 3 { // Whatever else the machine does, it does not do it three times.
+		began := time.Now()
+		jobs = w.pl.AddJobs(10_000, func(i int) JobSpec { return JobSpec{Status: gitlabjobs.StatusPending, AllowFailure: i%2 == 0} })
+		best = min(best, time.Since(began))
+	}
+	require.Less(t, best, time.Second)
+	require.Len(t, jobs, 10_000)
+	require.Equal(t, jobs[9_999].ID(), w.ask(t, "GET "+w.jobs+"?per_page=1", w.dev).ids()[0])
+	w.pl.AddJobs(1, nil)
+}

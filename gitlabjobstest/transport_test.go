@@ -1,0 +1,307 @@
+package gitlabjobstest
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptrace"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"example.com/gitlabjobs"
+)
+
+// hooks records what a request's trace is told.
+func hooks(ctx context.Context, told *[]string) context.Context {
+	tell := func(what string) { *told = append(*told, what) }
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GetConn:      func(host string) { tell("get " + host) },
+		ConnectStart: func(string, string) { tell("connecting") },
+		ConnectDone: func(_, _ string, err error) {
+			if err != nil {
+				tell("not connected")
+			}
+		},
+		TLSHandshakeDone:     func(_ tls.ConnectionState, _ error) { tell("TLS") },
+		GotConn:              func(httptrace.GotConnInfo) { tell("got") },
+		WroteHeaders:         func() { tell("headers") },
+		WroteRequest:         func(httptrace.WroteRequestInfo) { tell("request") },
+		GotFirstResponseByte: func() { tell("answer") },
+	})
+}
+
+// By its hooks a client tells whether a request was sent.
+func TestTheTransportTellsHowFarARequestGot(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name, url string
+		do        Effect
+		want      string
+		err       error
+	}{
+		{"answered", MemoryURL, Effect{}, "get gitlab.test:80, connecting, got, headers, request, answer", nil},
+		{"by TLS", "https://gitlab.test:8443", Effect{}, "get gitlab.test:8443, connecting, TLS, got, headers, request, answer", nil},
+		{"refused", MemoryURL, Refuse(), "get gitlab.test:80, connecting, not connected", syscall.ECONNREFUSED},
+		{"reset", MemoryURL, ResetBefore(), "get gitlab.test:80, connecting, got, headers, request", syscall.ECONNRESET},
+		{"reset later", MemoryURL, ResetAfter(), "get gitlab.test:80, connecting, got, headers, request", syscall.ECONNRESET},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := NewMemoryServer(t)
+			s.Fault(Fault{Do: tt.do})
+			var told []string
+			ctx := hooks(t.Context(), &told)
+			req, err := http.NewRequestWithContext(ctx, http.MethodPost, tt.url+"/api/v4/job", strings.NewReader("{}"))
+			require.NoError(t, err)
+			resp, err := s.Transport().RoundTrip(req)
+			require.ErrorIs(t, err, tt.err)
+			if err == nil {
+				require.NoError(t, resp.Body.Close())
+			}
+			require.Equal(t, tt.want, strings.Join(told, ", "))
+		})
+	}
+}
+
+var errEnough = errors.New("enough")
+
+// Whatever a request waits for, the end of its context ends it, and leaves no
+// goroutine: synctest would not end with one.
+func TestTheContextEndsARequestWhereverItWaits(t *testing.T) {
+	t.Parallel()
+	tests := map[string]Fault{
+		"latency":        {Latency: time.Hour},
+		"delayed answer": {Do: DelayAnswer(time.Hour)},
+		"hang":           {Do: Hang()},
+		"slow body":      {Do: SlowBody(1, time.Hour)},
+		"endless body":   {Do: EndlessBody()},
+	}
+	for name, f := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := newSmall(t)
+				w.Fault(f)
+				ctx, cancel := context.WithTimeoutCause(t.Context(), time.Minute, errEnough)
+				defer cancel()
+				req, err := http.NewRequestWithContext(ctx, http.MethodGet, w.URL+"/api/v4"+on(w.done, "/trace"), nil)
+				require.NoError(t, err)
+				req.Header.Set("Private-Token", w.dev)
+				began := time.Now()
+				resp, err := w.Transport().RoundTrip(req)
+				if err == nil {
+					if name == "endless body" {
+						_, err = io.CopyN(io.Discard, resp.Body, 10<<20)
+						require.NoError(t, err)
+						time.Sleep(time.Minute)
+					}
+					_, err = io.Copy(io.Discard, resp.Body)
+				}
+				require.ErrorIs(t, err, errEnough)
+				require.Equal(t, time.Minute, time.Since(began))
+			})
+		})
+	}
+}
+
+func TestAContextThatHasEndedSendsNothing(t *testing.T) {
+	t.Parallel()
+	s := NewMemoryServer(t)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(errEnough)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL+"/api/v4/job", nil)
+	require.NoError(t, err)
+	_, err = s.Transport().RoundTrip(req)
+	require.ErrorIs(t, err, errEnough)
+	require.Empty(t, s.Requests())
+}
+
+// Closing a body ends a read that waits.
+func TestClosingABodyEndsARead(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newSmall(t)
+		w.Fault(Fault{Do: SlowBody(1, time.Hour)})
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.URL+"/api/v4"+on(w.done, "/trace"), nil)
+		require.NoError(t, err)
+		req.Header.Set("Private-Token", w.dev)
+		resp, err := w.Transport().RoundTrip(req)
+		require.NoError(t, err)
+		failed := make(chan error)
+		go func() {
+			_, err := resp.Body.Read(make([]byte, 1))
+			failed <- err
+		}()
+		synctest.Wait()
+		require.NoError(t, resp.Body.Close())
+		require.Error(t, <-failed)
+		_, err = resp.Body.Read(make([]byte, 1))
+		require.Error(t, err)
+	})
+}
+
+func TestARequestBodyThatFailsIsNotAnswered(t *testing.T) {
+	t.Parallel()
+	w := newSmall(t)
+	body := io.MultiReader(strings.NewReader(`{"force":`), brokenReader{})
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.URL+"/api/v4"+on(w.running, "/cancel"), body)
+	require.NoError(t, err)
+	req.Header.Set("Private-Token", w.dev)
+	_, err = w.Transport().RoundTrip(req)
+	require.ErrorIs(t, err, errEnough)
+	require.Equal(t, gitlabjobs.StatusRunning, w.running.Status())
+}
+
+type brokenReader struct{}
+
+func (brokenReader) Read([]byte) (int, error) { return 0, errEnough }
+
+// A client that has both sees the same from either.
+func TestSocketAndMemoryAnswerAlike(t *testing.T) {
+	t.Parallel()
+	s := NewServer(t)
+	j := s.AddProject("group/app").AddPipeline(PipelineSpec{}).AddJob(JobSpec{})
+	tr := &http.Transport{}
+	t.Cleanup(tr.CloseIdleConnections)
+	for _, method := range []string{http.MethodGet, http.MethodHead} {
+		var seen []*http.Response
+		var bodies []string
+		for _, rt := range []http.RoundTripper{tr, s.Transport()} {
+			req, err := http.NewRequestWithContext(t.Context(), method, s.URL+"/api/v4"+on(j, ""), nil)
+			require.NoError(t, err)
+			req.Header.Set("Private-Token", s.Tokens.Developer)
+			resp, err := rt.RoundTrip(req)
+			require.NoError(t, err)
+			b, err := io.ReadAll(resp.Body)
+			require.NoError(t, err)
+			require.NoError(t, resp.Body.Close())
+			resp.Header.Del("X-Request-Id")
+			resp.Header.Del("Date")
+			seen, bodies = append(seen, resp), append(bodies, string(b))
+		}
+		require.Equal(t, seen[0].Header, seen[1].Header)
+		require.Equal(t, seen[0].Status, seen[1].Status)
+		require.Equal(t, seen[0].ContentLength, seen[1].ContentLength)
+		require.Equal(t, bodies[0], bodies[1])
+	}
+}
+
+func TestAClosedServerRefuses(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, s *Server, client *http.Client) {
+		s.Close()
+		s.Close()
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+"/api/v4/job", nil)
+		require.NoError(t, err)
+		_, err = client.Do(req)
+		require.ErrorIs(t, err, syscall.ECONNREFUSED)
+	})
+}
+
+// Closing a server ends what it is answering, and waits for it.
+func TestClosingEndsARequestThatHangs(t *testing.T) {
+	t.Parallel()
+	s := NewServer(t)
+	s.Fault(Fault{Do: Hang()})
+	tr := &http.Transport{}
+	t.Cleanup(tr.CloseIdleConnections)
+	ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{
+		WroteRequest: func(httptrace.WroteRequestInfo) {
+			go func() {
+				for len(s.Requests()) == 0 {
+					runtime.Gosched()
+				}
+				s.Close()
+			}()
+		},
+	})
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL+"/api/v4/job", nil)
+	require.NoError(t, err)
+	_, err = tr.RoundTrip(req)
+	require.Error(t, err)
+}
+
+// net/http repeats a GET of itself where a connection that it has used before
+// is reset. A fault is for the client to see, so none is used twice.
+func TestAResetIsSeenOnceHoweverManyRequestsCameBefore(t *testing.T) {
+	t.Parallel()
+	s := NewServer(t)
+	s.AddProject("group/app")
+	tr := &http.Transport{}
+	t.Cleanup(tr.CloseIdleConnections)
+	for i := range 6 {
+		if i%2 == 1 {
+			s.Fault(Fault{Do: ResetBefore()})
+		}
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+"/api/v4/projects/1/jobs", nil)
+		require.NoError(t, err)
+		resp, err := tr.RoundTrip(req)
+		if i%2 == 1 {
+			require.ErrorIs(t, err, syscall.ECONNRESET)
+			continue
+		}
+		require.NoError(t, err)
+		_, err = io.Copy(io.Discard, resp.Body)
+		require.NoError(t, err)
+		require.NoError(t, resp.Body.Close())
+	}
+	require.Len(t, s.Requests(), 6)
+}
+
+func TestKeepAlive(t *testing.T) {
+	t.Parallel()
+	s := NewServer(t, KeepAlive())
+	tr := &http.Transport{}
+	t.Cleanup(tr.CloseIdleConnections)
+	var reused []bool
+	ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{
+		GotConn: func(i httptrace.GotConnInfo) { reused = append(reused, i.Reused) },
+	})
+	for range 2 {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL+"/api/v4/job", nil)
+		require.NoError(t, err)
+		resp, err := tr.RoundTrip(req)
+		require.NoError(t, err)
+		_, err = io.Copy(io.Discard, resp.Body)
+		require.NoError(t, err)
+		require.NoError(t, resp.Body.Close())
+	}
+	require.Equal(t, []bool{false, true}, reused)
+}
+
+// Not parallel: it looks at every goroutine there is.
+func TestAClosedServerLeavesNoGoroutine(t *testing.T) {
+	s := NewServer(t)
+	w := s.AddProject("group/app").AddPipeline(PipelineSpec{}).AddJob(JobSpec{})
+	for _, do := range []Effect{{}, ResetBefore(), ResetAfter(), CutBody(3), Hang(), EndlessBody(), SlowBody(1, time.Hour)} {
+		s.Fault(Fault{Do: do})
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL+"/api/v4"+on(w, "/trace"), nil)
+		require.NoError(t, err)
+		req.Header.Set("Private-Token", s.Tokens.Developer)
+		if resp, err := (&http.Transport{}).RoundTrip(req); err == nil {
+			_, _ = io.CopyN(io.Discard, resp.Body, 1<<20)
+			require.NoError(t, resp.Body.Close())
+		}
+		cancel()
+	}
+	s.Close()
+	stacks := make([]byte, 1<<20)
+	for range 10_000 {
+		// A goroutine that Close has waited for may have its last step to go.
+		if stacks = stacks[:runtime.Stack(stacks[:cap(stacks)], true)]; !strings.Contains(string(stacks), "serveSocket") {
+			return
+		}
+		runtime.Gosched()
+	}
+	t.Fatalf("still there:\n%s", stacks)
+}

@@ -1,0 +1,194 @@
+package gitlabjobstest
+
+import (
+	"fmt"
+	"time"
+)
+
+// Role is what a member may do in a project.
+type Role int
+
+// The roles, from the least to the most. A reporter reads jobs, a developer
+// cancels, retries and plays them and erases the own ones, a maintainer does
+// all that to any.
+const (
+	Guest      Role = 10
+	Reporter   Role = 20
+	Developer  Role = 30
+	Maintainer Role = 40
+)
+
+// Tokens are the access tokens that a [Server] knows from its start.
+type Tokens struct {
+	Maintainer, Developer, Reporter, Guest string // Of users with that role in every project.
+	Outsider                               string // Of a user who is a member of none.
+	ReadAPI                                string // The maintainer's, with the scope read_api.
+	NoScope                                string // The maintainer's, with no scope of use here.
+	Expired, Revoked                       string // The maintainer's, once.
+}
+
+// Users are the users that a [Server] knows from its start.
+type Users struct {
+	Maintainer, Developer, Reporter, Guest, Outsider *User
+}
+
+// UserSpec is what a test says of a user; zero values mean something plausible.
+type UserSpec struct {
+	ID             int64
+	Username, Name string
+}
+
+// User is a user of a [Server].
+type User struct {
+	srv   *Server
+	id    int64
+	token string
+	wire  *wireUser
+}
+
+type accessToken struct {
+	user             *User
+	scopes           scope
+	expired, revoked bool
+}
+
+type scope int
+
+const (
+	scopeAPI scope = iota
+	scopeReadAPI
+	scopeNone
+)
+
+func (s *Server) firstUsers() {
+	add := func() *User { return s.addUser(UserSpec{}) }
+	s.Users = Users{Maintainer: add(), Developer: add(), Reporter: add(), Guest: add(), Outsider: add()}
+	boss := s.Users.Maintainer
+	s.Tokens = Tokens{
+		Maintainer: boss.token, Developer: s.Users.Developer.token, Reporter: s.Users.Reporter.token,
+		Guest: s.Users.Guest.token, Outsider: s.Users.Outsider.token,
+		ReadAPI: "token-read-api", NoScope: "token-no-scope", Expired: "token-expired", Revoked: "token-revoked",
+	}
+	s.world.tokens[s.Tokens.ReadAPI] = &accessToken{user: boss, scopes: scopeReadAPI}
+	s.world.tokens[s.Tokens.NoScope] = &accessToken{user: boss, scopes: scopeNone}
+	s.world.tokens[s.Tokens.Expired] = &accessToken{user: boss, expired: true}
+	s.world.tokens[s.Tokens.Revoked] = &accessToken{user: boss, revoked: true}
+}
+
+func (s *Server) firstMembers() map[*User]Role {
+	return map[*User]Role{
+		s.Users.Maintainer: Maintainer, s.Users.Developer: Developer,
+		s.Users.Reporter: Reporter, s.Users.Guest: Guest,
+	}
+}
+
+// AddUser adds a user, who is a member of no project yet.
+func (s *Server) AddUser(spec UserSpec) *User {
+	if s.tb != nil {
+		s.tb.Helper()
+	}
+	s.lock()
+	defer s.mu.Unlock()
+	for _, u := range s.world.users {
+		if u.id == spec.ID || u.wire.Username == spec.Username {
+			s.bad("AddUser(%+v): the id or the username is taken: leave it out to be given one", spec)
+			return u
+		}
+	}
+	if spec.ID < 0 {
+		s.bad("AddUser(%+v): an id is above 0: leave it out to be given one", spec)
+		return s.Users.Outsider
+	}
+	return s.addUser(spec)
+}
+
+func (s *Server) addUser(spec UserSpec) *User {
+	id := next(&s.world.lastUser, spec.ID)
+	if spec.Username == "" {
+		spec.Username = fmt.Sprintf("user%d", id)
+	}
+	if spec.Name == "" {
+		spec.Name = fmt.Sprintf("User %d", id)
+	}
+	u := &User{srv: s, id: id, token: "token-of-" + spec.Username}
+	u.wire = newWireUser(s.cfg.external, id, spec.Username, spec.Name, time.Now().Add(-365*24*time.Hour))
+	s.world.users = append(s.world.users, u)
+	s.world.tokens[u.token] = &accessToken{user: u}
+	return u
+}
+
+// ID returns the user's id.
+func (u *User) ID() int64 { return u.id }
+
+// Username returns the user's name in URLs.
+func (u *User) Username() string { return u.wire.Username }
+
+// Token returns a personal access token of the user, with the scope api.
+func (u *User) Token() string { return u.token }
+
+// AddMember gives a user a role in the project, in place of an earlier one.
+func (p *Project) AddMember(u *User, role Role) {
+	if p.srv.tb != nil {
+		p.srv.tb.Helper()
+	}
+	p.srv.lock()
+	defer p.srv.mu.Unlock()
+	switch {
+	case u == nil || u.srv != p.srv:
+		p.srv.bad("AddMember to %s: the user is of another server: add one to this server with AddUser", p.path)
+	case role != Guest && role != Reporter && role != Developer && role != Maintainer:
+		p.srv.bad("AddMember to %s: the role is Guest, Reporter, Developer or Maintainer, not %d", p.path, role)
+	default:
+		p.members[u] = role
+	}
+}
+
+// RunnerSpec is what a test says of a runner; zero values mean something
+// plausible.
+type RunnerSpec struct {
+	ID          int64
+	Description string
+	Type        string // instance_type (the default), group_type or project_type.
+}
+
+// Runner is a runner of a [Server], with one machine.
+type Runner struct {
+	srv     *Server
+	id      int64
+	wire    *wireRunner
+	manager *wireRunnerManager
+}
+
+// AddRunner adds a runner.
+func (s *Server) AddRunner(spec RunnerSpec) *Runner {
+	if s.tb != nil {
+		s.tb.Helper()
+	}
+	s.lock()
+	defer s.mu.Unlock()
+	switch {
+	case spec.ID < 0 || s.world.runners[spec.ID] != nil:
+		s.bad("AddRunner(%+v): the id is taken or below 0: leave it out to be given one", spec)
+		return s.world.runner
+	case spec.Type != "" && spec.Type != "instance_type" && spec.Type != "group_type" && spec.Type != "project_type":
+		s.bad("AddRunner(%+v): the type is instance_type, group_type or project_type", spec)
+		return s.world.runner
+	}
+	return s.addRunner(spec)
+}
+
+func (s *Server) addRunner(spec RunnerSpec) *Runner {
+	r := &Runner{srv: s, id: next(&s.world.lastRunner, spec.ID)}
+	if spec.Description == "" {
+		spec.Description = fmt.Sprintf("runner-%d.example.com", r.id)
+	}
+	if spec.Type == "" {
+		spec.Type = "instance_type"
+	}
+	r.wire, r.manager = newWireRunner(r.id, spec, time.Now())
+	s.world.runners[r.id] = r
+	return r
+}
+
+// ID returns the runner's id.
+func (r *Runner) ID() int64 { return r.id }

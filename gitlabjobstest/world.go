@@ -1,0 +1,256 @@
+package gitlabjobstest
+
+import (
+	"slices"
+	"sort"
+	"strings"
+	"time"
+
+	"example.com/gitlabjobs"
+)
+
+// world is all that a server knows, guarded by its mutex.
+type world struct {
+	projects  map[int64]*Project
+	paths     map[string]*Project
+	moved     map[string]*Project
+	pipelines map[int64]*Pipeline
+	jobs      map[int64]*Job // Bridges too: they share the ids.
+	users     []*User
+	tokens    map[string]*accessToken
+	runners   map[int64]*Runner
+	runner    *Runner // Takes a job that names none.
+
+	lastProject, lastPipeline, lastJob, lastUser, lastRunner, lastAgent int64
+}
+
+func (w *world) init(s *Server) {
+	*w = world{
+		projects:  map[int64]*Project{},
+		paths:     map[string]*Project{},
+		moved:     map[string]*Project{},
+		pipelines: map[int64]*Pipeline{},
+		jobs:      map[int64]*Job{},
+		tokens:    map[string]*accessToken{},
+		runners:   map[int64]*Runner{},
+		// Ids that start apart show at once when one is taken for another.
+		lastPipeline: 100,
+		lastJob:      1000,
+	}
+	s.firstUsers()
+	w.runner = s.addRunner(RunnerSpec{})
+}
+
+// next returns the id that was asked for, or the one after the highest.
+func next(last *int64, asked int64) int64 {
+	if asked == 0 {
+		asked = *last + 1
+	}
+	*last = max(*last, asked)
+	return asked
+}
+
+// Visibility says who sees a project.
+type Visibility string
+
+// The visibilities of a project.
+const (
+	Private  Visibility = "private"  // Its members.
+	Internal Visibility = "internal" // Whoever has signed in.
+	Public   Visibility = "public"   // Everybody.
+)
+
+// ProjectSpec is what a test says of a project; zero values mean something
+// plausible.
+type ProjectSpec struct {
+	ID              int64
+	Visibility      Visibility // Private by default.
+	MovedFrom       []string   // Paths it had before: 301, and 405 for writes.
+	StatsRefreshing bool       // Erase is 409 meanwhile.
+	OpenToJobTokens bool       // Job tokens of other projects, of a user who is a member, read it.
+	CreatedAt       time.Time
+}
+
+// Project is a project of a [Server].
+type Project struct {
+	srv             *Server
+	id              int64
+	path            string
+	visibility      Visibility
+	statsRefreshing bool
+	openToJobTokens bool
+	created         time.Time
+	members         map[*User]Role
+	jobs            []*Job // Without bridges, by ascending id.
+	agents          []*agent
+	pipelines       int64 // The last iid.
+}
+
+// AddProject adds a project by its full path, such as "group/app". More than
+// the path may be said by one [ProjectSpec].
+func (s *Server) AddProject(path string, specs ...ProjectSpec) *Project {
+	if s.tb != nil {
+		s.tb.Helper()
+	}
+	now := s.lock()
+	defer s.mu.Unlock()
+	var spec ProjectSpec
+	if len(specs) > 0 {
+		spec = specs[0]
+	}
+	p := &Project{
+		srv: s, path: path, visibility: spec.Visibility, statsRefreshing: spec.StatsRefreshing,
+		openToJobTokens: spec.OpenToJobTokens, created: spec.CreatedAt, members: s.firstMembers(),
+	}
+	if p.visibility == "" {
+		p.visibility = Private
+	}
+	if p.created.IsZero() {
+		p.created = now.Add(-90 * 24 * time.Hour)
+	}
+	if why := s.world.refuseProject(path, p.visibility, specs); why != "" {
+		s.bad("AddProject(%q): %s", path, why)
+		return p
+	}
+	p.id = next(&s.world.lastProject, spec.ID)
+	s.world.projects[p.id] = p
+	s.world.paths[path] = p
+	for _, old := range spec.MovedFrom {
+		s.world.moved[old] = p
+	}
+	return p
+}
+
+func (w *world) refuseProject(path string, v Visibility, specs []ProjectSpec) string {
+	if len(specs) > 1 {
+		return "give one ProjectSpec at most"
+	}
+	var spec ProjectSpec
+	if len(specs) > 0 {
+		spec = specs[0]
+	}
+	switch {
+	case !fullPath(path):
+		return "give the full path: a group, a slash and a name, such as group/app"
+	case w.paths[path] != nil || w.moved[path] != nil:
+		return "the path is taken: give another one"
+	case spec.ID < 0:
+		return "an id is above 0: leave it out to be given one"
+	case w.projects[spec.ID] != nil:
+		return "the id is taken: leave it out to be given one"
+	case v != Private && v != Internal && v != Public:
+		return "the visibility is Private, Internal or Public"
+	}
+	for _, old := range spec.MovedFrom {
+		if !fullPath(old) || w.paths[old] != nil || old == path {
+			return "MovedFrom " + old + ": give a full path that no project has now"
+		}
+	}
+	return ""
+}
+
+func fullPath(path string) bool {
+	parts := strings.Split(path, "/")
+	return len(parts) > 1 && !slices.Contains(parts, "")
+}
+
+// ID returns the project's id.
+func (p *Project) ID() int64 { return p.id }
+
+// Path returns the project's full path.
+func (p *Project) Path() string { return p.path }
+
+// ByID returns the project as the library's methods take it, by its id.
+func (p *Project) ByID() gitlabjobs.Project { return gitlabjobs.ProjectID(p.id) }
+
+// ByPath returns the project as the library's methods take it, by its path.
+func (p *Project) ByPath() gitlabjobs.Project { return gitlabjobs.Project(p.path) }
+
+// SetStatsRefreshing says whether GitLab is refreshing the project's
+// statistics: erase answers 409 meanwhile.
+func (p *Project) SetStatsRefreshing(on bool) {
+	p.srv.lock()
+	defer p.srv.mu.Unlock()
+	p.statsRefreshing = on
+}
+
+func (p *Project) name() string { return p.path[strings.LastIndex(p.path, "/")+1:] }
+
+func (p *Project) webURL() string { return p.srv.cfg.external + "/" + p.path }
+
+// insert keeps a list of jobs in the order of their ids. Nearly every id is
+// the highest yet, so that it is an append.
+func insert(jobs []*Job, j *Job) []*Job {
+	if n := len(jobs); n == 0 || jobs[n-1].id < j.id {
+		return append(jobs, j)
+	}
+	return slices.Insert(jobs, after(jobs, j.id), j)
+}
+
+// after returns the index of the first job with a higher id.
+func after(jobs []*Job, id int64) int {
+	return sort.Search(len(jobs), func(i int) bool { return jobs[i].id > id })
+}
+
+// Job returns a job by its id, such as the one that a retry has made.
+func (s *Server) Job(id int64) *Job {
+	if s.tb != nil {
+		s.tb.Helper()
+	}
+	s.lock()
+	defer s.mu.Unlock()
+	if j := s.world.jobs[id]; j != nil && j.bridge == nil {
+		return j
+	}
+	s.bad("Job(%d): there is no such job: take the id from AddJob or from an answer", id)
+	return &Job{srv: s, pipeline: s.strayPipeline()}
+}
+
+// Bridge returns a bridge by its id, such as the one that a retry has made.
+func (s *Server) Bridge(id int64) *Bridge {
+	if s.tb != nil {
+		s.tb.Helper()
+	}
+	s.lock()
+	defer s.mu.Unlock()
+	if j := s.world.jobs[id]; j != nil && j.bridge != nil {
+		return &Bridge{j}
+	}
+	s.bad("Bridge(%d): there is no such bridge: take the id from AddBridge or from an answer", id)
+	return &Bridge{&Job{srv: s, pipeline: s.strayPipeline(), bridge: &bridge{}}}
+}
+
+// Pipeline returns a pipeline by its id, such as one that a bridge has started.
+func (s *Server) Pipeline(id int64) *Pipeline {
+	if s.tb != nil {
+		s.tb.Helper()
+	}
+	s.lock()
+	defer s.mu.Unlock()
+	if pl := s.world.pipelines[id]; pl != nil {
+		return pl
+	}
+	s.bad("Pipeline(%d): there is no such pipeline: take the id from AddPipeline or from an answer", id)
+	return s.strayPipeline()
+}
+
+// Project returns a project by its full path.
+func (s *Server) Project(path string) *Project {
+	if s.tb != nil {
+		s.tb.Helper()
+	}
+	s.lock()
+	defer s.mu.Unlock()
+	if p := s.world.paths[path]; p != nil {
+		return p
+	}
+	s.bad("Project(%q): there is no such project: add it with AddProject", path)
+	return s.strayPipeline().project
+}
+
+// strayPipeline is what a bad look-up returns where it can't end a test: it
+// belongs to nothing that a request could reach.
+func (s *Server) strayPipeline() *Pipeline {
+	p := &Project{srv: s, path: "no/such", visibility: Private, members: map[*User]Role{}}
+	return &Pipeline{srv: s, project: p, counts: map[countKey]int{}}
+}

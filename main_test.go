@@ -1,0 +1,44 @@
+package gitlabjobs_test
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestMain fails a run that leaves a goroutine of a request behind.
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if t, ok := http.DefaultTransport.(*http.Transport); ok {
+		t.CloseIdleConnections()
+	}
+	if left := goroutinesLeft(); code == 0 && left != "" {
+		fmt.Fprintf(os.Stderr, "goroutines are left behind:\n%s\n", left)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+// goroutinesLeft gives goroutines that are about to end the time to do so.
+func goroutinesLeft() string {
+	var left []string
+	for range 100 {
+		left = left[:0]
+		stacks := make([]byte, 1<<20)
+		stacks = stacks[:runtime.Stack(stacks, true)]
+		for _, stack := range strings.Split(string(stacks), "\n\n") {
+			if strings.Contains(stack, "net/http") || strings.Contains(stack, "gitlabjobs.") {
+				left = append(left, stack)
+			}
+		}
+		if len(left) == 1 { // This one.
+			return ""
+		}
+		time.Sleep(20 * time.Millisecond) // The one clock here that is real: no test waits for it.
+	}
+	return strings.Join(left, "\n\n")
+}

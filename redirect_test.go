@@ -1,0 +1,231 @@
+package gitlabjobs_test
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"example.com/gitlabjobs"
+	"example.com/gitlabjobs/gitlabjobstest"
+)
+
+// hop is a request that a server in a chain of redirects saw.
+type hop struct {
+	url    string
+	header http.Header
+}
+
+// chain answers each URL with a redirect to the next, and the last with a job.
+func chain(hops *[]hop, urls ...string) transport {
+	return func(req *http.Request) (*http.Response, error) {
+		*hops = append(*hops, hop{req.URL.String(), req.Header.Clone()})
+		if n := len(*hops); n <= len(urls) {
+			return answer{status: 307, header: map[string]string{"Location": urls[n-1]}}.to(req), nil
+		}
+		return answer{body: oneJob}.to(req), nil
+	}
+}
+
+// keyAuth is an Auth of a user's own, with a header that this library has never
+// heard of.
+type keyAuth struct{ asked *[]string }
+
+func (a keyAuth) Authorize(req *http.Request) error {
+	*a.asked = append(*a.asked, req.URL.Host)
+	req.Header.Set("X-Company-Key", testToken)
+	req.AddCookie(&http.Cookie{Name: "session", Value: testToken})
+	return nil
+}
+
+func TestNoCredentialLeavesItsHost(t *testing.T) {
+	t.Parallel()
+	const origin = "https://gitlab.example.com"
+	for name, to := range map[string]string{
+		"another host":         "https://evil.example/x",
+		"a subdomain":          "https://sub.gitlab.example.com/x",
+		"the parent domain":    "https://example.com/x",
+		"another port":         "https://gitlab.example.com:8443/x",
+		"a user in the URL":    "https://user:password@evil.example/x",
+		"without a scheme":     "//evil.example/x",
+		"the token repeated":   "https://evil.example/x?a=1&job_token=" + testToken + "&b=2",
+		"the name in disguise": "https://evil.example/x?job%5Ftoken=" + testToken,
+	} {
+		for authName, auth := range map[string]gitlabjobs.Auth{
+			"PrivateToken": gitlabjobs.PrivateToken(testToken), "BearerToken": gitlabjobs.BearerToken(testToken),
+			"JobToken": gitlabjobs.JobToken(testToken), "JobTokenParam": gitlabjobs.JobTokenParam(testToken),
+			"an Auth of one's own": keyAuth{new([]string)},
+		} {
+			t.Run(name+"/"+authName, func(t *testing.T) {
+				t.Parallel()
+				var hops []hop
+				client, err := gitlabjobs.NewClient(origin, auth, gitlabjobs.WithHTTPClient(&http.Client{Transport: chain(&hops, to)}))
+				require.NoError(t, err)
+				_, err = client.Jobs.Get(t.Context(), "1", 7, gitlabjobs.WithHeader("Cookie", "a="+testToken), gitlabjobs.WithHeader("X-Other", testToken))
+				require.NoError(t, err)
+				require.Len(t, hops, 2)
+				assert.NotContains(t, fmt.Sprint(hops[1]), testToken)
+				assert.NotContains(t, fmt.Sprint(hops[1]), "password")
+				assert.Empty(t, hops[1].header.Get("Authorization"))
+				assert.Empty(t, hops[1].header.Get("Referer"))
+				assert.Equal(t, "gitlabjobs", hops[1].header.Get("User-Agent"))
+				if custom, ok := auth.(keyAuth); ok {
+					assert.Equal(t, []string{"gitlab.example.com"}, *custom.asked)
+				}
+			})
+		}
+	}
+}
+
+func TestASignedAddressStaysAsItIs(t *testing.T) {
+	t.Parallel()
+	const signed = "https://storage.example/log?X-Sig=a%2Fb%3D%3d&response=x+y&empty=&flag"
+	var hops []hop
+	client := newClient(t, chain(&hops, signed))
+	_, err := client.Jobs.Get(t.Context(), "1", 7)
+	require.NoError(t, err)
+	assert.Equal(t, signed, hops[1].url)
+}
+
+func TestWithinItsHostTheCredentialGoesAlong(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct{ to, want string }{
+		"a path":               {"/api/v4/projects/7/jobs/7", "https://gitlab.example.com/api/v4/projects/7/jobs/7"},
+		"the default port":     {"https://gitlab.example.com:443/x", "https://gitlab.example.com:443/x"},
+		"the host in capitals": {"https://GITLAB.example.com/x?a=1", "https://GITLAB.example.com/x?a=1"},
+	} {
+		for authName, auth := range map[string]gitlabjobs.Auth{
+			"PrivateToken": gitlabjobs.PrivateToken(testToken), "JobTokenParam": gitlabjobs.JobTokenParam(testToken),
+		} {
+			var hops []hop
+			client := newClient(t, chain(&hops, tc.to))
+			_, err := client.Jobs.Get(t.Context(), "1", 7, gitlabjobs.WithAuth(auth))
+			require.NoError(t, err, name)
+			assert.Contains(t, fmt.Sprint(hops[1]), testToken, name+authName)
+			if authName == "PrivateToken" {
+				assert.Equal(t, tc.want, hops[1].url)
+			}
+		}
+	}
+}
+
+func TestTheWayBackFromAnotherHostIsWithoutCredentials(t *testing.T) {
+	t.Parallel()
+	var hops []hop
+	client := newClient(t, chain(&hops, "/x", "https://evil.example/y", "https://gitlab.example.com/chosen-by-evil"))
+	_, err := client.Jobs.Get(t.Context(), "1", 7)
+	require.NoError(t, err)
+	require.Len(t, hops, 4)
+	assert.Equal(t, testToken, hops[1].header.Get("PRIVATE-TOKEN"))
+	assert.NotContains(t, fmt.Sprint(hops[2:]), testToken)
+}
+
+func TestAtMostFiveRedirects(t *testing.T) {
+	t.Parallel()
+	for n, works := range map[int]bool{5: true, 6: false} {
+		var hops []hop
+		urls := make([]string, n)
+		for i := range urls {
+			urls[i] = fmt.Sprint("/hop/", i)
+		}
+		client := newClient(t, chain(&hops, urls...))
+		_, err := client.Jobs.Get(t.Context(), "1", 7)
+		assert.Equal(t, works, err == nil)
+		if !works {
+			require.ErrorContains(t, err, "307 redirect to")
+			require.ErrorContains(t, err, "too many redirects")
+			assert.Len(t, hops, 6)
+		}
+	}
+}
+
+func TestTheCallersCheckRedirectMayBeStricter(t *testing.T) {
+	t.Parallel()
+	var hops []hop
+	hc := &http.Client{Transport: chain(&hops, "/x"), CheckRedirect: func(*http.Request, []*http.Request) error { return errors.New("not here") }}
+	client, err := gitlabjobs.NewClient("https://gitlab.example.com", gitlabjobs.NoAuth(), gitlabjobs.WithHTTPClient(hc))
+	require.NoError(t, err)
+	_, err = client.Jobs.Get(t.Context(), "1", 7)
+	require.ErrorContains(t, err, "the HTTP client's own CheckRedirect refused it")
+	assert.Len(t, hops, 1)
+}
+
+func TestALogInObjectStorageIsReadWithoutTheToken(t *testing.T) {
+	t.Parallel()
+	var seen http.Header
+	client := newClient(t, func(req *http.Request) (*http.Response, error) {
+		if req.URL.Host == "storage.example" {
+			seen = req.Header
+			return answer{body: "the log\n", header: map[string]string{"Content-Type": "binary/octet-stream"}}.to(req), nil
+		}
+		return answer{status: 302, header: map[string]string{"Location": "https://storage.example/log?X-Signature=abc"}}.to(req), nil
+	})
+	log, err := readAll(client.Jobs.Trace(t.Context(), "1", 7, nil))
+	require.NoError(t, err)
+	assert.Equal(t, "the log\n", string(log.([]byte)))
+	assert.NotContains(t, fmt.Sprint(seen), testToken)
+}
+
+func TestAMovedProjectIsFound(t *testing.T) {
+	t.Parallel()
+	srv := gitlabjobstest.NewServer(t)
+	pipeline := srv.AddProject("new/app", gitlabjobstest.ProjectSpec{MovedFrom: []string{"old/app"}}).AddPipeline(gitlabjobstest.PipelineSpec{})
+	job := pipeline.AddJob(gitlabjobstest.JobSpec{Status: gitlabjobs.StatusRunning})
+	client := srv.Client(srv.Tokens.Developer)
+	got, err := client.Jobs.Get(t.Context(), "old/app", job.ID())
+	require.NoError(t, err)
+	assert.Equal(t, job.ID(), got.ID)
+
+	page, err := srv.ClientWithAuth(gitlabjobs.JobTokenParam(job.Token())).Jobs.ListProject(t.Context(), "old/app", nil)
+	require.NoError(t, err)
+	assert.Len(t, page.Items, 1)
+
+	_, err = client.Jobs.Cancel(t.Context(), "old/app", job.ID(), nil)
+	require.ErrorIs(t, err, gitlabjobs.ErrMethodNotAllowed)
+	assert.ErrorContains(t, err, "moved projects")
+	assert.Zero(t, job.Count(gitlabjobstest.ActionCancel))
+}
+
+// FuzzRedirect: wherever a server sends a client, no other host sees the token,
+// and no error holds it.
+func FuzzRedirect(f *testing.F) {
+	for _, s := range []string{
+		"https://evil.example/", "/x", "//evil.example", "http://gitlab.example.com", "https://gitlab.example.com.evil.example", "ftp://x", "?job_token=" + testToken,
+		"https://gitlab.example.com@evil.example", "https://evil.example\\@gitlab.example.com", "https://[::1%25eth0]/", "javascript:alert(1)", "https:evil", "\x00", "%zz", "https://evil.example/?job_token=" + testToken,
+	} {
+		f.Add(302, s)
+	}
+	f.Fuzz(func(t *testing.T, status int, location string) {
+		if status < 300 || status > 399 {
+			status = 302
+		}
+		for _, auth := range []gitlabjobs.Auth{gitlabjobs.PrivateToken(testToken), gitlabjobs.JobTokenParam(testToken)} {
+			n := 0
+			client := newClient(t, func(req *http.Request) (*http.Response, error) {
+				n++
+				home := req.URL.Scheme == "https" && strings.EqualFold(req.URL.Hostname(), "gitlab.example.com") && (req.URL.Port() == "" || req.URL.Port() == "443")
+				if !home && strings.Contains(fmt.Sprint(req.URL.Query(), req.URL.User, req.Header), testToken) && !strings.Contains(location, testToken) {
+					t.Fatalf("%v got the token: %v", req.URL, req.Header)
+				}
+				if req.URL.Scheme != "https" {
+					t.Fatalf("from https to %s", req.URL.Scheme)
+				}
+				if n > 6 {
+					t.Fatal("more than five redirects")
+				}
+				return answer{status: status, header: map[string]string{"Location": location}}.to(req), nil
+			}, oneAttempt())
+			_, err := client.Jobs.Get(t.Context(), "1", 7, gitlabjobs.WithAuth(auth))
+			if err == nil {
+				t.Fatal("a redirect is no success")
+			}
+			if strings.Contains(err.Error(), testToken) {
+				t.Fatal("the token is in the error")
+			}
+		}
+	})
+}
