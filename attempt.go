@@ -103,7 +103,7 @@ func (t *attemptTransport) RoundTrip(req *http.Request) (*http.Response, error) 
 		}
 	}
 	if c.stream && isSuccess(resp.StatusCode) {
-		resp.Body = &streamBody{body: resp.Body, ctx: ctx, parent: req.Context(), cancel: cancel, timeout: t.timeout}
+		resp.Body = newStreamBody(ctx, req.Context(), cancel, resp, t.timeout)
 		return resp, nil
 	}
 	body, err := t.readBody(resp)
@@ -152,19 +152,29 @@ func causeOr(ctx, parent context.Context, err error) error {
 
 // streamBody is an answer on its way. Each wait for more of it is bounded.
 type streamBody struct {
-	body    io.ReadCloser
-	ctx     context.Context
-	parent  context.Context
-	cancel  context.CancelCauseFunc
-	timeout time.Duration
-	close   sync.Once
+	body     io.ReadCloser
+	length   int64 // As announced, or -1.
+	ctx      context.Context
+	parent   context.Context
+	cancel   context.CancelCauseFunc
+	timeout  *timeoutError
+	watchdog *time.Timer
+	close    sync.Once
+}
+
+func newStreamBody(ctx, parent context.Context, cancel context.CancelCauseFunc, resp *http.Response, bound time.Duration) *streamBody {
+	timeout := &timeoutError{"further bytes", bound}
+	watchdog := time.AfterFunc(bound, func() { cancel(timeout) })
+	watchdog.Stop()
+	return &streamBody{
+		body: resp.Body, length: resp.ContentLength, ctx: ctx, parent: parent, cancel: cancel, timeout: timeout, watchdog: watchdog,
+	}
 }
 
 func (s *streamBody) Read(p []byte) (int, error) {
-	timeout := &timeoutError{"further bytes", s.timeout}
-	watchdog := time.AfterFunc(s.timeout, func() { s.cancel(timeout) })
+	s.watchdog.Reset(s.timeout.after)
 	n, err := s.body.Read(p)
-	watchdog.Stop()
+	s.watchdog.Stop()
 	if err != nil && !errors.Is(err, io.EOF) {
 		err = causeOr(s.ctx, s.parent, err)
 	}

@@ -5,10 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime"
 	"net/http"
-	"strings"
+	"slices"
 	"sync/atomic"
 )
+
+// ErrTraceChanged: a log is no longer what it was when its reading began. It was
+// erased, or written anew. What was read of it is not to be relied on.
+var ErrTraceChanged = errors.New("the log has changed while it was read")
 
 // TraceOptions choose a part of a log, in bytes. Nil or the zero value is for
 // all of it.
@@ -31,8 +36,13 @@ func (o TraceOptions) check() error {
 // log of a job that has written none, or was erased, is empty. That of a running
 // job is what there is so far. Nothing is held in memory, whatever its size.
 //
-// A part of a log is asked of GitLab as such where the server can (19.x);
-// elsewhere the bytes before it are read and dropped.
+// A connection that is lost in the middle is made again, within the client's
+// [RetryPolicy], and the log goes on at the byte where it broke off. If it is no
+// longer the same log, the error is [ErrTraceChanged]. A part of a log is asked
+// of GitLab as such where the server can (19.x); elsewhere the bytes before it
+// are read and dropped.
+//
+// Close may be called while a Read waits, and ends it. The context ends it too.
 //
 // GitLab: GET /projects/:id/jobs/:job_id/trace, [Get a log file].
 //
@@ -42,22 +52,17 @@ func (s *JobsService) Trace(ctx context.Context, project Project, jobID int64, o
 	if err := o.check(); err != nil {
 		return nil, optionsError("TraceOptions", err)
 	}
-	open := func(q *rangeQuery) (io.ReadCloser, error) {
-		r := get("/projects/:id/jobs/:job_id/trace", nil, project, number(jobID))
-		r.stream = true
-		if q != nil {
-			r.query = q
-		}
-		_, resp, err := send(ctx, s.client, r, ro)
-		if err != nil {
-			return nil, err
-		}
-		return resp.Body, nil
-	}
-	if o == (TraceOptions{}) {
-		return open(nil)
-	}
-	return openRange(s.client.byteRanges, o, open)
+	return newLogReader(ctx, logSource{s, project, jobID, ro}, o)
+}
+
+const traceRoute = "/projects/:id/jobs/:job_id/trace"
+
+// logSource is where a log is.
+type logSource struct {
+	jobs    *JobsService
+	project Project
+	jobID   int64
+	ro      []RequestOption
 }
 
 // rangeQuery are parameters of newer servers.
@@ -69,6 +74,48 @@ type rangeQuery struct {
 // maxByteLimit is the largest byte_limit that GitLab takes.
 const maxByteLimit = 512_000
 
+// get asks for the log, or with q for a part of it.
+func (s logSource) get(ctx context.Context, q *rangeQuery) (io.ReadCloser, error) {
+	r := get(traceRoute, nil, s.project, number(s.jobID))
+	r.stream = true
+	if q != nil {
+		r.query = q
+	}
+	c, resp, err := send(ctx, s.jobs.client, r, s.ro)
+	if errors.Is(err, ErrNotFound) {
+		return s.nothing(ctx, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); kind == "text/html" {
+		resp.Body.Close()
+		return nil, c.unusable(resp, errors.New("a page, not a log"))
+	}
+	return resp.Body, nil
+}
+
+// nothing tells a job without a log, which older servers and object storages
+// answer 404, from a job that is not there.
+func (s logSource) nothing(ctx context.Context, notFound error) (io.ReadCloser, error) {
+	_, err := s.jobs.Get(ctx, s.project, s.jobID, s.later().ro...)
+	switch {
+	case err == nil:
+		return http.NoBody, nil
+	case errors.Is(err, ErrNotFound):
+		return nil, notFound
+	default:
+		return nil, err
+	}
+}
+
+// later is the source for the requests after the first, which tell nothing to
+// WithResponse: the caller may look at that by then.
+func (s logSource) later() logSource {
+	s.ro = append(slices.Clip(s.ro), WithResponse(new(Response)))
+	return s
+}
+
 // byteRanges is whether a server knows rangeQuery, once that has been seen.
 type byteRanges struct{ state atomic.Int32 }
 
@@ -78,129 +125,26 @@ const (
 	rangesIgnored
 )
 
-// openRange opens a part of a log. A server that ignores the parameters answers
-// with all of the log, which looks like any other answer, so one that has not been
-// seen is asked for zero bytes: to those that know the parameter that is an
-// error, and to the others it is the log.
-func openRange(ranges *byteRanges, o TraceOptions, open func(*rangeQuery) (io.ReadCloser, error)) (io.ReadCloser, error) {
-	switch ranges.state.Load() {
-	case rangesKnown:
-		return newRangeReader(o, open)
-	case rangesIgnored:
-		log, err := open(nil)
-		return skipTo(o, log), err
+// knowsRanges finds out whether the server knows rangeQuery. A server that
+// ignores the parameters answers with all of the log, which looks like any other
+// answer, so one that has not been seen is asked for zero bytes: to those that
+// know the parameter that is an error, and to the others it is the log, which is
+// then returned.
+func (s logSource) knowsRanges(ctx context.Context) (known bool, log io.ReadCloser, err error) {
+	ranges := s.jobs.client.byteRanges
+	if state := ranges.state.Load(); state != rangesUnseen {
+		return state == rangesKnown, nil, nil
 	}
-	log, err := open(&rangeQuery{Offset: o.Offset, Limit: new(int64)})
+	log, err = s.get(ctx, &rangeQuery{Limit: new(int64)})
 	var refused *Error
 	switch {
 	case err == nil:
 		ranges.state.Store(rangesIgnored)
-		return skipTo(o, log), nil
-	case errors.As(err, &refused) && refused.StatusCode == http.StatusBadRequest && strings.Contains(refused.Message, "byte_limit"):
+		return false, log, nil
+	case errors.As(err, &refused) && refused.StatusCode == http.StatusBadRequest:
 		ranges.state.Store(rangesKnown)
-		return newRangeReader(o, open)
+		return true, nil, nil
 	default:
-		return nil, err
+		return false, nil, err
 	}
-}
-
-// skipTo is a part of a log that comes whole.
-func skipTo(o TraceOptions, log io.ReadCloser) io.ReadCloser {
-	if log == nil {
-		return nil
-	}
-	s := &skippingReader{log: log, skip: o.Offset, rest: log}
-	if o.Limit > 0 {
-		s.rest = io.LimitReader(log, o.Limit)
-	}
-	return s
-}
-
-type skippingReader struct {
-	log  io.ReadCloser
-	skip int64
-	rest io.Reader
-}
-
-func (s *skippingReader) Read(p []byte) (int, error) {
-	if s.skip > 0 {
-		n, err := io.CopyN(io.Discard, s.log, s.skip)
-		s.skip -= n
-		if err != nil {
-			return 0, err // io.EOF where the log ends before the part begins.
-		}
-	}
-	return s.rest.Read(p)
-}
-
-func (s *skippingReader) Close() error { return s.log.Close() }
-
-// rangeReader puts a part of a log together from pieces, since a server may
-// give less than it is asked for. Only an empty piece is the end.
-type rangeReader struct {
-	open   func(*rangeQuery) (io.ReadCloser, error)
-	piece  io.ReadCloser
-	got    int64 // Bytes of the piece.
-	offset int64
-	left   int64 // Bytes still wanted; negative for all.
-}
-
-func newRangeReader(o TraceOptions, open func(*rangeQuery) (io.ReadCloser, error)) (io.ReadCloser, error) {
-	r := &rangeReader{open: open, offset: o.Offset, left: o.Limit}
-	if o.Limit == 0 {
-		r.left = -1
-	}
-	if err := r.next(); err != nil {
-		return nil, err
-	}
-	return r, nil
-}
-
-func (r *rangeReader) next() (err error) {
-	q := rangeQuery{Offset: r.offset}
-	if r.left > 0 {
-		limit := min(r.left, maxByteLimit)
-		q.Limit = &limit
-	}
-	r.piece, err = r.open(&q)
-	r.got = 0
-	return err
-}
-
-func (r *rangeReader) Read(p []byte) (int, error) {
-	for {
-		if r.left == 0 || r.piece == nil {
-			return 0, io.EOF
-		}
-		if r.left > 0 {
-			p = p[:min(int64(len(p)), r.left)]
-		}
-		n, err := r.piece.Read(p)
-		r.offset += int64(n)
-		r.got += int64(n)
-		if r.left > 0 {
-			r.left -= int64(n)
-		}
-		if !errors.Is(err, io.EOF) {
-			return n, err
-		}
-		r.piece.Close()
-		r.piece = nil
-		if n > 0 || r.got > 0 {
-			err = nil
-			if r.left != 0 {
-				err = r.next()
-			}
-		}
-		if n > 0 || err != nil {
-			return n, err
-		}
-	}
-}
-
-func (r *rangeReader) Close() error {
-	if r.piece == nil {
-		return nil
-	}
-	return r.piece.Close()
 }

@@ -1,8 +1,10 @@
 package gitlabjobs_test
 
 import (
+	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"strconv"
 	"strings"
 	"testing"
@@ -13,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"example.com/gitlabjobs"
+	"example.com/gitlabjobs/gitlabjobstest"
 )
 
 // logServer serves log, by byte_offset and byte_limit if it is a newer one. Where
@@ -40,40 +43,51 @@ func logServer(log string, newer bool, piece int, seen *[]string) transport {
 	}
 }
 
+// someLog is a log of n bytes in which no two places look alike.
+func someLog(n int) string {
+	var b strings.Builder
+	for i := 0; b.Len() < n; i++ {
+		fmt.Fprintf(&b, "line %d\n", i)
+	}
+	return b.String()[:n]
+}
+
 func TestTraceReadsAPartOnAnyServer(t *testing.T) {
 	t.Parallel()
-	const log = "0123456789abcdef"
+	const size = 20_000
+	log := someLog(size)
 	for name, tc := range map[string]struct {
 		newer bool
 		piece int
-	}{"older": {}, "newer": {newer: true}, "newer, in pieces": {newer: true, piece: 3}} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			var seen []string
-			client := newClient(t, logServer(log, tc.newer, tc.piece, &seen))
-			for _, o := range []gitlabjobs.TraceOptions{
-				{}, {Offset: 5}, {Limit: 4}, {Offset: 5, Limit: 4}, {Offset: 15, Limit: 10}, {Offset: 16}, {Offset: 99, Limit: 1}, {Limit: 600_000},
-			} {
+	}{"older": {}, "newer": {newer: true}, "newer, in pieces": {newer: true, piece: 3000}} {
+		for _, o := range []gitlabjobs.TraceOptions{
+			{}, {Offset: 5}, {Limit: 4}, {Offset: 5, Limit: 14_000}, {Offset: size - 1, Limit: 10}, {Offset: size}, {Offset: 99_999, Limit: 1},
+			{Limit: 600_000}, {Offset: 1 << 62, Limit: 1 << 62}, {Offset: 7, Limit: 1<<63 - 1},
+		} {
+			t.Run(fmt.Sprintf("%s/%+v", name, o), func(t *testing.T) {
+				t.Parallel()
 				if o == (gitlabjobs.TraceOptions{}) && tc.piece > 0 {
-					continue // A whole log comes whole.
+					return // A whole log comes whole.
 				}
-				want := log[min(o.Offset, 16):]
+				var seen []string
+				client := newClient(t, logServer(log, tc.newer, tc.piece, &seen))
+				want := log[min(o.Offset, size):]
 				if o.Limit > 0 {
 					want = want[:min(o.Limit, int64(len(want)))]
 				}
 				got, err := readAll(client.Jobs.Trace(t.Context(), "1", 7, &o))
 				require.NoError(t, err)
-				assert.Equal(t, want, string(got.([]byte)), "%+v", o)
-			}
-		})
+				assert.Equal(t, want, string(got.([]byte)))
+			})
+		}
 	}
 }
 
 func TestTraceAsksOnceWhetherAServerKnowsRanges(t *testing.T) {
 	t.Parallel()
 	for newer, want := range map[bool][]string{
-		true:  {"byte_limit=0&byte_offset=2", "byte_limit=3&byte_offset=2", "byte_limit=3&byte_offset=2"},
-		false: {"byte_limit=0&byte_offset=2", ""},
+		true:  {"byte_limit=0&byte_offset=0", "byte_limit=3&byte_offset=2", "byte_limit=3&byte_offset=2"},
+		false: {"byte_limit=0&byte_offset=0", ""},
 	} {
 		var seen []string
 		client := newClient(t, logServer("0123456789", newer, 0, &seen))
@@ -122,6 +136,39 @@ func TestTraceIsAStream(t *testing.T) {
 	assert.Equal(t, 1000, body.read)
 	require.NoError(t, log.Close())
 	assert.True(t, body.closed)
+	_, err = log.Read(make([]byte, 1))
+	require.ErrorIs(t, err, os.ErrClosed)
+	require.NoError(t, log.Close())
+}
+
+func TestAPageIsNotALog(t *testing.T) {
+	t.Parallel()
+	client := answering(t, answer{body: "<html><title>Sign in</title></html>", header: map[string]string{"Content-Type": "text/html; charset=utf-8"}})
+	log, err := client.Jobs.Trace(t.Context(), "1", 7, nil)
+	require.ErrorContains(t, err, "/trace: 200 the answer can't be used (text/html): a page, not a log")
+	assert.Nil(t, log)
+}
+
+func TestNoLogYetIsAnEmptyStream(t *testing.T) {
+	t.Parallel()
+	for name, option := range map[string]gitlabjobstest.Option{"200 with nothing": nil, "404": gitlabjobstest.MissingTraceNotFound()} {
+		for _, o := range []gitlabjobs.TraceOptions{{}, {Offset: 10}, {Limit: 5}} {
+			var options []gitlabjobstest.Option
+			if option != nil {
+				options = append(options, option)
+			}
+			srv := gitlabjobstest.NewMemoryServer(t, options...)
+			job := srv.AddProject("group/app").AddPipeline(gitlabjobstest.PipelineSpec{}).AddJob(gitlabjobstest.JobSpec{Status: gitlabjobs.StatusPending})
+			client := srv.Client(srv.Tokens.Developer)
+			got, err := readAll(client.Jobs.Trace(t.Context(), "group/app", job.ID(), &o))
+			require.NoError(t, err, name)
+			assert.Empty(t, got)
+
+			_, err = client.Jobs.Trace(t.Context(), "group/app", job.ID()+1, &o)
+			require.ErrorIs(t, err, gitlabjobs.ErrNotFound, "no job is not the same as no log")
+			assert.ErrorContains(t, err, "/trace: 404")
+		}
+	}
 }
 
 func TestALogThatStallsIsGivenUp(t *testing.T) {
@@ -137,13 +184,13 @@ func TestALogThatStallsIsGivenUp(t *testing.T) {
 			}()
 			resp.Body, resp.ContentLength = r, -1
 			return resp, nil
-		}, gitlabjobs.WithAttemptTimeout(10*time.Second))
+		}, gitlabjobs.WithAttemptTimeout(10*time.Second), oneAttempt())
 		log, err := client.Jobs.Trace(t.Context(), "1", 7, nil)
 		require.NoError(t, err)
 		start := time.Now()
 		got, err := io.ReadAll(log)
 		assert.Equal(t, "begin", string(got))
-		require.EqualError(t, err, "no further bytes within 10s")
+		require.ErrorContains(t, err, "/trace: no further bytes within 10s")
 		assert.Equal(t, 10*time.Second, time.Since(start))
 		require.NoError(t, log.Close())
 	})

@@ -1,0 +1,287 @@
+package gitlabjobs
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"hash/crc32"
+	"io"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+)
+
+// logReader reads a log from one answer, or from as many as it takes. It knows
+// what it has read of the log by a checksum and by its last bytes.
+type logReader struct {
+	ctx    context.Context
+	cancel context.CancelFunc
+	source logSource
+	sticky error // What every further Read returns.
+	failed int   // Answers that broke off since the last byte that came.
+
+	mu     sync.Mutex // Close may come at any time.
+	body   io.ReadCloser
+	closed bool
+
+	begin, next, end int64 // Of what is wanted; end is -1 for the log's own.
+	last             []byte
+	sum              uint32
+
+	whole bool  // The answer goes to the end of the log, so its end is the log's.
+	fresh int64 // Bytes of the answer that were new.
+}
+
+// lastBytes is how much of what was read is asked for again, to see that the log
+// is still the same.
+const lastBytes = 1 << 10
+
+func newLogReader(ctx context.Context, source logSource, o TraceOptions) (*logReader, error) {
+	r := &logReader{source: source, begin: o.Offset, next: o.Offset, end: -1}
+	if end := o.Offset + o.Limit; o.Limit > 0 && end > 0 { // A sum below zero is beyond any log.
+		r.end = end
+	}
+	r.ctx, r.cancel = context.WithCancel(ctx)
+	if err := r.open(); err != nil {
+		r.cancel()
+		return nil, err
+	}
+	r.source = source.later()
+	return r, nil
+}
+
+// open gets an answer that goes on at the next byte.
+func (r *logReader) open() error {
+	if r.next == 0 && r.end < 0 {
+		log, err := r.source.get(r.ctx, nil)
+		return r.use(log, true, err)
+	}
+	known, log, err := r.source.knowsRanges(r.ctx)
+	if err != nil {
+		return err
+	}
+	if known {
+		if same, err := r.openRange(); same || err != nil {
+			return err
+		}
+		// Either the log has changed, or this server ignores the parameters
+		// after all: the log, from its first byte on, tells which.
+	}
+	return r.openWhole(log)
+}
+
+// openRange asks for the log from the next byte on, and for the last bytes once
+// more. It reports false where those are not what they were.
+func (r *logReader) openRange() (same bool, err error) {
+	again := int64(len(r.last))
+	q := &rangeQuery{Offset: r.next - again}
+	switch {
+	case r.end >= 0:
+		q.Limit = new(min(r.end-r.next+again, maxByteLimit))
+	case again == 0: // There is nothing to compare: a piece shows by its size whether it is one.
+		q.Limit = new(int64(maxByteLimit))
+	}
+	log, err := r.source.get(r.ctx, q)
+	if err != nil {
+		return false, err
+	}
+	was := make([]byte, again)
+	if _, err := io.ReadFull(log, was); err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		log.Close()
+		return false, err
+	}
+	if !bytes.Equal(was, r.last) {
+		return false, log.Close()
+	}
+	if q.Limit != nil {
+		if body, ok := log.(*streamBody); ok && body.length > *q.Limit {
+			return false, log.Close()
+		}
+		log = &piece{log, *q.Limit - again}
+	}
+	return true, r.use(log, false, nil)
+}
+
+// piece is an answer that a byte_limit bounds. One that is longer is of a server
+// that ignores it, and anything but the part that was asked for.
+type piece struct {
+	io.ReadCloser
+	left int64
+}
+
+func (p *piece) Read(b []byte) (int, error) {
+	n, err := p.ReadCloser.Read(b)
+	if p.left -= int64(n); p.left < 0 {
+		return 0, ErrTraceChanged
+	}
+	return n, err
+}
+
+// openWhole reads a log, which may be at hand, up to the next byte.
+func (r *logReader) openWhole(log io.ReadCloser) (err error) {
+	if log == nil {
+		if log, err = r.source.get(r.ctx, nil); err != nil {
+			return err
+		}
+	}
+	_, err = io.CopyN(io.Discard, log, r.begin)
+	if errors.Is(err, io.EOF) && r.next == r.begin {
+		return r.use(log, true, nil) // The log ends before the part begins.
+	}
+	sum := crc32.New(castagnoli())
+	if err == nil {
+		_, err = io.CopyN(sum, log, r.next-r.begin)
+	}
+	if errors.Is(err, io.EOF) || err == nil && sum.Sum32() != r.sum {
+		err = ErrTraceChanged
+	}
+	return r.use(log, true, err)
+}
+
+// use makes an answer the one that is read, unless there was an error, or Close.
+func (r *logReader) use(log io.ReadCloser, whole bool, err error) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err == nil && r.closed {
+		err = os.ErrClosed
+	}
+	if err != nil {
+		if log != nil {
+			log.Close()
+		}
+		return err
+	}
+	r.body, r.whole, r.fresh = log, whole, 0
+	return nil
+}
+
+// Read reads on, through as many answers as it takes.
+func (r *logReader) Read(p []byte) (int, error) {
+	for r.sticky == nil {
+		if r.end >= 0 {
+			if r.next == r.end {
+				return 0, r.stop(io.EOF)
+			}
+			p = p[:min(int64(len(p)), r.end-r.next)]
+		}
+		if r.isClosed() {
+			return 0, r.stop(os.ErrClosed)
+		}
+		n, err := r.body.Read(p)
+		r.took(p[:n])
+		if err != nil {
+			err = r.goOn(err)
+		}
+		if err != nil {
+			r.stop(err)
+		}
+		if n > 0 {
+			return n, nil
+		}
+	}
+	return 0, r.sticky
+}
+
+func (r *logReader) took(p []byte) {
+	if len(p) == 0 {
+		return
+	}
+	r.failed = 0
+	r.next += int64(len(p))
+	r.fresh += int64(len(p))
+	r.sum = crc32.Update(r.sum, castagnoli(), p)
+	if len(p) >= lastBytes {
+		r.last = append(r.last[:0], p[len(p)-lastBytes:]...)
+		return
+	}
+	r.last = append(r.last, p...)
+	r.last = append(r.last[:0], r.last[max(0, len(r.last)-lastBytes):]...)
+}
+
+// castagnoli is the polynomial that processors know. The table is made once, by
+// the standard library.
+func castagnoli() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) }
+
+// goOn follows on the end of an answer, clean or not, with the next one. It
+// returns io.EOF at the end of the log.
+func (r *logReader) goOn(err error) error {
+	r.body.Close()
+	switch {
+	case errors.Is(err, io.EOF):
+		// A server may give less of a part than it was asked for: only an answer
+		// with nothing new is the end.
+		if r.whole || r.fresh == 0 || r.next == r.end {
+			return io.EOF
+		}
+		return r.open()
+	case r.ctx.Err() != nil || errors.Is(err, ErrTraceChanged):
+		return err
+	}
+	for {
+		policy := r.source.jobs.client.retry
+		if r.failed++; r.failed >= policy.MaxAttempts {
+			return err
+		}
+		if waitErr := sleep(r.ctx, jitter(policy, r.failed)); waitErr != nil {
+			return waitErr
+		}
+		// Opening has retries of its own; where it breaks off while the last bytes
+		// are compared, that counts here.
+		openErr := r.open()
+		var answered *Error
+		var asked *callError
+		if openErr == nil || errors.As(openErr, &answered) || errors.As(openErr, &asked) ||
+			errors.Is(openErr, ErrTraceChanged) || errors.Is(openErr, os.ErrClosed) {
+			return openErr
+		}
+		err = openErr
+	}
+}
+
+// stop settles what every further Read returns.
+func (r *logReader) stop(err error) error {
+	var answered *Error
+	var asked *callError
+	switch {
+	case errors.Is(err, io.EOF), errors.As(err, &answered), errors.As(err, &asked):
+	case r.isClosed():
+		err = os.ErrClosed
+	case r.ctx.Err() != nil:
+		err = newCallError(http.MethodGet, traceRoute, r.ctx.Err(), false)
+	default:
+		err = newCallError(http.MethodGet, traceRoute, err, false)
+	}
+	r.sticky = err
+	return err
+}
+
+func (r *logReader) isClosed() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.closed
+}
+
+// Close ends the reading, a Read that waits included.
+func (r *logReader) Close() error {
+	r.cancel()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return nil
+	}
+	r.closed = true
+	return r.body.Close()
+}
+
+// sleep waits, or returns the context's error.
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}

@@ -1,0 +1,225 @@
+package gitlabjobs_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"testing/iotest"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"example.com/gitlabjobs"
+)
+
+// breaking cuts each answer of a server after some bytes of its body, and counts
+// what it moved.
+type breaking struct {
+	transport
+	after int64
+	moved *int64
+}
+
+func (b breaking) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := b.transport(req)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		return resp, err
+	}
+	cut := io.MultiReader(io.LimitReader(resp.Body, b.after), &ifMore{resp.Body})
+	resp.Body, resp.ContentLength = io.NopCloser(io.TeeReader(cut, (*counter)(b.moved))), -1
+	return resp, nil
+}
+
+// ifMore is an error where the body goes on.
+type ifMore struct{ io.Reader }
+
+func (m *ifMore) Read([]byte) (int, error) {
+	if n, _ := io.ReadFull(m.Reader, make([]byte, 1)); n == 0 {
+		return 0, io.EOF
+	}
+	return 0, io.ErrUnexpectedEOF
+}
+
+type counter int64
+
+func (c *counter) Write(p []byte) (int, error) { *c += counter(len(p)); return len(p), nil }
+
+func TestALogThatBreaksOffGoesOnAtTheByte(t *testing.T) {
+	t.Parallel()
+	const size = 300_000
+	log := someLog(size)
+	for name, newer := range map[string]bool{"newer": true, "older": false} {
+		for _, o := range []gitlabjobs.TraceOptions{{}, {Offset: 1234}, {Offset: 500, Limit: 250_000}} {
+			t.Run(fmt.Sprintf("%s/%+v", name, o), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					var seen []string
+					var moved int64
+					after := int64(50_000)
+					if !newer {
+						after = 290_000 // An older one sends all from the beginning.
+					}
+					client := newClient(t, breaking{logServer(log, newer, 0, &seen), after, &moved}.RoundTrip)
+					got, err := readAll(client.Jobs.Trace(t.Context(), "1", 7, &o))
+					if !newer && o.Limit == 0 {
+						require.ErrorIs(t, err, io.ErrUnexpectedEOF, "it can't get past the break")
+						return
+					}
+					require.NoError(t, err)
+					want := log[o.Offset:]
+					if o.Limit > 0 {
+						want = want[:o.Limit]
+					}
+					assert.Equal(t, want, string(got.([]byte)))
+					if newer {
+						assert.LessOrEqual(t, moved, int64(len(want)+10*1024))
+					}
+				})
+			})
+		}
+	}
+}
+
+// Where an older server breaks off once, what was read before is skipped.
+func TestALogOfAnOlderServerGoesOnAtTheByte(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		log := someLog(100_000)
+		var seen []string
+		server := logServer(log, false, 0, &seen)
+		client := newClient(t, func(req *http.Request) (*http.Response, error) {
+			resp, err := server(req)
+			if len(seen) <= 3 {
+				resp.Body = io.NopCloser(io.MultiReader(io.LimitReader(resp.Body, int64(20_000*len(seen))), iotest.ErrReader(io.ErrUnexpectedEOF)))
+			}
+			return resp, err
+		})
+		got, err := readAll(client.Jobs.Trace(t.Context(), "1", 7, nil))
+		require.NoError(t, err)
+		assert.Equal(t, log, string(got.([]byte)))
+		assert.Equal(t, []string{"", "byte_limit=0&byte_offset=0", "", ""}, seen)
+	})
+}
+
+func TestALogThatHasChangedIsNeverSpliced(t *testing.T) {
+	t.Parallel()
+	log := someLog(100_000)
+	for change, then := range map[string]string{
+		"erased": "", "shorter": log[:20_000], "other bytes": strings.Repeat("x", 100_000),
+		"other bytes before, the same at the break": strings.Repeat("x", 10_000) + log[10_000:],
+	} {
+		for name, newer := range map[string]bool{"newer": true, "older": false} {
+			if newer && strings.HasPrefix(change, "other bytes before") {
+				continue // A newer server is asked for the last bytes alone, and those are the same.
+			}
+			t.Run(change+"/"+name, func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					var seen []string
+					first := true
+					client := newClient(t, func(req *http.Request) (*http.Response, error) {
+						if first {
+							first = false
+							resp := answer{body: log}.to(req)
+							resp.Body = io.NopCloser(io.MultiReader(strings.NewReader(log[:50_000]), iotest.ErrReader(io.ErrUnexpectedEOF)))
+							return resp, nil
+						}
+						return logServer(then, newer, 0, &seen)(req)
+					})
+					r, err := client.Jobs.Trace(t.Context(), "1", 7, nil)
+					require.NoError(t, err)
+					got, err := io.ReadAll(r)
+					require.ErrorIs(t, err, gitlabjobs.ErrTraceChanged)
+					assert.Equal(t, log[:50_000], string(got))
+					_, again := r.Read(make([]byte, 1))
+					assert.Equal(t, err, again, "an error stays")
+				})
+			})
+		}
+	}
+}
+
+// One server of several may be older than the others.
+func TestAServerThatForgetsRangesIsNoticed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		log := someLog(2_000_000)
+		var seen []string
+		newer, older := logServer(log, true, 0, &seen), logServer(log, false, 0, &seen)
+		requests := 0
+		client := newClient(t, func(req *http.Request) (*http.Response, error) {
+			requests++
+			if requests <= 2 {
+				return newer(req) // The question, and the first piece.
+			}
+			return older(req)
+		})
+		got, err := readAll(client.Jobs.Trace(t.Context(), "1", 7, &gitlabjobs.TraceOptions{Offset: 100}))
+		require.NoError(t, err)
+		assert.Equal(t, log[100:], string(got.([]byte)))
+
+		// The very first piece is known by its size.
+		got, err = readAll(client.Jobs.Trace(t.Context(), "1", 7, &gitlabjobs.TraceOptions{Offset: 100, Limit: 50}))
+		require.NoError(t, err)
+		assert.Equal(t, log[100:150], string(got.([]byte)))
+	})
+}
+
+func TestCloseEndsAReadThatWaits(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(io.Closer, context.CancelFunc){
+		"Close":       func(c io.Closer, _ context.CancelFunc) { c.Close() },
+		"the context": func(_ io.Closer, cancel context.CancelFunc) { cancel() },
+	} {
+		for _, where := range []string{"in an answer", "between two answers"} {
+			t.Run(name+"/"+where, func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					client := newClient(t, func(req *http.Request) (*http.Response, error) {
+						resp := answer{}.to(req)
+						body := iotest.ErrReader(io.ErrUnexpectedEOF)
+						if where == "in an answer" {
+							body = untilDone{req.Context()}
+						}
+						resp.Body, resp.ContentLength = io.NopCloser(body), -1
+						return resp, nil
+					}, gitlabjobs.WithRetry(gitlabjobs.RetryPolicy{MinWait: 10 * time.Second}))
+					ctx, cancel := context.WithCancel(t.Context())
+					defer cancel()
+					log, err := client.Jobs.Trace(ctx, "1", 7, nil)
+					require.NoError(t, err)
+					start := time.Now()
+					var wg sync.WaitGroup
+					wg.Go(func() {
+						_, err = log.Read(make([]byte, 10))
+					})
+					time.AfterFunc(time.Second, func() { end(log, cancel) })
+					wg.Wait()
+					assert.Equal(t, time.Second, time.Since(start))
+					if name == "Close" {
+						require.ErrorIs(t, err, os.ErrClosed)
+					} else {
+						require.ErrorIs(t, err, context.Canceled)
+						require.ErrorContains(t, err, "GET /projects/:id/jobs/:job_id/trace")
+					}
+					require.NoError(t, log.Close())
+				})
+			})
+		}
+	}
+}
+
+// untilDone is a body that ends with the request's context.
+type untilDone struct{ ctx context.Context }
+
+func (u untilDone) Read([]byte) (int, error) {
+	<-u.ctx.Done()
+	return 0, u.ctx.Err()
+}
