@@ -18,6 +18,15 @@ type ListBridgesOptions struct {
 	Scope []Status `url:"scope,brackets,omitempty"` // Only bridges in one of these; empty for all.
 }
 
+func (o *ListBridgesOptions) checked() error {
+	if err := errors.Join(o.check(), checkScope(o.Scope)); err != nil {
+		return optionsError("ListBridgesOptions", err)
+	}
+	return nil
+}
+
+const bridgesRoute = "/projects/:id/pipelines/:pipeline_id/bridges"
+
 // List returns a page of a pipeline's bridges, newest first.
 //
 // GitLab: GET /projects/:id/pipelines/:pipeline_id/bridges, [List pipeline bridges].
@@ -25,27 +34,44 @@ type ListBridgesOptions struct {
 // [List pipeline bridges]: https://docs.gitlab.com/api/jobs/#list-pipeline-bridges
 func (s *BridgesService) List(ctx context.Context, project Project, pipelineID int64, opts *ListBridgesOptions, ro ...RequestOption) (*Page[Bridge], error) {
 	o := valueOf(opts)
-	if err := errors.Join(o.check(), checkScope(o.Scope)); err != nil {
-		return nil, optionsError("ListBridgesOptions", err)
+	if err := o.checked(); err != nil {
+		return nil, err
 	}
-	return list[Bridge](ctx, s.client, get("/projects/:id/pipelines/:pipeline_id/bridges", o, project, number(pipelineID)), ro)
+	return list[Bridge](ctx, s.client, get(bridgesRoute, o, project, number(pipelineID)), ro)
 }
 
-// All iterates over all of a pipeline's bridges, from the page that opts names
-// on, newest first. It asks for 100 bridges a page unless opts says otherwise. An
-// error is yielded once and ends it.
+// All iterates over all of a pipeline's bridges, newest first, from the page on
+// that opts names. It asks for 100 bridges a page unless opts says otherwise. No
+// bridge comes twice; what is said of a Scope at [JobsService.AllPipeline] holds
+// here too.
+//
+// An error is yielded once, as a [*PageError] that says where to go on, and ends
+// it.
 //
 // GitLab: GET /projects/:id/pipelines/:pipeline_id/bridges, [List pipeline bridges].
 //
 // [List pipeline bridges]: https://docs.gitlab.com/api/jobs/#list-pipeline-bridges
 func (s *BridgesService) All(ctx context.Context, project Project, pipelineID int64, opts *ListBridgesOptions, ro ...RequestOption) iter.Seq2[*Bridge, error] {
+	return s.pipelineBridges(project, pipelineID, opts, ro).items(ctx)
+}
+
+// Pages is [BridgesService.All] page by page. Pages without bridges are left out.
+func (s *BridgesService) Pages(ctx context.Context, project Project, pipelineID int64, opts *ListBridgesOptions, ro ...RequestOption) iter.Seq2[*Page[Bridge], error] {
+	return s.pipelineBridges(project, pipelineID, opts, ro).pages(ctx)
+}
+
+func (s *BridgesService) pipelineBridges(project Project, pipelineID int64, opts *ListBridgesOptions, ro []RequestOption) listing[Bridge, *Bridge] {
 	o := valueOf(opts)
 	o.allPages()
-	return all(place{page: o.Page}, func(at place) (*Page[Bridge], error) {
-		o := o
-		o.Page = at.page
-		return s.List(ctx, project, pipelineID, &o, ro...)
-	})
+	return listing[Bridge, *Bridge]{
+		client: s.client, route: bridgesRoute, start: place{page: max(o.Page, 1)}, prefetch: o.Prefetch, ro: ro,
+		err: o.checked(),
+		fetch: func(ctx context.Context, at place, ro []RequestOption) (*Page[Bridge], error) {
+			o := o
+			o.Page = at.page
+			return s.List(ctx, project, pipelineID, &o, ro...)
+		},
+	}
 }
 
 // Play starts a manual bridge, and so the pipeline that it triggers.

@@ -10,6 +10,11 @@ import (
 // JobsService lists, reads and acts on jobs. It is a field of [Client].
 type JobsService struct{ client *Client }
 
+const (
+	projectJobsRoute  = "/projects/:id/jobs"
+	pipelineJobsRoute = "/projects/:id/pipelines/:pipeline_id/jobs"
+)
+
 // ListJobsOptions choose among a project's jobs. Nil or the zero value is for
 // the newest of them all.
 type ListJobsOptions struct {
@@ -17,20 +22,22 @@ type ListJobsOptions struct {
 
 	Scope      []Status   `url:"scope,brackets,omitempty"` // Only jobs in one of these; empty for all.
 	Ref        string     `url:"ref,omitempty"`            // Only jobs of this branch or tag. GitLab's document does not mention it.
-	Pagination Pagination `url:"pagination,omitempty"`     // Empty for the server's default, offset.
+	Pagination Pagination `url:"pagination,omitempty"`     // Empty: offset for ListProject, keyset for the iterators.
 	Cursor     string     `url:"cursor,omitempty"`         // Where to go on, from Page.NextCursor. Implies keyset pagination.
 }
 
-func (o *ListJobsOptions) check() error {
-	switch {
+func (o *ListJobsOptions) checked() error {
+	switch err := errors.Join(o.check(), checkScope(o.Scope)); {
+	case err != nil:
+		return optionsError("ListJobsOptions", err)
 	case o.Pagination != "" && o.Pagination != OffsetPagination && o.Pagination != KeysetPagination:
-		return fmt.Errorf("Pagination is %q: give OffsetPagination, KeysetPagination or nothing", o.Pagination)
+		return optionsError("ListJobsOptions", fmt.Errorf("Pagination is %q: give OffsetPagination, KeysetPagination or nothing", o.Pagination))
 	case o.Cursor != "" && o.Pagination == OffsetPagination:
-		return errors.New("Cursor is for KeysetPagination: leave it out, or change Pagination")
+		return optionsError("ListJobsOptions", errors.New("Cursor is for KeysetPagination: leave it out, or change Pagination"))
 	case o.Page > 0 && (o.Cursor != "" || o.Pagination == KeysetPagination):
-		return errors.New("Page is for offset pagination: with keyset pagination, go on by Cursor")
+		return optionsError("ListJobsOptions", errors.New("Page is for offset pagination: with keyset pagination, go on by Cursor"))
 	}
-	return errors.Join(o.ListOptions.check(), checkScope(o.Scope))
+	return nil
 }
 
 // ListPipelineJobsOptions choose among a pipeline's jobs. Nil or the zero value
@@ -42,6 +49,13 @@ type ListPipelineJobsOptions struct {
 	IncludeRetried bool     `url:"include_retried,omitempty"` // Jobs that were retried, too.
 }
 
+func (o *ListPipelineJobsOptions) checked() error {
+	if err := errors.Join(o.check(), checkScope(o.Scope)); err != nil {
+		return optionsError("ListPipelineJobsOptions", err)
+	}
+	return nil
+}
+
 // ListProject returns a page of a project's jobs, retried ones included, newest
 // first.
 //
@@ -50,30 +64,60 @@ type ListPipelineJobsOptions struct {
 // [List project jobs]: https://docs.gitlab.com/api/jobs/#list-project-jobs
 func (s *JobsService) ListProject(ctx context.Context, project Project, opts *ListJobsOptions, ro ...RequestOption) (*Page[Job], error) {
 	o := valueOf(opts)
-	if err := o.check(); err != nil {
-		return nil, optionsError("ListJobsOptions", err)
+	if err := o.checked(); err != nil {
+		return nil, err
 	}
 	if o.Cursor != "" {
 		o.Pagination = KeysetPagination
 	}
-	return list[Job](ctx, s.client, get("/projects/:id/jobs", o, project), ro)
+	return list[Job](ctx, s.client, get(projectJobsRoute, o, project), ro)
 }
 
-// AllProject iterates over all of a project's jobs, from the page that opts
-// names on, newest first. It asks for 100 jobs a page unless opts says otherwise.
-// An error is yielded once and ends it.
+// AllProject iterates over all of a project's jobs, newest first, from the cursor
+// or the page on that opts names. It asks for 100 jobs a page unless opts says
+// otherwise, and by keyset pagination: every job comes once, and none that was
+// there throughout is missed, whatever comes and goes meanwhile. Where a server
+// can't do that (before GitLab 15.9), or opts asks for offset pagination, no job
+// comes twice, but one that is deleted, or leaves the Scope, moves those behind it
+// up, and some may be missed: without a Scope, only deletions do so. Past the 50,000
+// jobs at which offset pagination ends it goes on by keyset.
+//
+// An error is yielded once, as a [*PageError] that says where to go on, and ends
+// it.
 //
 // GitLab: GET /projects/:id/jobs, [List project jobs].
 //
 // [List project jobs]: https://docs.gitlab.com/api/jobs/#list-project-jobs
 func (s *JobsService) AllProject(ctx context.Context, project Project, opts *ListJobsOptions, ro ...RequestOption) iter.Seq2[*Job, error] {
+	return s.projectJobs(project, opts, ro).items(ctx)
+}
+
+// PagesProject is [JobsService.AllProject] page by page, for programs that store
+// where they are: Page.NextCursor is where the next page begins, to go on there
+// another time by ListJobsOptions.Cursor. Pages without jobs are left out.
+func (s *JobsService) PagesProject(ctx context.Context, project Project, opts *ListJobsOptions, ro ...RequestOption) iter.Seq2[*Page[Job], error] {
+	return s.projectJobs(project, opts, ro).pages(ctx)
+}
+
+func (s *JobsService) projectJobs(project Project, opts *ListJobsOptions, ro []RequestOption) listing[Job, *Job] {
 	o := valueOf(opts)
 	o.allPages()
-	return all(place{page: o.Page, cursor: o.Cursor}, func(at place) (*Page[Job], error) {
-		o := o
-		o.Page, o.Cursor = at.page, at.cursor
-		return s.ListProject(ctx, project, &o, ro...)
-	})
+	start := place{keyset: true, cursor: o.Cursor}
+	if o.Pagination == OffsetPagination || o.Page > 0 {
+		start = place{page: max(o.Page, 1)}
+	}
+	return listing[Job, *Job]{
+		client: s.client, route: projectJobsRoute, start: start, keyset: true, prefetch: o.Prefetch, ro: ro,
+		err: o.checked(),
+		fetch: func(ctx context.Context, at place, ro []RequestOption) (*Page[Job], error) {
+			o := o
+			o.Page, o.Cursor, o.Pagination = at.page, at.cursor, ""
+			if at.keyset {
+				o.Pagination = KeysetPagination
+			}
+			return s.ListProject(ctx, project, &o, ro...)
+		},
+	}
 }
 
 // ListPipeline returns a page of a pipeline's jobs, newest first. Bridges are not
@@ -84,27 +128,46 @@ func (s *JobsService) AllProject(ctx context.Context, project Project, opts *Lis
 // [List pipeline jobs]: https://docs.gitlab.com/api/jobs/#list-pipeline-jobs
 func (s *JobsService) ListPipeline(ctx context.Context, project Project, pipelineID int64, opts *ListPipelineJobsOptions, ro ...RequestOption) (*Page[Job], error) {
 	o := valueOf(opts)
-	if err := errors.Join(o.check(), checkScope(o.Scope)); err != nil {
-		return nil, optionsError("ListPipelineJobsOptions", err)
+	if err := o.checked(); err != nil {
+		return nil, err
 	}
-	return list[Job](ctx, s.client, get("/projects/:id/pipelines/:pipeline_id/jobs", o, project, number(pipelineID)), ro)
+	return list[Job](ctx, s.client, get(pipelineJobsRoute, o, project, number(pipelineID)), ro)
 }
 
-// AllPipeline iterates over all of a pipeline's jobs, from the page that opts
-// names on, newest first. It asks for 100 jobs a page unless opts says otherwise.
-// An error is yielded once and ends it.
+// AllPipeline iterates over all of a pipeline's jobs, newest first, from the page
+// on that opts names. It asks for 100 jobs a page unless opts says otherwise. No
+// job comes twice. A job that leaves the Scope meanwhile moves those behind it up,
+// and some may be missed: to see each for sure, leave out the Scope, and look at
+// Job.Status.
+//
+// An error is yielded once, as a [*PageError] that says where to go on, and ends
+// it.
 //
 // GitLab: GET /projects/:id/pipelines/:pipeline_id/jobs, [List pipeline jobs].
 //
 // [List pipeline jobs]: https://docs.gitlab.com/api/jobs/#list-pipeline-jobs
 func (s *JobsService) AllPipeline(ctx context.Context, project Project, pipelineID int64, opts *ListPipelineJobsOptions, ro ...RequestOption) iter.Seq2[*Job, error] {
+	return s.pipelineJobs(project, pipelineID, opts, ro).items(ctx)
+}
+
+// PagesPipeline is [JobsService.AllPipeline] page by page. Pages without jobs are
+// left out.
+func (s *JobsService) PagesPipeline(ctx context.Context, project Project, pipelineID int64, opts *ListPipelineJobsOptions, ro ...RequestOption) iter.Seq2[*Page[Job], error] {
+	return s.pipelineJobs(project, pipelineID, opts, ro).pages(ctx)
+}
+
+func (s *JobsService) pipelineJobs(project Project, pipelineID int64, opts *ListPipelineJobsOptions, ro []RequestOption) listing[Job, *Job] {
 	o := valueOf(opts)
 	o.allPages()
-	return all(place{page: o.Page}, func(at place) (*Page[Job], error) {
-		o := o
-		o.Page = at.page
-		return s.ListPipeline(ctx, project, pipelineID, &o, ro...)
-	})
+	return listing[Job, *Job]{
+		client: s.client, route: pipelineJobsRoute, start: place{page: max(o.Page, 1)}, prefetch: o.Prefetch, ro: ro,
+		err: o.checked(),
+		fetch: func(ctx context.Context, at place, ro []RequestOption) (*Page[Job], error) {
+			o := o
+			o.Page = at.page
+			return s.ListPipeline(ctx, project, pipelineID, &o, ro...)
+		},
+	}
 }
 
 // Get returns one job. A bridge is no job: its id is answered 404.

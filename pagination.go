@@ -3,7 +3,6 @@ package gitlabjobs
 import (
 	"errors"
 	"fmt"
-	"iter"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -139,48 +138,10 @@ func relations(params string) []string {
 	return nil
 }
 
-// place is where a listing stands.
-type place struct {
-	page   int
-	cursor string
-}
-
 // allPages makes the options those of an All method: 100 items a page are a fifth
 // of the requests that GitLab's default would take.
 func (o *ListOptions) allPages() {
 	if o.PerPage == 0 {
 		o.PerPage = 100
-	}
-}
-
-// all iterates over the items of every page, from a first place on. It ends with
-// an error where the server sends it in circles.
-func all[T any](from place, fetch func(place) (*Page[T], error)) iter.Seq2[*T, error] {
-	return func(yield func(*T, error) bool) {
-		at := from
-		for {
-			page, err := fetch(at)
-			if err != nil {
-				yield(nil, err)
-				return
-			}
-			for _, item := range page.Items {
-				if !yield(item, nil) {
-					return
-				}
-			}
-			next := place{page: page.NextPage, cursor: page.NextCursor}
-			switch {
-			case !page.HasNext():
-				return
-			case next.cursor != "" && next.cursor == at.cursor:
-				yield(nil, fmt.Errorf("gitlabjobs: the server's next cursor is the one of the page that it came with: the listing can't go on"))
-				return
-			case next.cursor == "" && next.page <= max(at.page, 1):
-				yield(nil, fmt.Errorf("gitlabjobs: the server's next page is %d, after page %d: the listing can't go on", next.page, max(at.page, 1)))
-				return
-			}
-			at = next
-		}
 	}
 }

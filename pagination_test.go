@@ -122,7 +122,7 @@ func TestAllGoesThroughEveryPage(t *testing.T) {
 	}
 	assert.Equal(t, []int64{5, 4, 3, 2, 1}, ids)
 	assert.Equal(t, []string{
-		"include_retried=true&per_page=100", "include_retried=true&page=2&per_page=100", "include_retried=true&page=3&per_page=100",
+		"include_retried=true&page=1&per_page=100", "include_retried=true&page=2&per_page=100", "include_retried=true&page=3&per_page=100",
 	}, seen)
 
 	// From a page in the middle, with a size of the caller's own.
@@ -136,7 +136,7 @@ func TestAllGoesThroughEveryPage(t *testing.T) {
 
 	// The same iterator twice, and left early.
 	seen = nil
-	seq := client.Jobs.AllProject(t.Context(), "1", nil)
+	seq := client.Jobs.AllPipeline(t.Context(), "1", 6, nil)
 	for range 2 {
 		for job, err := range seq {
 			require.NoError(t, err)
@@ -144,7 +144,7 @@ func TestAllGoesThroughEveryPage(t *testing.T) {
 			break
 		}
 	}
-	assert.Equal(t, []string{"per_page=100", "per_page=100"}, seen)
+	assert.Equal(t, []string{"page=1&per_page=100", "page=1&per_page=100"}, seen)
 }
 
 func TestAllFollowsCursors(t *testing.T) {

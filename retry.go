@@ -20,6 +20,11 @@ import (
 // after a connection fault, a 429, 500, 502, 503 or 504. Retry, erase and play
 // are only where the request provably never reached the server, or on a 429.
 //
+// Between two attempts it waits for as long as the server asks, if it does, and
+// else for a random time up to a bound that doubles with each attempt. After a 429
+// that does not say how long, as GitLab's limits of single endpoints don't, it waits
+// for about MaxWait: they count by the minute.
+//
 // A client that meets nothing but failures runs out of retries: it sends each
 // request once until answers come again, so as not to multiply an outage.
 //
@@ -136,11 +141,16 @@ func (c *call) settleWait(ctx context.Context, resp *http.Response) bool {
 	policy := c.client.retry
 	c.wait = jitter(policy, c.attempts)
 	if resp != nil {
-		if asked, ok := serverWait(resp); ok {
-			if asked > policy.MaxServerWait {
-				return false
-			}
+		asked, ok := serverWait(resp)
+		switch {
+		case ok && asked > policy.MaxServerWait:
+			return false
+		case ok:
 			c.wait = max(asked, policy.MinWait)
+		case resp.StatusCode == http.StatusTooManyRequests:
+			// GitLab's limits of single endpoints say nothing, and count by the
+			// minute: few short waits would be over before it is.
+			c.wait = max(policy.MaxWait/2, policy.MinWait) + rand.N(policy.MaxWait/2+1)
 		}
 	}
 	deadline, ok := ctx.Deadline()

@@ -122,11 +122,13 @@ func TestTheServersWaitIsObeyed(t *testing.T) {
 			return map[string]string{"RateLimit-Reset": fmt.Sprint(time.Now().Add(time.Minute).Unix())}
 		}, 200 * time.Millisecond, 400 * time.Millisecond},
 		"as long as is allowed": {429, func() map[string]string { return map[string]string{"Retry-After": "120"} }, 2 * time.Minute, 2 * time.Minute},
-		"nothing":               {429, func() map[string]string { return nil }, 200 * time.Millisecond, 400 * time.Millisecond},
-		"zero":                  {429, func() map[string]string { return map[string]string{"Retry-After": "0"} }, 200 * time.Millisecond, 400 * time.Millisecond},
-		"negative":              {429, func() map[string]string { return map[string]string{"Retry-After": "-60"} }, 200 * time.Millisecond, 400 * time.Millisecond},
-		"malformed":             {429, func() map[string]string { return map[string]string{"Retry-After": "in a while"} }, 200 * time.Millisecond, 400 * time.Millisecond},
+		"nothing":               {429, func() map[string]string { return nil }, 15 * time.Second, 30 * time.Second},
+		"zero":                  {429, func() map[string]string { return map[string]string{"Retry-After": "0"} }, 15 * time.Second, 30 * time.Second},
+		"negative":              {429, func() map[string]string { return map[string]string{"Retry-After": "-60"} }, 15 * time.Second, 30 * time.Second},
+		"malformed":             {429, func() map[string]string { return map[string]string{"Retry-After": "in a while"} }, 15 * time.Second, 30 * time.Second},
 		"long ago": {429, func() map[string]string { return map[string]string{"Retry-After": "Tue, 05 Mar 1996 09:00:00 GMT"} },
+			15 * time.Second, 30 * time.Second},
+		"long ago, of a 503": {503, func() map[string]string { return map[string]string{"Retry-After": "Tue, 05 Mar 1996 09:00:00 GMT"} },
 			200 * time.Millisecond, 400 * time.Millisecond},
 	} {
 		t.Run(name, func(t *testing.T) {

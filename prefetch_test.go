@@ -1,0 +1,155 @@
+package gitlabjobs_test
+
+import (
+	"iter"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"example.com/gitlabjobs"
+	"example.com/gitlabjobs/gitlabjobstest"
+)
+
+const roundTrip = 30 * time.Millisecond
+
+// slow is a memory server on which each request takes a round trip of virtual
+// time.
+func slow(t *testing.T, jobs int, options ...gitlabjobstest.Option) (*gitlabjobstest.Server, *gitlabjobs.Client) {
+	srv := gitlabjobstest.NewMemoryServer(t, options...)
+	srv.AddProject("group/app").AddPipeline(gitlabjobstest.PipelineSpec{ID: faultyPipeline}).AddJobs(jobs, nil)
+	srv.Fault(gitlabjobstest.Fault{Times: gitlabjobstest.Always, Latency: roundTrip})
+	return srv, srv.Client(srv.Tokens.Reporter)
+}
+
+func took(t *testing.T, want int, seq iter.Seq2[*gitlabjobs.Job, error]) time.Duration {
+	t.Helper()
+	start := time.Now()
+	assert.Len(t, descendingIDs(t, seq), want)
+	return time.Since(start)
+}
+
+func TestPrefetchOfAPipelineIsNearItsBound(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const jobs, pages = 5000, 50
+		_, client := slow(t, jobs)
+		with := func(n int) time.Duration {
+			opts := &gitlabjobs.ListPipelineJobsOptions{ListOptions: gitlabjobs.ListOptions{Prefetch: n}}
+			return took(t, jobs, client.Jobs.AllPipeline(t.Context(), "group/app", faultyPipeline, opts))
+		}
+		none, eight := with(0), with(8)
+		t.Logf("without: %v, with 8 ahead: %v, %.1f times as fast", none, eight, float64(none)/float64(eight))
+		assert.Equal(t, pages*roundTrip, none)
+		assert.GreaterOrEqual(t, none, 6*eight)
+		bound := ((pages-1+7)/8 + 1) * roundTrip
+		assert.LessOrEqual(t, eight, bound*13/10)
+	})
+}
+
+func TestPrefetchByKeysetHidesTheRoundTrip(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const jobs = 5000
+		_, client := slow(t, jobs)
+		with := func(n int) time.Duration {
+			start, got := time.Now(), 0
+			opts := &gitlabjobs.ListJobsOptions{ListOptions: gitlabjobs.ListOptions{Prefetch: n}}
+			for page, err := range client.Jobs.PagesProject(t.Context(), "group/app", opts) {
+				require.NoError(t, err)
+				got += len(page.Items)
+				time.Sleep(roundTrip) // The work of the caller, in virtual time.
+			}
+			assert.Equal(t, jobs, got)
+			return time.Since(start)
+		}
+		none, one := with(0), with(1)
+		t.Logf("without: %v, with one ahead: %v, %.2f of it", none, one, float64(one)/float64(none))
+		assert.LessOrEqual(t, one, none*6/10)
+	})
+}
+
+func TestPrefetchPastTheEndCostsAtMostItsNumber(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv, client := slow(t, 500)
+		for n := range 9 {
+			srv.ResetRequests()
+			opts := &gitlabjobs.ListJobsOptions{ListOptions: gitlabjobs.ListOptions{Prefetch: n}, Pagination: gitlabjobs.OffsetPagination}
+			took(t, 500, client.Jobs.AllProject(t.Context(), "group/app", opts)) // Whose lists have no totals.
+			assert.LessOrEqual(t, len(srv.Requests()), 5+n)
+
+			srv.ResetRequests()
+			pipeline := &gitlabjobs.ListPipelineJobsOptions{ListOptions: gitlabjobs.ListOptions{Prefetch: n}}
+			took(t, 500, client.Jobs.AllPipeline(t.Context(), "group/app", faultyPipeline, pipeline))
+			assert.Len(t, srv.Requests(), 5, "where there are totals, none is too much")
+		}
+	})
+}
+
+func TestAListThatGrowsIsReadToItsEnd(t *testing.T) {
+	t.Parallel()
+	for _, prefetch := range []int{0, 3, 8} {
+		synctest.Test(t, func(t *testing.T) {
+			srv, client := slow(t, 500)
+			first := srv.Pipeline(faultyPipeline).Jobs()
+			seen := map[int64]bool{}
+			opts := &gitlabjobs.ListPipelineJobsOptions{ListOptions: gitlabjobs.ListOptions{Prefetch: prefetch}}
+			for job, err := range client.Jobs.AllPipeline(t.Context(), "group/app", faultyPipeline, opts) {
+				require.NoError(t, err)
+				require.False(t, seen[job.ID], "twice")
+				seen[job.ID] = true
+				if len(seen) == 100 {
+					srv.Pipeline(faultyPipeline).AddJobs(250, nil)
+				}
+			}
+			for _, job := range first {
+				assert.True(t, seen[job.ID()], "a job that was there throughout")
+			}
+		})
+	}
+}
+
+func TestRateLimitsSlowAPrefetchingListDown(t *testing.T) {
+	t.Parallel()
+	for name, option := range map[string]gitlabjobstest.Option{
+		"of the endpoint, which says nothing": gitlabjobstest.JobsRateLimit(600),
+		"of the instance, with Retry-After":   gitlabjobstest.Throttle(20, 10*time.Second),
+	} {
+		for _, pagination := range []gitlabjobs.Pagination{gitlabjobs.KeysetPagination, gitlabjobs.OffsetPagination} {
+			t.Run(name+"/"+string(pagination), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					srv := gitlabjobstest.NewMemoryServer(t, option)
+					jobs, perPage := 7000, 10 // 700 pages, in no time but for the limit.
+					if name == "of the instance, with Retry-After" {
+						jobs = 1000
+					}
+					srv.AddProject("group/app").AddPipeline(gitlabjobstest.PipelineSpec{}).AddJobs(jobs, nil)
+					opts := &gitlabjobs.ListJobsOptions{ListOptions: gitlabjobs.ListOptions{PerPage: perPage, Prefetch: 4}, Pagination: pagination}
+					d := took(t, jobs, srv.Client(srv.Tokens.Reporter).Jobs.AllProject(t.Context(), "group/app", opts))
+					assert.Greater(t, d, 5*time.Second)
+					assert.Less(t, d, 5*time.Minute)
+				})
+			})
+		}
+	}
+}
+
+func TestLeavingAPrefetchingLoopEndsItsRequests(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv, client := slow(t, 5000)
+		opts := &gitlabjobs.ListPipelineJobsOptions{ListOptions: gitlabjobs.ListOptions{Prefetch: 8}}
+		start := time.Now()
+		for _, err := range client.Jobs.AllPipeline(t.Context(), "group/app", faultyPipeline, opts) {
+			require.NoError(t, err)
+			break
+		}
+		assert.Equal(t, roundTrip, time.Since(start), "it waits for nothing but the requests to be gone")
+		assert.LessOrEqual(t, len(srv.Requests()), 9)
+		synctest.Wait()
+	})
+}

@@ -1,0 +1,7 @@
+//go:build race
+
+package gitlabjobs_test
+
+// The race detector makes the largest tests ten times as slow; they are run in
+// full without it.
+func init() { large = 10_000 }
