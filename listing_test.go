@@ -116,11 +116,12 @@ func TestOffsetPastFiftyThousandGoesOnByKeyset(t *testing.T) {
 			srv := gitlabjobstest.NewMemoryServer(t)
 			srv.AddProject("group/app").AddPipeline(gitlabjobstest.PipelineSpec{}).AddJobs(jobs, nil)
 			if older { // One with the limit, yet without keyset pagination.
-				srv.Fault(gitlabjobstest.Fault{Skip: 501, Times: gitlabjobstest.Always, Do: gitlabjobstest.Answer(405, nil, `{"error":"Keyset pagination is not yet available"}`)})
+				srv.Fault(gitlabjobstest.Fault{Skip: 3, Times: gitlabjobstest.Always, Do: gitlabjobstest.Answer(405, nil, `{"error":"Keyset pagination is not yet available"}`)})
 			}
 			client := srv.Client(srv.Tokens.Reporter)
-			opts := &gitlabjobs.ListJobsOptions{Pagination: gitlabjobs.OffsetPagination}
-			n, last := 0, int64(1<<62)
+			const begin = 499 // Of 500 pages that offset pagination has.
+			opts := &gitlabjobs.ListJobsOptions{ListOptions: gitlabjobs.ListOptions{Page: begin}, Pagination: gitlabjobs.OffsetPagination}
+			n, last := (begin-1)*100, int64(1<<62)
 			var failure error
 			for job, err := range client.Jobs.AllProject(t.Context(), "group/app", opts) {
 				if err != nil {
