@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"hash/crc32"
 	"io"
 	"net/http"
@@ -27,18 +28,25 @@ type logReader struct {
 
 	begin, next, end int64 // Of what is wanted; end is -1 for the log's own.
 	last             []byte
+	keep             int // How long last may be.
 	sum              uint32
 
 	whole bool  // The answer goes to the end of the log, so its end is the log's.
 	fresh int64 // Bytes of the answer that were new.
+
+	follow bool   // The log grows: its end is for now, and reopen goes on from there.
+	etag   string // Of the whole log, when it was last read.
 }
 
-// lastBytes is how much of what was read is asked for again, to see that the log
-// is still the same.
-const lastBytes = 1 << 10
+// How much of what was read is asked for again, to see that the log is still the
+// same. A log that is followed is asked for often.
+const (
+	lastBytes         = 1 << 10
+	lastBytesToFollow = 64
+)
 
 func newLogReader(ctx context.Context, source logSource, o TraceOptions) (*logReader, error) {
-	r := &logReader{source: source, begin: o.Offset, next: o.Offset, end: -1}
+	r := &logReader{source: source, begin: o.Offset, next: o.Offset, end: -1, keep: lastBytes}
 	if end := o.Offset + o.Limit; o.Limit > 0 && end > 0 { // A sum below zero is beyond any log.
 		r.end = end
 	}
@@ -51,13 +59,55 @@ func newLogReader(ctx context.Context, source logSource, o TraceOptions) (*logRe
 	return r, nil
 }
 
-// open gets an answer that goes on at the next byte.
+// newLogFollower is a reader of a log that grows, from offset on. It stands at an
+// end: reopen looks for more.
+func newLogFollower(ctx context.Context, source logSource, offset int64) *logReader {
+	r := &logReader{
+		source: source.later(), begin: offset, next: offset, end: -1, keep: lastBytesToFollow,
+		body: http.NoBody, sticky: io.EOF, follow: true,
+	}
+	r.ctx, r.cancel = context.WithCancel(ctx)
+	return r
+}
+
+// brokenError is an answer that broke off while it was looked through for the next
+// byte.
+type brokenError struct{ error }
+
+func (e *brokenError) Unwrap() error { return e.error }
+
+// open gets an answer that goes on at the next byte, in as many attempts as the
+// policy allows. Each request has its own for what comes before the answer.
 func (r *logReader) open() error {
+	for {
+		err := r.openOnce()
+		var broken *brokenError
+		if !errors.As(err, &broken) {
+			return err
+		}
+		if err := r.wait(broken.error); err != nil {
+			return err
+		}
+	}
+}
+
+// wait comes before an answer that takes the place of one that broke off. It
+// returns cause where there are to be no more.
+func (r *logReader) wait(cause error) error {
+	policy := r.source.jobs.client.retry
+	if r.failed++; r.failed >= policy.MaxAttempts {
+		return cause
+	}
+	r.etag = "" // Of a log that has not been read to its end.
+	return sleep(r.ctx, jitter(policy, r.failed))
+}
+
+func (r *logReader) openOnce() error {
 	if r.next == 0 && r.end < 0 {
-		log, err := r.source.get(r.ctx, nil)
+		log, err := r.source.get(r.ctx, nil, r.etag)
 		return r.use(log, true, err)
 	}
-	known, log, err := r.source.knowsRanges(r.ctx)
+	known, log, err := r.source.knowsRanges(r.ctx, r.etag)
 	if err != nil {
 		return err
 	}
@@ -82,23 +132,20 @@ func (r *logReader) openRange() (same bool, err error) {
 	case again == 0: // There is nothing to compare: a piece shows by its size whether it is one.
 		q.Limit = new(int64(maxByteLimit))
 	}
-	log, err := r.source.get(r.ctx, q)
+	log, err := r.source.get(r.ctx, q, "")
 	if err != nil {
 		return false, err
 	}
 	was := make([]byte, again)
-	if _, err := io.ReadFull(log, was); err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-		log.Close()
+	if err := readFull(log.Body, was); err != nil {
+		log.Body.Close()
 		return false, err
 	}
-	if !bytes.Equal(was, r.last) {
-		return false, log.Close()
+	if !bytes.Equal(was, r.last) || q.Limit != nil && log.ContentLength > *q.Limit {
+		return false, log.Body.Close()
 	}
 	if q.Limit != nil {
-		if body, ok := log.(*streamBody); ok && body.length > *q.Limit {
-			return false, log.Close()
-		}
-		log = &piece{log, *q.Limit - again}
+		log.Body = &piece{log.Body, *q.Limit - again}
 	}
 	return true, r.use(log, false, nil)
 }
@@ -118,29 +165,55 @@ func (p *piece) Read(b []byte) (int, error) {
 	return n, err
 }
 
+// readFull fills p, or as much of it as there is. An error is one of the answer,
+// not its end.
+func readFull(r io.Reader, p []byte) error {
+	for len(p) > 0 {
+		n, err := r.Read(p)
+		p = p[n:]
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return &brokenError{err}
+		}
+	}
+	return nil
+}
+
+// errTraceGone is a log of which nothing is left.
+var errTraceGone = fmt.Errorf("%w: it is empty now", ErrTraceChanged)
+
 // openWhole reads a log, which may be at hand, up to the next byte.
-func (r *logReader) openWhole(log io.ReadCloser) (err error) {
+func (r *logReader) openWhole(log *http.Response) (err error) {
 	if log == nil {
-		if log, err = r.source.get(r.ctx, nil); err != nil {
+		if log, err = r.source.get(r.ctx, nil, r.etag); err != nil {
 			return err
 		}
 	}
-	_, err = io.CopyN(io.Discard, log, r.begin)
+	skipped, err := io.CopyN(io.Discard, log.Body, r.begin)
 	if errors.Is(err, io.EOF) && r.next == r.begin {
 		return r.use(log, true, nil) // The log ends before the part begins.
 	}
 	sum := crc32.New(castagnoli())
 	if err == nil {
-		_, err = io.CopyN(sum, log, r.next-r.begin)
+		var n int64
+		n, err = io.CopyN(sum, log.Body, r.next-r.begin)
+		skipped += n
 	}
-	if errors.Is(err, io.EOF) || err == nil && sum.Sum32() != r.sum {
+	switch {
+	case errors.Is(err, io.EOF) && skipped == 0:
+		err = errTraceGone
+	case errors.Is(err, io.EOF), err == nil && sum.Sum32() != r.sum:
 		err = ErrTraceChanged
+	case err != nil:
+		err = &brokenError{err}
 	}
 	return r.use(log, true, err)
 }
 
 // use makes an answer the one that is read, unless there was an error, or Close.
-func (r *logReader) use(log io.ReadCloser, whole bool, err error) error {
+func (r *logReader) use(log *http.Response, whole bool, err error) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if err == nil && r.closed {
@@ -148,12 +221,27 @@ func (r *logReader) use(log io.ReadCloser, whole bool, err error) error {
 	}
 	if err != nil {
 		if log != nil {
-			log.Close()
+			log.Body.Close()
 		}
 		return err
 	}
-	r.body, r.whole, r.fresh = log, whole, 0
+	r.body, r.whole, r.fresh = log.Body, whole, 0
+	if r.follow && whole {
+		r.etag = log.Header.Get("Etag")
+	}
 	return nil
+}
+
+// reopen goes on after the end that the log had. It reports false where the log
+// has not changed since.
+func (r *logReader) reopen() (bool, error) {
+	r.sticky = nil
+	err := r.open()
+	if errors.Is(err, errNotModified) {
+		r.sticky = io.EOF
+		return false, nil
+	}
+	return true, err
 }
 
 // Read reads on, through as many answers as it takes.
@@ -191,12 +279,12 @@ func (r *logReader) took(p []byte) {
 	r.next += int64(len(p))
 	r.fresh += int64(len(p))
 	r.sum = crc32.Update(r.sum, castagnoli(), p)
-	if len(p) >= lastBytes {
-		r.last = append(r.last[:0], p[len(p)-lastBytes:]...)
+	if len(p) >= r.keep {
+		r.last = append(r.last[:0], p[len(p)-r.keep:]...)
 		return
 	}
 	r.last = append(r.last, p...)
-	r.last = append(r.last[:0], r.last[max(0, len(r.last)-lastBytes):]...)
+	r.last = append(r.last[:0], r.last[max(0, len(r.last)-r.keep):]...)
 }
 
 // castagnoli is the polynomial that processors know. The table is made once, by
@@ -211,32 +299,17 @@ func (r *logReader) goOn(err error) error {
 	case errors.Is(err, io.EOF):
 		// A server may give less of a part than it was asked for: only an answer
 		// with nothing new is the end.
-		if r.whole || r.fresh == 0 || r.next == r.end {
+		if r.whole || r.fresh == 0 || r.next == r.end || r.follow {
 			return io.EOF
 		}
 		return r.open()
 	case r.ctx.Err() != nil || errors.Is(err, ErrTraceChanged):
 		return err
 	}
-	for {
-		policy := r.source.jobs.client.retry
-		if r.failed++; r.failed >= policy.MaxAttempts {
-			return err
-		}
-		if waitErr := sleep(r.ctx, jitter(policy, r.failed)); waitErr != nil {
-			return waitErr
-		}
-		// Opening has retries of its own; where it breaks off while the last bytes
-		// are compared, that counts here.
-		openErr := r.open()
-		var answered *Error
-		var asked *callError
-		if openErr == nil || errors.As(openErr, &answered) || errors.As(openErr, &asked) ||
-			errors.Is(openErr, ErrTraceChanged) || errors.Is(openErr, os.ErrClosed) {
-			return openErr
-		}
-		err = openErr
+	if err := r.wait(err); err != nil {
+		return err
 	}
+	return r.open()
 }
 
 // stop settles what every further Read returns.

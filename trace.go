@@ -74,34 +74,44 @@ type rangeQuery struct {
 // maxByteLimit is the largest byte_limit that GitLab takes.
 const maxByteLimit = 512_000
 
-// get asks for the log, or with q for a part of it.
-func (s logSource) get(ctx context.Context, q *rangeQuery) (io.ReadCloser, error) {
+// get asks for the log, or with q for a part of it. With an etag, a log that has
+// not changed is errNotModified.
+func (s logSource) get(ctx context.Context, q *rangeQuery, etag string) (*http.Response, error) {
 	r := get(traceRoute, nil, s.project, number(s.jobID))
 	r.stream = true
 	if q != nil {
 		r.query = q
 	}
-	c, resp, err := send(ctx, s.jobs.client, r, s.ro)
-	if errors.Is(err, ErrNotFound) {
-		return s.nothing(ctx, err)
+	ro := s.ro
+	if etag != "" {
+		ro = append(slices.Clip(ro), WithHeader("If-None-Match", etag))
 	}
-	if err != nil {
+	c, resp, err := send(ctx, s.jobs.client, r, ro)
+	var answered *Error
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return s.nothing(ctx, err)
+	case etag != "" && errors.As(err, &answered) && answered.StatusCode == http.StatusNotModified:
+		return nil, errNotModified
+	case err != nil:
 		return nil, err
 	}
 	if kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); kind == "text/html" {
 		resp.Body.Close()
 		return nil, c.unusable(resp, errors.New("a page, not a log"))
 	}
-	return resp.Body, nil
+	return resp, nil
 }
+
+var errNotModified = errors.New("the log has not changed")
 
 // nothing tells a job without a log, which older servers and object storages
 // answer 404, from a job that is not there.
-func (s logSource) nothing(ctx context.Context, notFound error) (io.ReadCloser, error) {
+func (s logSource) nothing(ctx context.Context, notFound error) (*http.Response, error) {
 	_, err := s.jobs.Get(ctx, s.project, s.jobID, s.later().ro...)
 	switch {
 	case err == nil:
-		return http.NoBody, nil
+		return &http.Response{Body: http.NoBody}, nil
 	case errors.Is(err, ErrNotFound):
 		return nil, notFound
 	default:
@@ -130,17 +140,17 @@ const (
 // answer, so one that has not been seen is asked for zero bytes: to those that
 // know the parameter that is an error, and to the others it is the log, which is
 // then returned.
-func (s logSource) knowsRanges(ctx context.Context) (known bool, log io.ReadCloser, err error) {
+func (s logSource) knowsRanges(ctx context.Context, etag string) (known bool, log *http.Response, err error) {
 	ranges := s.jobs.client.byteRanges
 	if state := ranges.state.Load(); state != rangesUnseen {
 		return state == rangesKnown, nil, nil
 	}
-	log, err = s.get(ctx, &rangeQuery{Limit: new(int64)})
+	log, err = s.get(ctx, &rangeQuery{Limit: new(int64)}, etag)
 	var refused *Error
 	switch {
-	case err == nil:
+	case err == nil || errors.Is(err, errNotModified):
 		ranges.state.Store(rangesIgnored)
-		return false, log, nil
+		return false, log, err
 	case errors.As(err, &refused) && refused.StatusCode == http.StatusBadRequest:
 		ranges.state.Store(rangesKnown)
 		return true, nil, nil
