@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// ErrManual: a job waits for somebody to play it, so that waiting for it may never
-// end.
-var ErrManual = errors.New("the job is manual, and nobody has played it")
+// ErrBlocked: a job is manual, or scheduled for later. Waiting for somebody to play
+// it may never end.
+var ErrBlocked = errors.New("the job is blocked: it waits to be played, or for its time")
 
 // FollowOptions say how to follow a log. Nil or the zero value is for all of it,
 // and the intervals below.
@@ -23,7 +23,7 @@ type FollowOptions struct {
 	// by default 15 s.
 	MinInterval, MaxInterval time.Duration
 
-	WaitForManual bool // Wait for a manual job to be played, instead of ending with ErrManual.
+	WaitForBlocked bool // Wait for a job that is manual or scheduled, instead of ending with ErrBlocked.
 
 	// OnUpdate is called with the job as it was found, when following begins and
 	// each time that its status has changed; within Read, or FollowTrace.
@@ -37,20 +37,11 @@ func (o *FollowOptions) check() error {
 	case o.MinInterval < 0 || o.MaxInterval < 0:
 		return errors.New("an interval is negative: give 0 for the default")
 	}
-	o.MinInterval, o.MaxInterval = intervals(o.MinInterval, o.MaxInterval)
+	o.MinInterval, o.MaxInterval = intervals(o.MinInterval, o.MaxInterval, time.Second, 15*time.Second)
 	if o.MinInterval > o.MaxInterval {
 		return fmt.Errorf("MinInterval %v is longer than MaxInterval %v", o.MinInterval, o.MaxInterval)
 	}
 	return nil
-}
-
-// intervals fills in the defaults of polling. One that is given moves the other's
-// default along.
-func intervals(shortest, longest time.Duration) (time.Duration, time.Duration) {
-	if shortest == 0 {
-		shortest = min(time.Second, orElse(longest, time.Second))
-	}
-	return shortest, orElse(longest, max(15*time.Second, shortest))
 }
 
 // FollowTrace returns a job's log as a stream that grows with it, for the caller
@@ -199,8 +190,8 @@ func (f *TraceFollower) found(job *Job) error {
 	switch {
 	case !job.ErasedAt.IsZero():
 		return io.EOF
-	case job.Status == StatusManual && !f.options.WaitForManual:
-		return fmt.Errorf("gitlabjobs: job %d: %w", job.ID, ErrManual)
+	case job.Status.Blocked() && !f.options.WaitForBlocked:
+		return blockedError(job.ID)
 	}
 	return nil
 }

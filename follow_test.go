@@ -157,8 +157,8 @@ func TestFollowingEndsWithTheJob(t *testing.T) {
 			time.AfterFunc(time.Millisecond, func() { j.AppendLog("end\n") })
 		}, log: "begin\nend\n", status: gitlabjobs.StatusSuccess, most: 90 * time.Second},
 		"finished just now": {spec: spec{Status: gitlabjobs.StatusSuccess, Log: "x"}, status: gitlabjobs.StatusSuccess, log: "x", most: 3 * time.Second},
-		"a manual job":      {spec: spec{Status: gitlabjobs.StatusManual}, err: gitlabjobs.ErrManual, most: time.Nanosecond},
-		"a manual job that somebody plays": {spec: spec{Status: gitlabjobs.StatusManual}, opts: gitlabjobs.FollowOptions{WaitForManual: true},
+		"a manual job":      {spec: spec{Status: gitlabjobs.StatusManual}, err: gitlabjobs.ErrBlocked, most: time.Nanosecond},
+		"a manual job that somebody plays": {spec: spec{Status: gitlabjobs.StatusManual}, opts: gitlabjobs.FollowOptions{WaitForBlocked: true},
 			after: func(srv *gitlabjobstest.Server, j *gitlabjobstest.Job) {
 				_, _ = srv.Client(srv.Tokens.Maintainer).Jobs.Play(context.Background(), "group/app", j.ID(), nil)
 				j.Start()
@@ -213,8 +213,8 @@ func TestAJobThatTurnsManualEndsTheFollowing(t *testing.T) {
 		r, err := client.Jobs.FollowTrace(t.Context(), "1", 7, nil)
 		require.NoError(t, err)
 		_, err = io.ReadAll(r)
-		require.ErrorIs(t, err, gitlabjobs.ErrManual)
-		require.EqualError(t, err, "gitlabjobs: job 7: the job is manual, and nobody has played it")
+		require.ErrorIs(t, err, gitlabjobs.ErrBlocked)
+		require.EqualError(t, err, "gitlabjobs: job 7: the job is blocked: it waits to be played, or for its time")
 		require.NoError(t, r.Close())
 	})
 }

@@ -50,12 +50,7 @@ func (p RetryPolicy) withDefaults() (RetryPolicy, error) {
 	if p.MaxAttempts == 0 {
 		p.MaxAttempts = defaultRetryPolicy.MaxAttempts
 	}
-	if p.MinWait == 0 {
-		p.MinWait = min(defaultRetryPolicy.MinWait, orElse(p.MaxWait, defaultRetryPolicy.MaxWait))
-	}
-	if p.MaxWait == 0 {
-		p.MaxWait = max(defaultRetryPolicy.MaxWait, p.MinWait)
-	}
+	p.MinWait, p.MaxWait = intervals(p.MinWait, p.MaxWait, defaultRetryPolicy.MinWait, defaultRetryPolicy.MaxWait)
 	if p.MaxServerWait == 0 {
 		p.MaxServerWait = defaultRetryPolicy.MaxServerWait
 	}
@@ -65,11 +60,19 @@ func (p RetryPolicy) withDefaults() (RetryPolicy, error) {
 	return p, nil
 }
 
-func orElse(d, other time.Duration) time.Duration {
-	if d > 0 {
-		return d
+// intervals fills in the defaults of a shortest and a longest wait. One that is
+// given moves the other's default along.
+func intervals(shortest, longest, defaultShortest, defaultLongest time.Duration) (time.Duration, time.Duration) {
+	if shortest == 0 {
+		shortest = defaultShortest
+		if longest > 0 {
+			shortest = min(shortest, longest)
+		}
 	}
-	return other
+	if longest == 0 {
+		longest = max(defaultLongest, shortest)
+	}
+	return shortest, longest
 }
 
 // retryClass is how freely a call may be repeated.

@@ -33,6 +33,10 @@ func (s Status) Finished() bool {
 	}
 }
 
+// Blocked reports whether a job in this state waits for somebody to play it, or for
+// a time that was set: manual or scheduled.
+func (s Status) Blocked() bool { return s == StatusManual || s == StatusScheduled }
+
 // FailureReason says why a job failed. It is empty for a job that did not
 // fail. GitLab adds values over time, so any string is legal.
 type FailureReason string
