@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"sync/atomic"
 )
 
 // BridgesService lists and plays bridges: jobs that trigger pipelines. It is a
@@ -25,9 +26,20 @@ func (o *ListBridgesOptions) checked() error {
 	return nil
 }
 
-const bridgesRoute = "/projects/:id/pipelines/:pipeline_id/bridges"
+// From GitLab 19.2 on, the first is deprecated in favour of the second, which older
+// servers lack.
+const (
+	bridgesRoute     = "/projects/:id/pipelines/:pipeline_id/bridges"
+	triggerJobsRoute = "/projects/:id/pipelines/:pipeline_id/trigger_jobs"
+)
 
-// List returns a page of a pipeline's bridges, newest first.
+// bridgesRoutes is by which of the two a server lists bridges, once that has been
+// seen.
+type bridgesRoutes struct{ route atomic.Pointer[string] }
+
+// List returns a page of a pipeline's bridges, newest first. Where a server no
+// longer has the list, the one that took its place is asked (trigger_jobs); which of
+// them it is, a client finds out once.
 //
 // GitLab: GET /projects/:id/pipelines/:pipeline_id/bridges, [List pipeline bridges].
 //
@@ -37,7 +49,29 @@ func (s *BridgesService) List(ctx context.Context, project Project, pipelineID i
 	if err := o.checked(); err != nil {
 		return nil, err
 	}
-	return list[Bridge](ctx, s.client, get(bridgesRoute, o, project, number(pipelineID)), ro)
+	ask := func(route string) (*Page[Bridge], error) {
+		return list[Bridge](ctx, s.client, get(route, o, project, number(pipelineID)), ro)
+	}
+	if s.client == nil {
+		return ask(bridgesRoute)
+	}
+	known := &s.client.bridgesRoutes.route
+	if route := known.Load(); route != nil {
+		return ask(*route)
+	}
+	route := bridgesRoute
+	page, err := ask(route)
+	if errors.Is(err, ErrNotFound) {
+		// No such list, or no such pipeline: the other list tells.
+		route = triggerJobsRoute
+		if other, otherErr := ask(route); otherErr == nil {
+			page, err = other, nil
+		}
+	}
+	if err == nil {
+		known.Store(&route)
+	}
+	return page, err
 }
 
 // All iterates over all of a pipeline's bridges, newest first, from the page on

@@ -27,7 +27,8 @@ type Client struct {
 	logger         *slog.Logger
 	attemptTimeout time.Duration
 	maxBody        int64
-	byteRanges     *byteRanges // What is known of the server's logs.
+	byteRanges     *byteRanges    // What is known of the server's logs,
+	bridgesRoutes  *bridgesRoutes // and of its lists of bridges.
 }
 
 // NewClient returns a client for the GitLab at baseURL, such as
@@ -67,6 +68,7 @@ func NewClient(baseURL string, auth Auth, opts ...ClientOption) (*Client, error)
 		retry:          cfg.retry,
 		budget:         newRetryBudget(),
 		byteRanges:     new(byteRanges),
+		bridgesRoutes:  new(bridgesRoutes),
 		userAgent:      cfg.userAgent,
 		logger:         cfg.logger,
 		attemptTimeout: cfg.attemptTimeout,

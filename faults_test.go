@@ -403,8 +403,8 @@ func throughFault(t *testing.T, f fault, m method) {
 		assert.NotContains(t, fmt.Sprintf(verb, err), token)
 	}
 	assert.NotContains(t, log.String(), token)
-	if lines := strings.Count(log.String(), `msg="gitlab request"`); m.class == stream || m.name == "AllProject" {
-		assert.GreaterOrEqual(t, lines, w.attempts) // A log, and a list with two paginations, may take more requests than one.
+	if lines := strings.Count(log.String(), `msg="gitlab request"`); m.class == stream || m.name == "AllProject" || strings.HasPrefix(m.name, "Bridges.") && m.class == read {
+		assert.GreaterOrEqual(t, lines, w.attempts) // A log, and a list that may be had in two ways, may take more requests than one.
 	} else {
 		assert.Equal(t, w.attempts, lines, "a line an attempt")
 	}

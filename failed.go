@@ -1,0 +1,117 @@
+package gitlabjobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// FailedJob is a failed job and the end of its log.
+type FailedJob struct {
+	Job *Job
+	Log []byte // The last bytes; empty where there is no log.
+	Err error  // Why the log could not be read.
+}
+
+// Failed returns the failed jobs of a pipeline, newest first, with the last bytes of
+// the log of each, at most so many as tail says. A log that can't be read is an Err
+// on its job.
+//
+// GitLab: GET /projects/:id/pipelines/:pipeline_id/jobs, [List pipeline jobs], and
+// GET /projects/:id/jobs/:job_id/trace, [Get a log file].
+//
+// [List pipeline jobs]: https://docs.gitlab.com/api/jobs/#list-pipeline-jobs
+// [Get a log file]: https://docs.gitlab.com/api/jobs/#get-a-log-file
+func (s *JobsService) Failed(ctx context.Context, project Project, pipelineID int64, tail int) ([]FailedJob, error) {
+	if tail < 0 {
+		return nil, fmt.Errorf("gitlabjobs: Failed: tail is %d: give how many bytes of each log to return, or 0 for none", tail)
+	}
+	jobs, err := s.failed(ctx, project, pipelineID)
+	if err != nil {
+		return nil, err
+	}
+	failed := make([]FailedJob, len(jobs))
+	for i, job := range jobs {
+		failed[i].Job = job
+		if tail > 0 {
+			failed[i].Log, failed[i].Err = s.tail(ctx, project, job, tail)
+		}
+		if ctx.Err() != nil {
+			return failed[:i+1], failed[i].Err
+		}
+	}
+	return failed, nil
+}
+
+func (s *JobsService) failed(ctx context.Context, project Project, pipelineID int64) ([]*Job, error) {
+	return Collect(s.AllPipeline(ctx, project, pipelineID, &ListPipelineJobsOptions{Scope: []Status{StatusFailed}}), 0)
+}
+
+// tail reads the last n bytes of a job's log. Where GitLab says how long the log is,
+// it is not asked for the rest.
+func (s *JobsService) tail(ctx context.Context, project Project, job *Job, n int) ([]byte, error) {
+	var o TraceOptions
+	for _, artifact := range job.Artifacts {
+		if artifact.FileType == "trace" && artifact.Size > int64(n) {
+			o.Offset = artifact.Size - int64(n)
+		}
+	}
+	log, err := s.Trace(ctx, project, job.ID, &o)
+	if err != nil {
+		return nil, err
+	}
+	defer log.Close()
+	last := lastOf{most: n}
+	_, err = io.Copy(&last, log)
+	return last.bytes(), err
+}
+
+// lastOf keeps the last bytes that are written to it.
+type lastOf struct {
+	most int
+	kept []byte
+}
+
+func (l *lastOf) Write(p []byte) (int, error) {
+	if len(l.kept) > 4*l.most+len(p) {
+		l.kept = append(l.kept[:0], l.bytes()...)
+	}
+	l.kept = append(l.kept, p...)
+	return len(p), nil
+}
+
+func (l *lastOf) bytes() []byte { return l.kept[max(0, len(l.kept)-l.most):] }
+
+// RetriedJob is what became of a failed job that was to be retried.
+type RetriedJob struct {
+	Failed *Job
+	Job    *Job  // The new job; nil where there is none, or none is known.
+	Err    error // Why. Where it is ErrOutcomeUnknown, look before you do it again.
+}
+
+// RetryFailed retries the failed jobs of a pipeline, each once, and reports of each
+// what has become of it. A job that can't be retried, or whose outcome is unknown, is
+// an Err on its job, and the others are retried all the same. Only an error of the
+// list, or of the context, is one of the call, with what was done before it.
+//
+// GitLab: GET /projects/:id/pipelines/:pipeline_id/jobs, [List pipeline jobs], and
+// POST /projects/:id/jobs/:job_id/retry, [Retry a job].
+//
+// [List pipeline jobs]: https://docs.gitlab.com/api/jobs/#list-pipeline-jobs
+// [Retry a job]: https://docs.gitlab.com/api/jobs/#retry-a-job
+func (s *JobsService) RetryFailed(ctx context.Context, project Project, pipelineID int64) ([]RetriedJob, error) {
+	jobs, err := s.failed(ctx, project, pipelineID)
+	if err != nil {
+		return nil, err
+	}
+	var retried []RetriedJob
+	for _, job := range jobs {
+		again, err := s.Retry(ctx, project, job.ID, nil)
+		if ctx.Err() != nil && !errors.Is(err, ErrOutcomeUnknown) && err != nil {
+			return retried, err
+		}
+		retried = append(retried, RetriedJob{Failed: job, Job: again, Err: err})
+	}
+	return retried, nil
+}
