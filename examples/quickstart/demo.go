@@ -8,8 +8,6 @@ import (
 	"example.com/gitlabjobs/gitlabjobstest"
 )
 
-const demoProject = "group/app"
-
 const demoLog = `Running with gitlab-runner 17.9.0
 $ go vet ./...
 $ go test ./...
@@ -21,13 +19,10 @@ FAIL    app/internal/checkout 0.118s
 ERROR: Job failed: exit code 1
 `
 
-// startDemo starts a GitLab on a local socket, with a project of two pipelines.
-func startDemo() (*gitlabjobstest.Server, error) {
-	srv, err := gitlabjobstest.Start()
-	if err != nil {
-		return nil, err
-	}
-	project := srv.AddProject(demoProject)
+// demo is a project with two pipelines.
+func demo(srv *gitlabjobstest.Server) (string, int64) {
+	const path = "group/app"
+	project := srv.AddProject(path)
 	now := time.Now()
 	job := func(name, stage string, status gitlabjobs.Status, ago, took time.Duration) gitlabjobstest.JobSpec {
 		spec := gitlabjobstest.JobSpec{Name: name, Stage: stage, Status: status, CreatedAt: now.Add(-ago)}
@@ -50,9 +45,5 @@ func startDemo() (*gitlabjobstest.Server, error) {
 	second.AddJob(job("build", "build", gitlabjobs.StatusSuccess, 5*time.Minute, 51*time.Second))
 	second.AddJob(job("lint", "test", gitlabjobs.StatusRunning, 2*time.Minute, time.Minute))
 	second.AddJob(job("test", "test", gitlabjobs.StatusFailed, 3*time.Minute, 62*time.Second))
-	if err := srv.Err(); err != nil {
-		srv.Close()
-		return nil, err
-	}
-	return srv, nil
+	return path, 0
 }

@@ -19,9 +19,10 @@ import (
 	"regexp"
 	"strings"
 	"text/tabwriter"
-	"time"
 
 	"example.com/gitlabjobs"
+	"example.com/gitlabjobs/examples/internal/target"
+	"example.com/gitlabjobs/examples/internal/terminal"
 )
 
 func main() {
@@ -35,29 +36,15 @@ func main() {
 }
 
 func run(ctx context.Context, w io.Writer, getenv func(string) string, args []string) error {
-	url, token := getenv("GITLAB_URL"), getenv("GITLAB_TOKEN")
-	var project gitlabjobs.Project
-	switch {
-	case len(args) == 1 && url != "" && token != "":
-		project = gitlabjobs.Project(args[0])
-	case len(args) == 0 && url == "" && token == "":
-		demo, err := startDemo()
-		if err != nil {
-			return err
-		}
-		defer demo.Close()
-		url, token, project = demo.URL, demo.Tokens.Developer, demoProject
-		fmt.Fprintln(w, "No GITLAB_URL, GITLAB_TOKEN and project given: this is a GitLab embedded in this program.")
-	default:
-		return errors.New("set GITLAB_URL and GITLAB_TOKEN and give a project, such as group/app; or none of the three")
-	}
-
-	client, err := gitlabjobs.NewClient(url, gitlabjobs.PrivateToken(token))
+	t, err := target.Open(getenv, args, "", demo)
 	if err != nil {
 		return err
 	}
-	defer client.CloseIdleConnections()
-	return show(ctx, w, client, project)
+	defer t.Close()
+	if t.Demo {
+		fmt.Fprintln(w, "No GITLAB_URL, GITLAB_TOKEN and project given: this is a GitLab embedded in this program.")
+	}
+	return show(ctx, w, t.Client, t.Project)
 }
 
 func show(ctx context.Context, w io.Writer, client *gitlabjobs.Client, project gitlabjobs.Project) error {
@@ -112,11 +99,7 @@ func table(w io.Writer, jobs []*gitlabjobs.Job) {
 	defer t.Flush()
 	fmt.Fprintln(t, "  ID\tSTATUS\tSTAGE\tNAME\tREF\tTOOK\tCREATED")
 	for _, job := range jobs {
-		took := "-"
-		if job.Duration != nil {
-			took = time.Duration(*job.Duration * float64(time.Second)).Round(time.Second).String()
-		}
-		fmt.Fprintf(t, "  %d\t%s\t%s\t%s\t%s\t%s\t%s\n", job.ID, job.Status, job.Stage, job.Name, job.Ref, took,
+		fmt.Fprintf(t, "  %d\t%s\t%s\t%s\t%s\t%s\t%s\n", job.ID, job.Status, job.Stage, job.Name, job.Ref, terminal.Took(job),
 			job.CreatedAt.Local().Format("2006-01-02 15:04"))
 	}
 }

@@ -44,5 +44,5 @@ func TestWithSettingsItShowsYourProject(t *testing.T) {
 	assert.Contains(t, out.String(), "  | end\n")
 
 	require.ErrorIs(t, run(t.Context(), &out, env, []string{"not/there"}), gitlabjobs.ErrNotFound)
-	require.ErrorContains(t, run(t.Context(), &out, env, nil), "or none of the three")
+	require.ErrorContains(t, run(t.Context(), &out, env, nil), "or none of them")
 }
