@@ -1,0 +1,397 @@
+package gitlabjobs
+
+import (
+	"bytes"
+	"io"
+	"iter"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// TraceLine is a line of a job's log.
+type TraceLine struct {
+	// Number counts the lines, from 1. The pieces of one line have the same.
+	Number int64
+
+	// Text is what a terminal shows of the line in the end: without escape codes,
+	// section marks and the runner's prefix, and after every carriage return,
+	// backspace and erasing. It is valid UTF-8, and its only control characters
+	// are tabs.
+	Text string
+
+	// Styled is Text with its colours, for a terminal. It needs no other line: it
+	// sets the colours that the lines before it left behind, and resets its own.
+	Styled string
+
+	// Raw is the line as it is in the log, with its end. The Raw of all lines, one
+	// after the other, is the log, byte for byte.
+	Raw string
+
+	// Time is when the runner took the line, in UTC. It is zero, and Stream is
+	// empty, in a log of a runner that does not write them.
+	Time   time.Time
+	Stream TraceStream
+
+	// StreamID is the number that the runner gave the stream: 0 for messages of
+	// its own, 1 for the job's scripts, 15 and more for services.
+	StreamID int
+
+	// Continued says that the text goes on from that of a line before: it is a
+	// further piece of a line that is longer than 64 KiB, or one that the runner
+	// says continues another, and that came too late to be joined to it.
+	Continued bool
+
+	// Sections are those that the line is in, the innermost last. Lines share
+	// them: they are to be read only.
+	Sections []*TraceSection
+
+	// Started and Ended are the sections that begin and end with this line. One
+	// that ends is no more in Sections.
+	Started, Ended []*TraceSection
+}
+
+// TraceStream is where a line was written to: stdout, stderr, or empty if the log
+// does not say.
+type TraceStream string
+
+// The streams of a log.
+const (
+	StreamStdout TraceStream = "stdout"
+	StreamStderr TraceStream = "stderr"
+)
+
+// TraceSection is a part of a log that GitLab's page folds.
+type TraceSection struct {
+	Name    string
+	Header  string            // The text beside the mark, which is what the page shows. It may be empty.
+	Options map[string]string // Such as collapsed and hide_duration. Nil for none.
+	Start   time.Time
+	End     time.Time // Zero until the section's end is read, which a log may lack.
+}
+
+// Duration is from the section's start to its end, in whole seconds, or zero for
+// a section without an end.
+func (s *TraceSection) Duration() time.Duration {
+	if s.End.IsZero() {
+		return 0
+	}
+	return s.End.Sub(s.Start)
+}
+
+const (
+	// maxTraceLine is how much of a log is held to make a line of.
+	maxTraceLine = 64 << 10
+
+	// continuedAbove is the shortest record that can be continued without a
+	// carriage return at its end. Runners hold 8 KiB of a line, and may shorten it
+	// afterwards where it holds a secret.
+	continuedAbove = 4 << 10
+)
+
+// TraceLines returns the lines of a log, each as soon as its end is read, so that
+// r may as well be the log of a running job. It needs no more than a few MiB,
+// whatever the log is.
+//
+//	for line, err := range gitlabjobs.TraceLines(log) {
+//		if err != nil {
+//			return err
+//		}
+//		fmt.Println(line.Text)
+//	}
+//
+// An error of r comes last and once, with a nil line, after the line that it
+// broke off. Where the loop ends early, more of r has been read than the lines
+// that came. To range a second time goes on with what r has left.
+//
+// A section's mark begins a line, as on GitLab's page, even where there is text
+// before it. What is not a mark to GitLab is text. A section's End is set when it
+// is read, in the section that the lines before it have as well: it is the one
+// thing about a line that changes later, and not for other goroutines to read
+// while the loop goes on.
+//
+// Newer runners write time and stream before each line, and cut a line into
+// several of theirs at a carriage return, or after some KiB. These are joined to
+// one line, with the time of the first. It follows that with such a runner a line
+// that has a carriage return at its end, or 4 KiB, waits for the beginning of the
+// next one. A continuation that follows on any other line, or on another stream's,
+// is a line of its own, and Continued.
+//
+// A line of more than 64 KiB comes in pieces, all but the first Continued.
+func TraceLines(r io.Reader) iter.Seq2[*TraceLine, error] {
+	return func(yield func(*TraceLine, error) bool) {
+		s := &traceScanner{r: r, buf: make([]byte, maxTraceLine/4)}
+		for {
+			raw, whole := s.next()
+			if len(raw) == 0 {
+				break
+			}
+			n, goOn := s.lines(raw, whole, func(line *TraceLine) bool { return yield(line, nil) })
+			if !goOn {
+				return
+			}
+			s.from += n
+		}
+		if s.err != io.EOF { // One that is wrapped is a fault, not the end.
+			yield(nil, s.err)
+		}
+	}
+}
+
+// traceScanner reads a log, and makes lines of it. A line is one record, or those
+// of a runner that belong together.
+type traceScanner struct {
+	r        io.Reader
+	buf      []byte
+	from, to int // Of what is not yet in a line.
+	err      error
+
+	number    int64
+	record    traceRecord // The one that from is in, if inRecord.
+	inRecord  bool        // The beginning of the record at from has been in a line.
+	continued bool        // The next line goes on with that line's text.
+
+	several  bool // There is more than one record in the line.
+	joined   []byte
+	parts    []tracePart
+	screen   screen
+	sections traceSections
+}
+
+// next returns the records of the next line, and whether that is all of them. If
+// not, they are as many bytes as a line may have. At the end there are none.
+func (s *traceScanner) next() (raw []byte, whole bool) {
+	s.several = false
+	record, scanned := 0, 0 // Where the line's last record begins, and up to where it has been looked at.
+	for {
+		window := s.buf[s.from:s.to]
+		i := -1
+		if limit := min(len(window), maxTraceLine); scanned < limit {
+			i = bytes.IndexByte(window[scanned:limit], '\n')
+		}
+		switch {
+		case i >= 0:
+			end := scanned + i + 1
+			if !s.joins(record, end) {
+				return s.buf[s.from:][:end], true
+			}
+			record, scanned, s.several = end, end+prefixLen, true
+		case record > 0 && record+prefixLen >= maxTraceLine:
+			return window[:record], false // A cut in a prefix would spoil it.
+		case len(window) >= maxTraceLine:
+			return window[:maxTraceLine], false
+		default:
+			scanned = max(scanned, len(window))
+			if !s.more() {
+				return s.buf[s.from:s.to], true
+			}
+		}
+	}
+}
+
+// joins reports whether the record at end goes on with the line of the record
+// before it. It reads on where it takes that to know.
+func (s *traceScanner) joins(record, end int) bool {
+	window := s.buf[s.from:s.to]
+	before := s.record
+	if record > 0 || !s.inRecord {
+		if end-record < continuedAbove && (end-record < prefixLen+2 || window[end-2] != '\r') {
+			return false
+		}
+		before = parseRecord(window[record:end])
+	}
+	if before.stream == "" {
+		return false
+	}
+	for {
+		next := s.buf[s.from:s.to][end:]
+		if len(next) >= prefixLen {
+			after := parseRecord(next)
+			return after.appends && after.stream == before.stream && after.id == before.id
+		}
+		if !beginsPrefix(next) || !s.more() {
+			return false
+		}
+	}
+}
+
+// more reads on. It reports false at the end, and where reading failed.
+func (s *traceScanner) more() bool {
+	if s.to == len(s.buf) {
+		window := s.buf[s.from:s.to]
+		if len(window) > len(s.buf)*3/4 { // A line of maxTraceLine leaves room in twice that.
+			s.buf = make([]byte, 2*len(s.buf))
+		}
+		s.from, s.to = 0, copy(s.buf, window)
+	}
+	for tries := 0; s.err == nil; tries++ {
+		if tries == 100 {
+			s.err = io.ErrNoProgress
+			break
+		}
+		var n int
+		n, s.err = s.r.Read(s.buf[s.to:])
+		if s.to += n; n > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// tracePart is the text of one record: where it begins in that of its line, and in
+// the line's raw bytes.
+type tracePart struct {
+	text, raw int
+	record    traceRecord
+}
+
+// text is what records say, without prefixes, and without the line breaks that the
+// runner put between them. It sets parts.
+func (s *traceScanner) text(raw []byte) []byte {
+	record, begin := s.record, 0
+	if !s.inRecord {
+		record = parseRecord(raw)
+		begin = record.prefix
+	}
+	s.parts = append(s.parts[:0], tracePart{0, begin, record})
+	all := bytes.TrimSuffix(raw, []byte("\n"))
+	if !s.several {
+		return all[begin:]
+	}
+	s.joined = s.joined[:0]
+	for {
+		i := bytes.IndexByte(all[begin:], '\n')
+		if i < 0 {
+			break
+		}
+		s.joined = append(s.joined, all[begin:begin+i]...)
+		record = parseRecord(all[begin+i+1:])
+		begin += i + 1 + record.prefix
+		s.parts = append(s.parts, tracePart{len(s.joined), begin, record})
+	}
+	s.joined = append(s.joined, all[begin:]...)
+	return s.joined
+}
+
+// rawEnd is where the raw bytes of a piece of text end, with the record that the
+// next piece begins in, and whether in the middle of it.
+func (s *traceScanner) rawEnd(text int) (end int, record traceRecord, inside bool) {
+	i := len(s.parts) - 1
+	for i > 0 && s.parts[i].text > text {
+		i--
+	}
+	part := s.parts[i]
+	if i > 0 && part.text == text {
+		return part.raw - part.record.prefix, part.record, false
+	}
+	return part.raw + text - part.text, part.record, true
+}
+
+// lines makes of records the lines that they are: one, or more where there are
+// marks. It returns how many bytes are in them.
+func (s *traceScanner) lines(raw []byte, whole bool, yield func(*TraceLine) bool) (n int, goOn bool) {
+	text := s.text(raw)
+	record := s.parts[0].record
+	s.continued = s.continued || !s.inRecord && record.appends
+	for at, begin := 0, 0; ; {
+		line := &TraceLine{Time: record.time, Stream: record.stream, StreamID: record.id}
+		first := at
+		plain := whole && plainText(bytes.TrimSuffix(text[at:], []byte("\r")))
+		stop := atEnd
+		if plain {
+			at = len(text)
+		} else {
+			s.screen.clear()
+			at, stop = s.play(text, at, whole)
+		}
+		end := len(raw)
+		if s.inRecord = !whole && raw[end-1] != '\n'; stop != atEnd {
+			end, record, s.inRecord = s.rawEnd(at)
+		} else {
+			record = s.parts[len(s.parts)-1].record
+		}
+		if end > begin {
+			line.Raw, line.Continued = string(raw[begin:end]), s.continued
+			switch {
+			case !plain:
+				line.Text, line.Styled = s.screen.text()
+			case len(s.parts) == 1:
+				line.Text = strings.TrimSuffix(line.Raw[s.parts[0].raw+first-begin:][:at-first], "\r")
+			default:
+				line.Text = strings.TrimSuffix(string(text[first:]), "\r")
+			}
+			if plain {
+				line.Styled = s.screen.style.around(line.Text)
+			}
+			if !line.Continued || s.number == 0 {
+				s.number++
+			}
+			line.Number = s.number
+			s.sections.giveTo(line)
+			s.continued = stop != atMark && !whole
+			if !yield(line) {
+				return 0, false
+			}
+		}
+		if begin = end; stop != atMark {
+			s.record = record
+			return end, true
+		}
+	}
+}
+
+// stop is why play stops.
+type stop int
+
+const (
+	atEnd  stop = iota
+	atMark      // What follows is another line.
+	atPart      // What follows is a part of something.
+)
+
+// play shows text on the screen. Text that is not whole may end in a part of a
+// character, a sequence or a mark, for which the rest is yet to come.
+func (s *traceScanner) play(text []byte, i int, whole bool) (int, stop) {
+	for i < len(text) {
+		// Where most of the text is one sequence, it is not worth waiting for.
+		waits := !whole && i > len(text)/2
+		switch c := text[i]; {
+		case c == 0x1b:
+			size, control, complete := escapeSequence(text[i:])
+			if !complete && waits {
+				return i, atPart
+			}
+			if control != nil {
+				s.screen.do(control)
+			}
+			i += size
+		case c == 's' && (i+1 == len(text) || text[i+1] == 'e'):
+			mark, size, complete := parseMark(text[i:])
+			switch {
+			case !complete && waits:
+				return i, atPart
+			case size == 0:
+				s.screen.put('s')
+				i++
+			case !s.screen.empty():
+				return i, atMark
+			default:
+				s.sections.take(mark)
+				s.continued = false
+				s.screen.clear()
+				i += size
+			}
+		case c < utf8.RuneSelf:
+			s.screen.put(rune(c))
+			i++
+		default:
+			r, size := utf8.DecodeRune(text[i:])
+			if waits && !utf8.FullRune(text[i:]) {
+				return i, atPart
+			}
+			s.screen.put(r)
+			i += size
+		}
+	}
+	return i, atEnd
+}
