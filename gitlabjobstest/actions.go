@@ -88,7 +88,7 @@ func (j *Job) erasable(now time.Time) bool {
 	if !j.status.Finished() || !j.erased.IsZero() {
 		return false
 	}
-	return len(j.artifacts) > 0 || len(j.logAt(now)) > 0
+	return len(j.artifacts) > 0 || j.logSize(now) > 0
 }
 
 func (j *Job) playable() bool {
@@ -163,7 +163,7 @@ func (c *call) eraseJob() *answer {
 			"Action temporarily disabled. The project this pipeline belongs to is undergoing stats refresh.")
 	}
 	j.erased, j.expires = c.now, time.Time{}
-	j.artifacts, j.log, j.script, j.plainLog = nil, nil, nil, false
+	j.artifacts, j.log, j.made, j.script, j.plainLog = nil, nil, 0, nil, false
 	c.took(ActionErase, j, 0)
 	return reply(http.StatusCreated, c.jobAnswer(j))
 }
@@ -225,7 +225,8 @@ func (j *Job) afresh(user *User) JobSpec {
 	spec.CreatedAt, spec.QueuedAt, spec.StartedAt, spec.FinishedAt, spec.ErasedAt =
 		time.Time{}, time.Time{}, time.Time{}, time.Time{}, time.Time{}
 	spec.Artifacts, spec.ArtifactsExpireAt = nil, time.Time{}
-	spec.Log, spec.Coverage = "", 0
+	spec.Log, spec.LogSize, spec.LogAt, spec.Coverage = "", 0, nil, 0
+	spec.ScheduledAt = time.Time{}
 	spec.User, spec.NoUser = user, false
 	return spec
 }
@@ -235,18 +236,16 @@ func (j *Job) replace(user *User, now time.Time) *Job {
 	pl := j.pipeline
 	pl.count(j, -1)
 	j.retried = true
-	j.turn++
 	if j.bridge == nil {
 		pl.retried++
 	}
-	twin := &Job{srv: j.srv, pipeline: pl}
-	if j.bridge != nil {
-		spec := j.bridge.spec
-		twin.bridge = &bridge{spec: spec}
-	}
 	spec := j.afresh(user)
+	twin := &Job{srv: j.srv, pipeline: pl, spec: spec}
+	if j.bridge != nil {
+		twin.bridge = &bridge{spec: j.bridge.spec}
+	}
 	// What GitLab has made once it can make again: nothing is refused here.
-	_ = twin.fill(spec, now)
+	_ = twin.fill(now)
 	twin.created, twin.queued = now, now
 	twin.inputs = maps.Clone(j.inputs)
 	twin.enter()
@@ -258,14 +257,4 @@ func (j *Job) replace(user *User, now time.Time) *Job {
 		j.srv.agenda.plan(now, twin, twin.trigger)
 	}
 	return twin
-}
-
-// wakeBridge lets a bridge that was played start its pipeline. GitLab does so
-// in the background: the answer to play does not have it yet.
-func (j *Job) wakeBridge(now time.Time) {
-	if j.bridge == nil {
-		return
-	}
-	j.started = now
-	j.srv.agenda.plan(now, j, j.trigger)
 }

@@ -3,7 +3,6 @@ package gitlabjobstest
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"net/http"
 	"strconv"
 	"strings"
@@ -15,9 +14,24 @@ import (
 type answer struct {
 	status int
 	header http.Header
-	value  any    // Encoded by finish, where it is not nil.
-	body   []byte // Otherwise the body as it is.
+	value  any      // Encoded by finish, where it is not nil.
+	body   []byte   // Otherwise the body as it is.
+	log    *content // In place of body: what is not held.
+	tag    string   // The entity tag, where it does not follow from the body.
 	how    delivery
+}
+
+// content is the body.
+func (a *answer) content() content {
+	if a.log != nil {
+		return *a.log
+	}
+	return content{held: a.body}
+}
+
+// hold gives the answer another body.
+func (a *answer) hold(body []byte) {
+	a.body, a.log = body, nil
 }
 
 // delivery is how an answer goes out where all is not well.
@@ -54,22 +68,27 @@ func text(status int, body string) *answer {
 // finish encodes the answer and gives it the headers that go with its body.
 func (a *answer) finish(r *http.Request) {
 	if a.value != nil {
-		body, err := json.Marshal(a.value)
+		body, err := encode(a.value)
 		if err != nil {
 			a.status, body = http.StatusInternalServerError, []byte(`{"message":"500 Internal Server Error"}`)
 		}
 		a.body, a.value = body, nil
 		a.header.Set("Content-Type", "application/json")
 	}
-	if a.status/100 != 2 || len(a.body) == 0 {
+	if a.status/100 != 2 || a.length() == 0 {
 		return
 	}
-	sum := sha256.Sum256(a.body)
-	tag := `W/"` + hex.EncodeToString(sum[:16]) + `"`
+	tag := a.tag
+	if tag == "" {
+		sum := sha256.Sum256(a.body)
+		tag = `W/"` + hex.EncodeToString(sum[:16]) + `"`
+	}
 	a.header.Set("Etag", tag)
 	if a.status == http.StatusOK && matches(r, tag) {
-		a.status, a.body = http.StatusNotModified, nil
-		a.header = http.Header{"Etag": {tag}}
+		a.status = http.StatusNotModified
+		a.hold(nil)
+		a.header.Del("Content-Type")
+		a.header.Del("Content-Length")
 	}
 }
 
@@ -92,7 +111,7 @@ func (a *answer) length() int64 {
 	if a.how.endless {
 		return -1
 	}
-	return int64(len(a.body))
+	return a.content().size()
 }
 
 // stamp gives the answer the headers that every answer has.

@@ -8,29 +8,74 @@ import (
 	"time"
 )
 
+// flow is how far a body has got on its way.
+type flow struct {
+	content
+
+	how   delivery
+	pos   int64
+	end   int64 // Behind the last byte that goes out.
+	ready int64 // How many bytes may go out now.
+}
+
+func newFlow(a *answer) *flow {
+	f := &flow{content: a.content(), how: a.how}
+	if f.end = f.size(); f.how.cut {
+		f.end = f.how.cutAt
+	}
+	return f
+}
+
+// next makes bytes ready, after the pause that the answer says. It ends with
+// io.EOF, or as a connection does that closes too early.
+func (f *flow) next(wait func(time.Duration) error) error {
+	if f.ready > 0 {
+		return nil
+	}
+	if f.pos == f.end {
+		switch {
+		case f.how.endless && f.end > 0:
+			f.pos = 0
+		case f.how.cut:
+			return io.ErrUnexpectedEOF
+		default:
+			return io.EOF
+		}
+	}
+	f.ready = f.end - f.pos
+	if f.how.chunk > 0 {
+		f.ready = min(f.ready, int64(f.how.chunk))
+		return wait(f.how.every)
+	}
+	return nil
+}
+
+// take returns the next bytes that are ready, n at most, those that are made in
+// buf.
+func (f *flow) take(n int64, buf []byte) []byte {
+	p := f.part(f.pos, min(n, f.ready), buf)
+	f.pos, f.ready = f.pos+int64(len(p)), f.ready-int64(len(p))
+	return p
+}
+
+// over says that nothing follows.
+func (f *flow) over() bool { return f.pos == f.end && !f.how.endless && !f.how.cut }
+
 // body is the body of an answer in memory. Reading it takes the time that the
-// answer says; closing it, or the end of the request's context, ends a read
-// that waits.
+// answer says; closing it, the end of the request's context or an outage ends a
+// read that waits.
 type body struct {
 	ctx    context.Context
-	how    delivery
-	all    []byte
+	x      *exchange
+	flow   *flow
 	closed chan struct{}
 	once   sync.Once
-
-	rest  []byte
-	ready int // How many bytes of rest have arrived.
 }
 
 var errBodyClosed = errors.New("http: read on closed response body")
 
-func newBody(ctx context.Context, a *answer) *body {
-	b := &body{ctx: ctx, how: a.how, all: a.body, closed: make(chan struct{})}
-	if b.how.cut {
-		b.all = b.all[:b.how.cutAt]
-	}
-	b.rest = b.all
-	return b
+func newBody(ctx context.Context, x *exchange, a *answer) *body {
+	return &body{ctx: ctx, x: x, flow: newFlow(a), closed: make(chan struct{})}
 }
 
 // Read reads what has arrived, and waits where that is nothing.
@@ -38,54 +83,42 @@ func (b *body) Read(p []byte) (int, error) {
 	select {
 	case <-b.closed:
 		return 0, errBodyClosed
-	case <-b.ctx.Done():
-		return 0, context.Cause(b.ctx)
 	default:
 	}
-	if len(b.rest) == 0 {
-		switch {
-		case b.how.endless && len(b.all) > 0:
-			b.rest = b.all
-		case b.how.cut:
-			return 0, io.ErrUnexpectedEOF
-		default:
-			return 0, io.EOF
-		}
+	n, err := b.read(p)
+	if err != nil {
+		b.x.over()
+	}
+	return n, wireError(err)
+}
+
+func (b *body) read(p []byte) (int, error) {
+	pause := func(d time.Duration) error { return b.x.line.wait(b.ctx, d, b.closed) }
+	if err := pause(0); err != nil {
+		return 0, err
 	}
 	if len(p) == 0 {
 		return 0, nil
 	}
-	if b.ready == 0 {
-		if err := b.arrive(); err != nil {
-			return 0, err
-		}
+	if err := b.flow.next(pause); err != nil {
+		b.flow.ready = 0 // A pause that was broken off lets nothing through.
+		return 0, err
 	}
-	n := copy(p, b.rest[:b.ready])
-	b.rest, b.ready = b.rest[n:], b.ready-n
+	part := b.flow.take(int64(len(p)), p)
+	n := len(part)
+	if &part[0] != &p[0] { // Held, not made in p.
+		copy(p, part)
+	}
+	b.x.record.sent.Add(int64(n))
+	if b.flow.over() {
+		b.x.over()
+	}
 	return n, nil
-}
-
-// arrive waits for the next bytes.
-func (b *body) arrive() error {
-	if b.how.chunk == 0 {
-		b.ready = len(b.rest)
-		return nil
-	}
-	t := time.NewTimer(b.how.every)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		b.ready = min(b.how.chunk, len(b.rest))
-		return nil
-	case <-b.closed:
-		return errBodyClosed
-	case <-b.ctx.Done():
-		return context.Cause(b.ctx)
-	}
 }
 
 // Close ends reading.
 func (b *body) Close() error {
 	b.once.Do(func() { close(b.closed) })
+	b.x.over()
 	return nil
 }

@@ -24,9 +24,14 @@ type BridgeSpec struct {
 
 	// Downstream is the pipeline that the bridge triggers. It shows once the
 	// bridge is running or has succeeded; before, it waits for the bridge to be
-	// played. A bridge that is played and has none starts a child pipeline.
+	// played or started. A bridge that starts and has none starts a child pipeline.
 	Downstream *Pipeline
 	Depend     bool // The bridge waits for its downstream pipeline and ends as it does.
+
+	// AnyDownstream allows a Downstream that GitLab would not let it have: the
+	// bridge's own pipeline, one above it, or another bridge's. It is shown, and
+	// neither started nor followed by this bridge.
+	AnyDownstream bool
 
 	CreatedAt, QueuedAt, StartedAt, FinishedAt time.Time
 }
@@ -40,13 +45,19 @@ type bridge struct {
 	down *Pipeline // nil: not started.
 }
 
-// AddBridge adds a bridge to the pipeline.
-func (pl *Pipeline) AddBridge(spec BridgeSpec) *Bridge {
+// AddBridge adds a bridge to the pipeline. What is known of it is said by one
+// [BridgeSpec] at most.
+func (pl *Pipeline) AddBridge(specs ...BridgeSpec) *Bridge {
 	if pl.srv.tb != nil {
 		pl.srv.tb.Helper()
 	}
 	now := pl.srv.lock()
 	defer pl.srv.mu.Unlock()
+	spec, ok := only(specs)
+	if !ok {
+		pl.srv.bad("AddBridge to pipeline %d: give one BridgeSpec at most", pl.id)
+		return &Bridge{&Job{srv: pl.srv, pipeline: pl, bridge: &bridge{}}}
+	}
 	return pl.addBridge(spec, now)
 }
 
@@ -80,13 +91,13 @@ func (pl *Pipeline) addBridge(spec BridgeSpec, now time.Time) *Bridge {
 	}
 	// A bridge that failed by itself never got as far as to start.
 	never := spec.Status == gitlabjobs.StatusFailed && spec.Downstream == nil && spec.StartedAt.IsZero()
-	why := j.fill(JobSpec{
+	j.spec = JobSpec{
 		ID: spec.ID, Name: spec.Name, Stage: spec.Stage, Status: spec.Status, FailureReason: spec.FailureReason,
 		AllowFailure: spec.AllowFailure, Manual: spec.Manual, Retried: spec.Retried,
 		User: spec.User, NoUser: spec.NoUser, NoCommit: spec.NoCommit, NeverStarted: never,
 		CreatedAt: spec.CreatedAt, QueuedAt: spec.QueuedAt, StartedAt: spec.StartedAt, FinishedAt: spec.FinishedAt,
-	}, now)
-	if why != "" {
+	}
+	if why := j.fill(now); why != "" {
 		s.bad("AddBridge %q to pipeline %d: %s", spec.Name, pl.id, why)
 		return b
 	}
@@ -94,7 +105,9 @@ func (pl *Pipeline) addBridge(spec BridgeSpec, now time.Time) *Bridge {
 		j.spec.Name = fmt.Sprintf("trigger %d", j.id)
 	}
 	if spec.Downstream != nil {
-		spec.Downstream.upstream = j
+		if !spec.AnyDownstream {
+			spec.Downstream.upstream = j
+		}
 		_, started, _ := j.reached()
 		if started {
 			j.bridge.down = spec.Downstream
@@ -113,12 +126,16 @@ func (pl *Pipeline) refuseDownstream(spec BridgeSpec) string {
 	switch {
 	case down.srv != pl.srv:
 		return "the downstream pipeline is of another server: add one to this server"
+	case down.id == 0 || down.deleted:
+		return "the downstream pipeline was refused, or deleted: give it another one"
+	case spec.AnyDownstream:
+		return ""
 	case down.upstream != nil:
-		return fmt.Sprintf("the downstream pipeline %d has a bridge already: give each bridge its own", down.id)
+		return fmt.Sprintf("the downstream pipeline %d has a bridge already: give each bridge its own, or set AnyDownstream", down.id)
 	}
 	for up := pl; ; up = up.upstream.pipeline {
 		if up == down {
-			return "the downstream pipeline is the bridge's own, or above it: give it another one"
+			return "the downstream pipeline is the bridge's own, or above it: give it another one, or set AnyDownstream"
 		}
 		if up.upstream == nil {
 			return ""
@@ -148,96 +165,5 @@ func (b *Bridge) Count(a Action) int { return b.job.Count(a) }
 func (b *Bridge) Downstream() *Pipeline {
 	b.job.srv.lock()
 	defer b.job.srv.mu.Unlock()
-	return b.job.bridge.down
-}
-
-// Succeed ends the bridge in success.
-func (b *Bridge) Succeed() {
-	if b.job.srv.tb != nil {
-		b.job.srv.tb.Helper()
-	}
-	b.job.Succeed()
-}
-
-// Fail ends the bridge as failed, for downstream_pipeline_creation_failed
-// where no reason is given.
-func (b *Bridge) Fail(reason gitlabjobs.FailureReason) {
-	if b.job.srv.tb != nil {
-		b.job.srv.tb.Helper()
-	}
-	b.job.Fail(or(reason, gitlabjobs.FailureDownstreamCreation))
-}
-
-// trigger starts the downstream pipeline of a bridge that was played or
-// retried.
-func (j *Job) trigger(at time.Time) {
-	down := j.bridge.spec.Downstream
-	switch {
-	case down == nil:
-		down = j.pipeline.project.addPipeline(PipelineSpec{
-			Ref: j.pipeline.spec.Ref, SHA: j.pipeline.spec.SHA, Source: "parent_pipeline",
-			Status: gitlabjobs.StatusPending, User: j.user, CreatedAt: at,
-		}, at)
-	case down.upstream != j:
-		down = down.again(j.user, at)
-	default:
-		for _, d := range down.jobs {
-			if d.status == gitlabjobs.StatusCreated {
-				d.enqueue(at)
-			}
-		}
-		if down.spec.Status == gitlabjobs.StatusCreated {
-			down.spec.Status = gitlabjobs.StatusPending
-			down.refresh(at)
-		}
-	}
-	down.upstream = j
-	j.bridge.spec.Downstream, j.bridge.down = down, down
-	if !j.bridge.spec.Depend {
-		j.finish(gitlabjobs.StatusSuccess, "", at)
-		return
-	}
-	j.move(gitlabjobs.StatusRunning, at)
-	j.follow(down, at)
-}
-
-// again starts a pipeline with the same jobs, for a bridge that runs again.
-func (pl *Pipeline) again(user *User, at time.Time) *Pipeline {
-	spec := pl.spec
-	spec.ID, spec.Status, spec.User, spec.CreatedAt, spec.UpdatedAt = 0, "", user, at, time.Time{}
-	twin := pl.project.addPipeline(spec, at)
-	for _, j := range pl.jobs {
-		if j.retried {
-			continue
-		}
-		js := j.afresh(user)
-		if j.spec.Manual {
-			js.Status = gitlabjobs.StatusManual
-		}
-		twin.addJob(js, at)
-	}
-	for _, j := range pl.bridges {
-		if j.retried {
-			continue
-		}
-		b := twin.addBridge(BridgeSpec{
-			Name: j.spec.Name, Stage: j.spec.Stage, Status: gitlabjobs.StatusCreated,
-			AllowFailure: j.spec.AllowFailure, Manual: j.spec.Manual, User: user, Depend: j.bridge.spec.Depend,
-		}, at)
-		b.job.bridge.spec.Downstream = j.bridge.spec.Downstream
-	}
-	return twin
-}
-
-// follow brings a bridge to the status of its downstream pipeline.
-func (j *Job) follow(down *Pipeline, at time.Time) {
-	switch {
-	case j.status.Finished():
-	case down.status == gitlabjobs.StatusFailed:
-		j.finish(down.status, gitlabjobs.FailureUnknown, at)
-	case down.status.Finished():
-		j.finish(down.status, "", at)
-	case j.status != gitlabjobs.StatusRunning:
-		j.move(gitlabjobs.StatusRunning, at)
-	}
+	return b.job.bridge.shown()
 }

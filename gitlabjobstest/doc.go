@@ -7,7 +7,7 @@
 //	func TestDeploy(t *testing.T) {
 //		srv := gitlabjobstest.NewServer(t)
 //		app := srv.AddProject("group/app")
-//		job := app.AddPipeline(gitlabjobstest.PipelineSpec{}).AddJob(gitlabjobstest.JobSpec{
+//		job := app.AddPipeline().AddJob(gitlabjobstest.JobSpec{
 //			Name: "deploy", Status: gitlabjobs.StatusManual,
 //		})
 //
@@ -27,9 +27,11 @@
 // have pages of both kinds, logs grow, tokens may do what they may. What GitLab
 // says word for word, the fake says word for word.
 //
-// [Server.Fault] lets things go wrong, [Server.Requests] tells what was asked,
-// [Server.Count] how often an action took effect. An [Option] makes the server
-// an older one, limits its rate, or lets it take itself for another host.
+// [Server.Fault] lets things go wrong, and [Server.Down] all of them at once.
+// [Server.Requests] tells what was asked, [Server.Count] how often an action took
+// effect. An [Option] makes the server an older one, limits its rate, keeps its
+// logs elsewhere, or lets it take itself for another host. A log may be of any
+// size ([JobSpec].LogSize) without being held.
 //
 // # In virtual time
 //
@@ -38,7 +40,7 @@
 //
 //	synctest.Test(t, func(t *testing.T) {
 //		srv := gitlabjobstest.NewMemoryServer(t)
-//		job := srv.AddProject("group/app").AddPipeline(gitlabjobstest.PipelineSpec{}).
+//		job := srv.AddProject("group/app").AddPipeline().
 //			AddJob(gitlabjobstest.JobSpec{Script: &gitlabjobstest.Script{
 //				Pending: 2 * time.Second, Lines: 1200, Every: 500 * time.Millisecond,
 //			}})
@@ -49,6 +51,6 @@
 // # What it leaves out
 //
 // Stages do not wait for each other: what is created stays so until a test
-// calls [Job.Enqueue]. Protected branches, environments and variables restrict
+// calls [Job.Enqueue] or [Bridge.Start]. Protected branches, environments and variables restrict
 // nobody. A pipeline has no routes of its own beyond the lists of its jobs.
 package gitlabjobstest

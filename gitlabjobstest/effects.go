@@ -76,7 +76,7 @@ func CutBody(after int64) Effect {
 		return Effect{bad: fmt.Sprintf("CutBody(%d): give 0 or more bytes", after)}
 	}
 	return does(effect{change: func(_ *Server, a *answer) {
-		if after < int64(len(a.body)) {
+		if after < a.length() {
 			a.how.cut, a.how.cutAt = true, after
 		}
 	}})
@@ -98,14 +98,16 @@ func EndlessBody() Effect {
 		if a.header.Get("Content-Type") == "application/json" {
 			line = "         \n"
 		}
-		a.how.endless, a.body = true, bytes.Repeat([]byte(line), 4<<10)
+		a.how.endless = true
+		a.hold(bytes.Repeat([]byte(line), 4<<10))
 	})
 }
 
 // EmptyBody acts as it should and answers 200 with nothing.
 func EmptyBody() Effect {
 	return changes(func(a *answer) {
-		a.status, a.body = http.StatusOK, nil
+		a.status = http.StatusOK
+		a.hold(nil)
 		a.header.Del("Etag")
 	})
 }
@@ -233,20 +235,30 @@ func TruncatedJSON(n int) Effect {
 func UnknownStatus(status string) Effect { return SetField("status", status) }
 
 // SetField sets a key of each object of the answer, one that GitLab does not
-// have yet or one that it has.
+// have yet or one that it has. Answers that are no success in JSON pass as they
+// are.
 func SetField(key string, value any) Effect {
-	return Rewrite(func(body []byte) []byte { return setField(body, key, value) })
+	return changes(func(a *answer) {
+		if a.status/100 == 2 && a.header.Get("Content-Type") == "application/json" {
+			a.rewrite(func(body []byte) []byte { return setField(body, key, value) })
+		}
+	})
 }
 
-// Rewrite changes the body of the answer, after the request has acted.
+// Rewrite changes the body of the answer, after the request has acted. A log
+// that has a JobSpec.LogSize passes as it is: there may be too much of it.
 func Rewrite(f func(body []byte) []byte) Effect {
 	if f == nil {
 		return Effect{bad: "Rewrite(nil): give a function"}
 	}
-	return changes(func(a *answer) {
+	return changes(func(a *answer) { a.rewrite(f) })
+}
+
+func (a *answer) rewrite(f func(body []byte) []byte) {
+	if a.log == nil {
 		a.body = f(bytes.Clone(a.body))
 		a.header.Del("Etag")
-	})
+	}
 }
 
 func setField(body []byte, key string, value any) []byte {

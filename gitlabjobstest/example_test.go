@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log"
+	"testing"
+	"testing/synctest"
 	"time"
 
 	"example.com/gitlabjobs"
@@ -19,7 +21,7 @@ func ExampleStart() {
 	}
 	defer srv.Close()
 	app := srv.AddProject("group/app")
-	deploy := app.AddPipeline(gitlabjobstest.PipelineSpec{}).AddJob(gitlabjobstest.JobSpec{
+	deploy := app.AddPipeline().AddJob(gitlabjobstest.JobSpec{
 		Name: "deploy", Status: gitlabjobs.StatusManual,
 	})
 
@@ -54,7 +56,7 @@ func ExampleServer_Fault() {
 	}
 	defer srv.Close()
 	app := srv.AddProject("group/app")
-	job := app.AddPipeline(gitlabjobstest.PipelineSpec{}).AddJob(gitlabjobstest.JobSpec{Status: gitlabjobs.StatusFailed})
+	job := app.AddPipeline().AddJob(gitlabjobstest.JobSpec{Status: gitlabjobs.StatusFailed})
 	srv.Fault(gitlabjobstest.Fault{
 		Method: "POST", Route: "/projects/:id/jobs/:job_id/retry", Do: gitlabjobstest.ResetAfter(),
 	})
@@ -67,21 +69,43 @@ func ExampleServer_Fault() {
 	// retried: true
 }
 
-// A script lets a job go on by the clock.
+// A script lets a job go on by the clock, which in testing/synctest is virtual:
+// the test sleeps through half an hour in no time, and knows to the line what
+// has happened by then.
 func ExampleScript() {
-	srv, err := gitlabjobstest.Start()
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer srv.Close()
-	job := srv.AddProject("group/app").AddPipeline(gitlabjobstest.PipelineSpec{}).AddJob(gitlabjobstest.JobSpec{
-		Script: &gitlabjobstest.Script{
-			Pending: 2 * time.Second,
-			Lines:   20,
-			Every:   500 * time.Millisecond,
-			Line:    func(i int) string { return fmt.Sprintf("step %d of 20", i+1) },
-		},
+	var t *testing.T // The test's own.
+	synctest.Test(t, func(t *testing.T) {
+		srv := gitlabjobstest.NewMemoryServer(t)
+		app := srv.AddProject("group/app")
+		build := app.AddPipeline().AddJob(gitlabjobstest.JobSpec{
+			Name: "build",
+			Script: &gitlabjobstest.Script{
+				Pending: time.Minute, // No runner is free at first.
+				Lines:   20,
+				Every:   30 * time.Second,
+				Line:    func(i int) string { return fmt.Sprintf("step %d of 20", i+1) },
+				Runs:    time.Hour, // It hangs behind its last line, until GitLab has enough.
+				Result:  gitlabjobs.StatusFailed,
+				Reason:  gitlabjobs.FailureJobExecutionTimeout,
+			},
+		})
+		client := srv.Client(srv.Tokens.Reporter)
+
+		time.Sleep(2 * time.Minute)
+		job, err := client.Jobs.Get(t.Context(), app.ByID(), build.ID())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if job.Status != gitlabjobs.StatusRunning || build.Log() != "step 1 of 20\nstep 2 of 20\n" {
+			t.Errorf("after two minutes it is %s, with the log %q", job.Status, build.Log())
+		}
+
+		time.Sleep(time.Hour)
+		if job, err = client.Jobs.Get(t.Context(), app.ByID(), build.ID()); err != nil {
+			t.Fatal(err)
+		}
+		if job.FailureReason != gitlabjobs.FailureJobExecutionTimeout {
+			t.Errorf("in the end it is %s: %s", job.Status, job.FailureReason)
+		}
 	})
-	fmt.Println(job.Status())
-	// Output: pending
 }

@@ -75,6 +75,12 @@ func TestFactsOfAccess(t *testing.T) {
 		{"a revoked token is 401 invalid_token", func(t *testing.T, w *small) {
 			w.ask(t, "GET "+w.jobs, w.Tokens.Revoked).is(401, revokedToken)
 		}},
+		{"a token may be revoked", func(t *testing.T, w *small) {
+			w.ask(t, "GET "+w.jobs, w.dev).is(200)
+			w.Revoke(w.dev)
+			w.ask(t, "GET "+w.jobs, w.dev).is(401, revokedToken)
+			w.ask(t, "GET "+w.jobs, w.maintainer).is(200)
+		}},
 		{"a token without the scope is 403 insufficient_scope", func(t *testing.T, w *small) {
 			w.ask(t, "GET "+w.jobs, w.Tokens.NoScope).is(403, noScope)
 			w.ask(t, "GET "+w.jobs, w.Tokens.ReadAPI).is(200)

@@ -2,6 +2,8 @@ package gitlabjobstest
 
 import (
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -176,6 +178,24 @@ func TestFactsOfPlay(t *testing.T) {
 				w.act(t, w.add(s), "play").is(400, unplayable)
 			}
 			require.Equal(t, 1, w.Count(ActionPlay))
+		}},
+		{"a scheduled job is blocked until its time, then pending", func(t *testing.T, _ *small) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newSmall(t)
+				due := time.Now().Add(time.Hour)
+				j := w.pl.AddJob(JobSpec{ScheduledAt: due, Script: &Script{Pending: time.Minute}})
+				never := w.add(gitlabjobs.StatusScheduled)
+				cancelled := w.pl.AddJob(JobSpec{ScheduledAt: due})
+				cancelled.Cancel()
+				time.Sleep(time.Hour - 1)
+				require.Equal(t, gitlabjobs.StatusScheduled, j.Status())
+				time.Sleep(1)
+				require.Equal(t, gitlabjobs.StatusPending, j.Status())
+				time.Sleep(time.Minute)
+				require.Equal(t, gitlabjobs.StatusSuccess, j.Status())
+				require.Equal(t, gitlabjobs.StatusScheduled, never.Status())
+				require.Equal(t, gitlabjobs.StatusCanceled, cancelled.Status())
+			})
 		}},
 		{"a finished manual job that is played again has a new id", func(t *testing.T, w *small) {
 			w.act(t, w.manual, "play").is(200)

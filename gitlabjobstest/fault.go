@@ -9,13 +9,20 @@ import (
 // lives.
 const Always = -1
 
-// Fault is something that goes wrong, and with which requests. The first fault
-// that a request fits strikes it, in the order in which they were set.
+// Fault is something that goes wrong, and with which requests. Faults are
+// looked at in the order in which they were set, up to the first that a request
+// fits and that Does something. One that only has a Latency does not end the
+// search: such latencies add up, and what comes behind strikes too.
 type Fault struct {
 	Method string // Empty: any.
 	Route  string // An endpoint, such as /projects/:id/jobs/:job_id; empty: any.
 	Skip   int    // So many fitting requests are let through first.
 	Times  int    // How many it strikes: 0 means one.
+
+	// Match says whether a request fits; nil means that each does. It is asked
+	// before the request is read, which hence has no Body yet, by several
+	// requests at once if there are. It may use the server.
+	Match func(Request) bool
 
 	Probability float64 // That it strikes a fitting request; 0 means it does for sure.
 	Seed        uint64  // Of the probability: the same one strikes the same requests.
@@ -31,16 +38,24 @@ type fault struct {
 	effect effect
 	chance *rand.Rand
 	left   int // Negative: no end.
+	struck int
 }
 
-// Fault lets something go wrong.
-func (s *Server) Fault(f Fault) {
+// FaultHandle is a fault that was set.
+type FaultHandle struct {
+	srv *Server
+	set *fault // nil: it was refused.
+}
+
+// Fault lets something go wrong. What it returns tells how often it did, and
+// ends it.
+func (s *Server) Fault(f Fault) *FaultHandle {
 	if s.tb != nil {
 		s.tb.Helper()
 	}
 	if why := f.refuse(); why != "" {
 		s.bad("Fault: %s", why)
-		return
+		return &FaultHandle{srv: s}
 	}
 	set := &fault{Fault: f, left: or(f.Times, 1)}
 	if f.Do.make != nil {
@@ -52,6 +67,28 @@ func (s *Server) Fault(f Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.faults = append(s.faults, set)
+	return &FaultHandle{s, set}
+}
+
+// Struck returns how many requests the fault has struck.
+func (h *FaultHandle) Struck() int {
+	if h.set == nil {
+		return 0
+	}
+	h.srv.mu.Lock()
+	defer h.srv.mu.Unlock()
+	return h.set.struck
+}
+
+// Clear ends the fault: it strikes no further request. Clearing it twice does
+// nothing.
+func (h *FaultHandle) Clear() {
+	if h.set == nil {
+		return
+	}
+	h.srv.mu.Lock()
+	defer h.srv.mu.Unlock()
+	h.set.left = 0
 }
 
 func (f *Fault) refuse() string {
@@ -80,13 +117,44 @@ func (f *Fault) refuse() string {
 func (s *Server) ClearFaults() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	for _, f := range s.faults {
+		f.left = 0
+	}
 	s.faults = nil
 }
 
-// strike returns the fault that a request meets, or nil.
-func (s *Server) strike(method, template string) *fault {
+// fits says what can be said of a request without asking Match.
+func (f *fault) fits(r *record) bool {
+	return f.left != 0 && (f.Method == "" || f.Method == r.Method) && (f.Route == "" || f.Route == r.Route)
+}
+
+// matching asks each Match that there is. The server is not locked meanwhile,
+// since a test's function may well look at it.
+func (s *Server) matching(r *record) map[*fault]bool {
+	s.mu.Lock()
+	var ask []*fault
 	for _, f := range s.faults {
-		if f.left == 0 || f.Method != "" && f.Method != method || f.Route != "" && f.Route != template {
+		if f.Match != nil && f.fits(r) && !s.shut(r.At) {
+			ask = append(ask, f)
+		}
+	}
+	s.mu.Unlock()
+	if ask == nil {
+		return nil
+	}
+	said := make(map[*fault]bool, len(ask))
+	for _, f := range ask {
+		said[f] = f.Match(r.snapshot())
+	}
+	return said
+}
+
+// strike returns the latency that a request meets, and the fault that does
+// something to it, or nil.
+func (s *Server) strike(r *record, matched map[*fault]bool) (time.Duration, *fault) {
+	var latency time.Duration
+	for _, f := range s.faults {
+		if !f.fits(r) || f.Match != nil && !matched[f] {
 			continue
 		}
 		if f.Skip > 0 {
@@ -99,7 +167,11 @@ func (s *Server) strike(method, template string) *fault {
 		if f.left > 0 {
 			f.left--
 		}
-		return f
+		f.struck++
+		latency += f.Latency
+		if f.Do.make != nil {
+			return latency, f
+		}
 	}
-	return nil
+	return latency, nil
 }

@@ -268,6 +268,32 @@ func TestWhichRequestsAFaultStrikes(t *testing.T) {
 			w.ask(t, "GET "+w.jobs, w.dev).is(want)
 		}
 	})
+	t.Run("that a test picks", func(t *testing.T) {
+		t.Parallel()
+		w := newSmall(t)
+		h := w.Fault(Fault{Skip: 1, Times: 2, Do: InternalError(), Match: func(r Request) bool {
+			// A test's function may use the server.
+			return r.Query.Get("page") == "3" && r.Header.Get("Private-Token") == w.dev && w.running.Status() == gitlabjobs.StatusRunning
+		}})
+		for _, want := range []int{200, 500, 500, 200} {
+			w.ask(t, "GET "+w.jobs, w.dev).is(200)
+			w.ask(t, "GET "+w.jobs+"?page=3", w.maintainer).is(200)
+			w.ask(t, "GET "+w.jobs+"?page=3", w.dev).is(want)
+		}
+		require.Equal(t, 2, h.Struck())
+	})
+	t.Run("until it is cleared", func(t *testing.T) {
+		t.Parallel()
+		w := newSmall(t)
+		one := w.Fault(Fault{Times: Always, Route: list, Do: InternalError()})
+		other := w.Fault(Fault{Times: Always, Latency: 1})
+		w.ask(t, "GET "+w.jobs, w.dev).is(500)
+		one.Clear()
+		one.Clear()
+		w.ask(t, "GET "+w.jobs, w.dev).is(200)
+		require.Equal(t, 1, one.Struck())
+		require.Equal(t, 1, other.Struck(), "what comes behind a fault that does something is not looked at")
+	})
 	t.Run("at random, the same with the same seed", func(t *testing.T) {
 		t.Parallel()
 		struck := func(seed uint64) (which string) {

@@ -1,9 +1,6 @@
 package gitlabjobstest
 
 import (
-	"context"
-	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -11,10 +8,7 @@ import (
 	"time"
 )
 
-const (
-	apiPath = "/api/v4"
-	maxBody = 1 << 20
-)
+const apiPath = "/api/v4"
 
 // route is an endpoint.
 type route struct {
@@ -101,115 +95,6 @@ func fit(template, parts []string) (map[string]string, bool) {
 	return vars, true
 }
 
-// exchange is one request and what becomes of it.
-type exchange struct {
-	srv    *Server
-	req    *http.Request
-	route  *route
-	vars   map[string]string
-	wrong  bool // The method.
-	fault  *fault
-	record *Request
-	body   []byte
-	id     string
-
-	afterBody func() error // Called once the body has been read; in memory only.
-}
-
-// open takes a request in: it finds its route and the fault that strikes it.
-// It is false where the server is closed.
-func (s *Server) open(r *http.Request) (*exchange, bool) {
-	x := &exchange{srv: s, req: r}
-	x.route, x.vars, x.wrong = match(r.Method, r.URL.EscapedPath())
-	s.lock()
-	defer s.mu.Unlock()
-	if s.closed {
-		return nil, false
-	}
-	s.answered++
-	x.id = fmt.Sprintf("fake-request-%d", s.answered)
-	x.fault = s.strike(r.Method, x.template())
-	return x, true
-}
-
-func (x *exchange) template() string {
-	if x.route == nil {
-		return ""
-	}
-	return x.route.template
-}
-
-func (x *exchange) refused() bool { return x.fault != nil && x.fault.effect.refuse }
-
-// answer finds the answer to the request, faults included. It fails only where
-// the request's context ends first.
-func (x *exchange) answer(ctx context.Context) (*answer, error) {
-	if x.req.Body != nil {
-		// What a client fails to send is not there to be answered.
-		x.body, _ = io.ReadAll(io.LimitReader(x.req.Body, maxBody))
-	}
-	if x.afterBody != nil {
-		if err := x.afterBody(); err != nil {
-			return nil, err
-		}
-	}
-	x.keep()
-	var a *answer
-	if f := x.fault; f != nil {
-		if err := wait(ctx, f.Latency); err != nil {
-			return nil, err
-		}
-		a = f.effect.instead(x.srv)
-	}
-	if a == nil {
-		a = x.act()
-		if x.fault != nil {
-			x.fault.effect.alter(x.srv, a)
-		}
-	}
-	if err := wait(ctx, a.how.after); err != nil {
-		return nil, err
-	}
-	a.stamp(x.id, time.Now())
-	if !a.how.reset && !a.how.hang {
-		x.srv.mu.Lock()
-		x.record.Status = a.status
-		x.srv.mu.Unlock()
-	}
-	return a, nil
-}
-
-// act lets the request act on the world.
-func (x *exchange) act() *answer {
-	s := x.srv
-	now := s.lock()
-	a := func() *answer {
-		defer s.mu.Unlock()
-		return x.dispatch(now)
-	}()
-	a.finish(x.req)
-	return a
-}
-
-func (x *exchange) dispatch(now time.Time) *answer {
-	s := x.srv
-	if err := s.Err(); err != nil {
-		return message(http.StatusInternalServerError, "500 Internal Server Error: "+err.Error())
-	}
-	c := &call{srv: s, req: x.req, now: now, vars: x.vars, query: x.req.URL.Query(), memo: map[any]any{}}
-	limit := s.throttle(c)
-	if limit != nil && limit.status != 0 {
-		return limit
-	}
-	a := c.run(x)
-	if limit != nil {
-		for k, v := range limit.header {
-			a.header[k] = v
-		}
-	}
-	return a
-}
-
 func (c *call) run(x *exchange) *answer {
 	if x.wrong {
 		return failure(http.StatusMethodNotAllowed, "405 Not Allowed")
@@ -242,21 +127,6 @@ func (s *Server) lacks(template string) bool {
 func digits(s string) bool {
 	s = strings.TrimPrefix(s, "-")
 	return s != "" && strings.Trim(s, "0123456789") == ""
-}
-
-// wait waits in the time of the test, virtual or not.
-func wait(ctx context.Context, d time.Duration) error {
-	if d <= 0 {
-		return context.Cause(ctx)
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }
 
 func itoa(n int64) string { return strconv.FormatInt(n, 10) }

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"example.com/gitlabjobs"
 )
 
 // got is an answer as a client without a library sees it.
@@ -89,6 +91,9 @@ func (g got) ids() []int64 {
 	}
 	return ids
 }
+
+// created is what most of a pipeline is at first.
+const created = gitlabjobs.StatusCreated
 
 // on is the path of a job.
 func on(j *Job, rest string) string {

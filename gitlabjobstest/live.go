@@ -31,13 +31,21 @@ func (j *Job) Start() {
 	}
 }
 
+// is says what a job is, for a line that tells what is wrong.
+func (j *Job) is() string {
+	if j.deleted {
+		return "deleted"
+	}
+	return string(j.status)
+}
+
 // waiting refuses what can be done only before a job has started.
 func (j *Job) waiting(what string) bool {
-	if j.status == gitlabjobs.StatusRunning || j.status == gitlabjobs.StatusCanceling || j.status.Finished() {
+	if j.deleted || j.status == gitlabjobs.StatusRunning || j.status == gitlabjobs.StatusCanceling || j.status.Finished() {
 		if j.srv.tb != nil {
 			j.srv.tb.Helper()
 		}
-		j.srv.bad("%s of job %d: it is %s: add it as pending, or retry it first", what, j.id, j.status)
+		j.srv.bad("%s of job %d: it is %s: add it as pending, or retry it first", what, j.id, j.is())
 		return false
 	}
 	return true
@@ -51,15 +59,17 @@ func (j *Job) AppendLog(text string) {
 	}
 	now := j.srv.lock()
 	defer j.srv.mu.Unlock()
-	if j.started.IsZero() || !j.erased.IsZero() {
-		j.srv.bad("AppendLog to job %d: it is %s and has no log to add to: Start it first", j.id, j.status)
+	if j.deleted || j.started.IsZero() || !j.erased.IsZero() {
+		j.srv.bad("AppendLog to job %d: it is %s and has no log to add to: Start it first", j.id, j.is())
 		return
 	}
-	j.log = append(j.logAt(now), text...)
+	j.heldLog(now)
+	j.write(text, now)
 }
 
 // Succeed ends the job in success. A job that no runner has taken runs for no
-// time at all.
+// time at all. A job that ends, in whatever way, and has written nothing has a
+// log made up, unless it has a Script or NoLog.
 func (j *Job) Succeed() {
 	if j.srv.tb != nil {
 		j.srv.tb.Helper()
@@ -76,27 +86,36 @@ func (j *Job) Succeed() {
 }
 
 // Fail ends the job as failed, for script_failure where no reason is given. A
-// job that no runner has taken fails without having run, as stuck jobs do.
+// job that no runner has taken fails without having run, as stuck jobs do, and
+// for stuck_or_timeout_failure.
 func (j *Job) Fail(reason gitlabjobs.FailureReason) {
 	if j.srv.tb != nil {
 		j.srv.tb.Helper()
 	}
 	now := j.srv.lock()
 	defer j.srv.mu.Unlock()
-	if j.open("Fail") {
-		j.finish(gitlabjobs.StatusFailed, reason, now)
+	if !j.open("Fail") {
+		return
 	}
+	if j.started.IsZero() {
+		reason = or(reason, gitlabjobs.FailureStuckOrTimeout)
+	}
+	j.finish(gitlabjobs.StatusFailed, reason, now)
 }
 
-// Cancel cancels the job as somebody in GitLab would: a running one with
-// GracefulCancel is canceling first.
+// Cancel cancels the job as a request for it would: a running one with
+// GracefulCancel is canceling first, and one that is canceling, manual or
+// finished stays so.
 func (j *Job) Cancel() {
 	if j.srv.tb != nil {
 		j.srv.tb.Helper()
 	}
 	now := j.srv.lock()
 	defer j.srv.mu.Unlock()
-	if j.open("Cancel") {
+	switch {
+	case j.deleted:
+		j.open("Cancel")
+	case j.cancelable():
 		j.cancel(false, now)
 	}
 }
@@ -108,8 +127,8 @@ func (j *Job) FinishCancel() {
 	}
 	now := j.srv.lock()
 	defer j.srv.mu.Unlock()
-	if j.status != gitlabjobs.StatusCanceling {
-		j.srv.bad("FinishCancel of job %d: it is %s: cancel it while it runs, with GracefulCancel in its JobSpec", j.id, j.status)
+	if j.deleted || j.status != gitlabjobs.StatusCanceling {
+		j.srv.bad("FinishCancel of job %d: it is %s: cancel it while it runs, with GracefulCancel in its JobSpec", j.id, j.is())
 		return
 	}
 	j.finish(gitlabjobs.StatusCanceled, "", now)
@@ -117,11 +136,11 @@ func (j *Job) FinishCancel() {
 
 // open refuses what can be done only before a job has ended.
 func (j *Job) open(what string) bool {
-	if j.status.Finished() {
+	if j.deleted || j.status.Finished() {
 		if j.srv.tb != nil {
 			j.srv.tb.Helper()
 		}
-		j.srv.bad("%s of job %d: it is %s already: add it as running, or retry it first", what, j.id, j.status)
+		j.srv.bad("%s of job %d: it is %s already: add it as running, or retry it first", what, j.id, j.is())
 		return false
 	}
 	return true
@@ -151,7 +170,7 @@ func (j *Job) start(at time.Time) {
 	j.started = at
 	if j.bridge == nil {
 		j.runner = j.spec.Runner
-		j.log = append(j.log, j.spec.Log...)
+		j.writeFirst(at)
 	}
 	j.move(gitlabjobs.StatusRunning, at)
 	if j.spec.Script != nil {
@@ -174,6 +193,7 @@ func (j *Job) finish(as gitlabjobs.Status, reason gitlabjobs.FailureReason, at t
 	if !j.spec.LiveLog {
 		j.live = false
 	}
+	j.makeUpLog()
 	j.move(as, at)
 }
 
@@ -184,6 +204,12 @@ func (j *Job) cancel(force bool, at time.Time) {
 		return
 	}
 	j.move(gitlabjobs.StatusCanceling, at)
+	j.planCancel(at)
+}
+
+// planCancel lets the runner of a job that is canceling be done with it in
+// time.
+func (j *Job) planCancel(at time.Time) {
 	if takes := j.spec.CancelTakes; takes > 0 {
 		j.srv.agenda.plan(at.Add(takes), j, func(at time.Time) { j.finish(gitlabjobs.StatusCanceled, "", at) })
 	}

@@ -15,6 +15,7 @@ type config struct {
 	older        bool
 	newer        bool
 	noLogIs404   bool
+	storage      bool
 	keepAlive    bool
 	jobsPerMin   int
 	throttle     int
@@ -54,6 +55,15 @@ func NewerServer() Option {
 // zero bytes.
 func MissingTraceNotFound() Option {
 	return func(s *Server) { s.cfg.noLogIs404 = true }
+}
+
+// LogsInStorage keeps the logs in an object storage: the log of a job that has
+// one is a 302 to another host, by a signed URL that lasts 10 minutes. The
+// storage sends the whole log, and answers 400 to a request that carries a token
+// there. In memory its host is storage.test; on a socket it is localhost at the
+// server's own port, where the server's URL has 127.0.0.1.
+func LogsInStorage() Option {
+	return func(s *Server) { s.cfg.storage = true }
 }
 
 // JobsRateLimit lets a user list project jobs so many times a minute. GitLab's

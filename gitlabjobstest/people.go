@@ -7,12 +7,14 @@ import (
 )
 
 func newWireUser(external string, id int64, username, name string, created time.Time) *wireUser {
-	return &wireUser{
+	u := &wireUser{
 		ID: id, Username: username, Name: name, State: "active",
 		AvatarURL: fmt.Sprintf("%s/uploads/-/system/user/avatar/%d/avatar.png", external, id),
 		WebURL:    external + "/" + username,
 		CreatedAt: iso(created),
 	}
+	u.encoded = encoded(u)
+	return u
 }
 
 func newWireCommit(projectURL string, spec PipelineSpec, at time.Time) *wireCommit {
@@ -23,7 +25,7 @@ func newWireCommit(projectURL string, spec PipelineSpec, at time.Time) *wireComm
 	reviewed := "Reviewer <reviewer@example.com>"
 	// GitLab leaves these times in the zone that the commit was made in.
 	when := at.In(time.FixedZone("", 2*60*60)).Format("2006-01-02T15:04:05.000-07:00")
-	return &wireCommit{
+	c := &wireCommit{
 		ID: spec.SHA, ShortID: spec.SHA[:8], ParentIDs: []string{sha("parent of " + spec.SHA)},
 		Title: first(title), Message: strings.TrimSpace(title) + "\n\nSigned-off-by: " + signed + "\nSigned-off-by: " + reviewed + "\n",
 		AuthorName: name, AuthorEmail: email, CommitterName: name, CommitterEmail: email,
@@ -32,6 +34,8 @@ func newWireCommit(projectURL string, spec PipelineSpec, at time.Time) *wireComm
 		ExtendedTrailers: map[string][]string{"Signed-off-by": {signed, reviewed}},
 		WebURL:           projectURL + "/-/commit/" + spec.SHA,
 	}
+	c.encoded = encoded(c)
+	return c
 }
 
 func newWireRunner(id int64, spec RunnerSpec, now time.Time) (*wireRunner, *wireRunnerManager) {
@@ -46,5 +50,6 @@ func newWireRunner(id int64, spec RunnerSpec, now time.Time) (*wireRunner, *wire
 		Platform: "linux", Architecture: "amd64", CreatedAt: created, ContactedAt: iso(now),
 		IPAddress: "127.0.0.1", Status: "online", JobExecutionStatus: "idle",
 	}
+	r.encoded, m.encoded = encoded(r), encoded(m)
 	return r, m
 }

@@ -38,6 +38,7 @@ type Pipeline struct {
 	jobs, bridges    []*Job           // By ascending id.
 	retried          int              // Of jobs.
 	upstream         *Job             // The bridge that triggers it.
+	deleted          bool
 }
 
 type countKey struct {
@@ -45,13 +46,19 @@ type countKey struct {
 	allowed bool // It may fail, or a manual job need not be played.
 }
 
-// AddPipeline adds a pipeline to the project.
-func (p *Project) AddPipeline(spec PipelineSpec) *Pipeline {
+// AddPipeline adds a pipeline to the project. What is known of it is said by
+// one [PipelineSpec] at most.
+func (p *Project) AddPipeline(specs ...PipelineSpec) *Pipeline {
 	if p.srv.tb != nil {
 		p.srv.tb.Helper()
 	}
 	now := p.srv.lock()
 	defer p.srv.mu.Unlock()
+	spec, ok := only(specs)
+	if !ok {
+		p.srv.bad("AddPipeline to %s: give one PipelineSpec at most", p.path)
+		return &Pipeline{srv: p.srv, project: p, counts: map[countKey]int{}}
+	}
 	return p.addPipeline(spec, now)
 }
 
@@ -87,12 +94,20 @@ func (p *Project) addPipeline(spec PipelineSpec, now time.Time) *Pipeline {
 	if pl.spec.SHA == "" {
 		pl.spec.SHA = sha(fmt.Sprint("pipeline ", pl.id))
 	}
-	pl.commit = newWireCommit(p.webURL(), pl.spec, pl.created.Add(-time.Minute))
+	pl.recommit()
 	return pl
+}
+
+// recommit makes the pipeline's commit, with the URL of where the project is.
+// Answers that are on their way keep the one that they have.
+func (pl *Pipeline) recommit() {
+	pl.commit = newWireCommit(pl.project.webURL(), pl.spec, pl.created.Add(-time.Minute))
 }
 
 func (w *world) refusePipeline(p *Project, spec PipelineSpec, pl *Pipeline) string {
 	switch {
+	case p.deleted:
+		return "the project was deleted: add another one"
 	case spec.ID < 0:
 		return "an id is above 0: leave it out to be given one"
 	case w.pipelines[spec.ID] != nil:
@@ -184,12 +199,13 @@ func (pl *Pipeline) refresh(at time.Time) {
 	if status == pl.status {
 		return
 	}
+	goesOn := pl.status.Finished() && !status.Finished()
 	pl.status = status
 	if at.After(pl.updated) {
 		pl.updated = at
 	}
 	if up := pl.upstream; up != nil && up.bridge.spec.Depend && up.bridge.down == pl {
-		up.follow(pl, at)
+		up.follow(pl, goesOn, at)
 	}
 }
 

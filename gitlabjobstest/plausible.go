@@ -48,6 +48,8 @@ func (j *Job) fillTimes(now time.Time) string {
 		j.created = j.started.Add(-untilStarted)
 	case !j.finished.IsZero():
 		j.created = j.finished.Add(-untilFinished)
+	case !spec.ErasedAt.IsZero():
+		j.created = spec.ErasedAt.Add(-untilFinished)
 	case finished:
 		j.created = now.Add(-untilFinished)
 	case started:
@@ -94,7 +96,7 @@ func (j *Job) fillTimes(now time.Time) string {
 	switch {
 	case !started && !j.started.IsZero():
 		return fmt.Sprintf("a job that is %s has no StartedAt", j.status)
-	case !started && finished && spec.Log != "":
+	case !started && finished && (spec.Log != "" || spec.LogSize > 0):
 		return fmt.Sprintf("a job that is %s and has no StartedAt has no Log", j.status)
 	case !finished && !j.finished.IsZero() && j.status != gitlabjobs.StatusSkipped:
 		return fmt.Sprintf("a job that is %s has no FinishedAt", j.status)
@@ -116,10 +118,26 @@ func (j *Job) fillFiles() {
 	j.expires = spec.ArtifactsExpireAt
 	switch {
 	case spec.NoLog || j.bridge != nil || j.started.IsZero():
-	case spec.Log != "":
-		j.log = []byte(spec.Log)
+	case spec.LogSize > 0 || spec.Log != "":
+		j.writeFirst(j.started)
 	case j.status.Finished():
 		j.plainLog = true
+	}
+}
+
+// writeFirst gives the log what it begins with.
+func (j *Job) writeFirst(at time.Time) {
+	j.made = j.spec.LogSize
+	j.write(j.spec.Log, at)
+}
+
+// makeUpLog lets a job that has ended and has written nothing have a log like
+// that of one which was added so. A script says what is written, and that may
+// be nothing.
+func (j *Job) makeUpLog() {
+	spec := &j.spec
+	if j.bridge == nil && !j.started.IsZero() && j.erased.IsZero() && !spec.NoLog && spec.Script == nil {
+		j.plainLog = j.made == 0 && len(j.log) == 0
 	}
 }
 
@@ -140,40 +158,4 @@ func (a *Artifact) complete() {
 		name, format = a.Type+".json.gz", "gzip"
 	}
 	a.Filename, a.Format = or(a.Filename, name), or(a.Format, format)
-}
-
-// logAt returns the log as it is at a time. What it returns may be kept: later
-// lines are put behind it.
-func (j *Job) logAt(now time.Time) []byte {
-	if j.plainLog {
-		j.plainLog = false
-		j.log = append(append(j.log, j.logHead()...), j.logTail()...)
-	}
-	j.writeLines(now)
-	return j.log
-}
-
-// logSize is the length of the log, without making one up for each job of a
-// long list.
-func (j *Job) logSize(now time.Time) int64 {
-	if j.plainLog {
-		return int64(len(j.logHead()) + len(j.logTail()))
-	}
-	return int64(len(j.logAt(now)))
-}
-
-// logHead is what a runner writes first.
-func (j *Job) logHead() string {
-	return fmt.Sprintf("\x1b[0KRunning with gitlab-runner 17.9.0 (abcd1234)\n\x1b[0;m"+
-		"section_start:%[1]d:step_script\r\x1b[0K\x1b[32;1m$ make %[2]s\x1b[0;m\n",
-		j.started.Unix(), j.spec.Name)
-}
-
-// logTail is what a runner writes last.
-func (j *Job) logTail() string {
-	end := "\x1b[32;1mJob succeeded\x1b[0;m\n"
-	if j.status == gitlabjobs.StatusFailed {
-		end = "\x1b[31;1mERROR: Job failed: exit code 1\n\x1b[0;m"
-	}
-	return fmt.Sprintf("section_end:%d:step_script\r\x1b[0K\n%s", j.finished.Unix(), end)
 }

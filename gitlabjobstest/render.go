@@ -1,12 +1,17 @@
 package gitlabjobstest
 
-import (
-	"fmt"
-	"time"
-)
+import "time"
 
 // jobAnswer is a job as the server sends it, of the age that it has.
 func (c *call) jobAnswer(j *Job) any {
+	w := c.wireJob(j)
+	if c.srv.cfg.older {
+		return w.older()
+	}
+	return w
+}
+
+func (c *call) wireJob(j *Job) *wireJob {
 	w := &wireJob{
 		wireBasic: c.basic(j),
 		Artifacts: []wireArtifact{},
@@ -28,16 +33,24 @@ func (c *call) jobAnswer(j *Job) any {
 	if j.runner != nil {
 		w.Runner, w.RunnerManager = j.runner.wire, j.runner.manager
 	}
-	if c.srv.cfg.older {
-		return w.older()
-	}
 	return w
 }
 
 func (c *call) jobAnswers(jobs []*Job) any {
+	if c.srv.cfg.older {
+		return encodable(jobs, c.jobAnswer)
+	}
+	all := make(wireJobs, len(jobs))
+	for i, j := range jobs {
+		all[i] = c.wireJob(j)
+	}
+	return all
+}
+
+func encodable(jobs []*Job, encode func(*Job) any) []any {
 	all := make([]any, len(jobs))
 	for i, j := range jobs {
-		all[i] = c.jobAnswer(j)
+		all[i] = encode(j)
 	}
 	return all
 }
@@ -45,7 +58,7 @@ func (c *call) jobAnswers(jobs []*Job) any {
 // bridgeAnswer is a bridge as lists and play have it.
 func (c *call) bridgeAnswer(j *Job) any {
 	w := &wireBridge{wireBasic: c.basic(j)}
-	if down := j.bridge.down; down != nil {
+	if down := j.bridge.shown(); down != nil {
 		p := c.pipeline(down)
 		w.DownstreamPipeline = &p
 	}
@@ -56,11 +69,7 @@ func (c *call) bridgeAnswer(j *Job) any {
 }
 
 func (c *call) bridgeAnswers(jobs []*Job) any {
-	all := make([]any, len(jobs))
-	for i, j := range jobs {
-		all[i] = c.bridgeAnswer(j)
-	}
-	return all
+	return encodable(jobs, c.bridgeAnswer)
 }
 
 // bridgeAsJob is a bridge as retry has it.
@@ -82,7 +91,7 @@ func (c *call) basic(j *Job) wireBasic {
 		Ref: j.pipeline.spec.Ref, Tag: j.pipeline.spec.Tag, AllowFailure: spec.AllowFailure,
 		CreatedAt: iso(j.created), StartedAt: isoOrNull(j.started), FinishedAt: isoOrNull(j.finished),
 		ErasedAt: isoOrNull(j.erased), Pipeline: c.pipeline(j.pipeline), FailureReason: string(j.reason),
-		WebURL:         fmt.Sprintf("%s/-/jobs/%d", j.pipeline.project.webURL(), j.id),
+		WebURL:         j.pipeline.project.webURL() + "/-/jobs/" + itoa(j.id),
 		Project:        wireProject{CIJobTokenScopeEnabled: !j.pipeline.project.openToJobTokens},
 		Duration:       c.seconds(j.started, j.finished),
 		QueuedDuration: c.seconds(j.queued, or(j.started, j.finished)),

@@ -3,6 +3,7 @@ package gitlabjobstest
 import (
 	"net/http"
 	"net/url"
+	"sync/atomic"
 	"time"
 )
 
@@ -17,6 +18,34 @@ type Request struct {
 	Body   []byte // At most 1 MiB of it.
 	Status int    // What was answered; 0: nothing, since the connection was reset or the client went away.
 	At     time.Time
+
+	// Done is when it was over: the client had the last byte of the answer, or
+	// closed it, or the connection broke. Until then it is zero.
+	Done time.Time
+	Sent int64 // How much of the answer's body the client was sent; in memory, has read.
+}
+
+// record is a request while it may still change.
+type record struct {
+	Request
+
+	sent atomic.Int64
+}
+
+func newRecord(r *http.Request, route string) *record {
+	return &record{Request: Request{
+		Method: r.Method, Route: route, Host: or(r.Host, r.URL.Host), Path: r.URL.EscapedPath(),
+		Query: r.URL.Query(), Header: r.Header.Clone(), At: time.Now(),
+	}}
+}
+
+// snapshot is for a test, which may change what it is given.
+func (r *record) snapshot() Request {
+	c := r.Request
+	c.Query, c.Header = url.Values(http.Header(r.Query).Clone()), r.Header.Clone()
+	c.Body = append([]byte(nil), r.Body...)
+	c.Sent = r.sent.Load()
+	return c
 }
 
 // Requests returns the requests that the server saw since its start or since
@@ -26,10 +55,7 @@ func (s *Server) Requests() []Request {
 	defer s.mu.Unlock()
 	all := make([]Request, len(s.requests))
 	for i, r := range s.requests {
-		all[i] = *r
-		// A test may change what it is given.
-		all[i].Query, all[i].Header = url.Values(http.Header(r.Query).Clone()), r.Header.Clone()
-		all[i].Body = append([]byte(nil), r.Body...)
+		all[i] = r.snapshot()
 	}
 	return all
 }
@@ -39,16 +65,4 @@ func (s *Server) ResetRequests() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.requests, s.actions = nil, nil
-}
-
-// keep records the request.
-func (x *exchange) keep() {
-	r := x.req
-	x.record = &Request{
-		Method: r.Method, Route: x.template(), Host: or(r.Host, r.URL.Host), Path: r.URL.EscapedPath(),
-		Query: r.URL.Query(), Header: r.Header.Clone(), Body: x.body, At: time.Now(),
-	}
-	x.srv.mu.Lock()
-	defer x.srv.mu.Unlock()
-	x.srv.requests = append(x.srv.requests, x.record)
 }

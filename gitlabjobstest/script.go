@@ -20,6 +20,10 @@ type Script struct {
 	Runs   time.Duration            // How long the job runs, where that is longer than its lines take.
 	Result gitlabjobs.Status        // Success by default; running for a job that never ends.
 	Reason gitlabjobs.FailureReason // Of a Result that is failed: script_failure by default.
+
+	// Stamped puts 32 bytes before each line, as newer runners do: the time, the
+	// stream, and whether the line goes on with the one before.
+	Stamped bool
 }
 
 func (sc *Script) refuse() string {
@@ -34,8 +38,8 @@ func (sc *Script) refuse() string {
 	return ""
 }
 
-// Run lets the job go on by a script from now on: it is pending, where it has
-// not started, and then goes its way.
+// Run lets the job go on by a script from now on, in place of one that it has:
+// it is pending, where it has not started, and then goes its way.
 func (j *Job) Run(script Script) {
 	if j.srv.tb != nil {
 		j.srv.tb.Helper()
@@ -46,12 +50,14 @@ func (j *Job) Run(script Script) {
 		j.srv.bad("Run of job %d: %s", j.id, why)
 		return
 	}
-	if j.status.Finished() || j.status == gitlabjobs.StatusCanceling {
-		j.srv.bad("Run of job %d: it is %s: add it as pending, or retry it first", j.id, j.status)
+	if j.deleted || j.status.Finished() || j.status == gitlabjobs.StatusCanceling {
+		j.srv.bad("Run of job %d: it is %s: add it as pending, or retry it first", j.id, j.is())
 		return
 	}
+	j.writeLines(now) // What the script before has written stays.
 	j.spec.Script = &script
 	if j.status == gitlabjobs.StatusRunning {
+		j.turn++ // How it would have ended does not.
 		j.begin(&script, now)
 		return
 	}
@@ -92,9 +98,9 @@ func (j *Job) writeLines(now time.Time) {
 		if sc.Line != nil {
 			line = sc.Line(j.lines)
 		}
-		j.log = append(j.log, line...)
 		if !strings.HasSuffix(line, "\n") {
-			j.log = append(j.log, '\n')
+			line += "\n"
 		}
+		j.write(line, j.since.Add(time.Duration(j.lines+1)*sc.Every))
 	}
 }

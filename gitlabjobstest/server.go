@@ -37,19 +37,26 @@ type Server struct {
 	errMu sync.Mutex
 	err   error // The first bad set-up of a server without a test.
 
-	mu       sync.Mutex
-	closed   bool
-	world    world
-	agenda   agenda
-	limits   limits
-	faults   []*fault
-	requests []*Request
-	actions  []ActionTaken
-	answered int64
+	outages outages
+	conns   connections
+
+	mu        sync.Mutex
+	closed    bool
+	downUntil time.Time
+	world     world
+	agenda    agenda
+	limits    limits
+	faults    []*fault
+	requests  []*record
+	actions   []ActionTaken
+	answered  int64
 }
 
 // NewServer starts a server on a loopback socket. It ends with the test. Each
 // request has a connection of its own, unless [KeepAlive] is given.
+//
+// It is not for testing/synctest: a goroutine that waits for a socket keeps
+// virtual time from passing. Use [NewMemoryServer] there.
 func NewServer(t TB, opts ...Option) *Server {
 	t.Helper()
 	s := newServer(t, opts)
@@ -96,6 +103,9 @@ func newServer(t TB, opts []Option) *Server {
 			opt(s)
 		}
 	}
+	if s.cfg.older && s.cfg.newer {
+		s.cfg.wrong = "OlderServer and NewerServer: a server is one or the other: leave out one of them"
+	}
 	if s.cfg.wrong != "" {
 		s.bad("%s", s.cfg.wrong)
 	}
@@ -120,7 +130,8 @@ func (s *Server) listen() error {
 	s.web = &http.Server{
 		Handler: http.HandlerFunc(s.serveSocket), ReadHeaderTimeout: time.Minute,
 		// What goes wrong here goes wrong on purpose.
-		ErrorLog: log.New(io.Discard, "", 0),
+		ErrorLog:  log.New(io.Discard, "", 0),
+		ConnState: s.conns.track,
 	}
 	s.web.SetKeepAlivesEnabled(s.cfg.keepAlive)
 	s.handlers.Go(func() {
@@ -131,14 +142,19 @@ func (s *Server) listen() error {
 	return nil
 }
 
-// Close ends the server and waits for the requests it is answering. Later
-// requests are refused. Closing twice does nothing.
+// Close ends the server. What it is answering breaks at once, bodies and hangs
+// too; on a socket Close waits for that. Later requests are refused. Closing
+// twice does nothing.
 func (s *Server) Close() {
 	s.mu.Lock()
 	done := s.closed
 	s.closed = true
 	s.mu.Unlock()
-	if done || s.web == nil {
+	if done {
+		return
+	}
+	s.outages.strike()
+	if s.web == nil {
 		return
 	}
 	_ = s.web.Close()

@@ -29,6 +29,39 @@ func TestABadSetUpSaysWhatToMend(t *testing.T) {
 		{"a negative project id", "above 0", func(s *Server) { s.AddProject("a/b", ProjectSpec{ID: -1}) }},
 		{"a visibility that is none", "Private, Internal or Public", func(s *Server) { s.AddProject("a/b", ProjectSpec{Visibility: "x"}) }},
 		{"moved from where one is", "MovedFrom", func(s *Server) { pipeline(s); s.AddProject("a/b", ProjectSpec{MovedFrom: []string{"group/app"}}) }},
+		{"moved from where another has", "MovedFrom", func(s *Server) {
+			s.AddProject("a/b", ProjectSpec{MovedFrom: []string{"a/old"}})
+			s.AddProject("a/c", ProjectSpec{MovedFrom: []string{"a/old"}})
+		}},
+		{"a move to where one is", "the path is taken", func(s *Server) { pipeline(s).Project().MoveTo("group/app") }},
+		{"a move without a group", "such as group/app", func(s *Server) { pipeline(s).Project().MoveTo("app") }},
+		{"a move of what is gone", "deleted", func(s *Server) { p := pipeline(s).Project(); p.Delete(); p.MoveTo("a/b") }},
+		{"a pipeline of a deleted project", "deleted", func(s *Server) { p := pipeline(s).Project(); p.Delete(); p.AddPipeline() }},
+		{"a job of a deleted pipeline", "deleted", func(s *Server) { pl := pipeline(s); pl.Delete(); pl.AddJob() }},
+		{"a bridge to a deleted pipeline", "deleted", func(s *Server) {
+			pl := pipeline(s)
+			down := pl.Project().AddPipeline()
+			down.Delete()
+			pl.AddBridge(BridgeSpec{Downstream: down})
+		}},
+		{"two specs of a pipeline", "one PipelineSpec", func(s *Server) { pipeline(s).Project().AddPipeline(PipelineSpec{}, PipelineSpec{}) }},
+		{"two specs of a job", "one JobSpec", func(s *Server) { pipeline(s).AddJob(JobSpec{}, JobSpec{}) }},
+		{"two specs of a bridge", "one BridgeSpec", func(s *Server) { pipeline(s).AddBridge(BridgeSpec{}, BridgeSpec{}) }},
+		{"a log and a size of another", "leave out one of them", add(JobSpec{Log: "x", LogSize: 1})},
+		{"a log made of nothing", "LogAt needs one", add(JobSpec{LogAt: func([]byte, int64) {}})},
+		{"a log below nothing", "0 or more", add(JobSpec{LogSize: -1})},
+		{"a log made elsewhere, stamped here", "let LogAt write", add(JobSpec{LogSize: 1, Stamped: true})},
+		{"a log too long for a string", "read them with a client", func(s *Server) { pipeline(s).AddJob(JobSpec{LogSize: 1 << 40}).Log() }},
+		{"a time of a job that is not scheduled", "StatusScheduled", add(JobSpec{Status: gitlabjobs.StatusManual, ScheduledAt: now})},
+		{"starting what is gone", "it is deleted", func(s *Server) {
+			j := pipeline(s).AddJob(JobSpec{Status: gitlabjobs.StatusPending})
+			j.Delete()
+			j.Start()
+		}},
+		{"cancelling what is gone", "it is deleted", func(s *Server) { j := pipeline(s).AddJob(); j.Delete(); j.Cancel() }},
+		{"starting a bridge that has ended", "retry it first", func(s *Server) { pipeline(s).AddBridge().Start() }},
+		{"down for no time", "above 0", func(s *Server) { s.Down(0) }},
+		{"revoking what is no token", "none of the server's", func(s *Server) { s.Revoke("x") }},
 		{"no such project", "AddProject", func(s *Server) { s.Project("no/such") }},
 		{"no such pipeline", "AddPipeline", func(s *Server) { s.Pipeline(1) }},
 		{"no such job", "AddJob", func(s *Server) { s.Job(1) }},
@@ -107,6 +140,7 @@ func TestBadOptionsSayWhatToMend(t *testing.T) {
 		"give a scheme and a host":         WithExternalURL("gitlab.example.com"),
 		"give at least 1 request a minute": JobsRateLimit(0),
 		"give at least 1 request and 1s":   Throttle(1, 0),
+		"leave out one of them":            func(s *Server) { OlderServer()(s); NewerServer()(s) },
 	} {
 		s, err := Start(opt)
 		require.ErrorContains(t, err, mend)
@@ -130,7 +164,14 @@ func TestAServerWithoutATestKeepsItsBadSetUp(t *testing.T) {
 	s.Bridge(1).Fail("")
 	s.Pipeline(1).AddJob(JobSpec{})
 	s.Project("no/such").AddPipeline(PipelineSpec{})
-	s.Fault(Fault{Times: -2})
+	handle := s.Fault(Fault{Times: -2})
+	require.Zero(t, handle.Struck())
+	handle.Clear()
+	s.Project("no/such").MoveTo("a/b")
+	s.Job(1).Delete()
+	s.Bridge(1).Start()
+	s.Pipeline(1).Delete()
+	s.Project("no/such").Delete()
 	require.ErrorContains(t, s.Err(), `AddProject("app"): give the full path`)
 	ask(t, s, "GET /job").is(http.StatusInternalServerError,
 		`{"message":"500 Internal Server Error: `+`gitlabjobstest: AddProject(\"app\"): give the full path: a group, a slash and a name, such as group/app"}`)

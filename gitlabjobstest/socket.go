@@ -2,10 +2,16 @@ package gitlabjobstest
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 )
+
+// maxPiece is how much of a body that is made while it is sent is there at a
+// time.
+const maxPiece = 128 << 10
 
 // serveSocket answers a request that came by the socket.
 func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
@@ -20,21 +26,22 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 	defer s.handlers.Done()
 
 	x, ok := s.open(r)
-	if !ok || x.refused() {
+	if !ok {
+		abort(w)
+		return
+	}
+	defer x.over()
+	if x.refused() {
+		_ = x.line.wait(r.Context(), x.latency, nil)
 		abort(w)
 		return
 	}
 	a, err := x.answer(r.Context())
 	if err != nil {
-		return // The client is gone.
-	}
-	switch {
-	case a.how.reset:
-		abort(w)
-		return
-	case a.how.hang:
-		<-r.Context().Done()
-		return
+		if errors.Is(err, errBroken) {
+			abort(w)
+		}
+		return // Or the client is gone.
 	}
 	for k, v := range a.header {
 		w.Header()[k] = v
@@ -46,50 +53,85 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodHead || a.status == http.StatusNotModified {
 		return
 	}
-	writeBody(r.Context(), w, a)
+	if errors.Is(x.writeBody(r.Context(), w, newFlow(a)), errBroken) {
+		abort(w)
+	}
 }
 
-// writeBody sends the body the way the answer says. Where it sends less than
-// Content-Length, net/http closes the connection, which is what a cut is.
-func writeBody(ctx context.Context, w http.ResponseWriter, a *answer) {
-	body := a.body
-	if a.how.cut {
-		body = body[:a.how.cutAt]
+// writeBody sends a body. Where it sends less than Content-Length, net/http
+// closes the connection, which is what a cut is.
+func (x *exchange) writeBody(ctx context.Context, w http.ResponseWriter, f *flow) error {
+	control := http.NewResponseController(w)
+	pause := func(d time.Duration) error {
+		// The client is to have what there is before the pause.
+		_ = control.Flush()
+		return x.line.wait(ctx, d, nil)
 	}
-	flush := http.NewResponseController(w)
+	var buf []byte
+	if f.made > 0 {
+		buf = make([]byte, min(f.made, maxPiece))
+	}
 	for {
-		for rest := body; len(rest) > 0; {
-			n := len(rest)
-			if a.how.chunk > 0 {
-				n = min(n, a.how.chunk)
-			}
-			if wait(ctx, a.how.every) != nil {
-				return
-			}
-			if _, err := w.Write(rest[:n]); err != nil {
-				return
-			}
-			if flush.Flush() != nil {
-				return
-			}
-			rest = rest[n:]
+		if err := f.next(pause); err != nil {
+			return err
 		}
-		if !a.how.endless || len(body) == 0 {
-			return
+		n, err := w.Write(f.take(f.ready, buf))
+		x.record.sent.Add(int64(n))
+		if err != nil {
+			return err
+		}
+		if x.line.broken() {
+			return errBroken
 		}
 	}
 }
 
-// abort resets the connection: with no time to linger, closing it does not
-// wait for what is still to be sent or read.
+// abort resets the connection.
 func abort(w http.ResponseWriter) {
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		return
 	}
+	_ = conn.SetDeadline(time.Now())
+	reset(conn)
+}
+
+// reset closes a connection with no time to linger: that does not wait for what
+// is still to be sent or read.
+func reset(conn net.Conn) {
 	if tcp, ok := conn.(*net.TCPConn); ok {
 		_ = tcp.SetLinger(0)
 	}
-	_ = conn.SetDeadline(time.Now())
 	_ = conn.Close()
+}
+
+// connections are those that a server on a socket has open.
+type connections struct {
+	mu   sync.Mutex
+	open map[net.Conn]bool
+}
+
+// track is told by net/http what becomes of each.
+func (c *connections) track(conn net.Conn, state http.ConnState) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch state {
+	case http.StateNew:
+		if c.open == nil {
+			c.open = map[net.Conn]bool{}
+		}
+		c.open[conn] = true
+	case http.StateHijacked, http.StateClosed:
+		delete(c.open, conn)
+	default:
+	}
+}
+
+// reset breaks them all, those that wait for a client to read too.
+func (c *connections) reset() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for conn := range c.open {
+		reset(conn)
+	}
 }

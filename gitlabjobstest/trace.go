@@ -1,6 +1,7 @@
 package gitlabjobstest
 
 import (
+	"fmt"
 	"net/http"
 	"strconv"
 )
@@ -34,18 +35,28 @@ func (c *call) trace() *answer {
 	if refused != nil {
 		return refused
 	}
-	log := j.logAt(c.now)
-	if c.srv.cfg.noLogIs404 && len(log) == 0 {
+	log := j.content(c.now)
+	if c.srv.cfg.noLogIs404 && log.size() == 0 {
 		return message(http.StatusNotFound, "404 Not found")
 	}
-	log = log[min(offset, int64(len(log))):]
-	if limit >= 0 {
-		log = log[:min(limit, int64(len(log)))]
+	if c.srv.cfg.storage && log.size() > 0 {
+		return c.toStorage(j)
 	}
-	// The capacity goes too: a fault that adds to a body must not write to the
-	// log behind it.
-	a := &answer{status: http.StatusOK, header: http.Header{}, body: log[:len(log):len(log)]}
-	a.header.Set("Content-Type", "text/plain")
+	a := j.logAnswer(log.cut(offset, limit))
 	a.header.Set("Content-Disposition", `infile; filename="`+strconv.FormatInt(j.id, 10)+`.log"`)
+	return a
+}
+
+// logAnswer answers with a log, or with a part of it.
+func (j *Job) logAnswer(log content) *answer {
+	a := &answer{status: http.StatusOK, header: http.Header{"Content-Type": {"text/plain"}}}
+	if log.made == 0 {
+		a.body = log.held[:len(log.held):len(log.held)]
+		return a
+	}
+	a.log = &log
+	// The tag can't come of the bytes: making all of them takes its time.
+	of := fmt.Sprint("log ", j.id, log.from, log.made, len(log.held), j.started.UnixNano())
+	a.tag = `W/"` + sha(of)[:32] + `"`
 	return a
 }

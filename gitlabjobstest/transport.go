@@ -3,6 +3,7 @@ package gitlabjobstest
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -41,8 +42,17 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	served := r.Clone(ctx)
 	served.Body = r.Body
 	x, open := t.srv.open(served)
-	if err := connect(hooks, r, !open || x.refused()); err != nil {
-		return nil, err
+	err := connect(hooks, r, func() error {
+		switch {
+		case !open:
+			return refusedError()
+		case x.refused():
+			return or(x.line.wait(ctx, x.latency, nil), refusedError())
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, wireError(err)
 	}
 	if hooks.WroteHeaders != nil {
 		hooks.WroteHeaders()
@@ -59,23 +69,19 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	a, err := x.answer(ctx)
 	if err != nil {
-		return nil, err
-	}
-	switch {
-	case a.how.reset:
-		return nil, opError("read", "read", syscall.ECONNRESET)
-	case a.how.hang:
-		<-ctx.Done()
-		return nil, context.Cause(ctx)
+		x.over()
+		return nil, wireError(err)
 	}
 	if hooks.GotFirstResponseByte != nil {
 		hooks.GotFirstResponseByte()
 	}
-	return a.response(r), nil
+	resp := x.response(a)
+	resp.Request = r
+	return resp, nil
 }
 
-// connect calls the hooks of a new connection, and fails where it is refused.
-func connect(hooks *httptrace.ClientTrace, r *http.Request, refused bool) error {
+// connect calls the hooks of a new connection, and fails where dialling does.
+func connect(hooks *httptrace.ClientTrace, r *http.Request, dial func() error) error {
 	host, port := r.URL.Hostname(), r.URL.Port()
 	if port == "" {
 		port = "80"
@@ -84,16 +90,13 @@ func connect(hooks *httptrace.ClientTrace, r *http.Request, refused bool) error 
 		}
 	}
 	addr := net.JoinHostPort(host, port)
-	var err error
-	if refused {
-		err = opError("dial", "connect", syscall.ECONNREFUSED)
-	}
 	if hooks.GetConn != nil {
 		hooks.GetConn(addr)
 	}
 	if hooks.ConnectStart != nil {
 		hooks.ConnectStart("tcp", addr)
 	}
+	err := dial()
 	if hooks.ConnectDone != nil {
 		hooks.ConnectDone("tcp", addr, err)
 	}
@@ -112,6 +115,18 @@ func connect(hooks *httptrace.ClientTrace, r *http.Request, refused bool) error 
 		hooks.GotConn(httptrace.GotConnInfo{})
 	}
 	return nil
+}
+
+func refusedError() error { return opError("dial", "connect", syscall.ECONNREFUSED) }
+
+func resetError() error { return opError("read", "read", syscall.ECONNRESET) }
+
+// wireError is what an error of the server's is to a client.
+func wireError(err error) error {
+	if errors.Is(err, errBroken) {
+		return resetError()
+	}
+	return err
 }
 
 func opError(op, call string, errno syscall.Errno) error {
@@ -140,20 +155,25 @@ func (e *errReader) Read(p []byte) (int, error) {
 func (e *errReader) Close() error { return nil }
 
 // response is the answer as net/http gives it to a client.
-func (a *answer) response(r *http.Request) *http.Response {
+func (x *exchange) response(a *answer) *http.Response {
+	r := x.req
 	resp := &http.Response{
 		Status:     fmt.Sprintf("%d %s", a.status, http.StatusText(a.status)),
 		StatusCode: a.status,
 		Proto:      "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: a.header, ContentLength: a.length(), Request: r,
+		Header: a.header, ContentLength: a.length(),
 	}
 	if r.Method == http.MethodHead || a.status == http.StatusNotModified || a.status == http.StatusNoContent {
 		resp.Body = http.NoBody
 		if a.status != http.StatusOK {
 			resp.ContentLength = 0
 		}
+		x.over()
 		return resp
 	}
-	resp.Body = newBody(r.Context(), a)
+	resp.Body = newBody(r.Context(), x, a)
+	if a.length() == 0 {
+		x.over() // Nobody need read what is empty.
+	}
 	return resp
 }

@@ -117,6 +117,22 @@ func (s *Server) addUser(spec UserSpec) *User {
 	return u
 }
 
+// Revoke revokes an access token: 401 from now on, with the words for a revoked
+// one.
+func (s *Server) Revoke(token string) {
+	if s.tb != nil {
+		s.tb.Helper()
+	}
+	s.lock()
+	defer s.mu.Unlock()
+	t := s.world.tokens[token]
+	if t == nil {
+		s.bad("Revoke: the token is none of the server's: take it from Tokens or from User.Token")
+		return
+	}
+	t.revoked, t.expired = true, false
+}
+
 // ID returns the user's id.
 func (u *User) ID() int64 { return u.id }
 

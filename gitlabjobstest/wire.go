@@ -40,6 +40,8 @@ type wireJob struct {
 	TagList           []string           `json:"tag_list"`
 }
 
+type wireJobs []*wireJob
+
 type wireBridge struct {
 	wireBasic
 
@@ -111,6 +113,8 @@ type wireUser struct {
 	Followers       int     `json:"followers"`
 	Following       int     `json:"following"`
 	LocalTime       *string `json:"local_time"`
+
+	encoded []byte // The rest, as JSON.
 }
 
 type wireCommit struct {
@@ -129,6 +133,8 @@ type wireCommit struct {
 	Trailers         map[string]string   `json:"trailers"`
 	ExtendedTrailers map[string][]string `json:"extended_trailers"`
 	WebURL           string              `json:"web_url"`
+
+	encoded []byte // The rest, as JSON.
 }
 
 type wireRunner struct {
@@ -144,6 +150,8 @@ type wireRunner struct {
 	CreatedAt          string  `json:"created_at"`
 	Status             string  `json:"status"`
 	JobExecutionStatus string  `json:"job_execution_status"`
+
+	encoded []byte // The rest, as JSON.
 }
 
 type wireRunnerManager struct {
@@ -158,6 +166,8 @@ type wireRunnerManager struct {
 	IPAddress          string `json:"ip_address"`
 	Status             string `json:"status"`
 	JobExecutionStatus string `json:"job_execution_status"`
+
+	encoded []byte // The rest, as JSON.
 }
 
 type wireID struct {

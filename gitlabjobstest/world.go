@@ -84,6 +84,7 @@ type Project struct {
 	jobs            []*Job // Without bridges, by ascending id.
 	agents          []*agent
 	pipelines       int64 // The last iid.
+	deleted         bool
 }
 
 // AddProject adds a project by its full path, such as "group/app". More than
@@ -142,8 +143,11 @@ func (w *world) refuseProject(path string, v Visibility, specs []ProjectSpec) st
 		return "the visibility is Private, Internal or Public"
 	}
 	for _, old := range spec.MovedFrom {
-		if !fullPath(old) || w.paths[old] != nil || old == path {
+		switch {
+		case !fullPath(old) || w.paths[old] != nil || old == path:
 			return "MovedFrom " + old + ": give a full path that no project has now"
+		case w.moved[old] != nil:
+			return "MovedFrom " + old + ": another project has moved from there: give it to one of them"
 		}
 	}
 	return ""
@@ -158,13 +162,17 @@ func fullPath(path string) bool {
 func (p *Project) ID() int64 { return p.id }
 
 // Path returns the project's full path.
-func (p *Project) Path() string { return p.path }
+func (p *Project) Path() string {
+	p.srv.mu.Lock()
+	defer p.srv.mu.Unlock()
+	return p.path
+}
 
 // ByID returns the project as the library's methods take it, by its id.
 func (p *Project) ByID() gitlabjobs.Project { return gitlabjobs.ProjectID(p.id) }
 
 // ByPath returns the project as the library's methods take it, by its path.
-func (p *Project) ByPath() gitlabjobs.Project { return gitlabjobs.Project(p.path) }
+func (p *Project) ByPath() gitlabjobs.Project { return gitlabjobs.Project(p.Path()) }
 
 // SetStatsRefreshing says whether GitLab is refreshing the project's
 // statistics: erase answers 409 meanwhile.

@@ -1,0 +1,149 @@
+package gitlabjobstest
+
+import (
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"example.com/gitlabjobs"
+)
+
+func TestFactsOfStampedLogs(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newSmall(t)
+		stamp := func(at time.Time, end string) string {
+			return at.UTC().Format("2006-01-02T15:04:05.000000Z") + " 00O" + end
+		}
+		require.Len(t, stamp(time.Now(), " "), 32)
+		began := time.Now()
+
+		// Each line has the time at which it was written.
+		script := &Script{Lines: 2, Every: 1500 * time.Microsecond, Stamped: true, Result: gitlabjobs.StatusRunning}
+		j := w.pl.AddJob(JobSpec{Script: script})
+		time.Sleep(time.Hour)
+		lines := stamp(began.Add(1500*time.Microsecond), " line 1\n") + stamp(began.Add(3*time.Millisecond), " line 2\n")
+		w.ask(t, "GET "+on(j, "/trace"), w.dev).is(200, lines)
+
+		// A line that goes on in the next has a plus there.
+		j = w.pl.AddJob(JobSpec{Status: gitlabjobs.StatusPending, Stamped: true, Log: "first\n"})
+		j.Start()
+		now := time.Now()
+		j.AppendLog("half")
+		time.Sleep(time.Second)
+		j.AppendLog(" a line\nwhole\n")
+		later := time.Now()
+		want := stamp(now, " first\n") + stamp(now, " half\n") + stamp(later, "+ a line\n") + stamp(later, " whole\n")
+		require.Equal(t, want, j.Log())
+
+		// A log that is made up has them too, and its size counts them.
+		j = w.pl.AddJob(JobSpec{Stamped: true})
+		artifacts, _ := w.ask(t, "GET "+on(j, ""), w.dev).object()["artifacts"].([]any)
+		log, _ := artifacts[0].(map[string]any)
+		require.EqualValues(t, len(j.Log()), log["size"])
+		for line := range strings.Lines(j.Log()) {
+			require.Regexp(t, `^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z 00O `, line)
+		}
+	})
+}
+
+// follow asks for a log as net/http's client does, with a token, and returns
+// the redirect and the answer that it led to.
+func follow(t *testing.T, s *Server, rt http.RoundTripper, path string) (redirect, answer *http.Response, body string) {
+	t.Helper()
+	get := func(url, token string) *http.Response {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+		require.NoError(t, err)
+		if token != "" {
+			req.Header.Set("Private-Token", token)
+		}
+		resp, err := rt.RoundTrip(req)
+		require.NoError(t, err)
+		return resp
+	}
+	redirect = get(s.URL+"/api/v4"+path, s.Tokens.Developer)
+	require.NoError(t, redirect.Body.Close())
+	require.Equal(t, 302, redirect.StatusCode)
+	answer = get(redirect.Header.Get("Location"), "")
+	b, err := io.ReadAll(answer.Body)
+	require.NoError(t, err)
+	require.NoError(t, answer.Body.Close())
+	return redirect, answer, string(b)
+}
+
+func TestFactsOfLogsInStorage(t *testing.T) {
+	t.Parallel()
+	t.Run("a redirect to another host, where the log is", func(t *testing.T) {
+		t.Parallel()
+		for name, make := range map[string]func(TB, ...Option) *Server{"socket": NewServer, "memory": NewMemoryServer} {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				s := make(t, LogsInStorage())
+				j := s.AddProject("group/app").AddPipeline().AddJob(JobSpec{Log: "0123456789"})
+				rt := s.Transport()
+				host := memoryStorage
+				if s.web != nil {
+					tr := &http.Transport{}
+					t.Cleanup(tr.CloseIdleConnections)
+					rt, host = tr, "localhost:"+s.URL[strings.LastIndex(s.URL, ":")+1:]
+				}
+				redirect, answer, body := follow(t, s, rt, on(j, "/trace?byte_offset=5"))
+				to, err := redirect.Location()
+				require.NoError(t, err)
+				require.Equal(t, host, to.Host)
+				require.NotEmpty(t, to.Query().Get("X-Amz-Signature"))
+				require.Equal(t, 200, answer.StatusCode)
+				require.Equal(t, "0123456789", body, "the storage knows no byte_offset")
+				asked := s.Requests()
+				require.Len(t, asked, 2)
+				require.Equal(t, host, asked[1].Host)
+				require.Empty(t, asked[1].Route)
+			})
+		}
+	})
+	t.Run("no log yet: 200 and zero bytes", func(t *testing.T) {
+		t.Parallel()
+		w := newSmall(t, LogsInStorage())
+		w.ask(t, "GET "+on(w.manual, "/trace"), w.dev).is(200, "")
+		w.ask(t, "GET "+on(w.done, "/trace")).is(401, noToken)
+	})
+	t.Run("the storage refuses whoever shows a token, a bad signature, and what is late", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			w := newSmall(t, LogsInStorage())
+			to := w.ask(t, "GET "+on(w.done, "/trace"), w.dev).is(302).header.Get("Location")
+			get := func(url string, headers ...string) int {
+				req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+				require.NoError(t, err)
+				for _, h := range headers {
+					name, value, _ := strings.Cut(h, ": ")
+					req.Header.Set(name, value)
+				}
+				resp, err := w.Transport().RoundTrip(req)
+				require.NoError(t, err)
+				require.NoError(t, resp.Body.Close())
+				return resp.StatusCode
+			}
+			require.Equal(t, 200, get(to))
+			for _, h := range []string{
+				"Authorization: Bearer x", "Private-Token: x", "Job-Token: x", "X-Own: " + w.dev, "X-Own: " + w.running.Token(),
+			} {
+				require.Equal(t, 400, get(to, h), h)
+			}
+			for _, q := range []string{"&private_token=x", "&job_token=x", "&access_token=x", "&own=" + w.dev} {
+				require.Equal(t, 400, get(to+q), q)
+			}
+			require.Equal(t, 403, get(strings.Replace(to, "Signature=", "Signature=0", 1)))
+			require.Equal(t, 403, get(strings.Replace(to, itoa(w.done.id), itoa(w.running.id), 1)))
+			w.act(t, w.done, "erase").is(201)
+			require.Equal(t, 404, get(to))
+			time.Sleep(11 * time.Minute)
+			require.Equal(t, 403, get(to))
+		})
+	})
+}

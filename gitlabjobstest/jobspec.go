@@ -1,0 +1,183 @@
+package gitlabjobstest
+
+import (
+	"fmt"
+	"time"
+
+	"example.com/gitlabjobs"
+)
+
+// JobSpec is what a test says of a job; zero values mean something plausible:
+// a job that has succeeded, with a log and the times that go with it.
+type JobSpec struct {
+	ID            int64
+	Name          string                   // "job" and its id by default.
+	Stage         string                   // "test" by default.
+	Status        gitlabjobs.Status        // Success by default; pending where there is a Script, scheduled where there is a ScheduledAt.
+	AnyStatus     bool                     // Allows a Status that GitLab does not have.
+	FailureReason gitlabjobs.FailureReason // Of a failed job: script_failure by default.
+	AllowFailure  bool
+	Manual        bool     // It waits to be played, or did: it may be played again. Manual jobs are so by themselves.
+	Retried       bool     // Another job has taken its place.
+	Archived      bool     // Too old to be retried, played, erased or cancelled.
+	Coverage      float64  // Percent; 0 for none.
+	TagList       []string // The runner tags it asks for.
+	Inputs        []string // The names of the inputs that it takes.
+
+	User     *User // Who started it: the pipeline's user by default.
+	NoUser   bool
+	NoCommit bool
+	Runner   *Runner // Where it runs, once it does: the server's first runner by default.
+
+	// Those left out follow from the others, the Status and the present.
+	CreatedAt, QueuedAt, StartedAt, FinishedAt, ErasedAt time.Time
+
+	NeverStarted bool   // A failed job: it failed before it ran, as stuck ones do.
+	Log          string // What it has written, or writes first once it starts. A finished job has one made up if it is empty.
+	NoLog        bool   // It ran without a log.
+	LiveLog      bool   // Its log is not yet among its artifacts.
+	Stamped      bool   // Each line of its log begins with 32 bytes, as newer runners write them: see Script.Stamped.
+
+	// LogSize is a log of so many bytes, in place of Log, that is not held: LogAt
+	// makes any part of it, whenever that is asked for. It fills p with what is
+	// at an offset, always the same, for several requests at once. Without it the
+	// log is of numbered lines of 64 bytes, no two alike.
+	LogSize int64
+	LogAt   func(p []byte, off int64)
+
+	Artifacts         []Artifact // Besides the log.
+	ArtifactsExpireAt time.Time
+
+	GracefulCancel bool          // Cancelling it while it runs makes it canceling first.
+	CancelTakes    time.Duration // How long it is canceling then; 0: until FinishCancel.
+
+	ScheduledAt time.Time // When a scheduled job becomes pending; zero: once it is played.
+
+	Script      *Script // How it goes on once it is pending; a retry goes the same way.
+	Environment *Environment
+}
+
+// Artifact is a file that a job left behind. Filename and Format have a value
+// that goes with the Type where they are left empty.
+type Artifact struct {
+	Type     string // archive, metadata, junit, ...
+	Size     int64
+	Filename string
+	Format   string // raw, zip or gzip.
+}
+
+// Environment is what a job deploys to.
+type Environment struct{ Slug, Tier string }
+
+// fill makes a whole job of what a test says of it in its spec, and returns
+// what is wrong with that.
+func (j *Job) fill(now time.Time) string {
+	s, spec := j.srv, &j.spec
+	spec.Stage = or(spec.Stage, "test")
+	if spec.Status == "" {
+		switch {
+		case !spec.ScheduledAt.IsZero():
+			spec.Status = gitlabjobs.StatusScheduled
+		case spec.Script != nil:
+			spec.Status = gitlabjobs.StatusPending
+		default:
+			spec.Status = gitlabjobs.StatusSuccess
+		}
+	}
+	if spec.Status == gitlabjobs.StatusManual {
+		spec.Manual = true
+	}
+	if spec.User == nil && !spec.NoUser {
+		spec.User = j.pipeline.spec.User
+	}
+	if spec.Status == gitlabjobs.StatusFailed {
+		spec.FailureReason = or(spec.FailureReason, gitlabjobs.FailureScript)
+	}
+	if spec.Runner == nil {
+		spec.Runner = s.world.runner
+	}
+	if why := j.refuse(); why != "" {
+		return why
+	}
+	j.status, j.reason = spec.Status, spec.FailureReason
+	j.user, j.retried, j.coverage = spec.User, spec.Retried, spec.Coverage
+	if why := j.fillTimes(now); why != "" {
+		return why
+	}
+	j.fillFiles()
+	j.id = next(&s.world.lastJob, spec.ID)
+	if j.spec.Name == "" {
+		j.spec.Name = fmt.Sprintf("job %d", j.id)
+	}
+	return ""
+}
+
+func (j *Job) refuse() string {
+	spec := &j.spec
+	switch {
+	case j.pipeline.id == 0:
+		return "the pipeline was refused: mend that first"
+	case j.pipeline.deleted:
+		return "the pipeline was deleted: add another one"
+	case spec.ID < 0:
+		return "an id is above 0: leave it out to be given one"
+	case j.srv.world.jobs[spec.ID] != nil:
+		return fmt.Sprintf("the id %d is taken: leave it out to be given one", spec.ID)
+	case !known(spec.Status) && !spec.AnyStatus:
+		return fmt.Sprintf("%q is no status of GitLab's: use one of the gitlabjobs.Status constants, or set AnyStatus", spec.Status)
+	case spec.FailureReason != "" && spec.Status != gitlabjobs.StatusFailed:
+		return fmt.Sprintf("a job that is %s has no FailureReason: set Status to gitlabjobs.StatusFailed", spec.Status)
+	case spec.User != nil && spec.NoUser:
+		return "it has a User and NoUser: leave out one of them"
+	case spec.User != nil && spec.User.srv != j.srv:
+		return "the user is of another server: add one to this server with AddUser"
+	case spec.Runner.srv != j.srv:
+		return "the runner is of another server: add one to this server with AddRunner"
+	case (spec.Log != "" || spec.LogSize > 0) && spec.NoLog:
+		return "it has a log and NoLog: leave out one of them"
+	case spec.Log != "" && spec.LogSize > 0:
+		return "it has a Log and a LogSize: leave out one of them"
+	case spec.LogSize < 0 || spec.LogSize == 0 && spec.LogAt != nil:
+		return "a LogSize is 0 or more, and LogAt needs one above 0"
+	case spec.LogSize > 0 && spec.Stamped:
+		return "it has a LogSize and Stamped: let LogAt write its lines as they are to be"
+	case spec.Coverage < 0 || spec.Coverage > 100:
+		return "the Coverage is in percent: from 0 to 100"
+	case spec.NeverStarted && spec.Status != gitlabjobs.StatusFailed:
+		return "NeverStarted is for failed jobs: a status such as pending says it already"
+	case spec.NeverStarted && !spec.StartedAt.IsZero():
+		return "it has a StartedAt and NeverStarted: leave out one of them"
+	case spec.CancelTakes < 0:
+		return "CancelTakes is below 0"
+	case spec.CancelTakes > 0 && !spec.GracefulCancel:
+		return "CancelTakes needs GracefulCancel"
+	case !spec.ScheduledAt.IsZero() && spec.Status != gitlabjobs.StatusScheduled:
+		return fmt.Sprintf("a job that is %s has no ScheduledAt: set Status to gitlabjobs.StatusScheduled", spec.Status)
+	case !spec.ErasedAt.IsZero() && !spec.Status.Finished():
+		return fmt.Sprintf("a job that is %s can't be erased: leave out ErasedAt", spec.Status)
+	}
+	for _, a := range spec.Artifacts {
+		if a.Type == "" || a.Size < 0 {
+			return "an artifact has a Type, such as archive, and a Size of 0 or more"
+		}
+	}
+	if spec.Script != nil {
+		if spec.Status.Finished() {
+			return fmt.Sprintf("a job that is %s has no use for a Script: leave out the Status", spec.Status)
+		}
+		return spec.Script.refuse()
+	}
+	return ""
+}
+
+// known tells GitLab's own statuses.
+func known(s gitlabjobs.Status) bool {
+	switch s {
+	case gitlabjobs.StatusCreated, gitlabjobs.StatusWaitingForResource, gitlabjobs.StatusPreparing,
+		gitlabjobs.StatusWaitingForCallback, gitlabjobs.StatusPending, gitlabjobs.StatusRunning,
+		gitlabjobs.StatusSuccess, gitlabjobs.StatusFailed, gitlabjobs.StatusCanceling,
+		gitlabjobs.StatusCanceled, gitlabjobs.StatusSkipped, gitlabjobs.StatusManual, gitlabjobs.StatusScheduled:
+		return true
+	}
+	return false
+}

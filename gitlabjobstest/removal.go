@@ -1,0 +1,121 @@
+package gitlabjobstest
+
+import "slices"
+
+// Delete deletes the project with its pipelines, and where it has moved from:
+// 404 from now on. Deleting twice does nothing.
+func (p *Project) Delete() {
+	s := p.srv
+	s.lock()
+	defer s.mu.Unlock()
+	if s.world.projects[p.id] != p {
+		return
+	}
+	p.deleted = true
+	for _, pl := range s.world.pipelines {
+		if pl.project == p {
+			pl.remove()
+		}
+	}
+	p.jobs = nil
+	delete(s.world.projects, p.id)
+	delete(s.world.paths, p.path)
+	for old, to := range s.world.moved {
+		if to == p {
+			delete(s.world.moved, old)
+		}
+	}
+}
+
+// MoveTo moves the project to another full path. A read by an earlier path is a
+// 301 from now on, and a write 405.
+func (p *Project) MoveTo(path string) {
+	s := p.srv
+	if s.tb != nil {
+		s.tb.Helper()
+	}
+	s.lock()
+	defer s.mu.Unlock()
+	w := &s.world
+	to := w.moved[path]
+	switch {
+	case w.projects[p.id] != p:
+		s.bad("MoveTo(%q): the project %s was refused, or deleted: add it first", path, p.path)
+		return
+	case !fullPath(path):
+		s.bad("MoveTo(%q): give the full path: a group, a slash and a name, such as group/app", path)
+		return
+	case w.paths[path] != nil || to != nil && to != p:
+		s.bad("MoveTo(%q): the path is taken: give another one", path)
+		return
+	}
+	delete(w.paths, p.path)
+	delete(w.moved, path) // It may have been there before.
+	w.moved[p.path] = p
+	p.path = path
+	w.paths[path] = p
+	for _, pl := range w.pipelines {
+		if pl.project == p {
+			pl.recommit()
+		}
+	}
+}
+
+// Delete deletes the pipeline with its jobs and bridges: 404 from now on, and
+// null for the bridge that has triggered it. The pipelines that its own bridges
+// have triggered stay. Deleting twice does nothing.
+func (pl *Pipeline) Delete() {
+	pl.srv.lock()
+	defer pl.srv.mu.Unlock()
+	if pl.srv.world.pipelines[pl.id] != pl {
+		return
+	}
+	pl.remove()
+	pl.project.jobs = slices.DeleteFunc(pl.project.jobs, func(j *Job) bool { return j.deleted })
+}
+
+// remove leaves it to the caller to take the jobs out of the project.
+func (pl *Pipeline) remove() {
+	pl.deleted = true
+	delete(pl.srv.world.pipelines, pl.id)
+	for _, j := range slices.Concat(pl.jobs, pl.bridges) {
+		j.remove()
+	}
+	pl.jobs, pl.bridges, pl.retried = nil, nil, 0
+	clear(pl.counts)
+	pl.upstream = nil
+}
+
+// Delete deletes the job: it is in no list from now on, and 404. Deleting twice
+// does nothing.
+func (j *Job) Delete() {
+	now := j.srv.lock()
+	defer j.srv.mu.Unlock()
+	if j.srv.world.jobs[j.id] != j {
+		return
+	}
+	pl := j.pipeline
+	pl.count(j, -1)
+	if j.retried && j.bridge == nil {
+		pl.retried--
+	}
+	j.remove()
+	gone := func(other *Job) bool { return other == j }
+	pl.jobs, pl.bridges = slices.DeleteFunc(pl.jobs, gone), slices.DeleteFunc(pl.bridges, gone)
+	pl.project.jobs = slices.DeleteFunc(pl.project.jobs, gone)
+	pl.refresh(now)
+}
+
+// Delete deletes the bridge: it is in no list from now on. The pipeline that it
+// has triggered stays. Deleting twice does nothing.
+func (b *Bridge) Delete() { b.job.Delete() }
+
+// remove leaves it to the caller to take the job out of the lists.
+func (j *Job) remove() {
+	j.deleted = true
+	j.turn++ // What was planned for it is void.
+	delete(j.srv.world.jobs, j.id)
+	if j.bridge != nil && j.bridge.spec.Downstream != nil && j.bridge.spec.Downstream.upstream == j {
+		j.bridge.spec.Downstream.upstream = nil
+	}
+}

@@ -1,0 +1,125 @@
+package gitlabjobstest
+
+import (
+	"encoding/base64"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	memoryStorage  = "storage.test"
+	storageFolder  = "/gitlab-artifacts/"
+	storageExpires = 10 * time.Minute
+	storageTime    = "20060102T150405Z"
+)
+
+// storageHost is where the logs are: on a socket another name of the server's
+// own address, since that name is what makes it another host.
+func (s *Server) storageHost() string {
+	if s.web == nil {
+		return memoryStorage
+	}
+	_, port, _ := net.SplitHostPort(strings.TrimPrefix(s.URL, "http://"))
+	return "localhost:" + port
+}
+
+// isStorage tells a request to the storage of the logs.
+func (s *Server) isStorage(r *http.Request) bool {
+	return s.cfg.storage && or(r.Host, r.URL.Host) == s.storageHost()
+}
+
+// toStorage sends the client to where the job's log is.
+func (c *call) toStorage(j *Job) *answer {
+	path := fmt.Sprintf("%s%s/%d/job.log", storageFolder, sha(fmt.Sprint("project ", j.pipeline.project.id)), j.id)
+	when := c.now.UTC().Format(storageTime)
+	query := url.Values{
+		"X-Amz-Algorithm":     {"AWS4-HMAC-SHA256"},
+		"X-Amz-Credential":    {"AKIAFAKE/" + when[:8] + "/us-east-1/s3/aws4_request"},
+		"X-Amz-Date":          {when},
+		"X-Amz-Expires":       {strconv.Itoa(int(storageExpires / time.Second))},
+		"X-Amz-SignedHeaders": {"host"},
+		"X-Amz-Signature":     {signature(path, when)},
+	}
+	scheme := or(c.req.URL.Scheme, "http") // In memory the client may have used another one.
+	to := scheme + "://" + c.srv.storageHost() + path + "?" + query.Encode()
+	a := text(http.StatusFound, "This resource has been moved temporarily to "+to+".")
+	a.header.Set("Content-Type", "text/plain")
+	a.header.Set("Location", to)
+	return a
+}
+
+func signature(path, when string) string { return sha("key of the storage" + path + when) }
+
+// fromStorage answers as the storage does: to a signed URL alone, and to
+// nobody who shows a token as well.
+func (c *call) fromStorage() *answer {
+	if c.showsToken() {
+		return storageError(http.StatusBadRequest, "InvalidArgument", "Only one auth mechanism allowed")
+	}
+	q := c.query
+	at, err := time.Parse(storageTime, q.Get("X-Amz-Date"))
+	if err != nil || q.Get("X-Amz-Signature") != signature(c.req.URL.Path, q.Get("X-Amz-Date")) {
+		return storageError(http.StatusForbidden, "SignatureDoesNotMatch", "The signature does not match the one calculated")
+	}
+	if c.now.After(at.Add(storageExpires)) {
+		return storageError(http.StatusForbidden, "AccessDenied", "Request has expired")
+	}
+	parts := strings.Split(strings.TrimPrefix(c.req.URL.Path, storageFolder), "/")
+	id, err := strconv.ParseInt(parts[min(1, len(parts)-1)], 10, 64)
+	j := c.srv.world.jobs[id]
+	if err != nil || j == nil || j.logSize(c.now) == 0 {
+		return storageError(http.StatusNotFound, "NoSuchKey", "The specified key does not exist.")
+	}
+	if c.req.Method != http.MethodGet && c.req.Method != http.MethodHead {
+		return storageError(http.StatusMethodNotAllowed, "MethodNotAllowed", "The method is not allowed against this resource.")
+	}
+	return j.logAnswer(j.content(c.now))
+}
+
+// showsToken tells a token of GitLab's, where a client can put one.
+func (c *call) showsToken() bool {
+	for _, name := range []string{"Authorization", "Private-Token", "Job-Token", "Deploy-Token"} {
+		if c.req.Header.Get(name) != "" {
+			return true
+		}
+	}
+	for _, name := range []string{"private_token", "job_token", "access_token"} {
+		if c.query.Has(name) {
+			return true
+		}
+	}
+	// A token by another name is one still.
+	for secret := range c.srv.world.tokens {
+		if c.carries(secret) {
+			return true
+		}
+	}
+	return c.carries(jobTokenPrefix)
+}
+
+// carries says whether a header, or the query, has a token in it.
+func (c *call) carries(secret string) bool {
+	coded := base64.StdEncoding.EncodeToString([]byte(secret))
+	if strings.Contains(c.req.URL.RawQuery, url.QueryEscape(secret)) {
+		return true
+	}
+	for _, values := range c.req.Header {
+		for _, v := range values {
+			if strings.Contains(v, secret) || strings.Contains(v, coded) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func storageError(status int, code, why string) *answer {
+	a := text(status, `<?xml version="1.0" encoding="UTF-8"?>`+"\n<Error><Code>"+code+"</Code><Message>"+why+"</Message></Error>")
+	a.header.Set("Content-Type", "application/xml")
+	return a
+}
