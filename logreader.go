@@ -271,6 +271,30 @@ func (r *logReader) Read(p []byte) (int, error) {
 	return 0, r.sticky
 }
 
+// WriteTo is what io.Copy calls: it reads larger pieces than io.Copy would.
+func (r *logReader) WriteTo(w io.Writer) (n int64, err error) {
+	p := make([]byte, 64<<10)
+	for {
+		got, err := r.Read(p)
+		if got > 0 {
+			wrote, writeErr := w.Write(p[:got])
+			n += int64(wrote)
+			if writeErr == nil && wrote < got {
+				writeErr = io.ErrShortWrite
+			}
+			if writeErr != nil {
+				return n, writeErr
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			return n, nil
+		}
+		if err != nil {
+			return n, err
+		}
+	}
+}
+
 func (r *logReader) took(p []byte) {
 	if len(p) == 0 {
 		return
