@@ -77,7 +77,8 @@ func (t *attemptTransport) RoundTrip(req *http.Request) (*http.Response, error) 
 		what = "answer"
 	}
 	timeout := &timeoutError{what, t.timeout}
-	watchdog := time.AfterFunc(t.timeout, func() { cancel(timeout) })
+	// What earlier hops of a redirect took is gone.
+	watchdog := time.AfterFunc(t.timeout-time.Since(c.begun), func() { cancel(timeout) })
 	defer watchdog.Stop()
 
 	c.wire = nil
@@ -153,7 +154,6 @@ func causeOr(ctx, parent context.Context, err error) error {
 // streamBody is an answer on its way. Each wait for more of it is bounded.
 type streamBody struct {
 	body     io.ReadCloser
-	length   int64 // As announced, or -1.
 	ctx      context.Context
 	parent   context.Context
 	cancel   context.CancelCauseFunc
@@ -167,7 +167,7 @@ func newStreamBody(ctx, parent context.Context, cancel context.CancelCauseFunc, 
 	watchdog := time.AfterFunc(bound, func() { cancel(timeout) })
 	watchdog.Stop()
 	return &streamBody{
-		body: resp.Body, length: resp.ContentLength, ctx: ctx, parent: parent, cancel: cancel, timeout: timeout, watchdog: watchdog,
+		body: resp.Body, ctx: ctx, parent: parent, cancel: cancel, timeout: timeout, watchdog: watchdog,
 	}
 }
 

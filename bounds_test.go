@@ -67,8 +67,15 @@ func TestAnAnswerHasABound(t *testing.T) {
 	assert.LessOrEqual(t, body.read.Load(), int64(1001))
 
 	// One that says so beforehand is not read at all.
-	_, err = answering(t, answer{body: strings.Repeat(" ", 2000)}, gitlabjobs.WithMaxBody(1000)).Jobs.Get(t.Context(), "1", 7)
+	body = &flood{left: 2000}
+	client := newClient(t, func(req *http.Request) (*http.Response, error) {
+		resp := answer{}.to(req)
+		resp.Body, resp.ContentLength = body, 2000
+		return resp, nil
+	}, gitlabjobs.WithMaxBody(1000))
+	_, err = client.Jobs.Get(t.Context(), "1", 7)
 	require.ErrorContains(t, err, "larger than the client's bound")
+	assert.Zero(t, body.read.Load())
 
 	// The largest bound that there is is one.
 	_, err = answering(t, answer{body: oneJob}, gitlabjobs.WithMaxBody(math.MaxInt64)).Jobs.Get(t.Context(), "1", 7)

@@ -98,7 +98,7 @@ func (s *BridgesService) pipelineBridges(project Project, pipelineID int64, opts
 	o := valueOf(opts)
 	o.allPages()
 	return listing[Bridge, *Bridge]{
-		client: s.client, route: bridgesRoute, start: place{page: max(o.Page, 1)}, prefetch: o.Prefetch, ro: ro,
+		client: s.client, route: bridgesRoute, start: place{page: max(o.Page, 1)}, perPage: o.PerPage, prefetch: o.Prefetch, ro: ro,
 		err: o.checked(),
 		fetch: func(ctx context.Context, at place, ro []RequestOption) (*Page[Bridge], error) {
 			o := o

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/http/cookiejar"
 	"net/url"
 	"strings"
 	"testing"
@@ -304,6 +305,7 @@ func TestRequestOptions(t *testing.T) {
 	seen = nil
 	for want, option := range map[string]gitlabjobs.RequestOption{
 		"net/http's to set":   gitlabjobs.WithHeader("content-length", "5"),
+		"be sent twice":       gitlabjobs.WithHeader("idempotency-key", "5"),
 		"not a header's name": gitlabjobs.WithHeader("a b", "c"),
 		"name is empty":       gitlabjobs.WithHeader("", "c"),
 		"control character":   gitlabjobs.WithHeader("a", "c\r\nd"),
@@ -340,6 +342,51 @@ func TestALinkThatRepeatsTheTokenDoesNotShowIt(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, 2, page.NextPage)
 	assert.Contains(t, resp.Header.Get("Link"), "job_token=[REDACTED]&page=2")
+}
+
+// headerAuth sets a header, whatever it holds.
+type headerAuth [2]string
+
+func (a headerAuth) Authorize(req *http.Request) error {
+	req.Header[a[0]] = []string{a[1]}
+	return nil
+}
+
+func TestAnAuthThatSetsABadHeaderSendsNothing(t *testing.T) {
+	t.Parallel()
+	client := newClient(t, func(*http.Request) (*http.Response, error) {
+		t.Error("a request was sent")
+		return nil, io.EOF
+	})
+	for want, auth := range map[string]headerAuth{
+		"the value of Private-Token holds a control character": {"Private-Token", testToken + "\n"},
+		"would let a write be sent twice":                      {"X-Idempotency-Key", "1"},
+	} {
+		_, err := client.Jobs.Retry(t.Context(), "1", 2, nil, gitlabjobs.WithAuth(auth))
+		require.ErrorContains(t, err, want)
+		require.NotErrorIs(t, err, gitlabjobs.ErrOutcomeUnknown)
+		assert.NotContains(t, err.Error(), testToken)
+	}
+}
+
+func TestCookiesDoNotPileUpOverRetries(t *testing.T) {
+	t.Parallel()
+	jar, err := cookiejar.New(nil)
+	require.NoError(t, err)
+	var seen []string
+	rt := transport(func(req *http.Request) (*http.Response, error) {
+		seen = append(seen, req.Header.Get("Cookie"))
+		if len(seen) < 4 {
+			return answer{status: 503, header: map[string]string{"Set-Cookie": fmt.Sprintf("s=v%d; Path=/", len(seen))}}.to(req), nil
+		}
+		return answer{body: oneJob}.to(req), nil
+	})
+	client, err := gitlabjobs.NewClient("https://gitlab.example.com", gitlabjobs.NoAuth(), gitlabjobs.WithHTTPClient(&http.Client{Transport: rt, Jar: jar}),
+		gitlabjobs.WithRetry(gitlabjobs.RetryPolicy{MinWait: 1, MaxWait: 1}))
+	require.NoError(t, err)
+	_, err = client.Jobs.Get(t.Context(), "1", 7)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"", "s=v1", "s=v2", "s=v3"}, seen)
 }
 
 // expiringAuth takes so long that the context ends.

@@ -68,6 +68,22 @@ var methods = []method{
 	{name: "Bridges.All", call: func(ctx context.Context, c *gitlabjobs.Client, _ int64, ro ...gitlabjobs.RequestOption) error {
 		return drain(c.Bridges.All(ctx, "group/app", faultyPipeline, nil, ro...))
 	}},
+	{name: "PagesProject", call: func(ctx context.Context, c *gitlabjobs.Client, _ int64, ro ...gitlabjobs.RequestOption) error {
+		return drain(c.Jobs.PagesProject(ctx, "group/app", nil, ro...))
+	}},
+	{name: "PagesPipeline", call: func(ctx context.Context, c *gitlabjobs.Client, _ int64, ro ...gitlabjobs.RequestOption) error {
+		return drain(c.Jobs.PagesPipeline(ctx, "group/app", faultyPipeline, nil, ro...))
+	}},
+	{name: "Bridges.Pages", call: func(ctx context.Context, c *gitlabjobs.Client, _ int64, ro ...gitlabjobs.RequestOption) error {
+		return drain(c.Bridges.Pages(ctx, "group/app", faultyPipeline, nil, ro...))
+	}},
+	{name: "FollowTrace", call: func(ctx context.Context, c *gitlabjobs.Client, id int64, ro ...gitlabjobs.RequestOption) error {
+		log, err := c.Jobs.FollowTrace(ctx, "group/app", id, nil, ro...) // Which asks for the job first.
+		if err == nil {
+			err = log.Close()
+		}
+		return err
+	}},
 	{name: "Get", call: func(ctx context.Context, c *gitlabjobs.Client, id int64, ro ...gitlabjobs.RequestOption) error {
 		_, err := c.Jobs.Get(ctx, "group/app", id, ro...)
 		return err
@@ -151,6 +167,7 @@ func newWorld(t *testing.T, m method) world {
 		srv: srv, id: job.ID(), count: func() int { return job.Count(m.action) },
 		token: srv.Tokens.Maintainer, auth: gitlabjobs.PrivateToken(srv.Tokens.Maintainer),
 	}
+	pipeline.AddBridge()
 	if m.bridge {
 		bridge := pipeline.AddBridge(gitlabjobstest.BridgeSpec{Status: m.status})
 		w.id, w.count = bridge.ID(), func() int { return bridge.Count(m.action) }
@@ -403,7 +420,7 @@ func throughFault(t *testing.T, f fault, m method) {
 		assert.NotContains(t, fmt.Sprintf(verb, err), token)
 	}
 	assert.NotContains(t, log.String(), token)
-	if lines := strings.Count(log.String(), `msg="gitlab request"`); m.class == stream || m.name == "AllProject" || strings.HasPrefix(m.name, "Bridges.") && m.class == read {
+	if lines := strings.Count(log.String(), `msg="gitlab request"`); m.class == stream || strings.HasSuffix(m.name, "sProject") || m.name == "AllProject" || strings.HasPrefix(m.name, "Bridges.") && m.class == read {
 		assert.GreaterOrEqual(t, lines, w.attempts) // A log, and a list that may be had in two ways, may take more requests than one.
 	} else {
 		assert.Equal(t, w.attempts, lines, "a line an attempt")

@@ -110,14 +110,14 @@ func (f *TraceFollower) Close() error { return f.log.Close() }
 
 // Read waits until there is more of the log, or it is at its end.
 func (f *TraceFollower) Read(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
 	for f.err == nil {
 		n, err := f.log.Read(p)
 		if n > 0 {
 			f.got = true
 			return n, nil
-		}
-		if len(p) == 0 && err == nil {
-			return 0, nil
 		}
 		if errors.Is(err, io.EOF) {
 			err = f.more()
@@ -168,10 +168,10 @@ func (f *TraceFollower) more() error {
 // drain asks for the rest of a finished job's log.
 func (f *TraceFollower) drain(grown bool) error {
 	switch {
-	case !f.drained:
-		f.drained = true
+	case !f.drained, grown:
+		f.drained, f.waited = true, false
 		return f.ask()
-	case f.settled, f.waited && !grown:
+	case f.settled, f.waited:
 		return io.EOF
 	default:
 		f.waited = true

@@ -199,6 +199,29 @@ func TestFollowingEndsWithTheJob(t *testing.T) {
 	}
 }
 
+func TestAFinishedLogIsReadWholeFromAnyOffset(t *testing.T) {
+	t.Parallel()
+	for name, options := range map[string][]gitlabjobstest.Option{"newer": nil, "older": {gitlabjobstest.OlderServer()}} {
+		for _, offset := range []int64{0, 5, 600_000} {
+			t.Run(fmt.Sprint(name, offset), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					long := someLog(2_000_000)
+					_, job, client, m := following(t, gitlabjobstest.JobSpec{Log: long}, options...)
+					start := time.Now()
+					r, err := client.Jobs.FollowTrace(t.Context(), "group/app", job.ID(), &gitlabjobs.FollowOptions{Offset: offset})
+					require.NoError(t, err)
+					got, err := io.ReadAll(r)
+					require.NoError(t, err)
+					assert.True(t, long[offset:] == string(got), "%d bytes", len(got))
+					assert.Less(t, time.Since(start), 3*time.Second)
+					assert.LessOrEqual(t, m.asked["/projects/:id/jobs/:job_id/trace"], 5)
+				})
+			})
+		}
+	}
+}
+
 func TestAJobThatTurnsManualEndsTheFollowing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -265,11 +288,19 @@ func TestFollowingPollsSlowerWhileNothingComes(t *testing.T) {
 func TestFollowingEndsAtOnce(t *testing.T) {
 	t.Parallel()
 	for _, how := range []string{"Close", "context"} {
-		for _, status := range []gitlabjobs.Status{gitlabjobs.StatusPending, gitlabjobs.StatusRunning} {
+		for _, status := range []gitlabjobs.Status{gitlabjobs.StatusPending, gitlabjobs.StatusRunning, "in a request"} {
 			t.Run(how+"/"+string(status), func(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
-					_, job, client, _ := following(t, gitlabjobstest.JobSpec{Status: status})
+					spec := gitlabjobstest.JobSpec{Status: status}
+					if status == "in a request" {
+						spec.Status = gitlabjobs.StatusRunning
+					}
+					srv, job, client, _ := following(t, spec)
+					if status == "in a request" {
+						srv.Fault(gitlabjobstest.Fault{Skip: 1, Times: gitlabjobstest.Always, Do: gitlabjobstest.SlowBody(1, 29*time.Second)})
+						client = srv.Client(srv.Tokens.Developer, gitlabjobs.WithAttemptTimeout(time.Hour))
+					}
 					ctx, cancel := context.WithCancel(t.Context())
 					defer cancel()
 					r, err := client.Jobs.FollowTrace(ctx, "group/app", job.ID(), nil)
@@ -293,6 +324,26 @@ func TestFollowingEndsAtOnce(t *testing.T) {
 				})
 			})
 		}
+	}
+}
+
+func TestAServerThatRestartsIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	for name, options := range map[string][]gitlabjobstest.Option{"newer": nil, "older": {gitlabjobstest.OlderServer()}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				srv, job, client, _ := following(t, gitlabjobstest.JobSpec{Script: &gitlabjobstest.Script{Lines: 600, Every: 100 * time.Millisecond}}, options...)
+				client = srv.Client(srv.Tokens.Developer, gitlabjobs.WithRetry(gitlabjobs.RetryPolicy{MinWait: time.Second}))
+				time.AfterFunc(10*time.Second, func() { srv.Down(3 * time.Second) })
+				time.AfterFunc(40*time.Second, func() { srv.Down(3 * time.Second) })
+				r, err := client.Jobs.FollowTrace(t.Context(), "group/app", job.ID(), nil)
+				require.NoError(t, err)
+				got, err := io.ReadAll(r)
+				require.NoError(t, err)
+				assert.Equal(t, job.Log(), string(got))
+			})
+		})
 	}
 }
 

@@ -94,7 +94,8 @@ func (s *JobsService) AllProject(ctx context.Context, project Project, opts *Lis
 
 // PagesProject is [JobsService.AllProject] page by page, for programs that store
 // where they are: Page.NextCursor is where the next page begins, to go on there
-// another time by ListJobsOptions.Cursor. Pages without jobs are left out.
+// another time by ListJobsOptions.Cursor; where the server has offset pagination
+// alone, it is Page.NextPage. Pages without jobs are left out.
 func (s *JobsService) PagesProject(ctx context.Context, project Project, opts *ListJobsOptions, ro ...RequestOption) iter.Seq2[*Page[Job], error] {
 	return s.projectJobs(project, opts, ro).pages(ctx)
 }
@@ -107,7 +108,7 @@ func (s *JobsService) projectJobs(project Project, opts *ListJobsOptions, ro []R
 		start = place{page: max(o.Page, 1)}
 	}
 	return listing[Job, *Job]{
-		client: s.client, route: projectJobsRoute, start: start, keyset: true, prefetch: o.Prefetch, ro: ro,
+		client: s.client, route: projectJobsRoute, start: start, keyset: true, perPage: o.PerPage, prefetch: o.Prefetch, ro: ro,
 		err: o.checked(),
 		fetch: func(ctx context.Context, at place, ro []RequestOption) (*Page[Job], error) {
 			o := o
@@ -136,9 +137,9 @@ func (s *JobsService) ListPipeline(ctx context.Context, project Project, pipelin
 
 // AllPipeline iterates over all of a pipeline's jobs, newest first, from the page
 // on that opts names. It asks for 100 jobs a page unless opts says otherwise. No
-// job comes twice. A job that leaves the Scope meanwhile moves those behind it up,
-// and some may be missed: to see each for sure, leave out the Scope, and look at
-// Job.Status.
+// job comes twice. A job that leaves the list meanwhile, since it is retried or no
+// more within the Scope, moves those behind it up, and some may be missed: to see each
+// for sure, set IncludeRetried, leave out the Scope, and look at Job.Status.
 //
 // An error is yielded once, as a [*PageError] that says where to go on, and ends
 // it.
@@ -160,7 +161,7 @@ func (s *JobsService) pipelineJobs(project Project, pipelineID int64, opts *List
 	o := valueOf(opts)
 	o.allPages()
 	return listing[Job, *Job]{
-		client: s.client, route: pipelineJobsRoute, start: place{page: max(o.Page, 1)}, prefetch: o.Prefetch, ro: ro,
+		client: s.client, route: pipelineJobsRoute, start: place{page: max(o.Page, 1)}, perPage: o.PerPage, prefetch: o.Prefetch, ro: ro,
 		err: o.checked(),
 		fetch: func(ctx context.Context, at place, ro []RequestOption) (*Page[Job], error) {
 			o := o

@@ -10,13 +10,14 @@ import (
 )
 
 // PageError is the error that an iterator over pages ends with: which page could
-// not be had, and why. A listing that is started there goes on without a gap: by
-// offset pagination with the number as ListOptions.Page and the same PerPage, by
-// keyset pagination with the cursor as ListJobsOptions.Cursor.
+// not be had, and why. A listing that is started there goes on without a gap, with
+// the same PerPage: set ListOptions.Page and, for the jobs of a project,
+// ListJobsOptions.Pagination and Cursor to what stands here.
 type PageError struct {
-	Page   int    // Offset pagination: the page's number. 0 with keyset pagination.
-	Cursor string // Keyset pagination: the page's cursor; empty for the first page.
-	Err    error
+	Pagination Pagination
+	Page       int    // Offset pagination: the page's number. 0 with keyset pagination.
+	Cursor     string // Keyset pagination: the page's cursor; empty for the first page.
+	Err        error
 }
 
 // Error says which page could not be had, and why.
@@ -42,7 +43,11 @@ type place struct {
 }
 
 func (p place) error(err error) *PageError {
-	return &PageError{Page: p.page, Cursor: p.cursor, Err: err}
+	pagination := OffsetPagination
+	if p.keyset {
+		pagination = KeysetPagination
+	}
+	return &PageError{Pagination: pagination, Page: p.page, Cursor: p.cursor, Err: err}
 }
 
 // keyed are the items of lists: jobs and bridges.
@@ -57,6 +62,7 @@ type listing[T any, P keyed[T]] struct {
 	route    string
 	start    place
 	keyset   bool // The list may be had by keyset pagination.
+	perPage  int
 	prefetch int
 	ro       []RequestOption
 	fetch    func(context.Context, place, []RequestOption) (*Page[T], error)
@@ -68,8 +74,8 @@ type listing[T any, P keyed[T]] struct {
 func (l listing[T, P]) pages(ctx context.Context) iter.Seq2[*Page[T], error] {
 	return func(yield func(*Page[T], error) bool) {
 		if ctx == nil {
-			ctx = context.Background()
-			l.err = errors.New("gitlabjobs: the context is nil: give context.Background()")
+			yield(nil, errNoContext)
+			return
 		}
 		if l.err != nil {
 			yield(nil, l.err)
@@ -121,6 +127,7 @@ type walk[T any, P keyed[T]] struct {
 	// Offset pagination has come to its end, and keyset pagination begins anew:
 	// until the last item comes by, it brings nothing new.
 	catchingUp bool
+	ended      place // Where offset pagination ended.
 }
 
 func newWalk[T any, P keyed[T]](ctx context.Context, l listing[T, P]) *walk[T, P] {
@@ -153,10 +160,16 @@ func (w *walk[T, P]) step() (*Page[T], error) {
 			if w.turn(f.err) {
 				continue
 			}
+			if w.catchingUp && w.at.cursor == "" && errors.Is(f.err, ErrMethodNotAllowed) {
+				return nil, w.ended.error(fmt.Errorf("%w: %w", errNoKeyset, f.err))
+			}
 			return nil, w.at.error(f.err)
 		}
 		from := w.at
-		if err := w.advance(f.page); err != nil {
+		switch err := w.advance(f); {
+		case errors.Is(err, errNoKeyset):
+			return nil, w.ended.error(err)
+		case err != nil:
 			return nil, from.error(err)
 		}
 		w.fetchAhead()
@@ -177,7 +190,7 @@ func (w *walk[T, P]) turn(err error) bool {
 		return true
 	case !w.at.keyset && w.at.page > 1:
 		w.log("offset pagination is at its end: going on by keyset pagination, from its beginning to the last job seen")
-		w.at, w.catchingUp = place{keyset: true}, true
+		w.ended, w.at, w.catchingUp = w.at, place{keyset: true}, true
 		return true
 	}
 	return false
@@ -190,8 +203,8 @@ var (
 )
 
 // advance finds the next place, and leaves in the page what is new.
-func (w *walk[T, P]) advance(page *Page[T]) error {
-	from := w.at
+func (w *walk[T, P]) advance(f *fetched[T]) error {
+	from, page := w.at, f.page
 	switch {
 	case from.keyset && page.Page == 0 && page.NextPage == 0:
 		w.at.cursor = page.NextCursor
@@ -210,9 +223,12 @@ func (w *walk[T, P]) advance(page *Page[T]) error {
 		}
 		w.lastPage = page.TotalPages
 		w.at = place{page: page.NextPage}
-		w.done = page.NextPage == 0
-		if !w.done && page.NextPage <= from.page {
-			return fmt.Errorf("the server's next page is %d, after page %d: the listing can't go on", page.NextPage, from.page)
+		if h := f.response.Header; len(page.Items) >= w.perPage && len(h.Values("X-Next-Page"))+len(h.Values("Link")) == 0 {
+			w.at.page = from.page + 1 // Something took away what GitLab says of pages: the next one tells.
+		}
+		w.done = w.at.page == 0
+		if !w.done && w.at.page <= from.page {
+			return fmt.Errorf("the server's next page is %d, after page %d: the listing can't go on", w.at.page, from.page)
 		}
 	}
 	return w.fresh(page, from)
@@ -224,13 +240,13 @@ func (w *walk[T, P]) fresh(page *Page[T], from place) error {
 	for i, item := range page.Items {
 		ids[i] = P(item).key()
 	}
-	again := w.seen.sameAsLast(ids)
+	w.seen.compare(ids)
 	page.Items = fresh(&w.seen, page.Items, ids)
 	switch {
 	case len(ids) == 0:
 	case w.catchingUp:
 		w.catchingUp = len(page.Items) == 0
-	case again || len(page.Items) == 0 && from.keyset || w.seen.stale > maxStale:
+	case w.seen.again > 1 || len(page.Items) == 0 && from.keyset || w.seen.stale > maxStale:
 		return errors.New("the server repeats a page that it sent before: the listing can't go on")
 	}
 	return nil

@@ -133,9 +133,12 @@ func TestOffsetPastFiftyThousandGoesOnByKeyset(t *testing.T) {
 				n++
 			}
 			if older {
-				require.ErrorContains(t, failure, "405")
+				require.ErrorContains(t, failure, "page 501: offset pagination is at its end")
+				require.ErrorIs(t, failure, gitlabjobs.ErrMethodNotAllowed)
 				var at *gitlabjobs.PageError
 				require.ErrorAs(t, failure, &at)
+				assert.Equal(t, gitlabjobs.OffsetPagination, at.Pagination)
+				assert.Equal(t, 501, at.Page)
 				assert.Equal(t, 50_000, n)
 				return
 			}
@@ -157,7 +160,7 @@ func TestOffsetPastItsEndOnAServerThatIgnoresKeyset(t *testing.T) {
 	})
 	jobs, err := gitlabjobs.Collect(client.Jobs.AllProject(t.Context(), "1", &gitlabjobs.ListJobsOptions{Pagination: gitlabjobs.OffsetPagination}), 0)
 	assert.Len(t, jobs, 2)
-	require.ErrorContains(t, err, "list fewer jobs, by Scope or Ref")
+	require.ErrorContains(t, err, "gitlabjobs: page 3: offset pagination is at its end, and the server has no keyset pagination: list fewer jobs, by Scope or Ref")
 }
 
 // large is how many jobs the largest lists have.
@@ -246,12 +249,17 @@ func TestEveryJobOnceWhileJobsComeAndGo(t *testing.T) {
 
 func TestAFailingPageSaysWhereToGoOn(t *testing.T) {
 	t.Parallel()
-	for name, pagination := range map[string]gitlabjobs.Pagination{"keyset": "", "offset": gitlabjobs.OffsetPagination} {
+	older := []gitlabjobstest.Option{gitlabjobstest.OlderServer()}
+	for name, tc := range map[string]struct {
+		pagination gitlabjobs.Pagination
+		options    []gitlabjobstest.Option
+	}{"keyset": {"", nil}, "offset": {gitlabjobs.OffsetPagination, nil}, "keyset that falls back": {gitlabjobs.KeysetPagination, older}} {
+		pagination := tc.pagination
 		for _, prefetch := range []int{0, 1, 3} {
 			for failing := range 5 {
 				t.Run(fmt.Sprint(name, "/", prefetch, "/", failing), func(t *testing.T) {
 					t.Parallel()
-					srv := gitlabjobstest.NewMemoryServer(t)
+					srv := gitlabjobstest.NewMemoryServer(t, tc.options...)
 					srv.AddProject("group/app").AddPipeline(gitlabjobstest.PipelineSpec{}).AddJobs(48, nil)
 					client := srv.Client(srv.Tokens.Reporter, oneAttempt())
 					opts := gitlabjobs.ListJobsOptions{ListOptions: gitlabjobs.ListOptions{PerPage: 10, Prefetch: prefetch}, Pagination: pagination}
@@ -271,7 +279,7 @@ func TestAFailingPageSaysWhereToGoOn(t *testing.T) {
 					}
 					require.NotNil(t, failure)
 					assert.Len(t, ids, 10*((len(ids)+9)/10))
-					opts.Page, opts.Cursor = failure.Page, failure.Cursor
+					opts.Pagination, opts.Page, opts.Cursor = failure.Pagination, failure.Page, failure.Cursor
 					ids = append(ids, descendingIDs(t, client.Jobs.AllProject(t.Context(), "group/app", &opts))...)
 					assert.Len(t, ids, 48)
 					for i := range ids[1:] {
@@ -281,6 +289,50 @@ func TestAFailingPageSaysWhereToGoOn(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Ten jobs are created between two pages of ten: the second page is the first one
+// again.
+func TestAPageThatIsShiftedByItsSizeDoesNotEndTheListing(t *testing.T) {
+	t.Parallel()
+	for _, prefetch := range []int{0, 2} {
+		srv := gitlabjobstest.NewMemoryServer(t)
+		pipeline := srv.AddProject("group/app").AddPipeline(gitlabjobstest.PipelineSpec{ID: faultyPipeline})
+		pipeline.AddJobs(50, nil)
+		client := srv.Client(srv.Tokens.Reporter)
+		size := gitlabjobs.ListOptions{PerPage: 10, Prefetch: prefetch}
+		for name, seq := range map[string]iter.Seq2[*gitlabjobs.Job, error]{
+			"project":  client.Jobs.AllProject(t.Context(), "group/app", &gitlabjobs.ListJobsOptions{ListOptions: size, Pagination: gitlabjobs.OffsetPagination}),
+			"pipeline": client.Jobs.AllPipeline(t.Context(), "group/app", faultyPipeline, &gitlabjobs.ListPipelineJobsOptions{ListOptions: size}),
+		} {
+			n, was := 0, len(pipeline.Jobs())
+			for _, err := range seq {
+				require.NoError(t, err, name)
+				if n++; n == 5 {
+					pipeline.AddJobs(10, nil)
+				}
+			}
+			assert.Equal(t, was, n, name)
+		}
+	}
+}
+
+// A proxy took away all that says of pages.
+func TestAFullPageWithoutAWordOfTheNextIsNotTheEnd(t *testing.T) {
+	t.Parallel()
+	srv := gitlabjobstest.NewMemoryServer(t)
+	srv.AddProject("group/app").AddPipeline(gitlabjobstest.PipelineSpec{ID: faultyPipeline}).AddJobs(250, nil)
+	stripped := transport(func(req *http.Request) (*http.Response, error) {
+		resp, err := srv.Transport().RoundTrip(req)
+		if err == nil {
+			for _, key := range []string{"Link", "X-Page", "X-Next-Page", "X-Prev-Page", "X-Total", "X-Total-Pages", "X-Per-Page"} {
+				resp.Header.Del(key)
+			}
+		}
+		return resp, err
+	})
+	client := srv.Client(srv.Tokens.Reporter, gitlabjobs.WithHTTPClient(&http.Client{Transport: stripped}))
+	assert.Len(t, descendingIDs(t, client.Jobs.AllPipeline(t.Context(), "group/app", faultyPipeline, nil)), 250)
 }
 
 func TestPageErrorIsALine(t *testing.T) {

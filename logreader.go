@@ -31,8 +31,11 @@ type logReader struct {
 	keep             int // How long last may be.
 	sum              uint32
 
-	whole bool  // The answer goes to the end of the log, so its end is the log's.
-	fresh int64 // Bytes of the answer that were new.
+	whole   bool  // The answer goes to the end of the log, so its end is the log's.
+	fresh   int64 // Bytes of the answer that were new.
+	size    int64 // Bytes of the answer.
+	asked   int64 // How many it could have at most, or 0 for no bound.
+	largest int64 // Size of the largest answer before.
 
 	follow bool   // The log grows: its end is for now, and reopen goes on from there.
 	etag   string // Of the whole log, when it was last read.
@@ -46,6 +49,12 @@ const (
 )
 
 func newLogReader(ctx context.Context, source logSource, o TraceOptions) (*logReader, error) {
+	switch {
+	case source.jobs.client == nil:
+		return nil, errNoClient
+	case ctx == nil:
+		return nil, errNoContext
+	}
 	r := &logReader{source: source, begin: o.Offset, next: o.Offset, end: -1, keep: lastBytes}
 	if end := o.Offset + o.Limit; o.Limit > 0 && end > 0 { // A sum below zero is beyond any log.
 		r.end = end
@@ -147,7 +156,12 @@ func (r *logReader) openRange() (same bool, err error) {
 	if q.Limit != nil {
 		log.Body = &piece{log.Body, *q.Limit - again}
 	}
-	return true, r.use(log, false, nil)
+	err = r.use(log, false, nil)
+	r.size = again
+	if q.Limit != nil {
+		r.asked = *q.Limit
+	}
+	return true, err
 }
 
 // piece is an answer that a byte_limit bounds. One that is longer is of a server
@@ -225,7 +239,7 @@ func (r *logReader) use(log *http.Response, whole bool, err error) error {
 		}
 		return err
 	}
-	r.body, r.whole, r.fresh = log.Body, whole, 0
+	r.body, r.whole, r.fresh, r.size, r.asked = log.Body, whole, 0, 0, 0
 	if r.follow && whole {
 		r.etag = log.Header.Get("Etag")
 	}
@@ -246,6 +260,9 @@ func (r *logReader) reopen() (bool, error) {
 
 // Read reads on, through as many answers as it takes.
 func (r *logReader) Read(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
 	for r.sticky == nil {
 		if r.end >= 0 {
 			if r.next == r.end {
@@ -302,6 +319,7 @@ func (r *logReader) took(p []byte) {
 	r.failed = 0
 	r.next += int64(len(p))
 	r.fresh += int64(len(p))
+	r.size += int64(len(p))
 	r.sum = crc32.Update(r.sum, castagnoli(), p)
 	if len(p) >= r.keep {
 		r.last = append(r.last[:0], p[len(p)-r.keep:]...)
@@ -321,9 +339,7 @@ func (r *logReader) goOn(err error) error {
 	r.body.Close()
 	switch {
 	case errors.Is(err, io.EOF):
-		// A server may give less of a part than it was asked for: only an answer
-		// with nothing new is the end.
-		if r.whole || r.fresh == 0 || r.next == r.end || r.follow {
+		if r.isLast() {
 			return io.EOF
 		}
 		return r.open()
@@ -336,14 +352,33 @@ func (r *logReader) goOn(err error) error {
 	return r.open()
 }
 
+// isLast reports whether an answer that has ended was the last. One that has as
+// much as was asked for is not. A server may give less than it is asked for, always
+// the same: one that is shorter than an earlier one is the last, and so is a small
+// one, since a log that is being written always has some more.
+func (r *logReader) isLast() bool {
+	const small = 16 << 10
+	largest := r.largest
+	r.largest = max(largest, r.size)
+	switch {
+	case r.whole || r.fresh == 0 || r.next == r.end:
+		return true
+	case r.asked > 0 && r.size >= r.asked:
+		return false
+	default:
+		return r.follow || r.size < max(largest, small)
+	}
+}
+
 // stop settles what every further Read returns.
 func (r *logReader) stop(err error) error {
 	var answered *Error
 	var asked *callError
 	switch {
-	case errors.Is(err, io.EOF), errors.As(err, &answered), errors.As(err, &asked):
+	case errors.Is(err, io.EOF):
 	case r.isClosed():
 		err = os.ErrClosed
+	case errors.As(err, &answered), errors.As(err, &asked):
 	case r.ctx.Err() != nil:
 		err = newCallError(http.MethodGet, traceRoute, r.ctx.Err(), false)
 	default:

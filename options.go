@@ -164,6 +164,9 @@ func checkHeader(option, key, value string) error {
 	switch http.CanonicalHeaderKey(key) {
 	case "Content-Length", "Transfer-Encoding", "Accept-Encoding":
 		return fmt.Errorf("%s: %s is net/http's to set: leave it out", option, key)
+	case "Idempotency-Key", "X-Idempotency-Key":
+		// To net/http a leave to send a write again; GitLab's Jobs API knows no such key.
+		return fmt.Errorf("%s: %s would let a write be sent twice: leave it out", option, key)
 	}
 	for i := range len(value) {
 		if c := value[i]; c < ' ' && c != '\t' || c == 0x7f {

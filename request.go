@@ -42,6 +42,7 @@ type call struct {
 	client *Client
 
 	attempts int
+	begun    time.Time     // The current attempt.
 	wait     time.Duration // Before the next attempt.
 	unknown  bool          // A write that may have happened.
 	refused  string        // Why a redirect was not followed.
@@ -51,7 +52,10 @@ type call struct {
 	answer   []byte // The body of an answer that is not a stream.
 }
 
-var errNoClient = errors.New("the client is empty: make one with NewClient")
+var (
+	errNoClient  = errors.New("gitlabjobs: the client is empty: make one with NewClient")
+	errNoContext = errors.New("gitlabjobs: the context is nil: give context.Background()")
+)
 
 type callKey struct{}
 
@@ -118,16 +122,25 @@ func send(ctx context.Context, client *Client, r request, ro []RequestOption) (*
 	if rc != nil && rc.response != nil {
 		*rc.response = Response{}
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, errNoClient), errors.Is(err, errNoContext):
+		return nil, nil, err
+	case err != nil:
 		return nil, nil, fmt.Errorf("gitlabjobs: %s %s: %w", r.method, r.route, err)
 	}
+	header := req.Header.Clone()
 	loop := retryablehttp.Client{
 		HTTPClient:   client.http,
 		RetryMax:     client.retry.MaxAttempts,
 		CheckRetry:   c.checkRetry,
 		Backoff:      c.backoff,
 		ErrorHandler: retryablehttp.PassthroughErrorHandler,
+		PrepareRetry: func(again *http.Request) error {
+			again.Header = header.Clone() // Without the cookies that a jar has added.
+			return nil
+		},
 	}
+	c.begun = time.Now()
 	resp, err := loop.Do(req)
 	if rc.response != nil {
 		rc.response.Attempts = c.attempts
@@ -156,7 +169,7 @@ func (c *call) prepare(ctx context.Context, ro []RequestOption) (*requestConfig,
 		return nil, nil, errNoClient
 	}
 	if ctx == nil {
-		return nil, nil, errors.New("the context is nil: give context.Background()")
+		return nil, nil, errNoContext
 	}
 	rc := new(requestConfig)
 	for _, option := range ro {
@@ -204,6 +217,13 @@ func (c *call) prepare(ctx context.Context, ro []RequestOption) (*requestConfig,
 		req.Host = host
 	}
 	c.secrets = append(c.secrets, secretsOf(req.Request, nil, req.URL.RawQuery)...)
+	for key, values := range req.Header {
+		for _, value := range values {
+			if err := checkHeader("the request", key, value); err != nil {
+				return rc, nil, err
+			}
+		}
+	}
 	return rc, req, ctx.Err()
 }
 

@@ -87,6 +87,7 @@ const (
 // wait that backoff then returns.
 func (c *call) checkRetry(ctx context.Context, resp *http.Response, err error) (bool, error) {
 	c.attempts++
+	defer func() { c.begun = time.Now().Add(c.wait) }()
 	c.judge(resp, err)
 	again := ctx.Err() == nil && c.attempts < c.client.retry.MaxAttempts &&
 		c.repeats(resp, err) && c.settleWait(ctx, resp) && c.affords(resp)
@@ -112,7 +113,7 @@ func (c *call) judge(resp *http.Response, err error) {
 func (c *call) repeats(resp *http.Response, err error) bool {
 	if err != nil {
 		var cert *tls.CertificateVerificationError
-		if errors.As(err, &cert) || errors.Is(err, errBodyTooLarge) {
+		if errors.As(err, &cert) || errors.Is(err, errBodyTooLarge) || errors.Is(err, http.ErrSchemeMismatch) {
 			return false
 		}
 		return c.class == repeatable || c.unsent(err)
@@ -130,11 +131,11 @@ func (c *call) repeats(resp *http.Response, err error) bool {
 // unsent reports whether the request provably never reached the server: there
 // was no connection, or no TLS session, to send it on.
 func (c *call) unsent(err error) bool {
-	var op *net.OpError
-	if errors.As(err, &op) && op.Op == "dial" {
-		return true
+	if c.wire != nil && c.wire.asked.Load() {
+		return !c.wire.got.Load()
 	}
-	return c.wire != nil && c.wire.asked.Load() && !c.wire.got.Load()
+	var op *net.OpError // Of a transport that tells nothing of its connections.
+	return errors.As(err, &op) && op.Op == "dial"
 }
 
 // settleWait finds how long to wait before the next attempt. It reports false

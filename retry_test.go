@@ -352,7 +352,8 @@ func TestOneClientServesManyGoroutines(t *testing.T) {
 				}
 				assert.NotZero(t, resp.Attempts)
 				n := 0
-				for _, err := range client.Jobs.AllPipeline(t.Context(), "group/app", pipeline.ID(), nil, as, gitlabjobs.WithHeader("X-Caller", mark)) {
+				ahead := &gitlabjobs.ListPipelineJobsOptions{ListOptions: gitlabjobs.ListOptions{PerPage: 20, Prefetch: i % 3}, IncludeRetried: true}
+				for _, err := range client.Jobs.AllPipeline(t.Context(), "group/app", pipeline.ID(), ahead, as, gitlabjobs.WithHeader("X-Caller", mark)) {
 					if token != srv.Tokens.Guest {
 						assert.NoError(t, err)
 					}
@@ -360,6 +361,15 @@ func TestOneClientServesManyGoroutines(t *testing.T) {
 				}
 				if token != srv.Tokens.Guest {
 					assert.GreaterOrEqual(t, n, 64)
+				}
+			}
+			if token != srv.Tokens.Guest {
+				log, err := readAll(client.Jobs.Trace(t.Context(), "group/app", id, &gitlabjobs.TraceOptions{Offset: int64(i % 3)}, as, gitlabjobs.WithHeader("X-Caller", mark)))
+				assert.NoError(t, err)
+				assert.NotEmpty(t, log)
+				canceled, err := client.Jobs.Cancel(t.Context(), "group/app", id, nil, as, gitlabjobs.WithHeader("X-Caller", mark))
+				if token != srv.Tokens.Reporter && assert.NoError(t, err) {
+					assert.Equal(t, gitlabjobs.StatusFailed, canceled.Status)
 				}
 			}
 			_, err := client.Jobs.Retry(t.Context(), "group/app", id, nil, as, gitlabjobs.WithHeader("X-Caller", mark))

@@ -10,7 +10,8 @@ type seen struct {
 	last  int64   // 0 before the first item.
 	order order
 	known bool // The order has been seen.
-	stale int  // Pages in a row with nothing new.
+	stale int  // Pages in a row with nothing new,
+	again int  // and that were the same as the one before.
 }
 
 type order int
@@ -25,7 +26,15 @@ const (
 // few such pages are no fault of the server's.
 const maxStale = 1000
 
-func (s *seen) sameAsLast(ids []int64) bool { return slices.Equal(ids, s.ids) }
+// compare counts the pages that are the same as the one before. A single one may
+// be: where as many jobs were created meanwhile as a page has.
+func (s *seen) compare(ids []int64) {
+	if len(ids) > 0 && slices.Equal(ids, s.ids) {
+		s.again++
+	} else {
+		s.again = 0
+	}
+}
 
 func (s *seen) before(id int64) bool {
 	switch {
@@ -62,7 +71,7 @@ func fresh[T any](s *seen, items []*T, ids []int64) []*T {
 	s.ids = ids
 	kept := items[:0]
 	for i, item := range items {
-		if s.before(ids[i]) {
+		if s.again > 0 || s.before(ids[i]) {
 			continue
 		}
 		if ids[i] != 0 {

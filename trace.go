@@ -8,6 +8,7 @@ import (
 	"mime"
 	"net/http"
 	"slices"
+	"strings"
 	"sync/atomic"
 )
 
@@ -40,7 +41,8 @@ func (o TraceOptions) check() error {
 // [RetryPolicy], and the log goes on at the byte where it broke off. If it is no
 // longer the same log, the error is [ErrTraceChanged]. A part of a log is asked
 // of GitLab as such where the server can (19.x); elsewhere the bytes before it
-// are read and dropped.
+// are read and dropped. Which of the two it is, a client finds out once: where some
+// servers behind one address are of 19.x and others are not, ask for whole logs.
 //
 // Close may be called while a Read waits, and ends it. The context ends it too.
 //
@@ -151,10 +153,12 @@ func (s logSource) knowsRanges(ctx context.Context, etag string) (known bool, lo
 	case err == nil || errors.Is(err, errNotModified):
 		ranges.state.Store(rangesIgnored)
 		return false, log, err
-	case errors.As(err, &refused) && refused.StatusCode == http.StatusBadRequest:
+	case !errors.As(err, &refused) || refused.StatusCode != http.StatusBadRequest:
+		return false, nil, err
+	case strings.Contains(refused.Message, "byte_limit"):
 		ranges.state.Store(rangesKnown)
 		return true, nil, nil
 	default:
-		return false, nil, err
+		return false, nil, nil // Refused for something else, which the log itself then tells.
 	}
 }

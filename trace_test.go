@@ -1,6 +1,8 @@
 package gitlabjobs_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -8,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"testing/synctest"
 	"time"
 
@@ -54,14 +57,14 @@ func someLog(n int) string {
 
 func TestTraceReadsAPartOnAnyServer(t *testing.T) {
 	t.Parallel()
-	const size = 20_000
+	const size = 100_000
 	log := someLog(size)
 	for name, tc := range map[string]struct {
 		newer bool
 		piece int
-	}{"older": {}, "newer": {newer: true}, "newer, in pieces": {newer: true, piece: 3000}} {
+	}{"older": {}, "newer": {newer: true}, "newer, in pieces": {newer: true, piece: 20_000}} {
 		for _, o := range []gitlabjobs.TraceOptions{
-			{}, {Offset: 5}, {Limit: 4}, {Offset: 5, Limit: 14_000}, {Offset: size - 1, Limit: 10}, {Offset: size}, {Offset: 99_999, Limit: 1},
+			{}, {Offset: 5}, {Limit: 4}, {Offset: 5, Limit: 74_000}, {Offset: size - 1, Limit: 10}, {Offset: size}, {Offset: 999_999, Limit: 1},
 			{Limit: 600_000}, {Offset: 1 << 62, Limit: 1 << 62}, {Offset: 7, Limit: 1<<63 - 1},
 		} {
 			t.Run(fmt.Sprintf("%s/%+v", name, o), func(t *testing.T) {
@@ -149,6 +152,61 @@ func TestAPageIsNotALog(t *testing.T) {
 	assert.Nil(t, log)
 }
 
+// A refusal for another reason says nothing of what a server knows.
+func TestAnotherRefusalIsNotTakenForKnowledge(t *testing.T) {
+	t.Parallel()
+	log := someLog(20_000)
+	var seen []string
+	older := logServer(log, false, 0, &seen)
+	client := newClient(t, func(req *http.Request) (*http.Response, error) {
+		if strings.Contains(req.URL.Path, "/jobs/6/") {
+			return answer{status: 400, body: `{"error":"blocked"}`}.to(req), nil
+		}
+		return older(req)
+	})
+	_, err := client.Jobs.Trace(t.Context(), "1", 6, &gitlabjobs.TraceOptions{Offset: 100})
+	require.ErrorContains(t, err, "blocked")
+	got, err := readAll(client.Jobs.Trace(t.Context(), "1", 7, &gitlabjobs.TraceOptions{Offset: 100}))
+	require.NoError(t, err)
+	assert.Equal(t, log[100:], string(got.([]byte)))
+}
+
+// What there is so far of a log that is being written, and not a poll for more.
+func TestTraceOfARunningJobEndsWithWhatThereIs(t *testing.T) {
+	t.Parallel()
+	for _, begin := range []int{10_000, 1_000_000} {
+		synctest.Test(t, func(t *testing.T) {
+			var seen []string
+			start := time.Now()
+			log := someLog(begin + 200_000)
+			client := newClient(t, func(req *http.Request) (*http.Response, error) {
+				time.Sleep(30 * time.Millisecond)
+				return logServer(log[:begin+int(time.Since(start)/time.Millisecond)], true, 0, &seen)(req)
+			})
+			got, err := readAll(client.Jobs.Trace(t.Context(), "1", 7, &gitlabjobs.TraceOptions{Offset: 5}))
+			require.NoError(t, err)
+			assert.GreaterOrEqual(t, len(got.([]byte)), begin-5)
+			assert.LessOrEqual(t, len(seen), 5)
+			assert.Equal(t, log[5:5+len(got.([]byte))], string(got.([]byte)))
+		})
+	}
+}
+
+func TestTraceIsAReaderLikeOthers(t *testing.T) {
+	t.Parallel()
+	log := someLog(3000)
+	client := answering(t, answer{body: log, header: map[string]string{"Content-Type": "text/plain"}})
+	r, err := client.Jobs.Trace(t.Context(), "1", 7, nil)
+	require.NoError(t, err)
+	require.NoError(t, iotest.TestReader(r, []byte(log)))
+	require.NoError(t, r.Close())
+	var none context.Context
+	_, err = client.Jobs.Trace(none, "1", 7, nil)
+	require.ErrorContains(t, err, "the context is nil")
+	_, err = new(gitlabjobs.JobsService).Trace(t.Context(), "1", 7, &gitlabjobs.TraceOptions{Offset: 3})
+	require.ErrorContains(t, err, "make one with NewClient")
+}
+
 func TestNoLogYetIsAnEmptyStream(t *testing.T) {
 	t.Parallel()
 	for name, option := range map[string]gitlabjobstest.Option{"200 with nothing": nil, "404": gitlabjobstest.MissingTraceNotFound()} {
@@ -193,6 +251,46 @@ func TestALogThatStallsIsGivenUp(t *testing.T) {
 		require.ErrorContains(t, err, "/trace: no further bytes within 10s")
 		assert.Equal(t, 10*time.Second, time.Since(start))
 		require.NoError(t, log.Close())
+	})
+}
+
+func TestAnAnswerThatTricklesIsGivenUp(t *testing.T) {
+	t.Parallel()
+	for _, m := range methods {
+		if m.class == stream {
+			continue // A log may come as slowly as its job writes.
+		}
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, m)
+			w.srv.Fault(gitlabjobstest.Fault{Times: gitlabjobstest.Always, Do: gitlabjobstest.SlowBody(1, time.Second)})
+			start := time.Now()
+			err := m.call(t.Context(), w.srv.ClientWithAuth(w.auth, oneAttempt()), w.id)
+			require.ErrorContains(t, err, "no complete answer within 30s", m.name)
+			assert.Equal(t, 30*time.Second, time.Since(start), m.name)
+			assert.Equal(t, m.isWrite(), errors.Is(err, gitlabjobs.ErrOutcomeUnknown), m.name)
+		})
+	}
+}
+
+// An attempt is all the way to its answer, redirects included.
+func TestTheTimeLimitIsForAllHopsOfARedirect(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		n := 0
+		client := newClient(t, func(req *http.Request) (*http.Response, error) {
+			n++
+			select {
+			case <-time.After(14 * time.Second):
+				return answer{status: 302, header: map[string]string{"Location": fmt.Sprint("/", n)}}.to(req), nil
+			case <-req.Context().Done():
+				return nil, req.Context().Err()
+			}
+		}, gitlabjobs.WithRetry(gitlabjobs.RetryPolicy{MaxAttempts: 2, MinWait: time.Second, MaxWait: time.Second}))
+		start := time.Now()
+		_, err := client.Jobs.Get(t.Context(), "1", 7)
+		require.ErrorContains(t, err, "no complete answer within 30s")
+		assert.Equal(t, 61*time.Second, time.Since(start))
+		assert.Equal(t, 6, n)
 	})
 }
 

@@ -68,7 +68,7 @@ func (c *Client) PipelineTree(ctx context.Context, project Project, pipelineID i
 			return
 		}
 		if ctx == nil {
-			yield(nil, errors.New("gitlabjobs: the context is nil: give context.Background()"))
+			yield(nil, errNoContext)
 			return
 		}
 		w := newTreeWalk(ctx, c, o)

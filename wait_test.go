@@ -101,22 +101,24 @@ func TestWaitFollowsARetryUnderItsNewID(t *testing.T) {
 			job := pipeline.AddJob(gitlabjobstest.JobSpec{Name: "flaky", Status: gitlabjobs.StatusRunning})
 			pipeline.AddJob(gitlabjobstest.JobSpec{Name: "other"})
 			client := srv.Client(srv.Tokens.Developer)
-			var again int64
+			again := make(chan int64, 2)
 			time.AfterFunc(time.Minute, func() {
 				job.Fail(gitlabjobs.FailureRunnerSystem)
 				retried, err := client.Jobs.Retry(context.Background(), "group/app", job.ID(), nil)
 				if assert.NoError(t, err) {
-					again = retried.ID
+					again <- retried.ID
+					again <- retried.ID
 				}
 			})
 			time.AfterFunc(10*time.Minute, func() {
-				srv.Job(again).Start()
-				srv.Job(again).Succeed()
+				job := srv.Job(<-again)
+				job.Start()
+				job.Succeed()
 			})
 			final, err := client.Jobs.Wait(t.Context(), "group/app", job.ID(), &gitlabjobs.WaitOptions{FollowRetries: follow})
 			require.NoError(t, err)
 			if follow {
-				assert.Equal(t, again, final.ID)
+				assert.Equal(t, <-again, final.ID)
 				assert.Equal(t, gitlabjobs.StatusSuccess, final.Status)
 			} else {
 				assert.Equal(t, job.ID(), final.ID)
