@@ -1,0 +1,115 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+)
+
+func (d *drawing) title() string {
+	p := d.tl.root
+	return clean(fmt.Sprintf("%s, pipeline %d", p.project, p.id))
+}
+
+// header is what stands above the axis: what it is, how it went, and the legend.
+func (d *drawing) header() {
+	tl, c := d.tl, d.front
+	x, room := margin+pad, width-2*(margin+pad)-150 // The page has its switch on the right.
+	line := func(class, text string, size, x, y float64) {
+		c.text("text", fit(text, size, room), "class", class, "x", x, "y", y)
+	}
+	left := x
+	if tl.root.status != "" {
+		l := lookOf(tl.root.status, false)
+		c.open("g", "class", l.class, "transform", fmt.Sprintf("translate(%s 31) scale(1.3)", num(x+9)))
+		disc(c, l, 0, 0)
+		c.close("g")
+		left += 28
+	}
+	line("title", d.title(), 20, left, 38)
+	line("sub", d.summary(), 13, x, 64)
+	y := 86.0
+	if took, ran, waited := tl.criticalTimes(); len(tl.critical) > 0 {
+		c.draw("rect", "class", "path", "x", x+1, "y", y-11, "width", 22.0, "height", 12.0, "rx", 4.0)
+		c.open("text", "class", "lead", "x", x+32, "y", y)
+		c.escape(fmt.Sprintf("Critical path: %s, %s", count(len(tl.critical), "step"), short(took)))
+		c.text("tspan", fmt.Sprintf("%s running, %s in the queue", short(ran), short(waited)), "class", "sub", "dx", 10.0)
+		c.close("text")
+		y += 24
+	}
+	d.y = d.legend(x, y+2) + 14
+}
+
+// summary is what the tree is made of, and of which commit.
+func (d *drawing) summary() string {
+	tl := d.tl
+	var parts []string
+	if p := tl.root; p.ref != "" {
+		ref := clean(p.ref)
+		if p.commit != "" {
+			ref += " at " + clean(p.commit)
+		}
+		if p.title != "" {
+			ref += " “" + fit(clean(p.title), 13, 300) + "”"
+		}
+		parts = append(parts, ref)
+	}
+	what := count(tl.jobs, "job")
+	if tl.pipelines > 1 {
+		what += " in " + count(tl.pipelines, "pipeline")
+	}
+	parts = append(parts, what)
+	if tl.jobs > 0 {
+		took := short(tl.end.Sub(tl.start))
+		if tl.live {
+			took += " so far"
+		}
+		parts = append(parts, took, "from "+stamp(tl.start))
+	}
+	return strings.Join(parts, "  ·  ")
+}
+
+// legend explains what is on the picture, and only that. It returns where it ends.
+func (d *drawing) legend(left, y float64) float64 {
+	c := d.front
+	used := make(map[string]bool)
+	older := false
+	for b := range d.tl.root.all {
+		used[b.look().class] = true
+		older = older || b.attempt < b.attempts
+	}
+	x := left
+	entry := func(text string, sample func(x, y float64), w float64) {
+		all := w + 7 + widthOf(text, 12) + 14
+		if x+all > width-margin-pad && x > left {
+			x, y = left, y+22
+		}
+		sample(x, y-4)
+		c.text("text", text, "class", "key", "x", x+w+7, "y", y)
+		x += all
+	}
+	if d.tl.jobs > 0 {
+		entry("queued, then ran", func(x, y float64) {
+			c.draw("rect", "class", "queue", "x", x, "y", y-3, "width", 14.0, "height", 6.0)
+			c.open("g", "class", "success")
+			c.draw("rect", "class", "run", "x", x+14, "y", y-6, "width", 18.0, "height", 12.0, "rx", 2.0)
+			c.close("g")
+		}, 32)
+	}
+	for _, l := range looks {
+		if used[l.class] {
+			entry(l.word, func(x, y float64) {
+				c.open("g", "class", l.class)
+				disc(c, l, x+7, y)
+				c.close("g")
+			}, 14)
+		}
+	}
+	if older {
+		entry("attempt that was retried", func(x, y float64) {
+			c.open("g", "class", "failed")
+			c.draw("rect", "class", "run old", "x", x+1, "y", y-6, "width", 24.0, "height", 12.0, "rx", 2.0)
+			c.close("g")
+		}, 26)
+	}
+	return y
+}

@@ -1,0 +1,179 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"slices"
+)
+
+// labelWidth is how much room the names take.
+func (d *drawing) labelWidth(p *pipeline, depth int) float64 {
+	widest := 0.0
+	for _, s := range p.stages {
+		for _, t := range s.tasks {
+			widest = max(widest, float64(depth)*indent+20+widthOf(t.name, nameSize)+widthOf(times(t), nameSize)+6)
+			for _, b := range t.attempts {
+				if b.down != nil {
+					widest = max(widest, d.labelWidth(b.down, depth+1))
+				}
+			}
+		}
+	}
+	return widest
+}
+
+// times is how often a task was tried, where that is more than once.
+func times(t *task) string {
+	if len(t.attempts) < 2 {
+		return ""
+	}
+	return fmt.Sprintf(" ×%d", len(t.attempts))
+}
+
+// surface is what the rows of a pipeline lie on.
+func surface(depth int) string {
+	if depth == 0 {
+		return "in-band"
+	}
+	return "in-card"
+}
+
+// pipeline draws the stages of a pipeline, and within them the pipelines below it.
+func (d *drawing) pipeline(p *pipeline, depth int) {
+	x := margin + pad + float64(depth)*indent
+	c := d.front
+	if p.err != nil || len(p.stages) == 0 {
+		text := "No jobs."
+		if p.err != nil {
+			text = "It could not be read: " + clean(p.err.Error())
+		}
+		c.open("g")
+		c.text("title", text)
+		c.text("text", fit(text, nameSize, width-margin-pad-float64(depth)*4-x), "class", "soft", "x", x, "y", d.y+16)
+		c.close("g")
+		d.y += rowH + 4
+		return
+	}
+	for i, s := range p.stages {
+		top := d.y
+		if depth > 0 && i > 0 {
+			d.back.draw("line", "class", "rule", "x1", x, "x2", width-margin-pad-float64(depth)*4, "y1", top+0.5, "y2", top+0.5)
+		}
+		c.text("text", fit(s.name, 12.5, d.scale.x0-x-16), "class", "stage", "x", x, "y", d.y+16)
+		d.y += stageH
+		d.behind(func() {
+			for _, t := range s.tasks {
+				d.task(t, depth)
+			}
+			d.y += 5
+		}, func(c *canvas) {
+			if depth == 0 {
+				c.draw("rect", "class", "band", "x", margin, "y", top, "width", width-2*margin, "height", d.y-top, "rx", 6.0)
+				d.y += 5
+			}
+		})
+	}
+}
+
+// behind draws a box behind a content, of which only the drawing tells the size.
+func (d *drawing) behind(content func(), box func(*canvas)) {
+	outer := d.back
+	d.back = new(canvas)
+	content()
+	box(outer)
+	outer.WriteString(d.back.String())
+	d.back = outer
+}
+
+// task draws the row of a task. Attempts that would lie on the one after them have
+// rows of their own below it.
+func (d *drawing) task(t *task, depth int) {
+	rows := [][]*bar{nil}
+	begin := math.Inf(1)
+	for _, b := range slices.Backward(t.attempts) {
+		p := d.extent(b)
+		if p.x1 > begin+0.5 {
+			rows = append(rows, nil)
+		}
+		last := len(rows) - 1
+		rows[last] = append([]*bar{b}, rows[last]...)
+		begin = p.x0
+	}
+	for _, bars := range rows {
+		for i, b := range bars {
+			end := i == len(bars)-1
+			d.bar(b, depth, end, func(c *canvas) {
+				switch {
+				case b == t.last():
+					d.label(c, t, depth)
+				case end:
+					c.text("text", fmt.Sprintf("attempt %d of %d", b.attempt, b.attempts), "class", "note",
+						"x", margin+pad+float64(depth)*indent+20, "y", d.y+rowH/2+4)
+				}
+			})
+		}
+		d.y += rowH
+	}
+	for _, b := range t.attempts {
+		if b.down != nil {
+			d.card(b.down, depth+1)
+		}
+	}
+}
+
+// label is the name of a task with the sign of its last attempt.
+func (d *drawing) label(c *canvas, t *task, depth int) {
+	x, y := margin+pad+float64(depth)*indent, d.y+rowH/2
+	c.draw("rect", "class", "over", "x", x, "y", d.y+1, "width", d.scale.x0-12-x, "height", rowH-2)
+	disc(c, t.last().look(), x+7, y)
+	more := times(t)
+	name := fit(t.name, nameSize, d.scale.x0-14-(x+20)-widthOf(more, nameSize))
+	c.open("text", "class", "name", "x", x+20, "y", y+4.5)
+	c.escape(name)
+	if more != "" {
+		c.open("tspan", "class", "soft", "dx", 5.0)
+		c.escape(more[1:])
+		c.WriteString("</tspan>")
+	}
+	c.close("text")
+}
+
+// card draws a pipeline within another one.
+func (d *drawing) card(p *pipeline, depth int) {
+	x, top := margin+pad+float64(depth)*indent, d.y+1
+	inset := float64(depth) * 4
+	c := d.front
+	l := lookOf(p.status, false)
+	c.open("g", "class", l.class)
+	y := top + 15.0
+	left := x
+	if p.status != "" {
+		disc(c, l, x+7, y-0.5)
+		left += 20
+	}
+	text := clean(fmt.Sprintf("Pipeline %d of %s", p.id, p.project))
+	if p.status != "" {
+		text += ", " + clean(string(p.status))
+	}
+	c.text("text", fit(text, 12.5, width-margin-pad-inset-left), "class", "head", "x", left, "y", y+4)
+	c.close("g")
+	d.y = top + cardH
+
+	d.behind(func() { d.pipeline(p, depth) }, func(c *canvas) {
+		c.draw("rect", "class", "card", "x", x-8, "y", top+0.5, "width", width-margin-inset-(x-8), "height", d.y-top-1, "rx", 6.0)
+	})
+	d.y += 5
+}
+
+// extent is where an attempt lies from left to right.
+func (d *drawing) extent(b *bar) place {
+	p := place{top: d.y}
+	if b.begin().IsZero() {
+		p.x0 = d.scale.x(b.ended)
+		p.x1 = p.x0
+		return p
+	}
+	p.x0, p.x1 = d.scale.x(b.begin()), d.scale.x(b.ended)
+	p.x1 = max(p.x1, p.x0+leastBar)
+	return p
+}
