@@ -107,7 +107,7 @@ func (t *attemptTransport) RoundTrip(req *http.Request) (*http.Response, error) 
 		resp.Body = newStreamBody(ctx, req.Context(), cancel, resp, t.timeout)
 		return resp, nil
 	}
-	body, err := t.readBody(resp)
+	err = t.readBody(c, resp)
 	resp.Body.Close()
 	if err != nil {
 		err = causeOr(ctx, req.Context(), err)
@@ -115,29 +115,52 @@ func (t *attemptTransport) RoundTrip(req *http.Request) (*http.Response, error) 
 		return nil, err
 	}
 	cancel(nil)
-	c.answer, resp.Body = body, http.NoBody
+	resp.Body = http.NoBody
 	return resp, nil
 }
 
+// bodies are buffers for answers, none of them large.
+var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+const maxPooledBody = 1 << 20
+
 // readBody reads an answer up to the bound of its kind: all of a success, and
 // the beginning of anything else.
-func (t *attemptTransport) readBody(resp *http.Response) ([]byte, error) {
+func (t *attemptTransport) readBody(c *call, resp *http.Response) error {
+	c.free() // What an attempt before left.
+	c.buffer = bodies.Get().(*bytes.Buffer)
 	if !isSuccess(resp.StatusCode) {
-		body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
-		return body, nil // The status says what counts, even where the rest is lost.
+		_, _ = c.buffer.ReadFrom(io.LimitReader(resp.Body, maxErrorBody))
+		return nil // The status says what counts, even where the rest is lost.
 	}
 	if resp.ContentLength > t.maxBody {
-		return nil, errBodyTooLarge
+		return errBodyTooLarge
 	}
-	var buf bytes.Buffer
 	if resp.ContentLength > 0 {
-		buf.Grow(int(min(resp.ContentLength, 1<<20)) + bytes.MinRead)
+		c.buffer.Grow(int(min(resp.ContentLength, 1<<20)) + bytes.MinRead)
 	}
-	n, err := buf.ReadFrom(io.LimitReader(resp.Body, min(t.maxBody, math.MaxInt64-1)+1))
+	n, err := c.buffer.ReadFrom(io.LimitReader(resp.Body, min(t.maxBody, math.MaxInt64-1)+1))
 	if err == nil && n > t.maxBody {
 		err = errBodyTooLarge
 	}
-	return buf.Bytes(), err
+	return err
+}
+
+// answer is the body of an answer that is not a stream. Nothing keeps it.
+func (c *call) answer() []byte {
+	if c.buffer == nil {
+		return nil
+	}
+	return c.buffer.Bytes()
+}
+
+// free lets other calls have the buffer.
+func (c *call) free() {
+	if c.buffer != nil && c.buffer.Cap() <= maxPooledBody {
+		c.buffer.Reset()
+		bodies.Put(c.buffer)
+	}
+	c.buffer = nil
 }
 
 func isSuccess(status int) bool { return status >= 200 && status <= 299 }

@@ -102,9 +102,12 @@ type secrets []string
 // minSecret keeps texts readable: what is shorter is no credential, but a word.
 const minSecret = 8
 
-// secretsOf collects what authorize added to a request, whose query was before,
-// and what else on it is known to be a credential.
-func secretsOf(req *http.Request, before http.Header, query string) secrets {
+// isCredential reports whether a header is known to hold one.
+func isCredential(key, _ string) bool { return slices.Contains(credentialHeaders, key) }
+
+// secretsOf collects the values of a request's headers that are secret, and what was
+// added to its query, which was another before.
+func secretsOf(req *http.Request, query string, secret func(key, value string) bool) secrets {
 	var found secrets
 	add := func(value string) {
 		if len(value) < minSecret {
@@ -116,12 +119,13 @@ func secretsOf(req *http.Request, before http.Header, query string) secrets {
 		}
 	}
 	for key, values := range req.Header {
-		if slices.Contains(credentialHeaders, key) || before != nil && !slices.Equal(before[key], values) {
-			for _, value := range values {
-				add(value)
-				if _, token, ok := strings.Cut(value, " "); ok {
-					add(token)
-				}
+		for _, value := range values {
+			if !secret(key, value) {
+				continue
+			}
+			add(value)
+			if _, token, ok := strings.Cut(value, " "); ok {
+				add(token)
 			}
 		}
 	}

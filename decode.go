@@ -4,9 +4,10 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
+	"hash/maphash"
 	"math"
 	"reflect"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -25,14 +26,8 @@ const maxElements = 100_000
 func decodeOne[T any](body []byte) (*T, error) {
 	d := newDecoder(body)
 	defer d.free()
-	if err := d.want('{', "object"); err != nil {
-		return nil, err
-	}
 	v := new(T)
-	if err := d.object(reflect.ValueOf(v).Elem()); err != nil {
-		return nil, err
-	}
-	return v, d.end()
+	return v, d.whole(reflect.ValueOf(v).Elem())
 }
 
 // decodeList decodes a body that holds an array of JSON objects. Its elements
@@ -43,11 +38,9 @@ func decodeList[T any](body []byte) ([]*T, error) {
 	if err := d.want('[', "array"); err != nil {
 		return nil, err
 	}
-	if _, err := d.dec.ReadToken(); err != nil {
-		return nil, err
-	}
-	items := []*T{}
-	for d.dec.PeekKind() != ']' {
+	k := d.known(reflect.TypeFor[T]())
+	items := make([]*T, 0, k.length)
+	for more := d.enter(']'); more; more = d.more(']') {
 		if len(items) == maxElements {
 			return nil, fmt.Errorf("more than %d elements on one page", maxElements)
 		}
@@ -55,42 +48,47 @@ func decodeList[T any](body []byte) ([]*T, error) {
 			return nil, fmt.Errorf("element %d: %w", len(items), err)
 		}
 		v := new(T)
-		if err := d.object(reflect.ValueOf(v).Elem()); err != nil {
-			return nil, fmt.Errorf("element %d: %w", len(items), err)
+		if d.object(k, reflect.ValueOf(v).Elem()); d.broken {
+			return nil, fmt.Errorf("element %d: %w", len(items), d.end())
 		}
 		items = append(items, v)
 	}
-	if _, err := d.dec.ReadToken(); err != nil {
-		return nil, err
-	}
+	k.expect(len(items))
 	return items, d.end()
 }
 
 func unmarshalObject(data []byte, v any) error {
 	d := newDecoder(data)
 	defer d.free()
-	if d.dec.PeekKind() == 'n' {
-		return nil // As encoding/json asks of an Unmarshaler.
+	if d.peek() == 'n' {
+		d.literal("null") // Which changes nothing, as encoding/json asks of an Unmarshaler.
+		return d.end()
 	}
-	if err := d.want('{', "object"); err != nil {
-		return err
-	}
-	if err := d.object(reflect.ValueOf(v).Elem()); err != nil {
-		return err
-	}
-	return d.end()
+	return d.whole(reflect.ValueOf(v).Elem())
 }
 
 // decoder reads objects leniently: a value that does not fit its field is kept
 // as it is, and the field stays zero. Only broken JSON is an error.
 type decoder struct {
-	dec    *jsontext.Decoder
-	src    bytes.Buffer
-	body   []byte
-	shared []sharedObject
-	next   int // The entry of shared to replace once it is full.
-
+	scanner
+	types    map[reflect.Type]*known
 	elements int // Of all arrays of objects so far.
+
+	// Strings that came by, in this answer or in others: most of those that are
+	// short come again.
+	words [512]string
+	seed  maphash.Seed
+
+	list []string // To gather a list of strings in.
+}
+
+// known is what a decoder knows of a type.
+type known struct {
+	*layout
+	next   []int // The field that came after each one, last time; at the end, the one that came first.
+	length int   // Of the last array.
+	shared []sharedObject
+	oldest int // The entry of shared to replace once it is full.
 }
 
 // sharedObject is an object that was read before, and its bytes.
@@ -99,347 +97,412 @@ type sharedObject struct {
 	value any
 }
 
-// maxShared bounds the objects that are compared with each new one. A page has
-// few different commits, users and pipelines, mostly one after the other.
+// maxShared bounds the objects of a type that are compared with each new one. A
+// page has few different commits, users and pipelines, mostly one after the other.
 const maxShared = 32
 
-var decoders = sync.Pool{New: func() any { return &decoder{dec: new(jsontext.Decoder)} }}
+// maxWord is how long the strings in decoder.words are at most.
+const maxWord = 32
+
+var decoders = sync.Pool{New: func() any {
+	return &decoder{types: make(map[reflect.Type]*known), seed: maphash.MakeSeed()}
+}}
 
 func newDecoder(body []byte) *decoder {
 	d := decoders.Get().(*decoder)
-	d.body = body
-	d.src = *bytes.NewBuffer(body)
-	d.dec.Reset(&d.src, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	d.scanner = scanner{body: body}
 	return d
 }
 
 func (d *decoder) free() {
-	clear(d.shared)
-	d.shared, d.next, d.elements, d.body = d.shared[:0], 0, 0, nil
-	d.src = bytes.Buffer{}
-	d.dec.Reset(&d.src) // Lets go of the body.
+	for _, k := range d.types {
+		clear(k.shared)
+		k.shared, k.oldest = k.shared[:0], 0
+	}
+	d.scanner, d.elements = scanner{}, 0
 	decoders.Put(d)
 }
 
+func (d *decoder) known(t reflect.Type) *known {
+	k := d.types[t]
+	if k == nil {
+		l := layoutOf(t)
+		k = &known{layout: l, next: make([]int, len(l.fields)+1)}
+		d.types[t] = k
+	}
+	return k
+}
+
+// expect remembers the length of an array: the next one is often as long.
+func (k *known) expect(length int) { k.length = min(length, 100) }
+
+// find returns which field has a name, or -1. last is the field before it.
+func (k *known) find(name []byte, last int) int {
+	if i := k.next[last]; k.fields[i].name == string(name) {
+		return i
+	}
+	i, ok := k.byName[string(name)]
+	if !ok {
+		return -1
+	}
+	k.next[last] = i
+	return i
+}
+
+// whole reads a body that is one object.
+func (d *decoder) whole(v reflect.Value) error {
+	if err := d.want('{', "object"); err != nil {
+		return err
+	}
+	d.object(d.known(v.Type()), v)
+	return d.end()
+}
+
 // want reports, as an error, a next value that is not of the kind asked for.
-func (d *decoder) want(kind jsontext.Kind, name string) error {
-	switch got := d.dec.PeekKind(); got {
-	case kind:
+func (d *decoder) want(kind byte, name string) error {
+	switch got := kindName(d.peek()); {
+	case d.peek() == kind:
 		return nil
-	case 0: // Nothing, or no JSON: the decoder knows which.
-		_, err := d.dec.ReadToken()
-		if errors.Is(err, io.EOF) {
-			return errors.New("the body is empty")
+	case d.pos == len(d.body):
+		return errors.New("the body is empty")
+	case got == "":
+		d.fail()
+		return d.end()
+	default:
+		return fmt.Errorf("a JSON %s where an %s was expected", got, name)
+	}
+}
+
+// kindName names the kind of value that a byte begins, if there is one.
+func kindName(c byte) string {
+	switch {
+	case c == '{':
+		return "object"
+	case c == '[':
+		return "array"
+	case c == '"':
+		return "string"
+	case isNumber(c):
+		return "number"
+	case c == 'n':
+		return "null"
+	case c == 't', c == 'f':
+		return "boolean"
+	default:
+		return ""
+	}
+}
+
+func isNumber(c byte) bool { return c == '-' || isDigit(c) }
+
+// end makes sure that all was JSON, and that nothing follows the value.
+func (d *decoder) end() error {
+	if d.broken {
+		// jsontext says what is wrong, and where.
+		_, err := jsontext.NewDecoder(bytes.NewReader(d.body), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)).ReadValue()
+		if err == nil {
+			err = errors.New("it is not JSON")
 		}
 		return err
-	default:
-		return fmt.Errorf("a JSON %s where an %s was expected", kindName(got), name)
 	}
-}
-
-func kindName(k jsontext.Kind) string {
-	switch k {
-	case '{':
-		return "object"
-	case '[':
-		return "array"
-	case '"':
-		return "string"
-	case '0':
-		return "number"
-	case 'n':
-		return "null"
-	default:
-		return "boolean"
-	}
-}
-
-// end makes sure that nothing follows the value.
-func (d *decoder) end() error {
-	if _, err := d.dec.ReadToken(); !errors.Is(err, io.EOF) {
+	if d.peek(); d.pos < len(d.body) {
 		return errors.New("more follows the JSON value")
 	}
 	return nil
 }
 
-func (d *decoder) object(v reflect.Value) error {
-	if _, err := d.dec.ReadToken(); err != nil {
-		return err
-	}
-	o, l := objectOf(v), layoutOf(v.Type())
+func (d *decoder) object(k *known, v reflect.Value) {
+	o := objectOf(v)
 	o.seen |= decoded
 	extras := o.extras()
-	for d.dec.PeekKind() != '}' {
-		key, err := d.dec.ReadValue()
-		if err != nil {
-			return err
+	last := len(k.fields)
+	for more := d.enter('}'); more; more = d.more('}') {
+		raw, plain := d.name()
+		if !plain {
+			raw = []byte(unquote(raw)) // It may be a known one, escaped.
 		}
-		i, known := l.byName[string(key[1:len(key)-1])]
-		name := ""
-		if !known {
-			name = unquote(key) // It may be a known one, escaped.
-			i, known = l.byName[name]
-		}
-		if known {
-			name = l.fields[i].name
-		}
-		start := d.start()
-		fits := false
-		if known {
-			fits, err = d.field(o, i, v.Field(l.fields[i].index))
-		} else {
-			err = d.dec.SkipValue()
-		}
+		i := k.find(raw, last)
+		d.peek()
+		start := d.pos
 		switch {
-		case err != nil:
-			return err
-		case fits:
-			extras.drop(name)
+		case i < 0:
+			d.skip()
+		case d.field(o, i, v.Field(k.fields[i].index)):
+			last = i
+			extras.drop(k.fields[i].name)
+			continue
 		default:
-			extras.keep(name, d.body[start:d.dec.InputOffset()])
+			last = i
 		}
+		if d.broken {
+			return
+		}
+		extras.keep(string(raw), d.body[start:d.pos])
 	}
 	o.setExtras(extras)
-	_, err := d.dec.ReadToken()
-	return err
 }
 
 // field reads the next value into a field. It reports false, and leaves the
 // field zero, where the value does not fit.
-func (d *decoder) field(o *object, i int, v reflect.Value) (bool, error) {
-	kind := d.dec.PeekKind()
-	if kind == 'n' {
+func (d *decoder) field(o *object, i int, v reflect.Value) bool {
+	c := d.peek()
+	if c == 'n' {
+		d.literal("null")
 		v.SetZero()
 		o.seen |= 1 << i
 		o.null |= 1 << i
-		return true, d.dec.SkipValue()
+		return true
 	}
-	fits, err := d.value(kind, v.Addr().Interface())
-	if !fits || err != nil {
+	if !d.value(c, v.Addr().Interface()) {
 		v.SetZero()
-		return false, err
+		return false
 	}
 	o.seen |= 1 << i
 	o.null &^= 1 << i
-	return true, nil
+	return true
 }
 
-// start is the offset of the next value's first byte.
-func (d *decoder) start() int64 {
-	n := d.dec.InputOffset()
-	for int(n) < len(d.body) {
-		switch d.body[n] {
-		case ' ', '\t', '\r', '\n', ',', ':':
-			n++
-		default:
-			return n
-		}
-	}
-	return n
-}
-
-// value reads the next value into what p points to. It reports false, with the
-// value read, where that does not fit.
-func (d *decoder) value(kind jsontext.Kind, p any) (bool, error) {
+// value reads the next value, which begins with c, into what p points to. It
+// reports false, with the value read, where that does not fit.
+func (d *decoder) value(c byte, p any) bool {
 	switch p := p.(type) {
+	case *string:
+		return d.string(c, p)
+	case *Status:
+		return d.string(c, (*string)(p))
+	case *FailureReason:
+		return d.string(c, (*string)(p))
+	case **string:
+		*p = new(string)
+		return d.string(c, *p)
+	case *bool:
+		return d.bool(c, p)
+	case **bool:
+		*p = new(bool)
+		return d.bool(c, *p)
+	case *int64:
+		return d.int(c, p)
+	case **int64:
+		*p = new(int64)
+		return d.int(c, *p)
+	case **float64:
+		*p = new(float64)
+		return d.float(c, *p)
+	case *time.Time:
+		return d.time(c, p)
+	case *[]string:
+		return d.strings(c, p)
 	case **Commit:
-		return sharedInto(d, kind, p)
+		return sharedInto(d, c, p)
 	case **User:
-		return sharedInto(d, kind, p)
+		return sharedInto(d, c, p)
 	case **Pipeline:
-		return sharedInto(d, kind, p)
+		return sharedInto(d, c, p)
 	case **Runner:
-		return sharedInto(d, kind, p)
+		return sharedInto(d, c, p)
 	case **RunnerManager:
-		return sharedInto(d, kind, p)
+		return sharedInto(d, c, p)
 	case **JobProject:
-		return sharedInto(d, kind, p)
+		return sharedInto(d, c, p)
 	case **ArtifactsFile:
-		return objectInto(d, kind, p)
+		return objectInto(d, c, p)
 	case **AgentJob:
-		return objectInto(d, kind, p)
+		return objectInto(d, c, p)
 	case **AgentProject:
-		return objectInto(d, kind, p)
+		return objectInto(d, c, p)
 	case **JobEnvironment:
-		return objectInto(d, kind, p)
+		return objectInto(d, c, p)
 	case *[]Artifact:
-		return objectsInto(d, kind, p)
+		return objectsInto(d, c, p)
 	case *[]AllowedAgent:
-		return objectsInto(d, kind, p)
+		return objectsInto(d, c, p)
 	case *[]AgentGroup:
-		return objectsInto(d, kind, p)
+		return objectsInto(d, c, p)
+	case *map[string]string:
+		return mapInto(d, c, p, d.string)
+	case *map[string][]string:
+		return mapInto(d, c, p, d.strings)
+	default: // Free-form values.
+		return json.Unmarshal(d.skip(), p, jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true)) == nil
 	}
-	raw, err := d.dec.ReadValue()
-	if err != nil {
-		return false, err
-	}
-	return scalar(kind, raw, p), nil
 }
 
 // objectInto reads an object of its own.
-func objectInto[T any](d *decoder, kind jsontext.Kind, p **T) (bool, error) {
-	if kind != '{' {
-		return false, d.dec.SkipValue()
+func objectInto[T any](d *decoder, c byte, p **T) bool {
+	if c != '{' {
+		d.skip()
+		return false
 	}
 	*p = new(T)
-	return true, d.object(reflect.ValueOf(*p).Elem())
+	d.object(d.known(reflect.TypeFor[T]()), reflect.ValueOf(*p).Elem())
+	return !d.broken
 }
 
 // sharedInto reads an object that GitLab repeats from job to job: where the
 // same bytes were read before, their object serves again.
-func sharedInto[T any](d *decoder, kind jsontext.Kind, p **T) (bool, error) {
-	start := d.start()
-	for _, s := range d.shared {
+func sharedInto[T any](d *decoder, c byte, p **T) bool {
+	k := d.known(reflect.TypeFor[T]())
+	start := d.pos
+	for _, s := range k.shared {
 		// An object's bytes end with its own brace, so an equal prefix is an equal object.
-		if v, ok := s.value.(*T); ok && bytes.HasPrefix(d.body[start:], s.raw) {
-			*p = v
-			return true, d.dec.SkipValue()
+		if bytes.HasPrefix(d.body[start:], s.raw) {
+			*p = s.value.(*T)
+			d.pos += len(s.raw)
+			return true
 		}
 	}
-	fits, err := objectInto(d, kind, p)
-	if !fits || err != nil {
-		return fits, err
+	if !objectInto(d, c, p) {
+		return false
 	}
-	s := sharedObject{raw: d.body[start:d.dec.InputOffset()], value: *p}
-	if len(d.shared) < maxShared {
-		d.shared = append(d.shared, s)
+	s := sharedObject{raw: d.body[start:d.pos], value: *p}
+	if len(k.shared) < maxShared {
+		k.shared = append(k.shared, s)
 	} else {
-		d.shared[d.next%maxShared] = s
-		d.next++
+		k.shared[k.oldest%maxShared] = s
+		k.oldest++
 	}
-	return true, nil
+	return true
 }
 
 // objectsInto reads an array of objects. One element of another kind makes the
 // whole of it a value that does not fit.
-func objectsInto[T any](d *decoder, kind jsontext.Kind, p *[]T) (bool, error) {
-	if kind != '[' {
-		return false, d.dec.SkipValue()
+func objectsInto[T any](d *decoder, c byte, p *[]T) bool {
+	if c != '[' {
+		d.skip()
+		return false
 	}
-	if _, err := d.dec.ReadToken(); err != nil {
-		return false, err
-	}
+	k := d.known(reflect.TypeFor[T]())
 	items, fits := []T{}, true
-	for {
-		switch k := d.dec.PeekKind(); {
-		case k == ']':
-			*p = items
-			_, err := d.dec.ReadToken()
-			return fits, err
-		case k != '{' || d.elements == maxElements:
+	for more := d.enter(']'); more; more = d.more(']') {
+		if d.peek() != '{' || d.elements == maxElements {
 			fits = false
-			if err := d.dec.SkipValue(); err != nil {
-				return false, err
-			}
-		default:
-			d.elements++
-			items = append(items, *new(T))
-			if err := d.object(reflect.ValueOf(&items[len(items)-1]).Elem()); err != nil {
-				return false, err
-			}
+			d.skip()
+			continue
 		}
-	}
-}
-
-// scalar sets what p points to from raw, a value of the given kind, and reports
-// whether it fits.
-func scalar(kind jsontext.Kind, raw []byte, p any) bool {
-	switch p := p.(type) {
-	case *string:
-		return setString(kind, raw, p)
-	case *Status:
-		return setString(kind, raw, (*string)(p))
-	case *FailureReason:
-		return setString(kind, raw, (*string)(p))
-	case **string:
-		*p = new(string)
-		return setString(kind, raw, *p)
-	case *bool:
-		*p = kind == 't'
-		return kind == 't' || kind == 'f'
-	case **bool:
-		b := kind == 't'
-		*p = &b
-		return kind == 't' || kind == 'f'
-	case *int64:
-		return setInt(kind, raw, p)
-	case **int64:
-		*p = new(int64)
-		return setInt(kind, raw, *p)
-	case **float64:
-		*p = new(float64)
-		return setFloat(kind, raw, *p)
-	case *time.Time:
-		var s string
-		if !setString(kind, raw, &s) {
-			return false
+		d.elements++
+		if len(items) == 0 {
+			items = slices.Grow(items, k.length)
 		}
-		t, err := time.Parse(time.RFC3339, s)
-		*p = t
-		return err == nil
-	case *[]string, *map[string]string, *map[string][]string:
-		return !nullInside(raw) && lenient(raw, p)
-	default: // Free-form values.
-		return lenient(raw, p)
+		items = append(items, *new(T))
+		d.object(k, reflect.ValueOf(&items[len(items)-1]).Elem())
 	}
+	k.expect(len(items))
+	*p = items
+	return fits && !d.broken
 }
 
-func lenient(raw []byte, p any) bool {
-	return json.Unmarshal(raw, p, jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true)) == nil
-}
+// The functions below read a value of one kind. They report whether it fits.
 
-// nullInside reports whether a list or a map of strings holds a null, which a Go
-// string can't be told from.
-func nullInside(raw []byte) bool {
-	if !bytes.Contains(raw, []byte("null")) {
+func (d *decoder) string(c byte, p *string) bool {
+	if c != '"' {
+		d.skip()
 		return false
 	}
-	d := jsontext.NewDecoder(bytes.NewReader(raw), jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))
-	for {
-		token, err := d.ReadToken()
-		if err != nil {
-			return false
-		}
-		if token.Kind() == 'n' {
-			return true
-		}
-	}
-}
-
-func setString(kind jsontext.Kind, raw []byte, p *string) bool {
-	if kind != '"' {
-		return false
-	}
-	*p = unquote(raw)
+	raw, plain := d.text()
+	*p = d.say(raw, plain)
 	return true
 }
 
-// unquote returns what a JSON string says. Bytes that are not UTF-8 become
-// U+FFFD.
-func unquote(raw []byte) string {
-	if inner := raw[1 : len(raw)-1]; bytes.IndexByte(inner, '\\') < 0 && utf8.Valid(inner) {
+// say returns what a string says.
+func (d *decoder) say(raw []byte, plain bool) string {
+	switch {
+	case !plain:
+		return unquote(raw)
+	case len(raw) > maxWord:
+		return string(raw)
+	}
+	word := &d.words[maphash.Bytes(d.seed, raw)%uint64(len(d.words))]
+	if *word != string(raw) {
+		*word = string(raw)
+	}
+	return *word
+}
+
+func (d *decoder) strings(c byte, p *[]string) bool {
+	if c != '[' {
+		d.skip()
+		return false
+	}
+	fits := true
+	d.list = d.list[:0]
+	for more := d.enter(']'); more; more = d.more(']') {
+		var s string
+		fits = d.string(d.peek(), &s) && fits
+		d.list = append(d.list, s)
+	}
+	*p = append([]string{}, d.list...)
+	return fits
+}
+
+// mapInto reads an object whose values are of one kind.
+func mapInto[T any](d *decoder, c byte, p *map[string]T, read func(byte, *T) bool) bool {
+	if c != '{' {
+		d.skip()
+		return false
+	}
+	fits := true
+	*p = make(map[string]T)
+	for more := d.enter('}'); more; more = d.more('}') {
+		raw, plain := d.name()
+		var v T
+		fits = read(d.peek(), &v) && fits
+		(*p)[d.say(raw, plain)] = v
+	}
+	return fits
+}
+
+func (d *decoder) bool(c byte, p *bool) bool {
+	d.skip()
+	*p = c == 't'
+	return c == 't' || c == 'f'
+}
+
+func (d *decoder) int(c byte, p *int64) bool {
+	digits, fits := d.digitsOf(c)
+	n, err := strconv.ParseInt(string(digits), 10, 64)
+	*p = n
+	return fits && err == nil
+}
+
+func (d *decoder) float(c byte, p *float64) bool {
+	digits, fits := d.digitsOf(c)
+	f, err := strconv.ParseFloat(string(digits), 64)
+	*p = f
+	return fits && err == nil && !math.IsInf(f, 0) && !math.IsNaN(f)
+}
+
+// digitsOf returns a number's text. Older servers send some numbers as strings.
+func (d *decoder) digitsOf(c byte) ([]byte, bool) {
+	if c != '"' {
+		return d.skip(), isNumber(c)
+	}
+	raw, plain := d.text()
+	if !plain {
+		raw = []byte(unquote(raw))
+	}
+	return raw, true
+}
+
+func (d *decoder) time(c byte, p *time.Time) bool {
+	if c != '"' {
+		d.skip()
+		return false
+	}
+	raw, plain := d.text()
+	if !plain {
+		raw = []byte(unquote(raw))
+	}
+	t, err := time.Parse(time.RFC3339, string(raw))
+	*p = t
+	return err == nil
+}
+
+// unquote returns what the inside of a JSON string says. Bytes that are not UTF-8
+// become U+FFFD.
+func unquote(inner []byte) string {
+	if bytes.IndexByte(inner, '\\') < 0 && utf8.Valid(inner) {
 		return string(inner)
 	}
-	s, _ := jsontext.AppendUnquote(nil, raw) // The decoder has checked its syntax.
+	s, _ := jsontext.AppendUnquote(nil, `"`+string(inner)+`"`) // The scanner has checked its syntax.
 	return string(s)
-}
-
-// digits returns a number's text. Older servers send some numbers as strings.
-func digits(kind jsontext.Kind, raw []byte) string {
-	if kind == '"' {
-		return unquote(raw)
-	}
-	return string(raw)
-}
-
-func setInt(kind jsontext.Kind, raw []byte, p *int64) bool {
-	n, err := strconv.ParseInt(digits(kind, raw), 10, 64)
-	*p = n
-	return err == nil && (kind == '0' || kind == '"')
-}
-
-func setFloat(kind jsontext.Kind, raw []byte, p *float64) bool {
-	f, err := strconv.ParseFloat(digits(kind, raw), 64)
-	*p = f
-	return err == nil && (kind == '0' || kind == '"') && !math.IsInf(f, 0) && !math.IsNaN(f)
 }

@@ -91,6 +91,9 @@ func (e *extras) drop(name string) {
 
 func (o *object) setExtras(e extras) {
 	o.extra = nil
+	if len(e.list) == 0 {
+		return
+	}
 	if kept := slices.DeleteFunc(e.list, func(x extra) bool { return x.raw == nil }); len(kept) > 0 {
 		o.extra = &kept
 	}

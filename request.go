@@ -1,9 +1,11 @@
 package gitlabjobs
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"mime"
 	"net/http"
 	"net/url"
@@ -49,7 +51,7 @@ type call struct {
 	wire     *wire         // Of the current attempt.
 	left     string        // The host of a redirect, to which no credentials were sent.
 	secrets  secrets
-	answer   []byte // The body of an answer that is not a stream.
+	buffer   *bytes.Buffer // Of the answer, unless it is a stream.
 }
 
 var (
@@ -103,11 +105,12 @@ func list[T any](ctx context.Context, client *Client, r request, ro []RequestOpt
 
 // exchange makes a call and decodes its answer.
 func exchange[T any](ctx context.Context, client *Client, r request, ro []RequestOption, decode func(*http.Response, []byte) (*T, error)) (*T, error) {
-	c, resp, err := send(ctx, client, r, ro)
+	c, resp, err := send(ctx, client, r, ro) //nolint:bodyclose // It was read and closed with the attempt.
 	if err != nil {
 		return nil, err
 	}
-	v, err := decode(resp, c.answer)
+	defer c.free()
+	v, err := decode(resp, c.answer())
 	if err != nil {
 		return nil, c.unusable(resp, err)
 	}
@@ -128,20 +131,25 @@ func send(ctx context.Context, client *Client, r request, ro []RequestOption) (*
 	case err != nil:
 		return nil, nil, fmt.Errorf("gitlabjobs: %s %s: %w", r.method, r.route, err)
 	}
-	header := req.Header.Clone()
 	loop := retryablehttp.Client{
 		HTTPClient:   client.http,
 		RetryMax:     client.retry.MaxAttempts,
 		CheckRetry:   c.checkRetry,
 		Backoff:      c.backoff,
 		ErrorHandler: retryablehttp.PassthroughErrorHandler,
-		PrepareRetry: func(again *http.Request) error {
-			again.Header = header.Clone() // Without the cookies that a jar has added.
+	}
+	if client.http.Jar != nil {
+		header := req.Header.Clone()
+		loop.PrepareRetry = func(again *http.Request) error {
+			again.Header = header.Clone() // Without the cookies that the jar has added.
 			return nil
-		},
+		}
 	}
 	c.begun = time.Now()
 	resp, err := loop.Do(req)
+	if err != nil || !isSuccess(resp.StatusCode) {
+		defer c.free()
+	}
 	if rc.response != nil {
 		rc.response.Attempts = c.attempts
 		if err == nil {
@@ -184,7 +192,7 @@ func (c *call) prepare(ctx context.Context, ro []RequestOption) (*requestConfig,
 	if err != nil {
 		return rc, nil, err
 	}
-	var body []byte
+	var body any // Untyped: a nil []byte would be a body, for whose first byte net/http waits in a goroutine.
 	if c.body != nil {
 		if body, err = json.Marshal(c.body, json.Deterministic(true)); err != nil {
 			return rc, nil, fmt.Errorf("the request's body: %w", err)
@@ -205,18 +213,20 @@ func (c *call) prepare(ctx context.Context, ro []RequestOption) (*requestConfig,
 	if rc.auth != nil {
 		authorize = rc.auth.Authorize
 	}
-	before, query := req.Header.Clone(), req.URL.RawQuery
+	query := req.URL.RawQuery
 	if err := authorize(req.Request); err != nil {
 		return rc, nil, fmt.Errorf("authorize: %w", err)
 	}
-	c.secrets = secretsOf(req.Request, before, query)
-	for key, values := range rc.header {
-		req.Header[key] = values
-	}
+	c.secrets = secretsOf(req.Request, query, func(_, value string) bool {
+		return value != c.client.userAgent && value != "application/json"
+	})
+	maps.Copy(req.Header, rc.header)
 	if host := rc.header.Get("Host"); host != "" {
 		req.Host = host
 	}
-	c.secrets = append(c.secrets, secretsOf(req.Request, nil, req.URL.RawQuery)...)
+	if len(rc.header) > 0 {
+		c.secrets = append(c.secrets, secretsOf(req.Request, req.URL.RawQuery, isCredential)...)
+	}
 	for key, values := range req.Header {
 		for _, value := range values {
 			if err := checkHeader("the request", key, value); err != nil {
@@ -230,6 +240,7 @@ func (c *call) prepare(ctx context.Context, ro []RequestOption) (*requestConfig,
 // url fills in the route and the query.
 func (c *call) url() (string, error) {
 	var b strings.Builder
+	b.Grow(len(c.client.baseURL) + len(c.route) + 32)
 	b.WriteString(c.client.baseURL)
 	args := c.args
 	for segment := range strings.SplitSeq(strings.TrimPrefix(c.route, "/"), "/") {
@@ -258,7 +269,7 @@ func (c *call) url() (string, error) {
 
 // failed makes the error of an answer that is not a success.
 func (c *call) failed(resp *http.Response) *Error {
-	e := newError(c.method, c.route, resp, c.answer, c.secrets)
+	e := newError(c.method, c.route, resp, c.answer(), c.secrets)
 	e.unknown = c.unknown
 	if resp.StatusCode >= 300 && resp.StatusCode <= 399 && resp.StatusCode != http.StatusNotModified {
 		e.Message = fmt.Sprintf("%d redirect%s, not followed", resp.StatusCode, c.secrets.redact(destination(resp)))
@@ -287,7 +298,7 @@ func (c *call) unusable(resp *http.Response, cause error) *Error {
 	if err != nil {
 		kind = "no content type"
 	}
-	e := newError(c.method, c.route, resp, c.answer[:min(len(c.answer), maxErrorBody)], c.secrets)
+	e := newError(c.method, c.route, resp, c.answer()[:min(len(c.answer()), maxErrorBody)], c.secrets)
 	e.Message = fmt.Sprintf("the answer can't be used (%s): %s", kind, line(c.secrets.redact(cause.Error())))
 	e.Details = nil
 	e.cause = c.secrets.redactError(cause)
