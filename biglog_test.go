@@ -57,7 +57,7 @@ func (m *meter) Write(p []byte) (int, error) {
 	return m.Hash.Write(p)
 }
 
-func (m *meter) growth() int64 { return int64(m.peak) - int64(m.base) } //nolint:gosec // Sizes of a heap.
+func (m *meter) growth() int64 { return int64(m.peak) - int64(m.base) }
 
 // direct reads the log from the same server without the library.
 func direct(t testing.TB, srv *gitlabjobstest.Server, id int64, w io.Writer) int64 {
@@ -73,7 +73,7 @@ func direct(t testing.TB, srv *gitlabjobstest.Server, id int64, w io.Writer) int
 	return n
 }
 
-func TestALogOfAGiBIsNotHeld(t *testing.T) {
+func TestALogOfAGiBIsNotHeld(t *testing.T) { //nolint:paralleltest // It measures the heap.
 	srv, client, id := bigLog(t, largeLog)
 	want := sha256.New()
 	assert.Equal(t, largeLog, direct(t, srv, id, want))
@@ -89,7 +89,7 @@ func TestALogOfAGiBIsNotHeld(t *testing.T) {
 	t.Logf("%d MiB, the heap grew by %d KiB at most", n>>20, m.growth()>>10)
 }
 
-func TestALogOfAGiBThatBreaksOffEvery50MiB(t *testing.T) {
+func TestALogOfAGiBThatBreaksOffEvery50MiB(t *testing.T) { //nolint:paralleltest // It measures the heap.
 	srv, client, id := bigLog(t, largeLog)
 	want := sha256.New()
 	direct(t, srv, id, want)

@@ -181,8 +181,10 @@ func TestNoValuePrintsTheToken(t *testing.T) {
 		// A server that repeats what it was sent, and one that can't be reached.
 		for _, rt := range []transport{
 			func(req *http.Request) (*http.Response, error) {
-				return answer{status: 400, body: `{"message":{"token":["` + testToken + `"]}}`,
-					header: map[string]string{"X-Request-Id": "7"}}.to(req), nil
+				return answer{
+					status: 400, body: `{"message":{"token":["` + testToken + `"]}}`,
+					header: map[string]string{"X-Request-Id": "7"},
+				}.to(req), nil
 			},
 			func(req *http.Request) (*http.Response, error) {
 				return answer{body: "<html>" + testToken, header: map[string]string{"Content-Type": "text/html"}}.to(req), nil
@@ -219,8 +221,10 @@ func TestNoValuePrintsTheToken(t *testing.T) {
 			errors.As(err, &e)
 			var u *url.Error
 			assert.NotErrorAs(t, err, &u)
-			for _, v := range []any{resp, errors.Unwrap(err), auth, client, *client, client.Jobs, *client.Jobs, err, e,
-				gitlabjobs.WithHeader("PRIVATE-TOKEN", testToken), gitlabjobs.WithAuth(auth)} {
+			for _, v := range []any{
+				resp, errors.Unwrap(err), auth, client, *client, client.Jobs, *client.Jobs, err, e,
+				gitlabjobs.WithHeader("PRIVATE-TOKEN", testToken), gitlabjobs.WithAuth(auth),
+			} {
 				for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x"} {
 					text := fmt.Sprintf(verb, v)
 					assert.NotContains(t, text, testToken, "%s of %T with %s", verb, v, name)
@@ -416,10 +420,10 @@ func TestADoneContextIsTheError(t *testing.T) {
 	cancel()
 	_, err := client.Jobs.Get(ctx, "1", 2)
 	require.ErrorIs(t, err, context.Canceled)
-	assert.EqualError(t, err, "gitlabjobs: GET /projects/:id/jobs/:job_id: context canceled")
+	require.EqualError(t, err, "gitlabjobs: GET /projects/:id/jobs/:job_id: context canceled")
 
 	_, err = client.Jobs.Get(nil, "1", 2) //nolint:staticcheck // What happens if someone does.
-	assert.ErrorContains(t, err, "the context is nil")
+	require.ErrorContains(t, err, "the context is nil")
 
 	_, err = new(gitlabjobs.JobsService).Get(t.Context(), "1", 2)
 	assert.ErrorContains(t, err, "make one with NewClient")

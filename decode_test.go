@@ -30,11 +30,11 @@ func TestAnOddJobStillDecodes(t *testing.T) {
 		extra string // The field that is kept, if any.
 		check func(*testing.T, *gitlabjobs.Job)
 	}{
-		"coverage as a string":           {`"coverage":"91.25"`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.Equal(t, ptr(91.25), j.Coverage) }},
+		"coverage as a string":           {`"coverage":"91.25"`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.Equal(t, new(91.25), j.Coverage) }},
 		"coverage as no number":          {`"coverage":"n/a"`, "coverage", func(t *testing.T, j *gitlabjobs.Job) { assert.Nil(t, j.Coverage) }},
 		"coverage not finite":            {`"coverage":"Infinity"`, "coverage", func(t *testing.T, j *gitlabjobs.Job) { assert.Nil(t, j.Coverage) }},
 		"duration beyond a float":        {`"duration":1e999`, "duration", func(t *testing.T, j *gitlabjobs.Job) { assert.Nil(t, j.Duration) }},
-		"duration zero":                  {`"duration":0`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.Equal(t, ptr(0.0), j.Duration) }},
+		"duration zero":                  {`"duration":0`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.Equal(t, new(0.0), j.Duration) }},
 		"unknown status":                 {`"status":"hibernating"`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.EqualValues(t, "hibernating", j.Status) }},
 		"unknown failure reason":         {`"failure_reason":"gremlins"`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.EqualValues(t, "gremlins", j.FailureReason) }},
 		"status null":                    {`"status":null`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.Empty(t, j.Status) }},
@@ -66,7 +66,7 @@ func TestAnOddJobStillDecodes(t *testing.T) {
 		"extended trailers of strings":   {`"commit":{"id":"2","extended_trailers":{"A":"1"}}`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.Equal(t, "2", j.Commit.ID) }},
 		"pipeline null":                  {`"pipeline":null`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.Nil(t, j.Pipeline) }},
 		"runner with a huge id":          {`"runner":{"id":99999999999999999999}`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.Zero(t, j.Runner.ID) }},
-		"user followed by a crowd":       {`"user":{"followers":null,"following":"12"}`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.Equal(t, ptr(int64(12)), j.User.Following) }},
+		"user followed by a crowd":       {`"user":{"followers":null,"following":"12"}`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.Equal(t, new(int64(12)), j.User.Following) }},
 		"the downstream of a bridge":     {`"downstream_pipeline":{"id":5}`, "downstream_pipeline", nil},
 		"artifacts past any page's size": {`"artifacts":[` + strings.Repeat("{},", 200_000) + `{}]`, "artifacts", func(t *testing.T, j *gitlabjobs.Job) { assert.Nil(t, j.Artifacts) }},
 	} {

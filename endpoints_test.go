@@ -274,8 +274,10 @@ func TestEachEndpointReportsARefusal(t *testing.T) {
 	for _, e := range endpoints {
 		t.Run(e.name, func(t *testing.T) {
 			t.Parallel()
-			client := answering(t, answer{status: 403, body: `{"message":"403 Forbidden - Job is not erasable!"}`,
-				header: map[string]string{"X-Request-Id": "01XYZ"}})
+			client := answering(t, answer{
+				status: 403, body: `{"message":"403 Forbidden - Job is not erasable!"}`,
+				header: map[string]string{"X-Request-Id": "01XYZ"},
+			})
 			v, err := e.call(t.Context(), client)
 			assert.Nil(t, v)
 			require.ErrorIs(t, err, gitlabjobs.ErrForbidden)

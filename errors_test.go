@@ -3,6 +3,7 @@ package gitlabjobs_test
 import (
 	"errors"
 	"io"
+	"math"
 	"net/http"
 	"strings"
 	"testing"
@@ -34,7 +35,8 @@ func TestAnErrorSaysWhatTheServerSaid(t *testing.T) {
 		"message as an array": {400, `{"message":["one","two"]}`, "one; two", nil, "400 Bad Request: one; two"},
 		"message as an object of arrays": {
 			422, `{"message":{"name":["is too long","has a space"],"base":["no"]}}`, "name: is too long, has a space; no",
-			map[string][]string{"name": {"is too long", "has a space"}, "base": {"no"}}, "422 Unprocessable Entity: name: is too long, has a space; no",
+			map[string][]string{"name": {"is too long", "has a space"}, "base": {"no"}},
+			"422 Unprocessable Entity: name: is too long, has a space; no",
 		},
 		"message as an object of strings": {
 			429, `{"message":{"error":"This endpoint has been requested too many times. Try again later."}}`,
@@ -49,7 +51,8 @@ func TestAnErrorSaysWhatTheServerSaid(t *testing.T) {
 		},
 		"insufficient scope": {
 			403, `{"error":"insufficient_scope","error_description":"The request requires higher privileges.","scope":"api read_api"}`,
-			"insufficient_scope: The request requires higher privileges.", map[string][]string{"scope": {"api read_api"}},
+			"insufficient_scope: The request requires higher privileges.",
+			map[string][]string{"scope": {"api read_api"}},
 			"403 Forbidden: insufficient_scope: The request requires higher privileges.",
 		},
 		"plain text":               {429, "Retry later\n", "Retry later", nil, "429 Too Many Requests: Retry later"},
@@ -135,7 +138,7 @@ func TestAnErrorSaysHowLongToWait(t *testing.T) {
 		"negative":                     {429, map[string]string{"Retry-After": "-5"}, 0},
 		"no number":                    {429, map[string]string{"Retry-After": "soon", "RateLimit-Reset": "soon"}, 0},
 		"zero":                         {429, map[string]string{"Retry-After": "0"}, 0},
-		"huge":                         {429, map[string]string{"Retry-After": "99999999999999999999999"}, time.Duration(1<<63-1) / time.Second * time.Second},
+		"huge":                         {429, map[string]string{"Retry-After": "99999999999999999999999"}, time.Duration(math.MaxInt64).Truncate(time.Second)},
 		"nothing":                      {429, nil, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -156,7 +159,7 @@ func TestAWriteWithoutAUsableAnswerHasAnUnknownOutcome(t *testing.T) {
 	_, err := answering(t, answer{status: 502, body: "<html>"}).Jobs.Retry(t.Context(), "1", 2, nil)
 	require.ErrorIs(t, err, gitlabjobs.ErrOutcomeUnknown)
 	require.ErrorIs(t, err, gitlabjobs.ErrServer)
-	assert.ErrorContains(t, err, "look at the job")
+	require.ErrorContains(t, err, "look at the job")
 
 	client := newClient(t, func(*http.Request) (*http.Response, error) { return nil, errors.New("connection reset by peer") })
 	_, err = client.Jobs.Erase(t.Context(), "1", 2)

@@ -135,8 +135,8 @@ func ExampleNewClientFromCI() {
 	ctx, _, srv := exampleGitLab()
 	defer srv.Close()
 	running := srv.Pipeline(101).AddJob(gitlabjobstest.JobSpec{ID: 9, Name: "report", Status: gitlabjobs.StatusRunning})
-	os.Setenv("CI_API_V4_URL", srv.URL+"/api/v4")
-	os.Setenv("CI_JOB_TOKEN", running.Token())
+	_ = os.Setenv("CI_API_V4_URL", srv.URL+"/api/v4")
+	_ = os.Setenv("CI_JOB_TOKEN", running.Token())
 
 	client, err := gitlabjobs.NewClientFromCI()
 	if err != nil {
@@ -222,8 +222,7 @@ func ExamplePageError() {
 
 	opts := gitlabjobs.ListJobsOptions{ListOptions: gitlabjobs.ListOptions{PerPage: 2}}
 	jobs, err := gitlabjobs.Collect(client.Jobs.AllProject(ctx, "group/app", &opts), 0)
-	var at *gitlabjobs.PageError
-	if errors.As(err, &at) {
+	if at, ok := errors.AsType[*gitlabjobs.PageError](err); ok {
 		fmt.Println("after", len(jobs), "jobs:", at.Err)
 		opts.Pagination, opts.Page, opts.Cursor = at.Pagination, at.Page, at.Cursor // Later, go on there.
 	}

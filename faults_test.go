@@ -96,31 +96,41 @@ var methods = []method{
 		}
 		return err
 	}},
-	{name: "Cancel", class: cancel, status: gitlabjobs.StatusRunning, action: gitlabjobstest.ActionCancel,
+	{
+		name: "Cancel", class: cancel, status: gitlabjobs.StatusRunning, action: gitlabjobstest.ActionCancel,
 		call: func(ctx context.Context, c *gitlabjobs.Client, id int64, ro ...gitlabjobs.RequestOption) error {
 			_, err := c.Jobs.Cancel(ctx, "group/app", id, nil, ro...)
 			return err
-		}},
-	{name: "Retry", class: write, status: gitlabjobs.StatusFailed, action: gitlabjobstest.ActionRetry,
+		},
+	},
+	{
+		name: "Retry", class: write, status: gitlabjobs.StatusFailed, action: gitlabjobstest.ActionRetry,
 		call: func(ctx context.Context, c *gitlabjobs.Client, id int64, ro ...gitlabjobs.RequestOption) error {
 			_, err := c.Jobs.Retry(ctx, "group/app", id, nil, ro...)
 			return err
-		}},
-	{name: "Erase", class: write, status: gitlabjobs.StatusSuccess, action: gitlabjobstest.ActionErase,
+		},
+	},
+	{
+		name: "Erase", class: write, status: gitlabjobs.StatusSuccess, action: gitlabjobstest.ActionErase,
 		call: func(ctx context.Context, c *gitlabjobs.Client, id int64, ro ...gitlabjobs.RequestOption) error {
 			_, err := c.Jobs.Erase(ctx, "group/app", id, ro...)
 			return err
-		}},
-	{name: "Play", class: write, status: gitlabjobs.StatusManual, action: gitlabjobstest.ActionPlay,
+		},
+	},
+	{
+		name: "Play", class: write, status: gitlabjobs.StatusManual, action: gitlabjobstest.ActionPlay,
 		call: func(ctx context.Context, c *gitlabjobs.Client, id int64, ro ...gitlabjobs.RequestOption) error {
 			_, err := c.Jobs.Play(ctx, "group/app", id, &gitlabjobs.PlayOptions{Variables: []gitlabjobs.JobVariable{{Key: "A", Value: "1"}}}, ro...)
 			return err
-		}},
-	{name: "Bridges.Play", class: write, status: gitlabjobs.StatusManual, bridge: true, action: gitlabjobstest.ActionPlay,
+		},
+	},
+	{
+		name: "Bridges.Play", class: write, status: gitlabjobs.StatusManual, bridge: true, action: gitlabjobstest.ActionPlay,
 		call: func(ctx context.Context, c *gitlabjobs.Client, id int64, ro ...gitlabjobs.RequestOption) error {
 			_, err := c.Bridges.Play(ctx, "group/app", id, nil, ro...)
 			return err
-		}},
+		},
+	},
 	{name: "JobToken.Job", status: gitlabjobs.StatusRunning, call: func(ctx context.Context, c *gitlabjobs.Client, _ int64, ro ...gitlabjobs.RequestOption) error {
 		_, err := c.JobToken.Job(ctx, ro...)
 		return err
@@ -413,7 +423,7 @@ func throughFault(t *testing.T, f fault, m method) {
 		}
 		assert.LessOrEqual(t, count(), 1, "nothing is done twice")
 		if count() > 0 && m.class != read && m.class != stream {
-			assert.ErrorIs(t, err, gitlabjobs.ErrOutcomeUnknown, "what took effect is never called a failure")
+			require.ErrorIs(t, err, gitlabjobs.ErrOutcomeUnknown, "what took effect is never called a failure")
 		}
 	}
 	for _, verb := range []string{"%v", "%+v", "%#v"} {

@@ -47,13 +47,13 @@ func theDocumentsUser(t *testing.T, u *gitlabjobs.User) {
 	assert.Equal(t, "Administrator", u.Name)
 	assert.Equal(t, "root", u.Username)
 	assert.Equal(t, "active", u.State)
-	assert.Equal(t, ptr("http://www.gravatar.com/avatar/e64c7d89f26bd1972efa854d13d7dd61?s=80&d=identicon"), u.AvatarURL)
+	assert.Equal(t, new("http://www.gravatar.com/avatar/e64c7d89f26bd1972efa854d13d7dd61?s=80&d=identicon"), u.AvatarURL)
 	assert.Equal(t, "http://gitlab.dev/root", u.WebURL)
 	sameTime(t, "2015-12-21T13:14:24.077Z", u.CreatedAt)
 	assert.Nil(t, u.Bio)
 	assert.Nil(t, u.Location)
 	for _, s := range []*string{u.PublicEmail, u.Skype, u.LinkedIn, u.Twitter, u.WebsiteURL, u.Organization} {
-		assert.Equal(t, ptr(""), s)
+		assert.Equal(t, new(""), s)
 	}
 	for _, s := range []*string{u.Discord, u.GitHub, u.JobTitle, u.Pronouns, u.WorkInformation, u.LocalTime} {
 		assert.Nil(t, s)
@@ -85,7 +85,7 @@ func theTeaspoonJob(t *testing.T, j *gitlabjobs.Job) {
 	assert.False(t, j.Tag)
 	assert.False(t, j.AllowFailure)
 	assert.Nil(t, j.Coverage)
-	assert.Equal(t, ptr(0.173), j.Duration)
+	assert.Equal(t, new(0.173), j.Duration)
 	sameTime(t, "2015-12-24T15:51:21.802Z", j.CreatedAt)
 	sameTime(t, "2015-12-24T17:54:27.722Z", j.StartedAt)
 	sameTime(t, "2015-12-24T17:54:27.895Z", j.FinishedAt)
@@ -117,8 +117,8 @@ func theRspecJob(t *testing.T, j *gitlabjobs.Job) {
 	assert.EqualValues(t, 6, j.ID)
 	assert.Equal(t, "rspec:other", j.Name)
 	assert.Equal(t, gitlabjobs.FailureStuckOrTimeout, j.FailureReason)
-	assert.Equal(t, ptr(0.192), j.Duration)
-	assert.Equal(t, ptr(0.023), j.QueuedDuration)
+	assert.Equal(t, new(0.192), j.Duration)
+	assert.Equal(t, new(0.023), j.QueuedDuration)
 	assert.Equal(t, []gitlabjobs.Artifact{}, j.Artifacts)
 	assert.Nil(t, j.ArtifactsFile)
 }
@@ -130,7 +130,7 @@ func TestListProjectReadsTheDocumentsExample(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, page.Items, 2)
 	theTeaspoonJob(t, page.Items[0])
-	assert.Equal(t, ptr(0.010), page.Items[0].QueuedDuration)
+	assert.Equal(t, new(0.010), page.Items[0].QueuedDuration)
 	assert.Equal(t, []string{"docker runner", "ubuntu18"}, page.Items[0].TagList)
 	theRspecJob(t, page.Items[1])
 	assert.Equal(t, []string{"docker runner", "win10-2004"}, page.Items[1].TagList)
@@ -145,7 +145,7 @@ func TestListPipelineReadsTheDocumentsExample(t *testing.T) {
 	theRspecJob(t, page.Items[0])
 	assert.Equal(t, []string{"docker runner", "ubuntu18"}, page.Items[0].TagList)
 	theTeaspoonJob(t, page.Items[1])
-	assert.Equal(t, ptr(0.023), page.Items[1].QueuedDuration)
+	assert.Equal(t, new(0.023), page.Items[1].QueuedDuration)
 }
 
 func TestListBridgesReadsTheDocumentsExample(t *testing.T) {
@@ -170,8 +170,8 @@ func TestListBridgesReadsTheDocumentsExample(t *testing.T) {
 	assert.False(t, b.Tag)
 	assert.False(t, b.AllowFailure)
 	assert.Nil(t, b.Coverage)
-	assert.Equal(t, ptr(240.0), b.Duration)
-	assert.Equal(t, ptr(0.123), b.QueuedDuration)
+	assert.Equal(t, new(240.0), b.Duration)
+	assert.Equal(t, new(0.123), b.QueuedDuration)
 	sameTime(t, "2015-12-24T15:51:21.802Z", b.CreatedAt)
 	sameTime(t, "2015-12-24T17:54:27.722Z", b.StartedAt)
 	sameTime(t, "2015-12-24T17:58:27.895Z", b.FinishedAt)
@@ -194,7 +194,7 @@ func theRubocopJob(t *testing.T, j *gitlabjobs.Job) {
 	assert.EqualValues(t, 8, j.ID)
 	assert.Equal(t, "rubocop", j.Name)
 	assert.Equal(t, gitlabjobs.StatusFailed, j.Status)
-	assert.Equal(t, ptr(0.465), j.Duration)
+	assert.Equal(t, new(0.465), j.Duration)
 	sameTime(t, "2015-12-24T15:51:21.880Z", j.CreatedAt)
 	sameTime(t, "2015-12-24T17:54:30.733Z", j.StartedAt)
 	sameTime(t, "2015-12-24T17:54:31.198Z", j.FinishedAt)
@@ -208,7 +208,7 @@ func TestGetReadsTheDocumentsExample(t *testing.T) {
 	require.NoError(t, err)
 	theRubocopJob(t, job)
 	assert.Equal(t, []string{"docker runner", "macos-10.15"}, job.TagList)
-	assert.Equal(t, ptr(0.010), job.QueuedDuration)
+	assert.Equal(t, new(0.010), job.QueuedDuration)
 	assert.Empty(t, job.FailureReason)
 }
 
@@ -218,7 +218,7 @@ func TestJobTokenJobReadsTheDocumentsExample(t *testing.T) {
 	require.NoError(t, err)
 	theRubocopJob(t, job)
 	assert.Nil(t, job.TagList)
-	assert.Equal(t, ptr(0.123), job.QueuedDuration)
+	assert.Equal(t, new(0.123), job.QueuedDuration)
 	assert.Equal(t, gitlabjobs.FailureScript, job.FailureReason)
 }
 
@@ -274,13 +274,13 @@ func TestActionsReadTheDocumentsExamples(t *testing.T) {
 		duration *float64
 		call     func(*gitlabjobs.Client) (*gitlabjobs.Job, error)
 	}{
-		"cancel": {"cancel_job.json", "canceled", "2016-01-11T10:14:09.526Z", "", ptr(8.0), func(c *gitlabjobs.Client) (*gitlabjobs.Job, error) {
+		"cancel": {"cancel_job.json", "canceled", "2016-01-11T10:14:09.526Z", "", new(8.0), func(c *gitlabjobs.Client) (*gitlabjobs.Job, error) {
 			return c.Jobs.Cancel(t.Context(), "1", 1, nil)
 		}},
 		"retry": {"retry_job.json", "pending", "", "", nil, func(c *gitlabjobs.Client) (*gitlabjobs.Job, error) {
 			return c.Jobs.Retry(t.Context(), "1", 1, nil)
 		}},
-		"erase": {"erase_job.json", "failed", "2016-01-11T10:13:33.506Z", "2016-01-11T10:15:10.506Z", ptr(97.0), func(c *gitlabjobs.Client) (*gitlabjobs.Job, error) {
+		"erase": {"erase_job.json", "failed", "2016-01-11T10:13:33.506Z", "2016-01-11T10:15:10.506Z", new(97.0), func(c *gitlabjobs.Client) (*gitlabjobs.Job, error) {
 			return c.Jobs.Erase(t.Context(), "1", 1)
 		}},
 		"play": {"play_job.json", "pending", "", "", nil, func(c *gitlabjobs.Client) (*gitlabjobs.Job, error) {
@@ -296,7 +296,7 @@ func TestActionsReadTheDocumentsExamples(t *testing.T) {
 			assert.Equal(t, "rubocop", job.Name)
 			assert.Equal(t, tc.status, job.Status)
 			assert.Equal(t, tc.duration, job.Duration)
-			assert.Equal(t, ptr(0.010), job.QueuedDuration)
+			assert.Equal(t, new(0.010), job.QueuedDuration)
 			assert.Nil(t, job.User)
 			assert.Nil(t, job.Pipeline)
 			assert.Nil(t, job.TagList)
@@ -325,11 +325,11 @@ func TestGetReadsEveryFieldOfANewerServer(t *testing.T) {
 	t.Parallel()
 	j, err := answering(t, answer{body: fixture(t, "gitlab19_job.json")}).Jobs.Get(t.Context(), "1", 100)
 	require.NoError(t, err)
-	assert.Equal(t, ptr(87.25), j.Coverage)
+	assert.Equal(t, new(87.25), j.Coverage)
 	assert.True(t, j.ErasedAt.IsZero())
 	assert.False(t, j.Archived)
 	assert.True(t, j.Project.CIJobTokenScopeEnabled)
-	assert.Equal(t, "", j.Artifacts[2].FileFormat)
+	assert.Empty(t, j.Artifacts[2].FileFormat)
 	r := j.Runner
 	assert.EqualValues(t, 12, r.ID)
 	assert.Equal(t, "blue-1.shared.runners", r.Description)
@@ -339,7 +339,7 @@ func TestGetReadsEveryFieldOfANewerServer(t *testing.T) {
 	assert.True(t, r.IsShared)
 	assert.Equal(t, "instance_type", r.RunnerType)
 	assert.Equal(t, "gitlab-runner", r.Name)
-	assert.Equal(t, ptr(true), r.Online)
+	assert.Equal(t, new(true), r.Online)
 	assert.Equal(t, "online", r.Status)
 	sameTime(t, "2024-02-22T19:15:31Z", r.CreatedAt)
 	assert.Equal(t, "root", r.CreatedBy.Username)
@@ -374,11 +374,11 @@ func TestGetReadsEveryFieldOfANewerServer(t *testing.T) {
 	assert.Nil(t, u.PublicEmail)
 	assert.Nil(t, u.Pronouns)
 	for _, s := range []*string{u.Bio, u.Location, u.LinkedIn, u.Twitter, u.Discord, u.WebsiteURL, u.GitHub, u.JobTitle, u.Organization} {
-		assert.Equal(t, ptr(""), s)
+		assert.Equal(t, new(""), s)
 	}
-	assert.Equal(t, ptr(int64(2)), u.Followers)
-	assert.Equal(t, ptr(int64(0)), u.Following)
-	assert.Equal(t, ptr("8:00 AM"), u.LocalTime)
+	assert.Equal(t, new(int64(2)), u.Followers)
+	assert.Equal(t, new(int64(0)), u.Following)
+	assert.Equal(t, new("8:00 AM"), u.LocalTime)
 }
 
 // TestFixturesMarshalToWhatTheyWere: the same keys, the same values, null where

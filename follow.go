@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// ErrBlocked: a job is manual, or scheduled for later. Waiting for somebody to play
-// it may never end.
+// ErrBlocked is a job that is manual, or scheduled for later. Waiting for somebody to
+// play it may never end.
 var ErrBlocked = errors.New("the job is blocked: it waits to be played, or for its time")
 
 // FollowOptions say how to follow a log. Nil or the zero value is for all of it,

@@ -98,7 +98,7 @@ func TestALogIsFollowedToItsEnd(t *testing.T) {
 				require.NoError(t, err)
 				got, err := io.ReadAll(r)
 				require.NoError(t, err)
-				assert.True(t, job.Log() == string(got), "byte for byte")
+				assert.True(t, job.Log() == string(got), "byte for byte") //nolint:testifylint // Too long to be shown.
 				assert.Equal(t, lines, strings.Count(string(got), "\n"))
 				final := r.(*gitlabjobs.TraceFollower).Job()
 				assert.Equal(t, gitlabjobs.StatusSuccess, final.Status)
@@ -144,10 +144,14 @@ func TestFollowingEndsWithTheJob(t *testing.T) {
 	}{
 		"finished long ago": {spec: spec{Status: gitlabjobs.StatusFailed, Log: "a\nb\n", CreatedAt: time.Date(1999, 1, 1, 0, 0, 0, 0, time.UTC), FinishedAt: time.Date(1999, 1, 1, 1, 0, 0, 0, time.UTC)}, log: "a\nb\n", status: gitlabjobs.StatusFailed, most: time.Nanosecond},
 		"skipped":           {spec: spec{Status: gitlabjobs.StatusSkipped}, status: gitlabjobs.StatusSkipped, most: 3 * time.Second},
-		"canceled before it started": {spec: spec{Status: gitlabjobs.StatusPending}, after: func(_ *gitlabjobstest.Server, j *gitlabjobstest.Job) { j.Cancel() },
-			status: gitlabjobs.StatusCanceled, most: 90 * time.Second},
-		"canceled while it runs": {spec: spec{Status: gitlabjobs.StatusRunning, Log: "begin\n"}, after: func(_ *gitlabjobstest.Server, j *gitlabjobstest.Job) { j.Cancel() },
-			log: "begin\n", status: gitlabjobs.StatusCanceled, most: 90 * time.Second},
+		"canceled before it started": {
+			spec: spec{Status: gitlabjobs.StatusPending}, after: func(_ *gitlabjobstest.Server, j *gitlabjobstest.Job) { j.Cancel() },
+			status: gitlabjobs.StatusCanceled, most: 90 * time.Second,
+		},
+		"canceled while it runs": {
+			spec: spec{Status: gitlabjobs.StatusRunning, Log: "begin\n"}, after: func(_ *gitlabjobstest.Server, j *gitlabjobstest.Job) { j.Cancel() },
+			log: "begin\n", status: gitlabjobs.StatusCanceled, most: 90 * time.Second,
+		},
 		"failed": {spec: spec{Status: gitlabjobs.StatusRunning}, after: func(_ *gitlabjobstest.Server, j *gitlabjobstest.Job) {
 			j.AppendLog("oh\n")
 			j.Fail(gitlabjobs.FailureScript)
@@ -158,15 +162,19 @@ func TestFollowingEndsWithTheJob(t *testing.T) {
 		}, log: "begin\nend\n", status: gitlabjobs.StatusSuccess, most: 90 * time.Second},
 		"finished just now": {spec: spec{Status: gitlabjobs.StatusSuccess, Log: "x"}, status: gitlabjobs.StatusSuccess, log: "x", most: 3 * time.Second},
 		"a manual job":      {spec: spec{Status: gitlabjobs.StatusManual}, err: gitlabjobs.ErrBlocked, most: time.Nanosecond},
-		"a manual job that somebody plays": {spec: spec{Status: gitlabjobs.StatusManual}, opts: gitlabjobs.FollowOptions{WaitForBlocked: true},
+		"a manual job that somebody plays": {
+			spec: spec{Status: gitlabjobs.StatusManual}, opts: gitlabjobs.FollowOptions{WaitForBlocked: true},
 			after: func(srv *gitlabjobstest.Server, j *gitlabjobstest.Job) {
 				_, _ = srv.Client(srv.Tokens.Maintainer).Jobs.Play(context.Background(), "group/app", j.ID(), nil)
 				j.Start()
 				j.AppendLog("played\n")
 				j.Succeed()
-			}, log: "played\n", status: gitlabjobs.StatusSuccess, most: 90 * time.Second},
-		"from an offset": {spec: spec{Status: gitlabjobs.StatusRunning, Log: "0123456789"}, opts: gitlabjobs.FollowOptions{Offset: 4},
-			after: func(_ *gitlabjobstest.Server, j *gitlabjobstest.Job) { j.AppendLog("abc"); j.Succeed() }, log: "456789abc", status: gitlabjobs.StatusSuccess, most: 90 * time.Second},
+			}, log: "played\n", status: gitlabjobs.StatusSuccess, most: 90 * time.Second,
+		},
+		"from an offset": {
+			spec: spec{Status: gitlabjobs.StatusRunning, Log: "0123456789"}, opts: gitlabjobs.FollowOptions{Offset: 4},
+			after: func(_ *gitlabjobstest.Server, j *gitlabjobstest.Job) { j.AppendLog("abc"); j.Succeed() }, log: "456789abc", status: gitlabjobs.StatusSuccess, most: 90 * time.Second,
+		},
 	} {
 		for server, options := range map[string][]gitlabjobstest.Option{"newer": nil, "older": {gitlabjobstest.OlderServer()}} {
 			t.Run(name+"/"+server, func(t *testing.T) {
@@ -213,7 +221,7 @@ func TestAFinishedLogIsReadWholeFromAnyOffset(t *testing.T) {
 					require.NoError(t, err)
 					got, err := io.ReadAll(r)
 					require.NoError(t, err)
-					assert.True(t, long[offset:] == string(got), "%d bytes", len(got))
+					assert.True(t, long[offset:] == string(got), "%d bytes", len(got)) //nolint:testifylint // Too long to be shown.
 					assert.Less(t, time.Since(start), 3*time.Second)
 					assert.LessOrEqual(t, m.asked["/projects/:id/jobs/:job_id/trace"], 5)
 				})
@@ -333,8 +341,8 @@ func TestAServerThatRestartsIsWaitedFor(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				srv, job, client, _ := following(t, gitlabjobstest.JobSpec{Script: &gitlabjobstest.Script{Lines: 600, Every: 100 * time.Millisecond}}, options...)
-				client = srv.Client(srv.Tokens.Developer, gitlabjobs.WithRetry(gitlabjobs.RetryPolicy{MinWait: time.Second}))
+				srv, job, _, _ := following(t, gitlabjobstest.JobSpec{Script: &gitlabjobstest.Script{Lines: 600, Every: 100 * time.Millisecond}}, options...)
+				client := srv.Client(srv.Tokens.Developer, gitlabjobs.WithRetry(gitlabjobs.RetryPolicy{MinWait: time.Second}))
 				time.AfterFunc(10*time.Second, func() { srv.Down(3 * time.Second) })
 				time.AfterFunc(40*time.Second, func() { srv.Down(3 * time.Second) })
 				r, err := client.Jobs.FollowTrace(t.Context(), "group/app", job.ID(), nil)

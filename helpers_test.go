@@ -63,5 +63,3 @@ func fixture(t testing.TB, name string) string {
 	require.NoError(t, err)
 	return string(b)
 }
-
-func ptr[T any](v T) *T { return &v }

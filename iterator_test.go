@@ -165,11 +165,11 @@ func TestEveryIteratorKeepsTheRules(t *testing.T) {
 					}
 					srv.Fault(gitlabjobstest.Fault{Times: gitlabjobstest.Always, Latency: 10 * time.Millisecond})
 					client := srv.Client(srv.Tokens.Reporter, oneAttempt())
-					make := func(ctx context.Context) iter.Seq2[[]int64, error] {
+					fresh := func(ctx context.Context) iter.Seq2[[]int64, error] {
 						seq, _ := it.with(ctx, client, prefetch)
 						return seq
 					}
-					all := collect(t, make(t.Context()))
+					all := collect(t, fresh(t.Context()))
 					require.Len(t, all, listed)
 
 					t.Log("nil options")
@@ -182,9 +182,9 @@ func TestEveryIteratorKeepsTheRules(t *testing.T) {
 					assert.True(t, unchanged())
 
 					t.Log("left at each position")
-					for position := 1; position <= steps(make(t.Context())); position++ {
+					for position := 1; position <= steps(fresh(t.Context())); position++ {
 						n := 0
-						for _, err := range make(t.Context()) {
+						for _, err := range fresh(t.Context()) {
 							require.NoError(t, err)
 							if n++; n == position {
 								break
@@ -194,13 +194,13 @@ func TestEveryIteratorKeepsTheRules(t *testing.T) {
 					}
 
 					t.Log("the context ends at each position")
-					for position := range steps(make(t.Context())) {
+					for position := range steps(fresh(t.Context())) {
 						ctx, cancel := context.WithCancel(t.Context())
 						if position == 0 {
 							cancel()
 						}
 						n, failures := 0, 0
-						for ids, err := range make(ctx) {
+						for ids, err := range fresh(ctx) {
 							if err != nil {
 								require.ErrorIs(t, err, context.Canceled)
 								assert.Nil(t, ids)
@@ -227,7 +227,7 @@ func TestEveryIteratorKeepsTheRules(t *testing.T) {
 						srv.Fault(failing)
 						var ids []int64
 						failures := 0
-						for some, err := range make(t.Context()) {
+						for some, err := range fresh(t.Context()) {
 							if err != nil {
 								var at *gitlabjobs.PageError
 								require.ErrorAs(t, err, &at)
@@ -261,9 +261,7 @@ func collect(t *testing.T, seq iter.Seq2[[]int64, error]) []int64 {
 	t.Helper()
 	var all []int64
 	for ids, err := range seq {
-		if !assert.NoError(t, err) {
-			break
-		}
+		require.NoError(t, err)
 		all = append(all, ids...)
 	}
 	return all
@@ -271,7 +269,7 @@ func collect(t *testing.T, seq iter.Seq2[[]int64, error]) []int64 {
 
 func steps(seq iter.Seq2[[]int64, error]) int {
 	n := 0
-	for range seq {
+	for range seq { //nolint:errcheck // An error is a step.
 		n++
 	}
 	return n

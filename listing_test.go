@@ -20,15 +20,6 @@ import (
 	"example.com/gitlabjobs/gitlabjobstest"
 )
 
-// queries returns the raw queries that a server saw.
-func queries(srv *gitlabjobstest.Server) []string {
-	var q []string
-	for _, req := range srv.Requests() {
-		q = append(q, req.Query.Encode())
-	}
-	return q
-}
-
 // descendingIDs checks that each job comes once, newest first, and returns the
 // ids.
 func descendingIDs(t *testing.T, seq iter.Seq2[*gitlabjobs.Job, error]) []int64 {
@@ -167,7 +158,7 @@ func TestOffsetPastItsEndOnAServerThatIgnoresKeyset(t *testing.T) {
 var large = 100_000
 
 // A hundred thousand jobs, a tenth of the requests failing one way or another.
-func TestEveryJobOnceThroughFaults(t *testing.T) {
+func TestEveryJobOnceThroughFaults(t *testing.T) { //nolint:paralleltest // It is heavy: no test that looks at a clock runs beside it.
 	jobs := large
 	synctest.Test(t, func(t *testing.T) {
 		srv := gitlabjobstest.NewMemoryServer(t)
@@ -194,7 +185,7 @@ func TestEveryJobOnceThroughFaults(t *testing.T) {
 			}
 		}
 		assert.Equal(t, jobs, n)
-		growth := int64(peak) - int64(before.HeapAlloc) //nolint:gosec // Sizes of a heap.
+		growth := int64(peak) - int64(before.HeapAlloc)
 		assert.Less(t, growth, int64(16<<20), "the heap grew by %d KiB", growth>>10)
 		t.Logf("the heap grew by %d KiB at most", growth>>10)
 	})

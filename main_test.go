@@ -30,7 +30,7 @@ func goroutinesLeft() string {
 		left = left[:0]
 		stacks := make([]byte, 1<<20)
 		stacks = stacks[:runtime.Stack(stacks, true)]
-		for _, stack := range strings.Split(string(stacks), "\n\n") {
+		for stack := range strings.SplitSeq(string(stacks), "\n\n") {
 			if strings.Contains(stack, "net/http") || strings.Contains(stack, "gitlabjobs.") {
 				left = append(left, stack)
 			}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -31,10 +32,8 @@ func (o ListOptions) check() error {
 }
 
 func checkScope(scope []Status) error {
-	for _, s := range scope {
-		if s == "" {
-			return errors.New("Scope holds an empty status: leave it out, and Scope empty for all jobs")
-		}
+	if slices.Contains(scope, "") {
+		return errors.New("Scope holds an empty status: leave it out, and Scope empty for all jobs")
 	}
 	return nil
 }

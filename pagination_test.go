@@ -27,28 +27,34 @@ func TestAPageSaysWhatItsHeadersSay(t *testing.T) {
 				"X-Page": "1", "X-Per-Page": "2", "X-Next-Page": "2", "X-Prev-Page": "",
 				"Link": `<http://10.0.0.1/api/v4/projects/7/jobs?id=7&page=2&per_page=2>; rel="next", <http://10.0.0.1/api/v4/projects/7/jobs?id=7&page=1&per_page=2>; rel="first"`,
 			},
-			page{Page: 1, PerPage: 2, NextPage: 2, Total: -1, TotalPages: -1}, true,
+			page{Page: 1, PerPage: 2, NextPage: 2, Total: -1, TotalPages: -1},
+			true,
 		},
 		"the last of a pipeline's": {
 			map[string]string{"X-Page": "3", "X-Per-Page": "20", "X-Next-Page": "", "X-Prev-Page": "2", "X-Total": "45", "X-Total-Pages": "3"},
-			page{Page: 3, PerPage: 20, PrevPage: 2, Total: 45, TotalPages: 3}, false,
+			page{Page: 3, PerPage: 20, PrevPage: 2, Total: 45, TotalPages: 3},
+			false,
 		},
 		"an empty pipeline's": {
 			map[string]string{"X-Page": "1", "X-Per-Page": "20", "X-Next-Page": "", "X-Prev-Page": "", "X-Total": "0", "X-Total-Pages": "1"},
-			page{Page: 1, PerPage: 20, Total: 0, TotalPages: 1}, false,
+			page{Page: 1, PerPage: 20, Total: 0, TotalPages: 1},
+			false,
 		},
 		"only Link": {
 			map[string]string{"Link": `</jobs?page=1>; rel="prev", </jobs?page=3>; rel="next"`},
-			page{NextPage: 3, PrevPage: 1, Total: -1, TotalPages: -1}, true,
+			page{NextPage: 3, PrevPage: 1, Total: -1, TotalPages: -1},
+			true,
 		},
 		"keyset": {
 			map[string]string{"Link": `<http://10.0.0.1/api/v4/projects/7/jobs?cursor=eyJpZCI6IjEyMyJ9%3D%3D&id=7&page=1&pagination=keyset>; rel="next"`, "X-Next-Cursor": "ignored"},
-			page{NextCursor: "eyJpZCI6IjEyMyJ9==", Total: -1, TotalPages: -1}, true,
+			page{NextCursor: "eyJpZCI6IjEyMyJ9==", Total: -1, TotalPages: -1},
+			true,
 		},
 		"keyset, the last": {map[string]string{"X-Prev-Cursor": "eyJ"}, page{Total: -1, TotalPages: -1}, false},
 		"nonsense": {
 			map[string]string{"X-Page": "one", "X-Per-Page": "-3", "X-Next-Page": "99999999999999999999", "X-Total": "-1", "X-Total-Pages": "many", "Link": "next"},
-			page{Total: -1, TotalPages: -1}, false,
+			page{Total: -1, TotalPages: -1},
+			false,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

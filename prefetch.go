@@ -54,7 +54,7 @@ func (p *prefetcher[T]) send(at place) bool {
 		return false
 	}
 	if p.ctx == nil {
-		p.ctx, p.cancel = context.WithCancel(p.parent)
+		p.ctx, p.cancel = context.WithCancel(p.parent) //nolint:gosec // drop calls it.
 	}
 	f := &fetched[T]{at: at, ready: make(chan struct{})}
 	p.queue = append(p.queue, f)

@@ -186,7 +186,7 @@ func TestAMovedProjectIsFound(t *testing.T) {
 
 	_, err = client.Jobs.Cancel(t.Context(), "old/app", job.ID(), nil)
 	require.ErrorIs(t, err, gitlabjobs.ErrMethodNotAllowed)
-	assert.ErrorContains(t, err, "moved projects")
+	require.ErrorContains(t, err, "moved projects")
 	assert.Zero(t, job.Count(gitlabjobstest.ActionCancel))
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"strings"
 	"sync"
@@ -108,8 +109,10 @@ func TestTheServersWaitIsObeyed(t *testing.T) {
 		low, high time.Duration
 	}{
 		"seconds": {429, func() map[string]string { return map[string]string{"Retry-After": "7"} }, 7 * time.Second, 7 * time.Second},
-		"seconds of a 503": {503, func() map[string]string { return map[string]string{"Retry-After": "90"} },
-			90 * time.Second, 90 * time.Second},
+		"seconds of a 503": {
+			503, func() map[string]string { return map[string]string{"Retry-After": "90"} },
+			90 * time.Second, 90 * time.Second,
+		},
 		"a date, by a server whose clock is an hour behind": {429, func() map[string]string {
 			server := time.Now().Add(-time.Hour).UTC()
 			return map[string]string{"Date": server.Format(http.TimeFormat), "Retry-After": server.Add(8 * time.Second).Format(http.TimeFormat)}
@@ -126,10 +129,14 @@ func TestTheServersWaitIsObeyed(t *testing.T) {
 		"zero":                  {429, func() map[string]string { return map[string]string{"Retry-After": "0"} }, 15 * time.Second, 30 * time.Second},
 		"negative":              {429, func() map[string]string { return map[string]string{"Retry-After": "-60"} }, 15 * time.Second, 30 * time.Second},
 		"malformed":             {429, func() map[string]string { return map[string]string{"Retry-After": "in a while"} }, 15 * time.Second, 30 * time.Second},
-		"long ago": {429, func() map[string]string { return map[string]string{"Retry-After": "Tue, 05 Mar 1996 09:00:00 GMT"} },
-			15 * time.Second, 30 * time.Second},
-		"long ago, of a 503": {503, func() map[string]string { return map[string]string{"Retry-After": "Tue, 05 Mar 1996 09:00:00 GMT"} },
-			200 * time.Millisecond, 400 * time.Millisecond},
+		"long ago": {
+			429, func() map[string]string { return map[string]string{"Retry-After": "Tue, 05 Mar 1996 09:00:00 GMT"} },
+			15 * time.Second, 30 * time.Second,
+		},
+		"long ago, of a 503": {
+			503, func() map[string]string { return map[string]string{"Retry-After": "Tue, 05 Mar 1996 09:00:00 GMT"} },
+			200 * time.Millisecond, 400 * time.Millisecond,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -159,7 +166,7 @@ func TestAWaitThatIsTooLongFailsAtOnceWithTheAnswer(t *testing.T) {
 		"longer than MaxServerWait":           {map[string]string{"Retry-After": "121"}, gitlabjobs.RetryPolicy{}, 0, 429, 121 * time.Second},
 		"longer than MaxServerWait, shorter":  {map[string]string{"Retry-After": "5"}, gitlabjobs.RetryPolicy{MaxServerWait: 4 * time.Second}, 0, 429, 5 * time.Second},
 		"longer than the context":             {map[string]string{"Retry-After": "60"}, gitlabjobs.RetryPolicy{}, 59 * time.Second, 429, time.Minute},
-		"huge":                                {map[string]string{"Retry-After": strings.Repeat("9", 400)}, gitlabjobs.RetryPolicy{}, 0, 429, time.Duration(1<<63-1) / time.Second * time.Second},
+		"huge":                                {map[string]string{"Retry-After": strings.Repeat("9", 400)}, gitlabjobs.RetryPolicy{}, 0, 429, time.Duration(math.MaxInt64).Truncate(time.Second)},
 		"the back-off outlasts the context":   {nil, gitlabjobs.RetryPolicy{MinWait: 10 * time.Second}, 5 * time.Second, 500, 0},
 		"a 503 that is longer than either is": {map[string]string{"Retry-After": "7200"}, gitlabjobs.RetryPolicy{}, time.Hour, 503, 2 * time.Hour},
 	} {
@@ -355,7 +362,7 @@ func TestOneClientServesManyGoroutines(t *testing.T) {
 				ahead := &gitlabjobs.ListPipelineJobsOptions{ListOptions: gitlabjobs.ListOptions{PerPage: 20, Prefetch: i % 3}, IncludeRetried: true}
 				for _, err := range client.Jobs.AllPipeline(t.Context(), "group/app", pipeline.ID(), ahead, as, gitlabjobs.WithHeader("X-Caller", mark)) {
 					if token != srv.Tokens.Guest {
-						assert.NoError(t, err)
+						assert.NoError(t, err) //nolint:testifylint // Not in the test's goroutine.
 					}
 					n++
 				}
@@ -365,7 +372,7 @@ func TestOneClientServesManyGoroutines(t *testing.T) {
 			}
 			if token != srv.Tokens.Guest {
 				log, err := readAll(client.Jobs.Trace(t.Context(), "group/app", id, &gitlabjobs.TraceOptions{Offset: int64(i % 3)}, as, gitlabjobs.WithHeader("X-Caller", mark)))
-				assert.NoError(t, err)
+				assert.NoError(t, err) //nolint:testifylint // Not in the test's goroutine.
 				assert.NotEmpty(t, log)
 				canceled, err := client.Jobs.Cancel(t.Context(), "group/app", id, nil, as, gitlabjobs.WithHeader("X-Caller", mark))
 				if token != srv.Tokens.Reporter && assert.NoError(t, err) {
@@ -375,7 +382,7 @@ func TestOneClientServesManyGoroutines(t *testing.T) {
 			_, err := client.Jobs.Retry(t.Context(), "group/app", id, nil, as, gitlabjobs.WithHeader("X-Caller", mark))
 			switch {
 			case token == srv.Tokens.Guest || token == srv.Tokens.Reporter:
-				assert.Error(t, err)
+				assert.Error(t, err) //nolint:testifylint // Not in the test's goroutine.
 				assert.Zero(t, jobs[i].Count(gitlabjobstest.ActionRetry))
 			case err == nil:
 				assert.Equal(t, 1, jobs[i].Count(gitlabjobstest.ActionRetry))

@@ -37,7 +37,8 @@ func TestAWriteOverRealConnections(t *testing.T) {
 	t.Cleanup(tlsServer.Close)
 	plainServer := httptest.NewServer(handler)
 	t.Cleanup(plainServer.Close)
-	hangsUp, err := net.Listen("tcp", "127.0.0.1:0")
+	var listen net.ListenConfig
+	hangsUp, err := listen.Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	var wg sync.WaitGroup
 	wg.Go(func() {
@@ -46,11 +47,11 @@ func TestAWriteOverRealConnections(t *testing.T) {
 			if err != nil {
 				return
 			}
-			conn.Close()
+			assert.NoError(t, conn.Close())
 		}
 	})
-	t.Cleanup(func() { hangsUp.Close(); wg.Wait() })
-	closed, err := net.Listen("tcp", "127.0.0.1:0")
+	t.Cleanup(func() { assert.NoError(t, hangsUp.Close()); wg.Wait() })
+	closed, err := listen.Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	require.NoError(t, closed.Close())
 

@@ -12,8 +12,8 @@ import (
 	"sync/atomic"
 )
 
-// ErrTraceChanged: a log is no longer what it was when its reading began. It was
-// erased, or written anew. What was read of it is not to be relied on.
+// ErrTraceChanged is a log that is no longer what it was when its reading began. It
+// was erased, or written anew. What was read of it is not to be relied on.
 var ErrTraceChanged = errors.New("the log has changed while it was read")
 
 // TraceOptions choose a part of a log, in bytes. Nil or the zero value is for

@@ -64,8 +64,16 @@ func TestTraceReadsAPartOnAnyServer(t *testing.T) {
 		piece int
 	}{"older": {}, "newer": {newer: true}, "newer, in pieces": {newer: true, piece: 20_000}} {
 		for _, o := range []gitlabjobs.TraceOptions{
-			{}, {Offset: 5}, {Limit: 4}, {Offset: 5, Limit: 74_000}, {Offset: size - 1, Limit: 10}, {Offset: size}, {Offset: 999_999, Limit: 1},
-			{Limit: 600_000}, {Offset: 1 << 62, Limit: 1 << 62}, {Offset: 7, Limit: 1<<63 - 1},
+			{},
+			{Offset: 5},
+			{Limit: 4},
+			{Offset: 5, Limit: 74_000},
+			{Offset: size - 1, Limit: 10},
+			{Offset: size},
+			{Offset: 999_999, Limit: 1},
+			{Limit: 600_000},
+			{Offset: 1 << 62, Limit: 1 << 62},
+			{Offset: 7, Limit: 1<<63 - 1},
 		} {
 			t.Run(fmt.Sprintf("%s/%+v", name, o), func(t *testing.T) {
 				t.Parallel()

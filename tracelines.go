@@ -132,7 +132,7 @@ func TraceLines(r io.Reader) iter.Seq2[*TraceLine, error] {
 			}
 			s.from += n
 		}
-		if s.err != io.EOF { // One that is wrapped is a fault, not the end.
+		if s.err != io.EOF { //nolint:errorlint // One that is wrapped is a fault, not the end.
 			yield(nil, s.err)
 		}
 	}

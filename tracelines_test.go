@@ -392,8 +392,15 @@ func TestTraceLinesComeAsSoonAsTheyEnd(t *testing.T) {
 	next, stop := iter.Pull2(gitlabjobs.TraceLines(live))
 	defer stop()
 	for _, step := range []struct{ log, want string }{
-		{"a\n", "a"}, {"b\r\n", "b"}, {stamp + "c\n", "c"}, {stampErr + "d\n" + stamp + "10%\r\n", "d"},
-		{stampAppend + "50%\n", "50%"}, {stamp + "e\r\n" + stampErr, "e"}, {"f\n", "f"}, {stamp + "g\r\nno prefix\n", "g"}, {"", "no prefix"},
+		{"a\n", "a"},
+		{"b\r\n", "b"},
+		{stamp + "c\n", "c"},
+		{stampErr + "d\n" + stamp + "10%\r\n", "d"},
+		{stampAppend + "50%\n", "50%"},
+		{stamp + "e\r\n" + stampErr, "e"},
+		{"f\n", "f"},
+		{stamp + "g\r\nno prefix\n", "g"},
+		{"", "no prefix"},
 	} {
 		if step.log != "" {
 			rest = append(rest, step.log)
@@ -511,7 +518,7 @@ func repeating(text string, size int) io.Reader {
 	}), int64(size))
 }
 
-func TestTraceLinesHoldLittle(t *testing.T) {
+func TestTraceLinesHoldLittle(t *testing.T) { //nolint:paralleltest // It counts what is allocated.
 	if testing.Short() {
 		t.Skip("reads much")
 	}
@@ -566,7 +573,7 @@ var hostile = map[string]string{
 	"carriage returns": strings.Repeat(stamp+"\r\n", 2_000),
 }
 
-func TestTraceLinesTakeTimeInProportion(t *testing.T) {
+func TestTraceLinesTakeTimeInProportion(t *testing.T) { //nolint:paralleltest // It measures time.
 	for name, text := range hostile {
 		start := time.Now()
 		for _, err := range gitlabjobs.TraceLines(repeating(text, 1<<20)) {

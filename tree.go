@@ -11,8 +11,8 @@ import (
 	"sync"
 )
 
-// ErrNoDownstream: a bridge has no downstream pipeline. It has not been created yet,
-// could not be, or is gone.
+// ErrNoDownstream is a bridge without a downstream pipeline. It has not been created
+// yet, could not be, or is gone.
 var ErrNoDownstream = errors.New("the bridge has no downstream pipeline")
 
 // TreeOptions say how to walk through a tree of pipelines. Nil or the zero value is

@@ -253,7 +253,8 @@ func TestLeavingTheWalkEndsItsRequests(t *testing.T) {
 		}
 		srv.Fault(gitlabjobstest.Fault{Times: gitlabjobstest.Always, Latency: roundTrip})
 		client := srv.Client(srv.Tokens.Developer)
-		for range client.PipelineTree(t.Context(), "group/app", root.ID(), nil) {
+		for _, err := range client.PipelineTree(t.Context(), "group/app", root.ID(), nil) {
+			require.NoError(t, err)
 			break
 		}
 		assert.LessOrEqual(t, len(srv.Requests()), 6)

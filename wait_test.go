@@ -200,20 +200,28 @@ func TestWaitPipelineEnds(t *testing.T) {
 		"a manual job among others": {jobs: []spec{running(5 * time.Minute), {Status: gitlabjobs.StatusManual}}, err: gitlabjobs.ErrBlocked, low: 5 * time.Minute, high: 6 * time.Minute},
 		"StopOnManual":              {jobs: []spec{running(5 * time.Minute), {Status: gitlabjobs.StatusManual, AllowFailure: true}}, opts: gitlabjobs.WaitOptions{StopOnManual: true}, err: gitlabjobs.ErrBlocked},
 		"StopOnFailure":             {jobs: []spec{running(5 * time.Minute), {Status: gitlabjobs.StatusFailed}}, opts: gitlabjobs.WaitOptions{StopOnFailure: true}},
-		"StopOnFailure of a job that may fail": {jobs: []spec{running(5 * time.Minute), {Status: gitlabjobs.StatusFailed, AllowFailure: true}},
-			opts: gitlabjobs.WaitOptions{StopOnFailure: true}, low: 5 * time.Minute, high: 6 * time.Minute},
+		"StopOnFailure of a job that may fail": {
+			jobs: []spec{running(5 * time.Minute), {Status: gitlabjobs.StatusFailed, AllowFailure: true}},
+			opts: gitlabjobs.WaitOptions{StopOnFailure: true}, low: 5 * time.Minute, high: 6 * time.Minute,
+		},
 		"a stage behind a manual job": {jobs: []spec{{}, {Status: gitlabjobs.StatusManual}, {Status: gitlabjobs.StatusCreated}}, err: gitlabjobs.ErrBlocked, high: 2 * time.Minute},
-		"a stage behind a manual bridge": {jobs: []spec{{}, {Status: gitlabjobs.StatusCreated}}, bridges: []bridge{{Status: gitlabjobs.StatusManual}},
-			err: gitlabjobs.ErrBlocked, high: 2 * time.Minute},
-		"a stage behind a running bridge": {jobs: []spec{{}, {Status: gitlabjobs.StatusCreated}}, bridges: []bridge{{Status: gitlabjobs.StatusRunning}},
-			after: func(p *gitlabjobstest.Pipeline) { p.Jobs()[1].Cancel() }, low: 10 * time.Minute, high: 11 * time.Minute},
+		"a stage behind a manual bridge": {
+			jobs: []spec{{}, {Status: gitlabjobs.StatusCreated}}, bridges: []bridge{{Status: gitlabjobs.StatusManual}},
+			err: gitlabjobs.ErrBlocked, high: 2 * time.Minute,
+		},
+		"a stage behind a running bridge": {
+			jobs: []spec{{}, {Status: gitlabjobs.StatusCreated}}, bridges: []bridge{{Status: gitlabjobs.StatusRunning}},
+			after: func(p *gitlabjobstest.Pipeline) { p.Jobs()[1].Cancel() }, low: 10 * time.Minute, high: 11 * time.Minute,
+		},
 		"a stage that begins late": {jobs: []spec{{}, {Status: gitlabjobs.StatusCreated}}, after: func(p *gitlabjobstest.Pipeline) {
 			p.Jobs()[1].Enqueue()
 			p.Jobs()[1].Start()
 			p.Jobs()[1].Succeed()
 		}, low: 10 * time.Minute, high: 11 * time.Minute},
-		"WaitForBlocked": {jobs: []spec{{}, {Status: gitlabjobs.StatusManual, AllowFailure: true}}, opts: gitlabjobs.WaitOptions{WaitForBlocked: true},
-			after: func(p *gitlabjobstest.Pipeline) { p.Jobs()[1].Start(); p.Jobs()[1].Succeed() }, low: 10 * time.Minute, high: 11 * time.Minute},
+		"WaitForBlocked": {
+			jobs: []spec{{}, {Status: gitlabjobs.StatusManual, AllowFailure: true}}, opts: gitlabjobs.WaitOptions{WaitForBlocked: true},
+			after: func(p *gitlabjobstest.Pipeline) { p.Jobs()[1].Start(); p.Jobs()[1].Succeed() }, low: 10 * time.Minute, high: 11 * time.Minute,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

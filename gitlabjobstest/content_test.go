@@ -87,7 +87,7 @@ func TestALogOfAGivenSize(t *testing.T) {
 func TestFaultsInALogThatIsNotHeld(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, s *Server, client *http.Client) {
-		const size = 8 << 30
+		const size int64 = 8 << 30
 		j := s.AddProject("group/app").AddPipeline().AddJob(JobSpec{LogSize: size})
 		get := func(do Effect, n int64) (int64, error) {
 			s.Fault(Fault{Do: do})
@@ -97,7 +97,7 @@ func TestFaultsInALogThatIsNotHeld(t *testing.T) {
 			resp, err := client.Do(req)
 			require.NoError(t, err)
 			defer resp.Body.Close()
-			require.EqualValues(t, size, resp.ContentLength)
+			require.Equal(t, size, resp.ContentLength)
 			return io.Copy(io.Discard, io.LimitReader(resp.Body, n))
 		}
 		n, err := get(CutBody(3_000_001), size)
@@ -123,8 +123,7 @@ func TestASlowLogThatIsNotHeldTakesItsTime(t *testing.T) {
 	})
 }
 
-// Not parallel: it counts what is allocated.
-func TestALogThatIsNotHeldTakesNoMemory(t *testing.T) {
+func TestALogThatIsNotHeldTakesNoMemory(t *testing.T) { //nolint:paralleltest // It counts what is allocated.
 	const size = 64 << 20
 	s := NewServer(t)
 	j := s.AddProject("group/app").AddPipeline().AddJob(JobSpec{LogSize: size})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"time"
 )
@@ -124,9 +125,7 @@ func (x *exchange) dispatch(now time.Time) *answer {
 	}
 	a := c.run(x)
 	if limit != nil {
-		for k, v := range limit.header {
-			a.header[k] = v
-		}
+		maps.Copy(a.header, limit.header)
 	}
 	return a
 }

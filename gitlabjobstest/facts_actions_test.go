@@ -189,7 +189,7 @@ func TestFactsOfPlay(t *testing.T) {
 				cancelled.Cancel()
 				time.Sleep(time.Hour - 1)
 				require.Equal(t, gitlabjobs.StatusScheduled, j.Status())
-				time.Sleep(1)
+				time.Sleep(time.Nanosecond)
 				require.Equal(t, gitlabjobs.StatusPending, j.Status())
 				time.Sleep(time.Minute)
 				require.Equal(t, gitlabjobs.StatusSuccess, j.Status())

@@ -91,14 +91,14 @@ func TestEachFault(t *testing.T) {
 				at = time.Now().Add(time.Duration(n) * time.Second)
 			default:
 				at, err = http.ParseTime(v)
-				assert.NoError(t, err)
+				require.NoError(t, err)
 			}
 			assert.WithinDuration(t, time.Now().Add(after), at, 5*time.Second)
 		}
 	}
 	answered := func(status int, part string) func(*testing.T, outcome) {
 		return func(t *testing.T, o outcome) {
-			assert.NoError(t, o.err)
+			require.NoError(t, o.err)
 			assert.Equal(t, status, o.code())
 			assert.Contains(t, o.body, part)
 		}
@@ -158,7 +158,7 @@ func TestEachFault(t *testing.T) {
 			assert.False(t, json.Valid([]byte(o.body)))
 		}},
 		{"truncated JSON", TruncatedJSON(100), true, func(t *testing.T, o outcome) {
-			assert.NoError(t, o.err)
+			require.NoError(t, o.err)
 			assert.Len(t, o.body, 100)
 		}},
 		{"unknown status", UnknownStatus("resting"), true, answered(201, `"status":"resting"`)},
@@ -304,9 +304,10 @@ func TestWhichRequestsAFaultStrikes(t *testing.T) {
 			}
 			return which
 		}
-		require.Equal(t, struck(1), struck(1))
-		require.NotEqual(t, struck(1), struck(2))
-		require.InDelta(t, 20, strings.Count(struck(1), "5"), 15)
+		first := struck(1)
+		require.Equal(t, first, struck(1))
+		require.NotEqual(t, first, struck(2))
+		require.InDelta(t, 20, strings.Count(first, "5"), 15)
 	})
 }
 

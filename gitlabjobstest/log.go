@@ -75,12 +75,14 @@ func (j *Job) logHead() string {
 
 // logTail is what a runner writes last.
 func (j *Job) logTail() string {
-	end := "\x1b[32;1mJob succeeded\x1b[0;m\n"
+	var end string
 	switch j.status {
 	case gitlabjobs.StatusFailed:
 		end = "\x1b[31;1mERROR: Job failed: exit code 1\n\x1b[0;m"
 	case gitlabjobs.StatusCanceled:
 		end = "\x1b[31;1mERROR: Job failed: canceled\n\x1b[0;m"
+	default:
+		end = "\x1b[32;1mJob succeeded\x1b[0;m\n"
 	}
 	return fmt.Sprintf("section_end:%d:step_script\r\x1b[0K\n%s", j.finished.Unix(), end)
 }

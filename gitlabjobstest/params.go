@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"net/url"
@@ -34,9 +35,7 @@ func (c *call) readBody(body []byte) *answer {
 		if err != nil {
 			return failure(http.StatusBadRequest, "The request body is no form")
 		}
-		for k, v := range form {
-			c.query[k] = v
-		}
+		maps.Copy(c.query, form)
 	default:
 		return failure(http.StatusUnsupportedMediaType, fmt.Sprintf("The provided content-type '%s' is not supported.", kind))
 	}

@@ -77,6 +77,7 @@ func (j *Job) begin(script *Script, at time.Time) {
 		took := max(script.Runs, time.Duration(script.Lines)*script.Every)
 		result := or(script.Result, gitlabjobs.StatusSuccess)
 		j.srv.agenda.plan(at.Add(took), j, func(at time.Time) { j.finish(result, script.Reason, at) })
+	default: // It has not come to that yet.
 	}
 }
 

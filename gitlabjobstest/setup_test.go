@@ -177,8 +177,7 @@ func TestAServerWithoutATestKeepsItsBadSetUp(t *testing.T) {
 		`{"message":"500 Internal Server Error: `+`gitlabjobstest: AddProject(\"app\"): give the full path: a group, a slash and a name, such as group/app"}`)
 }
 
-// Not parallel: what it measures is its own.
-func TestTenThousandJobsInOneLine(t *testing.T) {
+func TestTenThousandJobsInOneLine(t *testing.T) { //nolint:paralleltest // It measures time.
 	w := newSmall(t)
 	best := time.Hour
 	var jobs []*Job

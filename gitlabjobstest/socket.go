@@ -3,6 +3,7 @@ package gitlabjobstest
 import (
 	"context"
 	"errors"
+	"maps"
 	"net"
 	"net/http"
 	"sync"
@@ -43,9 +44,7 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 		}
 		return // Or the client is gone.
 	}
-	for k, v := range a.header {
-		w.Header()[k] = v
-	}
+	maps.Copy(w.Header(), a.header)
 	if _, said := a.header["Content-Type"]; !said {
 		w.Header()["Content-Type"] = nil // Or net/http makes one up.
 	}
@@ -75,7 +74,7 @@ func (x *exchange) writeBody(ctx context.Context, w http.ResponseWriter, f *flow
 		if err := f.next(pause); err != nil {
 			return err
 		}
-		n, err := w.Write(f.take(f.ready, buf))
+		n, err := w.Write(f.take(f.ready, buf)) //nolint:gosec // A log is text, and says so.
 		x.record.sent.Add(int64(n))
 		if err != nil {
 			return err

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -88,10 +89,8 @@ func (c *call) showsToken() bool {
 			return true
 		}
 	}
-	for _, name := range []string{"private_token", "job_token", "access_token"} {
-		if c.query.Has(name) {
-			return true
-		}
+	if slices.ContainsFunc([]string{"private_token", "job_token", "access_token"}, c.query.Has) {
+		return true
 	}
 	// A token by another name is one still.
 	for secret := range c.srv.world.tokens {

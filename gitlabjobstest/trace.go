@@ -3,6 +3,7 @@ package gitlabjobstest
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 )
 
@@ -51,7 +52,7 @@ func (c *call) trace() *answer {
 func (j *Job) logAnswer(log content) *answer {
 	a := &answer{status: http.StatusOK, header: http.Header{"Content-Type": {"text/plain"}}}
 	if log.made == 0 {
-		a.body = log.held[:len(log.held):len(log.held)]
+		a.body = slices.Clip(log.held)
 		return a
 	}
 	a.log = &log

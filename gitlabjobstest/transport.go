@@ -75,7 +75,7 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if hooks.GotFirstResponseByte != nil {
 		hooks.GotFirstResponseByte()
 	}
-	resp := x.response(a)
+	resp := x.response(a) //nolint:contextcheck // Its body outlives this call, and looks at the request's context.
 	resp.Request = r
 	return resp, nil
 }

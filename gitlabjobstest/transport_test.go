@@ -278,8 +278,7 @@ func TestKeepAlive(t *testing.T) {
 	require.Equal(t, []bool{false, true}, reused)
 }
 
-// Not parallel: it looks at every goroutine there is.
-func TestAClosedServerLeavesNoGoroutine(t *testing.T) {
+func TestAClosedServerLeavesNoGoroutine(t *testing.T) { //nolint:paralleltest // It looks at every goroutine there is.
 	s := NewServer(t)
 	w := s.AddProject("group/app").AddPipeline(PipelineSpec{}).AddJob(JobSpec{})
 	for _, do := range []Effect{{}, ResetBefore(), ResetAfter(), CutBody(3), Hang(), EndlessBody(), SlowBody(1, time.Hour)} {

@@ -113,5 +113,5 @@ func TestPadMakesATextExactlyAsWide(t *testing.T) {
 	assert.Equal(t, "ab  ", pad("ab", 4))
 	assert.Equal(t, "abc…", pad("abcdef", 4))
 	assert.Equal(t, "äöü ", pad("äöü", 4))
-	assert.Equal(t, "", pad("", 0))
+	assert.Empty(t, pad("", 0))
 }

@@ -1,0 +1,53 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+)
+
+// row is one figure. What is not there is zero.
+type row struct {
+	figure              string
+	unit                func(float64) string
+	ours, theirs, floor float64
+	spread              float64 // The larger one of ours and theirs.
+	atMost              float64 // Of theirs.
+	atMostOfFloor       float64
+	atMostItself        float64 // In the figure's own unit.
+}
+
+func (r row) target() (text string, holds bool) {
+	var parts []string
+	holds = true
+	if r.atMost > 0 {
+		parts = append(parts, fmt.Sprintf("≤ %.2f of theirs", r.atMost))
+		holds = holds && r.ours <= r.atMost*r.theirs
+	}
+	if r.atMostOfFloor > 0 {
+		parts = append(parts, fmt.Sprintf("≤ %.2f of the floor", r.atMostOfFloor))
+		holds = holds && r.ours <= r.atMostOfFloor*r.floor
+	}
+	if r.atMostItself > 0 {
+		parts = append(parts, "≤ "+r.unit(r.atMostItself))
+		holds = holds && r.ours <= r.atMostItself
+	}
+	return strings.Join(parts, ", "), holds
+}
+
+func printTable(rows []row) {
+	fmt.Println("| figure | ours | theirs | ratio | floor | ratio to the floor | spread | target | holds |")
+	fmt.Println("|---|--:|--:|--:|--:|--:|--:|---|---|")
+	for _, r := range rows {
+		floor, toFloor := "", ""
+		if r.floor > 0 {
+			floor, toFloor = r.unit(r.floor), fmt.Sprintf("%.2f", r.ours/r.floor)
+		}
+		target, ok := r.target()
+		holds := map[bool]string{true: "yes", false: "no"}[ok]
+		if target == "" {
+			holds = ""
+		}
+		fmt.Printf("| %s | %s | %s | %.3f | %s | %s | ± %.0f %% | %s | %s |\n", r.figure,
+			r.unit(r.ours), r.unit(r.theirs), r.ours/r.theirs, floor, toFloor, 100*r.spread, target, holds)
+	}
+}
