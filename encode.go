@@ -67,7 +67,7 @@ func encodeField(enc *jsontext.Encoder, v reflect.Value, null bool) error {
 	if null {
 		return enc.WriteToken(jsontext.Null)
 	}
-	if t, ok := v.Interface().(time.Time); ok {
+	if t, ok := reflect.TypeAssert[time.Time](v); ok {
 		return enc.WriteToken(jsontext.String(formatTime(t)))
 	}
 	return json.MarshalEncode(enc, v.Interface())

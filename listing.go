@@ -242,6 +242,11 @@ func (w *walk[T, P]) fresh(page *Page[T], from place) error {
 	}
 	w.seen.compare(ids)
 	page.Items = fresh(&w.seen, page.Items, ids)
+	if len(page.Items) < len(ids) && !from.keyset {
+		// Jobs were created since the page before, which have moved others on. What
+		// was fetched ahead may be from before that, and lack those.
+		w.ahead.drop()
+	}
 	switch {
 	case len(ids) == 0:
 	case w.catchingUp:

@@ -1,7 +1,9 @@
 package gitlabjobs_test
 
 import (
+	"context"
 	"iter"
+	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -152,4 +154,40 @@ func TestLeavingAPrefetchingLoopEndsItsRequests(t *testing.T) {
 		assert.LessOrEqual(t, len(srv.Requests()), 9)
 		synctest.Wait()
 	})
+}
+
+// Pages that are fetched at a time are not all of one moment: the third may be from
+// before a job was created, and the second from after it. What has moved from the one
+// to the other must not be missed.
+func TestPagesFromBeforeAndAfterAChangeMissNothing(t *testing.T) {
+	t.Parallel()
+	size := gitlabjobs.ListOptions{PerPage: 10, Prefetch: 4}
+	for name, list := range map[string]func(context.Context, *gitlabjobs.JobsService) iter.Seq2[*gitlabjobs.Job, error]{
+		"with totals": func(ctx context.Context, jobs *gitlabjobs.JobsService) iter.Seq2[*gitlabjobs.Job, error] {
+			return jobs.AllPipeline(ctx, "group/app", faultyPipeline, &gitlabjobs.ListPipelineJobsOptions{ListOptions: size})
+		},
+		"without totals": func(ctx context.Context, jobs *gitlabjobs.JobsService) iter.Seq2[*gitlabjobs.Job, error] {
+			return jobs.AllProject(ctx, "group/app", &gitlabjobs.ListJobsOptions{ListOptions: size, Pagination: gitlabjobs.OffsetPagination})
+		},
+	} {
+		for late := 2; late <= 7; late++ {
+			synctest.Test(t, func(t *testing.T) {
+				srv := gitlabjobstest.NewMemoryServer(t)
+				pipeline := srv.AddProject("group/app").AddPipeline(gitlabjobstest.PipelineSpec{ID: faultyPipeline})
+				first := pipeline.AddJobs(100, nil)
+				time.AfterFunc(20*time.Millisecond, func() { pipeline.AddJobs(3, nil) })
+				srv.Fault(gitlabjobstest.Fault{
+					Match:   func(req gitlabjobstest.Request) bool { return req.Query.Get("page") == strconv.Itoa(late) },
+					Latency: 50 * time.Millisecond,
+				})
+				seen := map[int64]bool{}
+				for _, id := range descendingIDs(t, list(t.Context(), srv.Client(srv.Tokens.Reporter).Jobs)) {
+					seen[id] = true
+				}
+				for _, job := range first {
+					assert.True(t, seen[job.ID()], "page %d late, %s: job %d", late, name, job.ID())
+				}
+			})
+		}
+	}
 }

@@ -128,23 +128,23 @@ func escape(b []byte) int {
 func (s *scanner) skip() []byte {
 	c := s.peek()
 	start := s.pos
-	switch {
-	case c == '{':
+	switch c {
+	case '{':
 		for more := s.enter('}'); more; more = s.more('}') {
 			s.name()
 			s.skip()
 		}
-	case c == '[':
+	case '[':
 		for more := s.enter(']'); more; more = s.more(']') {
 			s.skip()
 		}
-	case c == '"':
+	case '"':
 		s.text()
-	case c == 't':
+	case 't':
 		s.literal("true")
-	case c == 'f':
+	case 'f':
 		s.literal("false")
-	case c == 'n':
+	case 'n':
 		s.literal("null")
 	default:
 		s.numeral()

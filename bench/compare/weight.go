@@ -124,7 +124,7 @@ func standard(cache string, test bool, packages ...string) ([]string, error) {
 	}
 	out, err := output(cache, "go", append(args, packages...)...)
 	var found []string
-	for _, p := range strings.Fields(out) {
+	for p := range strings.FieldsSeq(out) {
 		if p != "unsafe" && !strings.HasPrefix(p, "vendor/") {
 			found = append(found, p)
 		}

@@ -91,7 +91,7 @@ func (s *studio) keep(t *testing.T, name string) {
 	}
 }
 
-func TestThePicturesLookRightInABrowser(t *testing.T) {
+func TestThePicturesLookRightInABrowser(t *testing.T) { //nolint:paralleltest // One browser is enough for two cores.
 	if testing.Short() {
 		t.Skip("it starts a browser")
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -56,13 +57,13 @@ func startChromium(t *testing.T) *chromium {
 	require.NoError(t, err)
 	r, fromBrowser, err := os.Pipe()
 	require.NoError(t, err)
-	cmd := exec.Command(path, "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-quic",
+	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), path, "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-quic",
 		"--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-breakpad",
 		"--hide-scrollbars", "--force-color-profile=srgb", "--user-data-dir="+t.TempDir(), "--remote-debugging-pipe", "about:blank")
 	cmd.ExtraFiles = []*os.File{toBrowser, fromBrowser} // 3 and 4.
 	require.NoError(t, cmd.Start())
-	toBrowser.Close()
-	fromBrowser.Close()
+	require.NoError(t, toBrowser.Close())
+	require.NoError(t, fromBrowser.Close())
 
 	c := &chromium{t: t, w: w, answers: make(map[int]chan answer), arrived: make(chan struct{})}
 	read := make(chan struct{})
@@ -75,8 +76,7 @@ func startChromium(t *testing.T) *chromium {
 		defer kill.Stop()
 		fmt.Fprintf(w, `{"id":%d,"method":"Browser.close"}`+"\x00", 1<<30)
 		_ = cmd.Wait()
-		w.Close()
-		r.Close()
+		_, _ = w.Close(), r.Close()
 		<-read
 	})
 

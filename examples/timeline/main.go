@@ -79,7 +79,7 @@ func write(w io.Writer, tl *timeline, base string) error {
 		{base + ".svg", "the drawing", drawSVG(tl)},
 		{base + ".html", "the page", page},
 	} {
-		if err := os.WriteFile(file.name, file.content, 0o644); err != nil {
+		if err := os.WriteFile(file.name, file.content, 0o644); err != nil { //nolint:gosec // A picture to show around.
 			return err
 		}
 		fmt.Fprintf(w, "%s: %s, %d KB\n", file.name, file.what, (len(file.content)+1023)/1024)

@@ -58,9 +58,9 @@ func TestABarHasTheTimesOfItsJob(t *testing.T) {
 			other := job(2, "other", "success", 0, 0, 1, stageOf("other")) // It holds the beginning at noon.
 			tl := after(100, nodes(tc.job, other))
 			b := tl.root.stages[0].tasks[0].last()
-			assert.Equal(t, tc.queued, seconds(b.queued), "queued")
-			assert.Equal(t, tc.started, seconds(b.started), "started")
-			assert.Equal(t, tc.ended, seconds(b.ended), "ended")
+			assert.InDelta(t, tc.queued, seconds(b.queued), 1e-9, "queued")
+			assert.InDelta(t, tc.started, seconds(b.started), 1e-9, "started")
+			assert.InDelta(t, tc.ended, seconds(b.ended), 1e-9, "ended")
 			assert.Equal(t, tc.going, b.going)
 			assert.Equal(t, tc.going, tl.live)
 			assert.GreaterOrEqual(t, b.waited(), time.Duration(0))

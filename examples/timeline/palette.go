@@ -22,14 +22,30 @@ var palette = []colour{
 	{"soft", "#536072", "#a3aebd"},
 	{"queue", "#b4bfcc", "#566375"},
 	{"path", "#17202c", "#ffffff"},
-	{"success", "#0b7a5c", "#3dbd93"}, {"success-on", "#ffffff", "#08110e"}, {"success-ink", "#0b6b51", "#3dbd93"},
-	{"failed", "#c8400a", "#ff7f4d"}, {"failed-on", "#ffffff", "#1a0a04"}, {"failed-ink", "#b43a09", "#ff8a5c"},
-	{"warning", "#f0b429", "#f5c451"}, {"warning-on", "#241a00", "#1d1500"}, {"warning-ink", "#855900", "#f5c451"},
-	{"running", "#2369c0", "#6cb0f5"}, {"running-on", "#ffffff", "#06101b"}, {"running-ink", "#1d5cab", "#6cb0f5"},
-	{"waiting", "#5d6b7e", "#9aa7b8"}, {"waiting-on", "#ffffff", "#0d1116"}, {"waiting-ink", "#536072", "#a3aebd"},
-	{"canceled", "#5d6b7e", "#9aa7b8"}, {"canceled-on", "#ffffff", "#0d1116"}, {"canceled-ink", "#536072", "#a3aebd"},
-	{"skipped", "#5d6b7e", "#9aa7b8"}, {"skipped-on", "#ffffff", "#0d1116"}, {"skipped-ink", "#536072", "#a3aebd"},
-	{"manual", "#84459c", "#cf9be3"}, {"manual-on", "#ffffff", "#150b19"}, {"manual-ink", "#7a3d92", "#cf9be3"},
+	{"success", "#0b7a5c", "#3dbd93"},
+	{"success-on", "#ffffff", "#08110e"},
+	{"success-ink", "#0b6b51", "#3dbd93"},
+	{"failed", "#c8400a", "#ff7f4d"},
+	{"failed-on", "#ffffff", "#1a0a04"},
+	{"failed-ink", "#b43a09", "#ff8a5c"},
+	{"warning", "#f0b429", "#f5c451"},
+	{"warning-on", "#241a00", "#1d1500"},
+	{"warning-ink", "#855900", "#f5c451"},
+	{"running", "#2369c0", "#6cb0f5"},
+	{"running-on", "#ffffff", "#06101b"},
+	{"running-ink", "#1d5cab", "#6cb0f5"},
+	{"waiting", "#5d6b7e", "#9aa7b8"},
+	{"waiting-on", "#ffffff", "#0d1116"},
+	{"waiting-ink", "#536072", "#a3aebd"},
+	{"canceled", "#5d6b7e", "#9aa7b8"},
+	{"canceled-on", "#ffffff", "#0d1116"},
+	{"canceled-ink", "#536072", "#a3aebd"},
+	{"skipped", "#5d6b7e", "#9aa7b8"},
+	{"skipped-on", "#ffffff", "#0d1116"},
+	{"skipped-ink", "#536072", "#a3aebd"},
+	{"manual", "#84459c", "#cf9be3"},
+	{"manual-on", "#ffffff", "#150b19"},
+	{"manual-ink", "#7a3d92", "#cf9be3"},
 }
 
 // variables are the palette as CSS: by the scheme of the system, or by the one that
@@ -80,6 +96,7 @@ func lookOf(status gitlabjobs.Status, allowFailure bool) look {
 		i = 6
 	case gitlabjobs.StatusManual:
 		i = 7
+	default: // Waiting for something.
 	}
 	return looks[i]
 }

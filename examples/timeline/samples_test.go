@@ -102,8 +102,10 @@ func hostileTimeline() *timeline {
 	bridge := &gitlabjobs.Bridge{ID: 99, Name: hostileNames[1], Stage: "test", Status: "success", StartedAt: noon, FinishedAt: noon}
 	all = append(all,
 		&gitlabjobs.TreeNode{PipelineID: 1, Bridge: bridge},
-		&gitlabjobs.TreeNode{PipelineID: 2, Project: gitlabjobs.Project(hostileNames[0]), Path: []*gitlabjobs.Bridge{bridge},
-			Pipeline: &gitlabjobs.Pipeline{Status: gitlabjobs.Status(hostileNames[1])}, Err: fmt.Errorf("no: %s", strings.Repeat(hostileNames[0], 9))})
+		&gitlabjobs.TreeNode{
+			PipelineID: 2, Project: gitlabjobs.Project(hostileNames[0]), Path: []*gitlabjobs.Bridge{bridge},
+			Pipeline: &gitlabjobs.Pipeline{Status: gitlabjobs.Status(hostileNames[1])}, Err: fmt.Errorf("no: %s", strings.Repeat(hostileNames[0], 9)),
+		})
 	return newTimeline(gitlabjobs.Project(hostileNames[0]), 1, all, noon.Add(time.Minute))
 }
 
