@@ -64,8 +64,8 @@ func (s *BridgesService) List(ctx context.Context, project Project, pipelineID i
 	if errors.Is(err, ErrNotFound) {
 		// No such list, or no such pipeline: the other list tells.
 		route = triggerJobsRoute
-		if other, otherErr := ask(route); otherErr == nil {
-			page, err = other, nil
+		if other, otherErr := ask(route); !errors.Is(otherErr, ErrNotFound) {
+			page, err = other, otherErr
 		}
 	}
 	if err == nil {

@@ -37,8 +37,8 @@ func (s *JobsService) Failed(ctx context.Context, project Project, pipelineID in
 		if tail > 0 {
 			failed[i].Log, failed[i].Err = s.tail(ctx, project, job, tail)
 		}
-		if ctx.Err() != nil {
-			return failed[:i+1], failed[i].Err
+		if err := ctx.Err(); err != nil {
+			return failed[:i+1], fmt.Errorf("gitlabjobs: reading the logs of failed jobs: %w", err)
 		}
 	}
 	return failed, nil

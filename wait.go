@@ -101,8 +101,10 @@ func (s *JobsService) newest(ctx context.Context, project Project, job *Job) (*J
 // were retried the newest counts. Jobs that failed are no error: see [Succeeded].
 //
 // Where a pipeline does not go on without somebody's doing, it ends with
-// [ErrBlocked], unless opts says to wait; optional jobs that nobody plays
-// (AllowFailure) don't block it. The context bounds it; with an
+// [ErrBlocked], unless opts says to wait; optional manual jobs that nobody plays
+// (AllowFailure) don't block it. A job that stays created, with nothing known to be in
+// its way, is waited for until the context ends, and no jobs at all are success. The
+// context bounds it; with an
 // error, the jobs are returned as they were last seen, if they were. Bridges, and
 // the pipelines that they trigger, are not waited for: see [Client.PipelineTree].
 //
@@ -128,7 +130,7 @@ func (s *JobsService) WaitPipeline(ctx context.Context, project Project, pipelin
 
 // Succeeded reports whether all of the jobs are finished, or optional and blocked,
 // and none failed that may not: none failed, or was canceled, unless it is allowed
-// to fail.
+// to fail. Of no jobs it is true.
 func Succeeded(jobs ...*Job) bool {
 	return !slices.ContainsFunc(jobs, func(job *Job) bool {
 		switch job.Status {
@@ -150,6 +152,7 @@ type waiter struct {
 	interval time.Duration
 	statuses map[int64]Status // Of the jobs as they were last seen.
 	same     int              // Looks in a row at which nothing had changed.
+	unsure   bool             // A job may have escaped this look, being retried while it was made.
 }
 
 func (w *waiter) wait(ctx context.Context) ([]*Job, error) {
@@ -157,19 +160,19 @@ func (w *waiter) wait(ctx context.Context) ([]*Job, error) {
 	w.interval = w.options.MinInterval
 	for {
 		seen, err := w.look()
-		var limited *Error
-		switch {
-		case errors.As(err, &limited) && errors.Is(err, ErrRateLimited) && limited.RetryAfter > 0:
-			// Longer than a single call waits; a waiter has the time.
-			w.interval = max(limited.RetryAfter, w.options.MinInterval)
-		case err != nil:
-			return jobs, err
-		default:
+		done := false
+		if err == nil {
 			jobs = seen
 			w.update(jobs)
-			if done, err := w.done(jobs); done || err != nil {
-				return jobs, err
-			}
+			done, err = w.done(jobs)
+		}
+		var limited *Error
+		switch {
+		case !done && errors.As(err, &limited) && errors.Is(err, ErrRateLimited) && limited.RetryAfter > 0:
+			// Longer than a single call waits; a waiter has the time.
+			w.interval = min(max(limited.RetryAfter, w.options.MinInterval), 24*time.Hour)
+		case err != nil || done && !w.unsure:
+			return jobs, err
 		}
 		if err := sleep(ctx, w.interval+rand.N(w.interval/10+1)); err != nil {
 			return jobs, fmt.Errorf("gitlabjobs: waiting for jobs: %w", err)
@@ -189,6 +192,15 @@ func (w *waiter) update(jobs []*Job) {
 			if w.options.OnUpdate != nil {
 				w.options.OnUpdate(job)
 			}
+		}
+	}
+	// A job that is retried leaves the list, and the new one stands where the look has
+	// been already. So another look is made where one that was going on is gone, and
+	// after a first one that took several pages.
+	w.unsure = w.statuses == nil && len(jobs) > 100
+	for id, status := range w.statuses {
+		if _, there := statuses[id]; !there && !status.Finished() {
+			w.unsure = true
 		}
 	}
 	w.statuses = statuses
@@ -223,7 +235,7 @@ func (w *pipelineWait) done(jobs []*Job) (bool, error) {
 			if job.Status == StatusManual {
 				manual = job
 			}
-			if !job.AllowFailure || w.options.WaitForBlocked {
+			if !job.AllowFailure || job.Status == StatusScheduled || w.options.WaitForBlocked {
 				blocked = job
 			}
 		case !job.Status.Finished():
@@ -259,13 +271,16 @@ func (w *pipelineWait) stalled(blocked *Job) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if slices.ContainsFunc(bridges, func(b *Bridge) bool { return !b.Status.Finished() && !b.Status.Blocked() && b.Status != StatusCreated }) {
+	waits := func(b *Bridge) bool {
+		return b.Status.Blocked() || b.DownstreamPipeline != nil && b.DownstreamPipeline.Status.Blocked()
+	}
+	if slices.ContainsFunc(bridges, func(b *Bridge) bool { return !b.Status.Finished() && b.Status != StatusCreated && !waits(b) }) {
 		return false, nil
 	}
 	if blocked != nil {
 		return true, blockedError(blocked.ID)
 	}
-	if i := slices.IndexFunc(bridges, func(b *Bridge) bool { return b.Status.Blocked() }); i >= 0 {
+	if i := slices.IndexFunc(bridges, waits); i >= 0 {
 		return true, blockedError(bridges[i].ID)
 	}
 	return false, nil

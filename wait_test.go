@@ -197,6 +197,7 @@ func TestWaitPipelineEnds(t *testing.T) {
 		"an optional manual job":    {jobs: []spec{{}, {Status: gitlabjobs.StatusManual, AllowFailure: true}}},
 		"a manual job":              {jobs: []spec{{}, {Status: gitlabjobs.StatusManual}}, err: gitlabjobs.ErrBlocked},
 		"a scheduled job":           {jobs: []spec{{}, {Status: gitlabjobs.StatusScheduled}}, err: gitlabjobs.ErrBlocked},
+		"an optional scheduled job": {jobs: []spec{{}, {Status: gitlabjobs.StatusScheduled, AllowFailure: true}}, err: gitlabjobs.ErrBlocked},
 		"a manual job among others": {jobs: []spec{running(5 * time.Minute), {Status: gitlabjobs.StatusManual}}, err: gitlabjobs.ErrBlocked, low: 5 * time.Minute, high: 6 * time.Minute},
 		"StopOnManual":              {jobs: []spec{running(5 * time.Minute), {Status: gitlabjobs.StatusManual, AllowFailure: true}}, opts: gitlabjobs.WaitOptions{StopOnManual: true}, err: gitlabjobs.ErrBlocked},
 		"StopOnFailure":             {jobs: []spec{running(5 * time.Minute), {Status: gitlabjobs.StatusFailed}}, opts: gitlabjobs.WaitOptions{StopOnFailure: true}},
@@ -212,6 +213,10 @@ func TestWaitPipelineEnds(t *testing.T) {
 		"a stage behind a running bridge": {
 			jobs: []spec{{}, {Status: gitlabjobs.StatusCreated}}, bridges: []bridge{{Status: gitlabjobs.StatusRunning}},
 			after: func(p *gitlabjobstest.Pipeline) { p.Jobs()[1].Cancel() }, low: 10 * time.Minute, high: 11 * time.Minute,
+		},
+		"a stage behind a child that waits": {
+			jobs: []spec{{}, {Status: gitlabjobs.StatusCreated}}, bridges: []bridge{{Status: gitlabjobs.StatusRunning, Depend: true}},
+			err: gitlabjobs.ErrBlocked, high: 2 * time.Minute,
 		},
 		"a stage that begins late": {jobs: []spec{{}, {Status: gitlabjobs.StatusCreated}}, after: func(p *gitlabjobstest.Pipeline) {
 			p.Jobs()[1].Enqueue()
@@ -232,6 +237,10 @@ func TestWaitPipelineEnds(t *testing.T) {
 					pipeline.AddJob(s)
 				}
 				for _, s := range tc.bridges {
+					if s.Depend {
+						s.Downstream = pipeline.Project().AddPipeline()
+						s.Downstream.AddJob(gitlabjobstest.JobSpec{Status: gitlabjobs.StatusManual})
+					}
 					pipeline.AddBridge(s)
 				}
 				if tc.after != nil {
@@ -252,6 +261,59 @@ func TestWaitPipelineEnds(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A job of the last page is retried after the first page was read: the old one has
+// left the list, and the new one stands where the look has been.
+func TestAJobThatIsRetriedDuringALookIsNotLost(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := gitlabjobstest.NewMemoryServer(t)
+		pipeline := srv.AddProject("group/app").AddPipeline()
+		first := pipeline.AddJob(gitlabjobstest.JobSpec{Name: "flaky", Status: gitlabjobs.StatusRunning})
+		pipeline.AddJobs(249, nil)
+		developer := srv.Client(srv.Tokens.Developer)
+		looks := 0
+		rt := transport(func(req *http.Request) (*http.Response, error) {
+			resp, err := srv.Transport().RoundTrip(req)
+			if req.URL.Query().Get("page") == "1" {
+				if looks++; looks == 2 {
+					first.Fail(gitlabjobs.FailureRunnerSystem)
+					again, err := developer.Jobs.Retry(req.Context(), "group/app", first.ID(), nil)
+					if assert.NoError(t, err) {
+						time.AfterFunc(time.Minute, func() {
+							srv.Job(again.ID).Start()
+							srv.Job(again.ID).Succeed()
+						})
+					}
+				}
+			}
+			return resp, err
+		})
+		client := srv.Client(srv.Tokens.Reporter, gitlabjobs.WithHTTPClient(&http.Client{Transport: rt}))
+		start := time.Now()
+		jobs, err := client.Jobs.WaitPipeline(t.Context(), "group/app", pipeline.ID(), nil)
+		require.NoError(t, err)
+		assert.Len(t, jobs, 250)
+		assert.True(t, gitlabjobs.Succeeded(jobs...))
+		assert.Greater(t, time.Since(start), time.Minute)
+	})
+}
+
+func TestAnAbsurdWaitIsNoHotLoop(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		requests := 0
+		client := newClient(t, func(req *http.Request) (*http.Response, error) {
+			requests++
+			return answer{status: 429, header: map[string]string{"Retry-After": "99999999999"}}.to(req), nil
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), 72*time.Hour)
+		defer cancel()
+		_, err := client.Jobs.Wait(ctx, "1", 7, nil)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		assert.LessOrEqual(t, requests, 4)
+	})
 }
 
 func TestWaitingIsBoundByItsContext(t *testing.T) {

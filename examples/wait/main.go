@@ -108,6 +108,9 @@ func look(ctx context.Context, t *target.Target) (*snapshot, error) {
 // going reports whether anything goes on by itself.
 func (s *snapshot) going() bool {
 	for _, node := range s.nodes {
+		if node.Bridge != nil && node.Bridge.DownstreamPipeline != nil {
+			continue // It goes on as that pipeline does, whose nodes are here as well.
+		}
 		status := statusOf(node)
 		if !status.Finished() && !status.Blocked() && status != gitlabjobs.StatusCreated && status != "" {
 			return true
@@ -130,8 +133,6 @@ func (s *snapshot) result() int {
 		status := statusOf(node)
 		mayFail := node.Job != nil && node.Job.AllowFailure || node.Bridge != nil && node.Bridge.AllowFailure
 		switch {
-		case node.Job == nil && node.Bridge == nil:
-			return anythingElse // A pipeline that could not be read.
 		case mayFail:
 		case status == gitlabjobs.StatusFailed || status == gitlabjobs.StatusCanceled:
 			return somethingFailed
@@ -139,8 +140,8 @@ func (s *snapshot) result() int {
 	}
 	for _, node := range s.nodes {
 		mayFail := node.Job != nil && node.Job.AllowFailure || node.Bridge != nil && node.Bridge.AllowFailure
-		if status := statusOf(node); !status.Finished() && !(status.Blocked() && mayFail) {
-			return anythingElse
+		if status := statusOf(node); !status.Finished() && (!status.Blocked() || !mayFail) {
+			return anythingElse // Or a pipeline that could not be read.
 		}
 	}
 	return allWell
