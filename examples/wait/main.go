@@ -131,16 +131,12 @@ func (s *snapshot) finished() bool {
 func (s *snapshot) result() int {
 	for _, node := range s.nodes {
 		status := statusOf(node)
-		mayFail := node.Job != nil && node.Job.AllowFailure || node.Bridge != nil && node.Bridge.AllowFailure
-		switch {
-		case mayFail:
-		case status == gitlabjobs.StatusFailed || status == gitlabjobs.StatusCanceled:
+		if (status == gitlabjobs.StatusFailed || status == gitlabjobs.StatusCanceled) && !mayFail(node) {
 			return somethingFailed
 		}
 	}
 	for _, node := range s.nodes {
-		mayFail := node.Job != nil && node.Job.AllowFailure || node.Bridge != nil && node.Bridge.AllowFailure
-		if status := statusOf(node); !status.Finished() && (!status.Blocked() || !mayFail) {
+		if status := statusOf(node); !status.Finished() && (!status.Blocked() || !mayFail(node)) {
 			return anythingElse // Or a pipeline that could not be read.
 		}
 	}
@@ -158,4 +154,9 @@ func statusOf(node *gitlabjobs.TreeNode) gitlabjobs.Status {
 	default:
 		return ""
 	}
+}
+
+// mayFail reports whether a job or a bridge is allowed to fail.
+func mayFail(node *gitlabjobs.TreeNode) bool {
+	return node.Job != nil && node.Job.AllowFailure || node.Bridge != nil && node.Bridge.AllowFailure
 }
