@@ -76,7 +76,7 @@ func (s *BridgesService) List(ctx context.Context, project Project, pipelineID i
 
 // All iterates over all of a pipeline's bridges, newest first, from the page on
 // that opts names. It asks for 100 bridges a page unless opts says otherwise. No
-// bridge comes twice; what is said of a Scope at [JobsService.AllPipeline] holds
+// bridge comes twice; what is said of a Scope at [JobsService.AllByPipeline] holds
 // here too.
 //
 // An error is yielded once, as a [*PageError] that says where to go on, and ends

@@ -342,7 +342,7 @@ func TestALinkThatRepeatsTheTokenDoesNotShowIt(t *testing.T) {
 		return answer{body: `[]`, header: map[string]string{"Link": "<" + req.URL.String() + `&page=2>; rel="next"`}}.to(req), nil
 	})
 	var resp gitlabjobs.Response
-	page, err := client.Jobs.ListProject(t.Context(), "1", nil, gitlabjobs.WithResponse(&resp), gitlabjobs.WithAuth(gitlabjobs.JobTokenParam(testToken)))
+	page, err := client.Jobs.ListByProject(t.Context(), "1", nil, gitlabjobs.WithResponse(&resp), gitlabjobs.WithAuth(gitlabjobs.JobTokenParam(testToken)))
 	require.NoError(t, err)
 	assert.Equal(t, 2, page.NextPage)
 	assert.Contains(t, resp.Header.Get("Link"), "job_token=[REDACTED]&page=2")

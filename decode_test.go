@@ -73,7 +73,7 @@ func TestAnOddJobStillDecodes(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			body := `{"id":7,` + tc.odd + `,"stage":"test"}`
-			page, err := answering(t, answer{body: `[{"id":8},` + body + `,{"id":6}]`}).Jobs.ListProject(t.Context(), "1", nil)
+			page, err := answering(t, answer{body: `[{"id":8},` + body + `,{"id":6}]`}).Jobs.ListByProject(t.Context(), "1", nil)
 			require.NoError(t, err)
 			require.Len(t, page.Items, 3)
 			assert.EqualValues(t, 6, page.Items[2].ID)
@@ -175,7 +175,7 @@ func TestRepeatedObjectsAreSharedWithinAnAnswer(t *testing.T) {
 	const a, b = `{"id":1,"username":"a"}`, `{"id":2,"username":"b"}`
 	body := `[{"id":4,"user":` + a + `},{"id":3, "user" : ` + b + `},{"id":2,"user":` + a + `},{"id":1,"user":{"id":1,"username":"a","name":"x"}}]`
 	client := answering(t, answer{body: body})
-	page, err := client.Jobs.ListProject(t.Context(), "1", nil)
+	page, err := client.Jobs.ListByProject(t.Context(), "1", nil)
 	require.NoError(t, err)
 	jobs := page.Items
 	assert.Same(t, jobs[0].User, jobs[2].User)
@@ -183,7 +183,7 @@ func TestRepeatedObjectsAreSharedWithinAnAnswer(t *testing.T) {
 	assert.NotSame(t, jobs[0].User, jobs[3].User)
 	assert.Equal(t, "x", jobs[3].User.Name)
 
-	again, err := client.Jobs.ListProject(t.Context(), "1", nil)
+	again, err := client.Jobs.ListByProject(t.Context(), "1", nil)
 	require.NoError(t, err)
 	assert.NotSame(t, jobs[0].User, again.Items[0].User, "answers share nothing")
 }
@@ -195,7 +195,7 @@ func TestManyDifferentObjectsAreNotMixedUp(t *testing.T) {
 		id := string(gitlabjobs.ProjectID(int64(i%70 + 1)))
 		jobs = append(jobs, `{"id":`+string(gitlabjobs.ProjectID(int64(i+1)))+`,"pipeline":{"id":`+id+`},"commit":{"id":"c`+id+`"}}`)
 	}
-	page, err := answering(t, answer{body: "[" + strings.Join(jobs, ",") + "]"}).Jobs.ListProject(t.Context(), "1", nil)
+	page, err := answering(t, answer{body: "[" + strings.Join(jobs, ",") + "]"}).Jobs.ListByProject(t.Context(), "1", nil)
 	require.NoError(t, err)
 	for i, job := range page.Items {
 		assert.EqualValues(t, i%70+1, job.Pipeline.ID)
@@ -223,7 +223,7 @@ func TestAnyNumberOfUnknownFieldsIsRead(t *testing.T) {
 
 func TestAPageHasABound(t *testing.T) {
 	t.Parallel()
-	_, err := answering(t, answer{body: "[" + strings.Repeat("{},", 200_000) + "{}]"}).Jobs.ListProject(t.Context(), "1", nil)
+	_, err := answering(t, answer{body: "[" + strings.Repeat("{},", 200_000) + "{}]"}).Jobs.ListByProject(t.Context(), "1", nil)
 	assert.ErrorContains(t, err, "more than 100000 elements")
 }
 

@@ -8,7 +8,7 @@
 //		return err
 //	}
 //	failed := &gitlabjobs.ListJobsOptions{Scope: []gitlabjobs.Status{gitlabjobs.StatusFailed}}
-//	for job, err := range client.Jobs.AllProject(ctx, "group/app", failed) {
+//	for job, err := range client.Jobs.AllByProject(ctx, "group/app", failed) {
 //		if err != nil {
 //			return err
 //		}
@@ -26,7 +26,7 @@
 // pages. They ask for 100 items a page, and with Prefetch for the next pages while
 // the caller works on one. No item comes twice. The jobs of a project are read by
 // keyset pagination, which misses none either and has no end; the lists of a
-// pipeline have offset pagination alone, and [JobsService.AllPipeline] says what
+// pipeline have offset pagination alone, and [JobsService.AllByPipeline] says what
 // that means.
 //
 // An iterator yields an error once, with a nil item, and stops. The error is a

@@ -34,14 +34,14 @@ var endpoints = []endpoint{
 		name: "list project jobs", method: "GET", route: "/projects/:id/jobs", answer: "[" + oneJob + "]",
 		uri: "/api/v4/projects/group%2Fapp/jobs",
 		call: func(ctx context.Context, c *gitlabjobs.Client) (any, error) {
-			return nilable(c.Jobs.ListProject(ctx, "group/app", nil))
+			return nilable(c.Jobs.ListByProject(ctx, "group/app", nil))
 		},
 	},
 	{
 		name: "list project jobs, every option", method: "GET", route: "/projects/:id/jobs", answer: "[" + oneJob + "]",
 		uri: "/api/v4/projects/1/jobs?page=3&pagination=offset&per_page=50&ref=v1.0%2Brc&scope%5B%5D=pending&scope%5B%5D=brand_new",
 		call: func(ctx context.Context, c *gitlabjobs.Client) (any, error) {
-			return nilable(c.Jobs.ListProject(ctx, "1", &gitlabjobs.ListJobsOptions{
+			return nilable(c.Jobs.ListByProject(ctx, "1", &gitlabjobs.ListJobsOptions{
 				ListOptions: gitlabjobs.ListOptions{Page: 3, PerPage: 50, Prefetch: 2},
 				Scope:       []gitlabjobs.Status{gitlabjobs.StatusPending, "brand_new"},
 				Ref:         "v1.0+rc",
@@ -53,21 +53,21 @@ var endpoints = []endpoint{
 		name: "list project jobs by cursor", method: "GET", route: "/projects/:id/jobs", answer: "[" + oneJob + "]",
 		uri: "/api/v4/projects/1/jobs?cursor=eyJ%2B%3D&pagination=keyset",
 		call: func(ctx context.Context, c *gitlabjobs.Client) (any, error) {
-			return nilable(c.Jobs.ListProject(ctx, "1", &gitlabjobs.ListJobsOptions{Cursor: "eyJ+="}))
+			return nilable(c.Jobs.ListByProject(ctx, "1", &gitlabjobs.ListJobsOptions{Cursor: "eyJ+="}))
 		},
 	},
 	{
 		name: "all project jobs", method: "GET", route: "/projects/:id/jobs", answer: "[" + oneJob + "]",
 		uri: "/api/v4/projects/1/jobs?pagination=keyset&per_page=100&scope%5B%5D=failed",
 		call: func(ctx context.Context, c *gitlabjobs.Client) (any, error) {
-			return first(c.Jobs.AllProject(ctx, "1", &gitlabjobs.ListJobsOptions{Scope: []gitlabjobs.Status{gitlabjobs.StatusFailed}}))
+			return first(c.Jobs.AllByProject(ctx, "1", &gitlabjobs.ListJobsOptions{Scope: []gitlabjobs.Status{gitlabjobs.StatusFailed}}))
 		},
 	},
 	{
 		name: "list pipeline jobs", method: "GET", route: "/projects/:id/pipelines/:pipeline_id/jobs", answer: "[" + oneJob + "]",
 		uri: "/api/v4/projects/1/pipelines/6/jobs?include_retried=true&page=2&per_page=10&scope%5B%5D=manual",
 		call: func(ctx context.Context, c *gitlabjobs.Client) (any, error) {
-			return nilable(c.Jobs.ListPipeline(ctx, "1", 6, &gitlabjobs.ListPipelineJobsOptions{
+			return nilable(c.Jobs.ListByPipeline(ctx, "1", 6, &gitlabjobs.ListPipelineJobsOptions{
 				ListOptions:    gitlabjobs.ListOptions{Page: 2, PerPage: 10},
 				Scope:          []gitlabjobs.Status{gitlabjobs.StatusManual},
 				IncludeRetried: true,
@@ -78,7 +78,7 @@ var endpoints = []endpoint{
 		name: "all pipeline jobs", method: "GET", route: "/projects/:id/pipelines/:pipeline_id/jobs", answer: "[" + oneJob + "]",
 		uri: "/api/v4/projects/1/pipelines/6/jobs?page=1&per_page=100",
 		call: func(ctx context.Context, c *gitlabjobs.Client) (any, error) {
-			return first(c.Jobs.AllPipeline(ctx, "1", 6, nil))
+			return first(c.Jobs.AllByPipeline(ctx, "1", 6, nil))
 		},
 	},
 	{
@@ -362,7 +362,7 @@ func TestBadOptionsAreRefusedBeforeAnythingIsSent(t *testing.T) {
 		return nil, http.ErrServerClosed
 	})
 	jobs := func(o gitlabjobs.ListJobsOptions) error {
-		_, err := client.Jobs.ListProject(t.Context(), "1", &o)
+		_, err := client.Jobs.ListByProject(t.Context(), "1", &o)
 		return err
 	}
 	play := func(o gitlabjobs.PlayOptions) error {
@@ -376,7 +376,7 @@ func TestBadOptionsAreRefusedBeforeAnythingIsSent(t *testing.T) {
 		return err
 	}
 	pipeline := func(o gitlabjobs.ListPipelineJobsOptions) error {
-		_, err := client.Jobs.ListPipeline(t.Context(), "1", 2, &o)
+		_, err := client.Jobs.ListByPipeline(t.Context(), "1", 2, &o)
 		return err
 	}
 	bridges := func(o gitlabjobs.ListBridgesOptions) error {
@@ -409,7 +409,7 @@ func TestOptionsAreNeverWrittenTo(t *testing.T) {
 	client := answering(t, answer{body: "[" + oneJob + "]"})
 	scope := []gitlabjobs.Status{"failed", "success"}
 	opts := gitlabjobs.ListJobsOptions{Scope: scope}
-	for _, err := range client.Jobs.AllProject(t.Context(), "1", &opts) {
+	for _, err := range client.Jobs.AllByProject(t.Context(), "1", &opts) {
 		require.NoError(t, err)
 	}
 	assert.Equal(t, gitlabjobs.ListJobsOptions{Scope: []gitlabjobs.Status{"failed", "success"}}, opts)

@@ -33,12 +33,12 @@ func exampleGitLab() (ctx context.Context, client *gitlabjobs.Client, srv *gitla
 }
 
 // The jobs of a pipeline that failed. Every page is read as the loop gets there.
-func ExampleJobsService_AllPipeline() {
+func ExampleJobsService_AllByPipeline() {
 	ctx, client, srv := exampleGitLab()
 	defer srv.Close()
 
 	failed := &gitlabjobs.ListPipelineJobsOptions{Scope: []gitlabjobs.Status{gitlabjobs.StatusFailed}}
-	for job, err := range client.Jobs.AllPipeline(ctx, "group/app", 101, failed) {
+	for job, err := range client.Jobs.AllByPipeline(ctx, "group/app", 101, failed) {
 		if err != nil {
 			fmt.Println(err)
 			return
@@ -49,11 +49,11 @@ func ExampleJobsService_AllPipeline() {
 }
 
 // The newest jobs of a project, a page of them.
-func ExampleJobsService_ListProject() {
+func ExampleJobsService_ListByProject() {
 	ctx, client, srv := exampleGitLab()
 	defer srv.Close()
 
-	page, err := client.Jobs.ListProject(ctx, "group/app", &gitlabjobs.ListJobsOptions{
+	page, err := client.Jobs.ListByProject(ctx, "group/app", &gitlabjobs.ListJobsOptions{
 		ListOptions: gitlabjobs.ListOptions{PerPage: 2},
 	})
 	if err != nil {
@@ -88,7 +88,7 @@ func ExampleJobsService_FollowTrace() {
 		}
 		fmt.Println(line.Text)
 	}
-	fmt.Println(log.(*gitlabjobs.TraceFollower).Job().Status)
+	fmt.Println(log.Job().Status)
 	// Output:
 	// ok   cache
 	// FAIL checkout
@@ -221,7 +221,7 @@ func ExamplePageError() {
 	srv.Fault(gitlabjobstest.Fault{Skip: 1, Times: 5, Do: gitlabjobstest.Answer(403, nil, `{"message":"403 Forbidden"}`)})
 
 	opts := gitlabjobs.ListJobsOptions{ListOptions: gitlabjobs.ListOptions{PerPage: 2}}
-	jobs, err := gitlabjobs.Collect(client.Jobs.AllProject(ctx, "group/app", &opts), 0)
+	jobs, err := gitlabjobs.Collect(client.Jobs.AllByProject(ctx, "group/app", &opts), 0)
 	if at, ok := errors.AsType[*gitlabjobs.PageError](err); ok {
 		fmt.Println("after", len(jobs), "jobs:", at.Err)
 		opts.Pagination, opts.Page, opts.Cursor = at.Pagination, at.Page, at.Cursor // Later, go on there.

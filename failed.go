@@ -23,11 +23,11 @@ type FailedJob struct {
 //
 // [List pipeline jobs]: https://docs.gitlab.com/api/jobs/#list-pipeline-jobs
 // [Get a log file]: https://docs.gitlab.com/api/jobs/#get-a-log-file
-func (s *JobsService) Failed(ctx context.Context, project Project, pipelineID int64, tail int) ([]FailedJob, error) {
+func (s *JobsService) Failed(ctx context.Context, project Project, pipelineID int64, tail int, ro ...RequestOption) ([]FailedJob, error) {
 	if tail < 0 {
 		return nil, fmt.Errorf("gitlabjobs: Failed: tail is %d: give how many bytes of each log to return, or 0 for none", tail)
 	}
-	jobs, err := s.failed(ctx, project, pipelineID)
+	jobs, err := s.failed(ctx, project, pipelineID, ro)
 	if err != nil {
 		return nil, err
 	}
@@ -35,7 +35,7 @@ func (s *JobsService) Failed(ctx context.Context, project Project, pipelineID in
 	for i, job := range jobs {
 		failed[i].Job = job
 		if tail > 0 {
-			failed[i].Log, failed[i].Err = s.tail(ctx, project, job, tail)
+			failed[i].Log, failed[i].Err = s.tail(ctx, project, job, tail, ro)
 		}
 		if err := ctx.Err(); err != nil {
 			return failed[:i+1], fmt.Errorf("gitlabjobs: reading the logs of failed jobs: %w", err)
@@ -44,20 +44,20 @@ func (s *JobsService) Failed(ctx context.Context, project Project, pipelineID in
 	return failed, nil
 }
 
-func (s *JobsService) failed(ctx context.Context, project Project, pipelineID int64) ([]*Job, error) {
-	return Collect(s.AllPipeline(ctx, project, pipelineID, &ListPipelineJobsOptions{Scope: []Status{StatusFailed}}), 0)
+func (s *JobsService) failed(ctx context.Context, project Project, pipelineID int64, ro []RequestOption) ([]*Job, error) {
+	return Collect(s.AllByPipeline(ctx, project, pipelineID, &ListPipelineJobsOptions{Scope: []Status{StatusFailed}}, ro...), 0)
 }
 
 // tail reads the last n bytes of a job's log. Where GitLab says how long the log is,
 // it is not asked for the rest.
-func (s *JobsService) tail(ctx context.Context, project Project, job *Job, n int) ([]byte, error) {
+func (s *JobsService) tail(ctx context.Context, project Project, job *Job, n int, ro []RequestOption) ([]byte, error) {
 	var o TraceOptions
 	for _, artifact := range job.Artifacts {
 		if artifact.FileType == "trace" && artifact.Size > int64(n) {
 			o.Offset = artifact.Size - int64(n)
 		}
 	}
-	log, err := s.Trace(ctx, project, job.ID, &o)
+	log, err := s.Trace(ctx, project, job.ID, &o, ro...)
 	if err != nil {
 		return nil, err
 	}
@@ -90,6 +90,12 @@ type RetriedJob struct {
 	Err    error // Why. Where it is ErrOutcomeUnknown, look before you do it again.
 }
 
+// RetryFailedOptions choose which failed jobs [JobsService.RetryFailed] retries. Nil
+// or the zero value selects all of them.
+type RetryFailedOptions struct {
+	Keep func(*Job) bool // Reports whether to retry a job. Nil retries every failed job.
+}
+
 // RetryFailed retries the failed jobs of a pipeline, each once, and reports of each
 // what has become of it. A job that can't be retried, or whose outcome is unknown, is
 // an Err on its job, and the others are retried all the same. Only an error of the
@@ -100,14 +106,17 @@ type RetriedJob struct {
 //
 // [List pipeline jobs]: https://docs.gitlab.com/api/jobs/#list-pipeline-jobs
 // [Retry a job]: https://docs.gitlab.com/api/jobs/#retry-a-job
-func (s *JobsService) RetryFailed(ctx context.Context, project Project, pipelineID int64) ([]RetriedJob, error) {
-	jobs, err := s.failed(ctx, project, pipelineID)
+func (s *JobsService) RetryFailed(ctx context.Context, project Project, pipelineID int64, opts *RetryFailedOptions, ro ...RequestOption) ([]RetriedJob, error) {
+	jobs, err := s.failed(ctx, project, pipelineID, ro)
 	if err != nil {
 		return nil, err
 	}
 	var retried []RetriedJob
 	for _, job := range jobs {
-		again, err := s.Retry(ctx, project, job.ID, nil)
+		if keep := valueOf(opts).Keep; keep != nil && !keep(job) {
+			continue
+		}
+		again, err := s.Retry(ctx, project, job.ID, nil, ro...)
 		if ctx.Err() != nil && !errors.Is(err, ErrOutcomeUnknown) && err != nil {
 			return retried, err
 		}

@@ -70,7 +70,7 @@ func TestRetryFailedRetriesEachJobOnce(t *testing.T) {
 	// The answer about the second is lost.
 	srv.Fault(gitlabjobstest.Fault{Method: "POST", Skip: 2, Do: gitlabjobstest.ResetAfter()})
 	client := srv.Client(srv.Tokens.Developer)
-	retried, err := client.Jobs.RetryFailed(t.Context(), "group/app", pipeline.ID())
+	retried, err := client.Jobs.RetryFailed(t.Context(), "group/app", pipeline.ID(), nil)
 	require.NoError(t, err)
 	require.Len(t, retried, 5)
 	require.ErrorIs(t, retried[0].Err, gitlabjobs.ErrForbidden)
@@ -84,11 +84,11 @@ func TestRetryFailedRetriesEachJobOnce(t *testing.T) {
 	for _, job := range jobs {
 		assert.Equal(t, 1, job.Count(gitlabjobstest.ActionRetry))
 	}
-	again, err := client.Jobs.RetryFailed(t.Context(), "group/app", pipeline.ID())
+	again, err := client.Jobs.RetryFailed(t.Context(), "group/app", pipeline.ID(), nil)
 	require.NoError(t, err)
 	assert.Len(t, again, 1, "the archived one")
 
-	_, err = client.Jobs.RetryFailed(t.Context(), "group/app", pipeline.ID()+1)
+	_, err = client.Jobs.RetryFailed(t.Context(), "group/app", pipeline.ID()+1, nil)
 	require.ErrorIs(t, err, gitlabjobs.ErrNotFound)
 }
 
@@ -102,7 +102,7 @@ func TestRetryFailedStopsWithItsContext(t *testing.T) {
 	var jobs *gitlabjobs.JobsService
 	srv.Fault(gitlabjobstest.Fault{Method: "POST", Skip: 1, Do: gitlabjobstest.Rewrite(func(b []byte) []byte { cancel(); return b })})
 	jobs = srv.Client(srv.Tokens.Developer).Jobs
-	retried, err := jobs.RetryFailed(ctx, "group/app", pipeline.ID())
+	retried, err := jobs.RetryFailed(ctx, "group/app", pipeline.ID(), nil)
 	assert.LessOrEqual(t, len(retried), 2)
 	if err != nil {
 		require.ErrorIs(t, err, context.Canceled)

@@ -47,19 +47,19 @@ type method struct {
 const faultyPipeline = 6
 
 var methods = []method{
-	{name: "ListProject", call: func(ctx context.Context, c *gitlabjobs.Client, _ int64, ro ...gitlabjobs.RequestOption) error {
-		_, err := c.Jobs.ListProject(ctx, "group/app", nil, ro...)
+	{name: "ListByProject", call: func(ctx context.Context, c *gitlabjobs.Client, _ int64, ro ...gitlabjobs.RequestOption) error {
+		_, err := c.Jobs.ListByProject(ctx, "group/app", nil, ro...)
 		return err
 	}},
-	{name: "AllProject", call: func(ctx context.Context, c *gitlabjobs.Client, _ int64, ro ...gitlabjobs.RequestOption) error {
-		return drain(c.Jobs.AllProject(ctx, "group/app", nil, ro...))
+	{name: "AllByProject", call: func(ctx context.Context, c *gitlabjobs.Client, _ int64, ro ...gitlabjobs.RequestOption) error {
+		return drain(c.Jobs.AllByProject(ctx, "group/app", nil, ro...))
 	}},
-	{name: "ListPipeline", call: func(ctx context.Context, c *gitlabjobs.Client, _ int64, ro ...gitlabjobs.RequestOption) error {
-		_, err := c.Jobs.ListPipeline(ctx, "group/app", faultyPipeline, nil, ro...)
+	{name: "ListByPipeline", call: func(ctx context.Context, c *gitlabjobs.Client, _ int64, ro ...gitlabjobs.RequestOption) error {
+		_, err := c.Jobs.ListByPipeline(ctx, "group/app", faultyPipeline, nil, ro...)
 		return err
 	}},
-	{name: "AllPipeline", call: func(ctx context.Context, c *gitlabjobs.Client, _ int64, ro ...gitlabjobs.RequestOption) error {
-		return drain(c.Jobs.AllPipeline(ctx, "group/app", faultyPipeline, nil, ro...))
+	{name: "AllByPipeline", call: func(ctx context.Context, c *gitlabjobs.Client, _ int64, ro ...gitlabjobs.RequestOption) error {
+		return drain(c.Jobs.AllByPipeline(ctx, "group/app", faultyPipeline, nil, ro...))
 	}},
 	{name: "Bridges.List", call: func(ctx context.Context, c *gitlabjobs.Client, _ int64, ro ...gitlabjobs.RequestOption) error {
 		_, err := c.Bridges.List(ctx, "group/app", faultyPipeline, nil, ro...)
@@ -68,11 +68,11 @@ var methods = []method{
 	{name: "Bridges.All", call: func(ctx context.Context, c *gitlabjobs.Client, _ int64, ro ...gitlabjobs.RequestOption) error {
 		return drain(c.Bridges.All(ctx, "group/app", faultyPipeline, nil, ro...))
 	}},
-	{name: "PagesProject", call: func(ctx context.Context, c *gitlabjobs.Client, _ int64, ro ...gitlabjobs.RequestOption) error {
-		return drain(c.Jobs.PagesProject(ctx, "group/app", nil, ro...))
+	{name: "PagesByProject", call: func(ctx context.Context, c *gitlabjobs.Client, _ int64, ro ...gitlabjobs.RequestOption) error {
+		return drain(c.Jobs.PagesByProject(ctx, "group/app", nil, ro...))
 	}},
-	{name: "PagesPipeline", call: func(ctx context.Context, c *gitlabjobs.Client, _ int64, ro ...gitlabjobs.RequestOption) error {
-		return drain(c.Jobs.PagesPipeline(ctx, "group/app", faultyPipeline, nil, ro...))
+	{name: "PagesByPipeline", call: func(ctx context.Context, c *gitlabjobs.Client, _ int64, ro ...gitlabjobs.RequestOption) error {
+		return drain(c.Jobs.PagesByPipeline(ctx, "group/app", faultyPipeline, nil, ro...))
 	}},
 	{name: "Bridges.Pages", call: func(ctx context.Context, c *gitlabjobs.Client, _ int64, ro ...gitlabjobs.RequestOption) error {
 		return drain(c.Bridges.Pages(ctx, "group/app", faultyPipeline, nil, ro...))
@@ -430,7 +430,7 @@ func throughFault(t *testing.T, f fault, m method) {
 		assert.NotContains(t, fmt.Sprintf(verb, err), token)
 	}
 	assert.NotContains(t, log.String(), token)
-	if lines := strings.Count(log.String(), `msg="gitlab request"`); m.class == stream || strings.HasSuffix(m.name, "sProject") || m.name == "AllProject" || strings.HasPrefix(m.name, "Bridges.") && m.class == read {
+	if lines := strings.Count(log.String(), `msg="gitlab request"`); m.class == stream || m.name == "PagesByProject" || m.name == "AllByProject" || strings.HasPrefix(m.name, "Bridges.") && m.class == read {
 		assert.GreaterOrEqual(t, lines, w.attempts) // A log, and a list that may be had in two ways, may take more requests than one.
 	} else {
 		assert.Equal(t, w.attempts, lines, "a line an attempt")

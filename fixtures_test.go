@@ -123,10 +123,10 @@ func theRspecJob(t *testing.T, j *gitlabjobs.Job) {
 	assert.Nil(t, j.ArtifactsFile)
 }
 
-func TestListProjectReadsTheDocumentsExample(t *testing.T) {
+func TestListByProjectReadsTheDocumentsExample(t *testing.T) {
 	t.Parallel()
 	client := answering(t, answer{body: fixture(t, "list_project_jobs.json")})
-	page, err := client.Jobs.ListProject(t.Context(), "1", nil)
+	page, err := client.Jobs.ListByProject(t.Context(), "1", nil)
 	require.NoError(t, err)
 	require.Len(t, page.Items, 2)
 	theTeaspoonJob(t, page.Items[0])
@@ -136,10 +136,10 @@ func TestListProjectReadsTheDocumentsExample(t *testing.T) {
 	assert.Equal(t, []string{"docker runner", "win10-2004"}, page.Items[1].TagList)
 }
 
-func TestListPipelineReadsTheDocumentsExample(t *testing.T) {
+func TestListByPipelineReadsTheDocumentsExample(t *testing.T) {
 	t.Parallel()
 	client := answering(t, answer{body: fixture(t, "list_pipeline_jobs.json")})
-	page, err := client.Jobs.ListPipeline(t.Context(), "1", 6, nil)
+	page, err := client.Jobs.ListByPipeline(t.Context(), "1", 6, nil)
 	require.NoError(t, err)
 	require.Len(t, page.Items, 2)
 	theRspecJob(t, page.Items[0])
@@ -409,7 +409,7 @@ func TestFixturesMarshalToWhatTheyWere(t *testing.T) {
 		})
 	}
 	// And as the client decodes them.
-	page, err := answering(t, answer{body: fixture(t, "list_project_jobs.json")}).Jobs.ListProject(t.Context(), "1", nil)
+	page, err := answering(t, answer{body: fixture(t, "list_project_jobs.json")}).Jobs.ListByProject(t.Context(), "1", nil)
 	require.NoError(t, err)
 	again, err := json.Marshal(page.Items)
 	require.NoError(t, err)

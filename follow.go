@@ -55,14 +55,12 @@ func (o *FollowOptions) check() error {
 // for within the client's [RetryPolicy]. Close and the context end a Read that
 // waits.
 //
-// What it returns is a [*TraceFollower], which tells the job in the end.
-//
 // GitLab: GET /projects/:id/jobs/:job_id/trace, [Get a log file], and
 // GET /projects/:id/jobs/:job_id, [Get a single job].
 //
 // [Get a log file]: https://docs.gitlab.com/api/jobs/#get-a-log-file
 // [Get a single job]: https://docs.gitlab.com/api/jobs/#get-a-single-job
-func (s *JobsService) FollowTrace(ctx context.Context, project Project, jobID int64, opts *FollowOptions, ro ...RequestOption) (io.ReadCloser, error) {
+func (s *JobsService) FollowTrace(ctx context.Context, project Project, jobID int64, opts *FollowOptions, ro ...RequestOption) (*TraceFollower, error) {
 	o := valueOf(opts)
 	if err := o.check(); err != nil {
 		return nil, optionsError("FollowOptions", err)

@@ -100,7 +100,7 @@ func TestALogIsFollowedToItsEnd(t *testing.T) {
 				require.NoError(t, err)
 				assert.True(t, job.Log() == string(got), "byte for byte") //nolint:testifylint // Too long to be shown.
 				assert.Equal(t, lines, strings.Count(string(got), "\n"))
-				final := r.(*gitlabjobs.TraceFollower).Job()
+				final := r.Job()
 				assert.Equal(t, gitlabjobs.StatusSuccess, final.Status)
 				assert.False(t, final.FinishedAt.IsZero())
 				assert.Equal(t, gitlabjobs.StatusPending, states[0])
@@ -195,7 +195,7 @@ func TestFollowingEndsWithTheJob(t *testing.T) {
 					got, err := io.ReadAll(r)
 					require.NoError(t, err)
 					assert.Equal(t, tc.log, string(got))
-					assert.Equal(t, tc.status, r.(*gitlabjobs.TraceFollower).Job().Status)
+					assert.Equal(t, tc.status, r.Job().Status)
 					assert.LessOrEqual(t, time.Since(start), tc.most)
 					n, err := r.Read(make([]byte, 1))
 					assert.Zero(t, n)
@@ -267,7 +267,7 @@ func TestALogErasedWhileItIsFollowedIsAtItsEnd(t *testing.T) {
 				got, err := io.ReadAll(r)
 				require.NoError(t, err)
 				assert.Equal(t, "begin\n", string(got))
-				assert.Equal(t, gitlabjobs.StatusSuccess, r.(*gitlabjobs.TraceFollower).Job().Status)
+				assert.Equal(t, gitlabjobs.StatusSuccess, r.Job().Status)
 
 				r, err = client.Jobs.FollowTrace(t.Context(), "group/app", job.ID(), nil)
 				require.NoError(t, err)

@@ -22,7 +22,7 @@ func FuzzJobPage(f *testing.F) {
 	f.Add("[" + fixture(f, "gitlab19_job.json") + "]")
 	f.Add(`[{"id":1,"coverage":"1","artifacts":[{},null],"commit":{"extended_trailers":{"a":["b"]}}}]`)
 	f.Fuzz(func(t *testing.T, body string) {
-		page, err := fuzzed(t, answer{body: body}).Jobs.ListProject(t.Context(), "1", nil)
+		page, err := fuzzed(t, answer{body: body}).Jobs.ListByProject(t.Context(), "1", nil)
 		if err != nil {
 			if page != nil {
 				t.Fatal("a page and an error")
@@ -30,7 +30,7 @@ func FuzzJobPage(f *testing.F) {
 			return
 		}
 		first := marshal(t, page.Items)
-		again, err := fuzzed(t, answer{body: first}).Jobs.ListProject(t.Context(), "1", nil)
+		again, err := fuzzed(t, answer{body: first}).Jobs.ListByProject(t.Context(), "1", nil)
 		if err != nil {
 			t.Fatalf("%v: what was marshalled can't be read: %s", err, first)
 		}
@@ -60,7 +60,7 @@ func FuzzLink(f *testing.F) {
 	f.Add("<%zz?cursor=\x00>;rel=next", "")
 	f.Fuzz(func(t *testing.T, link, number string) {
 		page, err := fuzzed(t, answer{body: "[]", header: map[string]string{"Link": link, "X-Next-Page": number, "X-Total": number}}).
-			Jobs.ListProject(t.Context(), "1", nil)
+			Jobs.ListByProject(t.Context(), "1", nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -88,42 +88,42 @@ var iterators = func() []iterator {
 	}
 	for _, pagination := range []gitlabjobs.Pagination{"", gitlabjobs.OffsetPagination, gitlabjobs.KeysetPagination} {
 		all = append(all, iterator{
-			name: "Jobs.AllProject " + string(pagination),
+			name: "Jobs.AllByProject " + string(pagination),
 			nilOpts: func(ctx context.Context, c *gitlabjobs.Client) iter.Seq2[[]int64, error] {
-				return ofJobs(c.Jobs.AllProject(ctx, "group/app", nil))
+				return ofJobs(c.Jobs.AllByProject(ctx, "group/app", nil))
 			},
 			with: func(ctx context.Context, c *gitlabjobs.Client, n int) (iter.Seq2[[]int64, error], func() bool) {
 				o := &listJobs{ListOptions: size(n), Pagination: pagination}
-				return ofJobs(c.Jobs.AllProject(ctx, "group/app", o)), func() bool { return o.ListOptions == size(n) && o.Pagination == pagination && o.Cursor == "" }
+				return ofJobs(c.Jobs.AllByProject(ctx, "group/app", o)), func() bool { return o.ListOptions == size(n) && o.Pagination == pagination && o.Cursor == "" }
 			},
 		}, iterator{
-			name: "Jobs.PagesProject " + string(pagination),
+			name: "Jobs.PagesByProject " + string(pagination),
 			nilOpts: func(ctx context.Context, c *gitlabjobs.Client) iter.Seq2[[]int64, error] {
-				return ofPages(c.Jobs.PagesProject(ctx, "group/app", nil), jobID)
+				return ofPages(c.Jobs.PagesByProject(ctx, "group/app", nil), jobID)
 			},
 			with: func(ctx context.Context, c *gitlabjobs.Client, n int) (iter.Seq2[[]int64, error], func() bool) {
 				o := &listJobs{ListOptions: size(n), Pagination: pagination}
-				return ofPages(c.Jobs.PagesProject(ctx, "group/app", o), jobID), func() bool { return o.ListOptions == size(n) && o.Pagination == pagination && o.Cursor == "" }
+				return ofPages(c.Jobs.PagesByProject(ctx, "group/app", o), jobID), func() bool { return o.ListOptions == size(n) && o.Pagination == pagination && o.Cursor == "" }
 			},
 		})
 	}
 	return append(all, iterator{
-		name: "Jobs.AllPipeline",
+		name: "Jobs.AllByPipeline",
 		nilOpts: func(ctx context.Context, c *gitlabjobs.Client) iter.Seq2[[]int64, error] {
-			return ofJobs(c.Jobs.AllPipeline(ctx, "group/app", faultyPipeline, nil))
+			return ofJobs(c.Jobs.AllByPipeline(ctx, "group/app", faultyPipeline, nil))
 		},
 		with: func(ctx context.Context, c *gitlabjobs.Client, n int) (iter.Seq2[[]int64, error], func() bool) {
 			o := &gitlabjobs.ListPipelineJobsOptions{ListOptions: size(n)}
-			return ofJobs(c.Jobs.AllPipeline(ctx, "group/app", faultyPipeline, o)), func() bool { return o.ListOptions == size(n) }
+			return ofJobs(c.Jobs.AllByPipeline(ctx, "group/app", faultyPipeline, o)), func() bool { return o.ListOptions == size(n) }
 		},
 	}, iterator{
-		name: "Jobs.PagesPipeline",
+		name: "Jobs.PagesByPipeline",
 		nilOpts: func(ctx context.Context, c *gitlabjobs.Client) iter.Seq2[[]int64, error] {
-			return ofPages(c.Jobs.PagesPipeline(ctx, "group/app", faultyPipeline, nil), jobID)
+			return ofPages(c.Jobs.PagesByPipeline(ctx, "group/app", faultyPipeline, nil), jobID)
 		},
 		with: func(ctx context.Context, c *gitlabjobs.Client, n int) (iter.Seq2[[]int64, error], func() bool) {
 			o := &gitlabjobs.ListPipelineJobsOptions{ListOptions: size(n)}
-			return ofPages(c.Jobs.PagesPipeline(ctx, "group/app", faultyPipeline, o), jobID), func() bool { return o.ListOptions == size(n) }
+			return ofPages(c.Jobs.PagesByPipeline(ctx, "group/app", faultyPipeline, o), jobID), func() bool { return o.ListOptions == size(n) }
 		},
 	}, iterator{
 		name: "Bridges.All",
@@ -284,7 +284,7 @@ func TestEveryIteratorTellsWithResponseOfThePageAtHand(t *testing.T) {
 		var resp gitlabjobs.Response
 		opts := &gitlabjobs.ListPipelineJobsOptions{ListOptions: gitlabjobs.ListOptions{PerPage: 5, Prefetch: prefetch}}
 		n := 0
-		for page, err := range client.Jobs.PagesPipeline(t.Context(), "group/app", faultyPipeline, opts, gitlabjobs.WithResponse(&resp)) {
+		for page, err := range client.Jobs.PagesByPipeline(t.Context(), "group/app", faultyPipeline, opts, gitlabjobs.WithResponse(&resp)) {
 			require.NoError(t, err)
 			n++
 			assert.Equal(t, n, page.Page)

@@ -22,7 +22,7 @@ type ListJobsOptions struct {
 
 	Scope      []Status   `url:"scope,brackets,omitempty"` // Only jobs in one of these; empty for all.
 	Ref        string     `url:"ref,omitempty"`            // Only jobs of this branch or tag. GitLab's document does not mention it.
-	Pagination Pagination `url:"pagination,omitempty"`     // Empty: offset for ListProject, keyset for the iterators.
+	Pagination Pagination `url:"pagination,omitempty"`     // Empty: offset for ListByProject, keyset for the iterators.
 	Cursor     string     `url:"cursor,omitempty"`         // Where to go on, from Page.NextCursor. Implies keyset pagination.
 }
 
@@ -56,13 +56,13 @@ func (o *ListPipelineJobsOptions) checked() error {
 	return nil
 }
 
-// ListProject returns a page of a project's jobs, retried ones included, newest
+// ListByProject returns a page of a project's jobs, retried ones included, newest
 // first.
 //
 // GitLab: GET /projects/:id/jobs, [List project jobs].
 //
 // [List project jobs]: https://docs.gitlab.com/api/jobs/#list-project-jobs
-func (s *JobsService) ListProject(ctx context.Context, project Project, opts *ListJobsOptions, ro ...RequestOption) (*Page[Job], error) {
+func (s *JobsService) ListByProject(ctx context.Context, project Project, opts *ListJobsOptions, ro ...RequestOption) (*Page[Job], error) {
 	o := valueOf(opts)
 	if err := o.checked(); err != nil {
 		return nil, err
@@ -73,7 +73,7 @@ func (s *JobsService) ListProject(ctx context.Context, project Project, opts *Li
 	return list[Job](ctx, s.client, get(projectJobsRoute, o, project), ro)
 }
 
-// AllProject iterates over all of a project's jobs, newest first, from the cursor
+// AllByProject iterates over all of a project's jobs, newest first, from the cursor
 // or the page on that opts names. It asks for 100 jobs a page unless opts says
 // otherwise, and by keyset pagination: every job comes once, and none that was
 // there throughout is missed, whatever comes and goes meanwhile. Where a server
@@ -88,15 +88,15 @@ func (s *JobsService) ListProject(ctx context.Context, project Project, opts *Li
 // GitLab: GET /projects/:id/jobs, [List project jobs].
 //
 // [List project jobs]: https://docs.gitlab.com/api/jobs/#list-project-jobs
-func (s *JobsService) AllProject(ctx context.Context, project Project, opts *ListJobsOptions, ro ...RequestOption) iter.Seq2[*Job, error] {
+func (s *JobsService) AllByProject(ctx context.Context, project Project, opts *ListJobsOptions, ro ...RequestOption) iter.Seq2[*Job, error] {
 	return s.projectJobs(project, opts, ro).items(ctx)
 }
 
-// PagesProject is [JobsService.AllProject] page by page, for programs that store
+// PagesByProject is [JobsService.AllByProject] page by page, for programs that store
 // where they are: Page.NextCursor is where the next page begins, to go on there
 // another time by ListJobsOptions.Cursor; where the server has offset pagination
 // alone, it is Page.NextPage. Pages without jobs are left out.
-func (s *JobsService) PagesProject(ctx context.Context, project Project, opts *ListJobsOptions, ro ...RequestOption) iter.Seq2[*Page[Job], error] {
+func (s *JobsService) PagesByProject(ctx context.Context, project Project, opts *ListJobsOptions, ro ...RequestOption) iter.Seq2[*Page[Job], error] {
 	return s.projectJobs(project, opts, ro).pages(ctx)
 }
 
@@ -116,18 +116,18 @@ func (s *JobsService) projectJobs(project Project, opts *ListJobsOptions, ro []R
 			if at.keyset {
 				o.Pagination = KeysetPagination
 			}
-			return s.ListProject(ctx, project, &o, ro...)
+			return s.ListByProject(ctx, project, &o, ro...)
 		},
 	}
 }
 
-// ListPipeline returns a page of a pipeline's jobs, newest first. Bridges are not
+// ListByPipeline returns a page of a pipeline's jobs, newest first. Bridges are not
 // among them: see [BridgesService.List].
 //
 // GitLab: GET /projects/:id/pipelines/:pipeline_id/jobs, [List pipeline jobs].
 //
 // [List pipeline jobs]: https://docs.gitlab.com/api/jobs/#list-pipeline-jobs
-func (s *JobsService) ListPipeline(ctx context.Context, project Project, pipelineID int64, opts *ListPipelineJobsOptions, ro ...RequestOption) (*Page[Job], error) {
+func (s *JobsService) ListByPipeline(ctx context.Context, project Project, pipelineID int64, opts *ListPipelineJobsOptions, ro ...RequestOption) (*Page[Job], error) {
 	o := valueOf(opts)
 	if err := o.checked(); err != nil {
 		return nil, err
@@ -135,7 +135,7 @@ func (s *JobsService) ListPipeline(ctx context.Context, project Project, pipelin
 	return list[Job](ctx, s.client, get(pipelineJobsRoute, o, project, number(pipelineID)), ro)
 }
 
-// AllPipeline iterates over all of a pipeline's jobs, newest first, from the page
+// AllByPipeline iterates over all of a pipeline's jobs, newest first, from the page
 // on that opts names. It asks for 100 jobs a page unless opts says otherwise. No
 // job comes twice. A job that leaves the list meanwhile, since it is retried or no
 // more within the Scope, moves those behind it up, and some may be missed: to see each
@@ -147,13 +147,13 @@ func (s *JobsService) ListPipeline(ctx context.Context, project Project, pipelin
 // GitLab: GET /projects/:id/pipelines/:pipeline_id/jobs, [List pipeline jobs].
 //
 // [List pipeline jobs]: https://docs.gitlab.com/api/jobs/#list-pipeline-jobs
-func (s *JobsService) AllPipeline(ctx context.Context, project Project, pipelineID int64, opts *ListPipelineJobsOptions, ro ...RequestOption) iter.Seq2[*Job, error] {
+func (s *JobsService) AllByPipeline(ctx context.Context, project Project, pipelineID int64, opts *ListPipelineJobsOptions, ro ...RequestOption) iter.Seq2[*Job, error] {
 	return s.pipelineJobs(project, pipelineID, opts, ro).items(ctx)
 }
 
-// PagesPipeline is [JobsService.AllPipeline] page by page. Pages without jobs are
+// PagesByPipeline is [JobsService.AllByPipeline] page by page. Pages without jobs are
 // left out.
-func (s *JobsService) PagesPipeline(ctx context.Context, project Project, pipelineID int64, opts *ListPipelineJobsOptions, ro ...RequestOption) iter.Seq2[*Page[Job], error] {
+func (s *JobsService) PagesByPipeline(ctx context.Context, project Project, pipelineID int64, opts *ListPipelineJobsOptions, ro ...RequestOption) iter.Seq2[*Page[Job], error] {
 	return s.pipelineJobs(project, pipelineID, opts, ro).pages(ctx)
 }
 
@@ -166,7 +166,7 @@ func (s *JobsService) pipelineJobs(project Project, pipelineID int64, opts *List
 		fetch: func(ctx context.Context, at place, ro []RequestOption) (*Page[Job], error) {
 			o := o
 			o.Page = at.page
-			return s.ListPipeline(ctx, project, pipelineID, &o, ro...)
+			return s.ListByPipeline(ctx, project, pipelineID, &o, ro...)
 		},
 	}
 }

@@ -35,12 +35,12 @@ func descendingIDs(t *testing.T, seq iter.Seq2[*gitlabjobs.Job, error]) []int64 
 	return ids
 }
 
-func TestAllProjectPagesByKeyset(t *testing.T) {
+func TestAllByProjectPagesByKeyset(t *testing.T) {
 	t.Parallel()
 	srv := gitlabjobstest.NewMemoryServer(t)
 	srv.AddProject("group/app").AddPipeline(gitlabjobstest.PipelineSpec{}).AddJobs(250, nil)
 	client := srv.Client(srv.Tokens.Reporter)
-	assert.Len(t, descendingIDs(t, client.Jobs.AllProject(t.Context(), "group/app", nil)), 250)
+	assert.Len(t, descendingIDs(t, client.Jobs.AllByProject(t.Context(), "group/app", nil)), 250)
 	require.Len(t, srv.Requests(), 3)
 	for i, req := range srv.Requests() {
 		assert.Equal(t, "keyset", req.Query.Get("pagination"))
@@ -50,7 +50,7 @@ func TestAllProjectPagesByKeyset(t *testing.T) {
 	}
 }
 
-func TestAllProjectFallsBackToOffset(t *testing.T) {
+func TestAllByProjectFallsBackToOffset(t *testing.T) {
 	t.Parallel()
 	refusing := http.Header{"Content-Type": {"application/json"}}
 	for name, tc := range map[string]struct {
@@ -74,7 +74,7 @@ func TestAllProjectFallsBackToOffset(t *testing.T) {
 				var log strings.Builder
 				client := srv.Client(srv.Tokens.Reporter, gitlabjobs.WithLogger(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))))
 				opts := &gitlabjobs.ListJobsOptions{ListOptions: gitlabjobs.ListOptions{Prefetch: prefetch}}
-				assert.Len(t, descendingIDs(t, client.Jobs.AllProject(t.Context(), "group/app", opts)), 250)
+				assert.Len(t, descendingIDs(t, client.Jobs.AllByProject(t.Context(), "group/app", opts)), 250)
 				if prefetch == 0 {
 					assert.Len(t, srv.Requests(), tc.requests)
 				}
@@ -91,7 +91,7 @@ func TestACursorThatIsIgnoredIsAnError(t *testing.T) {
 	srv := gitlabjobstest.NewMemoryServer(t, gitlabjobstest.OlderServer())
 	srv.AddProject("group/app").AddPipeline(gitlabjobstest.PipelineSpec{}).AddJobs(10, nil)
 	client := srv.Client(srv.Tokens.Reporter)
-	_, err := gitlabjobs.Collect(client.Jobs.AllProject(t.Context(), "group/app", &gitlabjobs.ListJobsOptions{Cursor: "eyJ"}), 0)
+	_, err := gitlabjobs.Collect(client.Jobs.AllByProject(t.Context(), "group/app", &gitlabjobs.ListJobsOptions{Cursor: "eyJ"}), 0)
 	require.ErrorContains(t, err, "ignored the cursor")
 	var at *gitlabjobs.PageError
 	require.ErrorAs(t, err, &at)
@@ -114,7 +114,7 @@ func TestOffsetPastFiftyThousandGoesOnByKeyset(t *testing.T) {
 			opts := &gitlabjobs.ListJobsOptions{ListOptions: gitlabjobs.ListOptions{Page: begin}, Pagination: gitlabjobs.OffsetPagination}
 			n, last := (begin-1)*100, int64(1<<62)
 			var failure error
-			for job, err := range client.Jobs.AllProject(t.Context(), "group/app", opts) {
+			for job, err := range client.Jobs.AllByProject(t.Context(), "group/app", opts) {
 				if err != nil {
 					failure = err
 					continue
@@ -149,7 +149,7 @@ func TestOffsetPastItsEndOnAServerThatIgnoresKeyset(t *testing.T) {
 		}
 		return answer{body: fmt.Sprintf(`[{"id":%d}]`, 10-page), header: map[string]string{"X-Page": fmt.Sprint(page), "X-Next-Page": fmt.Sprint(page + 1)}}.to(req), nil
 	})
-	jobs, err := gitlabjobs.Collect(client.Jobs.AllProject(t.Context(), "1", &gitlabjobs.ListJobsOptions{Pagination: gitlabjobs.OffsetPagination}), 0)
+	jobs, err := gitlabjobs.Collect(client.Jobs.AllByProject(t.Context(), "1", &gitlabjobs.ListJobsOptions{Pagination: gitlabjobs.OffsetPagination}), 0)
 	assert.Len(t, jobs, 2)
 	require.ErrorContains(t, err, "gitlabjobs: page 3: offset pagination is at its end, and the server has no keyset pagination: list fewer jobs, by Scope or Ref")
 }
@@ -172,7 +172,7 @@ func TestEveryJobOnceThroughFaults(t *testing.T) { //nolint:paralleltest // It i
 		runtime.ReadMemStats(&before)
 		peak := uint64(0)
 		n, last := 0, int64(1<<62)
-		for job, err := range client.Jobs.AllProject(t.Context(), "group/app", &gitlabjobs.ListJobsOptions{ListOptions: gitlabjobs.ListOptions{Prefetch: 1}}) {
+		for job, err := range client.Jobs.AllByProject(t.Context(), "group/app", &gitlabjobs.ListJobsOptions{ListOptions: gitlabjobs.ListOptions{Prefetch: 1}}) {
 			require.NoError(t, err)
 			require.Less(t, job.ID, last)
 			last = job.ID
@@ -213,7 +213,7 @@ func TestEveryJobOnceWhileJobsComeAndGo(t *testing.T) {
 			client := srv.Client(srv.Tokens.Reporter)
 			seen := map[int64]int{}
 			leaving := 0
-			for job, err := range client.Jobs.AllProject(t.Context(), "group/app", &tc.opts) {
+			for job, err := range client.Jobs.AllByProject(t.Context(), "group/app", &tc.opts) {
 				require.NoError(t, err)
 				seen[job.ID]++
 				if len(seen)%8 == 0 && leaving < 1000 {
@@ -258,7 +258,7 @@ func TestAFailingPageSaysWhereToGoOn(t *testing.T) {
 
 					var ids []int64
 					var failure *gitlabjobs.PageError
-					for job, err := range client.Jobs.AllProject(t.Context(), "group/app", &opts) {
+					for job, err := range client.Jobs.AllByProject(t.Context(), "group/app", &opts) {
 						if err != nil {
 							require.Nil(t, failure, "an error comes once")
 							require.ErrorAs(t, err, &failure)
@@ -275,7 +275,7 @@ func TestAFailingPageSaysWhereToGoOn(t *testing.T) {
 					require.NotNil(t, failure)
 					assert.Len(t, ids, 10*((len(ids)+9)/10))
 					opts.Pagination, opts.Page, opts.Cursor = failure.Pagination, failure.Page, failure.Cursor
-					ids = append(ids, descendingIDs(t, client.Jobs.AllProject(t.Context(), "group/app", &opts))...)
+					ids = append(ids, descendingIDs(t, client.Jobs.AllByProject(t.Context(), "group/app", &opts))...)
 					assert.Len(t, ids, 48)
 					for i := range ids[1:] {
 						assert.Equal(t, ids[i]-1, ids[i+1])
@@ -297,8 +297,8 @@ func TestAPageThatIsShiftedByItsSizeDoesNotEndTheListing(t *testing.T) {
 		client := srv.Client(srv.Tokens.Reporter)
 		size := gitlabjobs.ListOptions{PerPage: 10, Prefetch: prefetch}
 		for name, seq := range map[string]iter.Seq2[*gitlabjobs.Job, error]{
-			"project":  client.Jobs.AllProject(t.Context(), "group/app", &gitlabjobs.ListJobsOptions{ListOptions: size, Pagination: gitlabjobs.OffsetPagination}),
-			"pipeline": client.Jobs.AllPipeline(t.Context(), "group/app", faultyPipeline, &gitlabjobs.ListPipelineJobsOptions{ListOptions: size}),
+			"project":  client.Jobs.AllByProject(t.Context(), "group/app", &gitlabjobs.ListJobsOptions{ListOptions: size, Pagination: gitlabjobs.OffsetPagination}),
+			"pipeline": client.Jobs.AllByPipeline(t.Context(), "group/app", faultyPipeline, &gitlabjobs.ListPipelineJobsOptions{ListOptions: size}),
 		} {
 			n, was := 0, len(pipeline.Jobs())
 			for _, err := range seq {
@@ -327,7 +327,7 @@ func TestAFullPageWithoutAWordOfTheNextIsNotTheEnd(t *testing.T) {
 		return resp, err
 	})
 	client := srv.Client(srv.Tokens.Reporter, gitlabjobs.WithHTTPClient(&http.Client{Transport: stripped}))
-	assert.Len(t, descendingIDs(t, client.Jobs.AllPipeline(t.Context(), "group/app", faultyPipeline, nil)), 250)
+	assert.Len(t, descendingIDs(t, client.Jobs.AllByPipeline(t.Context(), "group/app", faultyPipeline, nil)), 250)
 }
 
 func TestPageErrorIsALine(t *testing.T) {
@@ -377,7 +377,7 @@ func TestAServerThatGoesInCirclesEndsTheListing(t *testing.T) {
 						return next(n, req).to(req), nil
 					})
 					opts := &gitlabjobs.ListJobsOptions{ListOptions: gitlabjobs.ListOptions{Prefetch: prefetch}}
-					jobs, err := gitlabjobs.Collect(client.Jobs.AllProject(t.Context(), "1", opts), 0)
+					jobs, err := gitlabjobs.Collect(client.Jobs.AllByProject(t.Context(), "1", opts), 0)
 					require.ErrorContains(t, err, "the listing can't go on")
 					assert.LessOrEqual(t, len(jobs), 3)
 					assert.LessOrEqual(t, <-requests, 3+3*prefetch) // Those ahead of a page that repeats are fetched anew.
@@ -396,7 +396,7 @@ func TestAPipelinesListIgnoresCursors(t *testing.T) {
 		requests++
 		return answer{body: `[{"id":9}]`, header: map[string]string{"X-Page": "1", "Link": fmt.Sprintf(`<http://h/?cursor=c%d&page=1>; rel="next"`, requests)}}.to(req), nil
 	})
-	jobs, err := gitlabjobs.Collect(client.Jobs.AllPipeline(t.Context(), "1", 6, nil), 0)
+	jobs, err := gitlabjobs.Collect(client.Jobs.AllByPipeline(t.Context(), "1", 6, nil), 0)
 	require.NoError(t, err)
 	assert.Len(t, jobs, 1)
 	assert.Equal(t, 1, requests)
@@ -410,7 +410,7 @@ func TestAnOldListThatAscendsIsReadWhole(t *testing.T) {
 		h := map[string]string{"X-Page": fmt.Sprint(n), "X-Next-Page": []string{"2", "3", ""}[n-1]}
 		return answer{body: fmt.Sprintf(`[{"id":%d},{"id":%d},{"id":%d}]`, 3*n-2, 3*n-1, 3*n), header: h}.to(req), nil
 	})
-	jobs, err := gitlabjobs.Collect(client.Jobs.AllPipeline(t.Context(), "1", 6, nil), 0)
+	jobs, err := gitlabjobs.Collect(client.Jobs.AllByPipeline(t.Context(), "1", 6, nil), 0)
 	require.NoError(t, err)
 	assert.Len(t, jobs, 9)
 }
@@ -420,16 +420,16 @@ func TestCollectStopsAtItsMost(t *testing.T) {
 	srv := gitlabjobstest.NewMemoryServer(t)
 	srv.AddProject("group/app").AddPipeline(gitlabjobstest.PipelineSpec{}).AddJobs(250, nil)
 	client := srv.Client(srv.Tokens.Reporter)
-	jobs, err := gitlabjobs.Collect(client.Jobs.AllProject(t.Context(), "group/app", nil), 100)
+	jobs, err := gitlabjobs.Collect(client.Jobs.AllByProject(t.Context(), "group/app", nil), 100)
 	require.NoError(t, err)
 	assert.Len(t, jobs, 100)
 	assert.Len(t, srv.Requests(), 1, "no page more than needed")
-	jobs, err = gitlabjobs.Collect(client.Jobs.AllProject(t.Context(), "group/app", nil), 0)
+	jobs, err = gitlabjobs.Collect(client.Jobs.AllByProject(t.Context(), "group/app", nil), 0)
 	require.NoError(t, err)
 	assert.Len(t, jobs, 250)
-	_, err = gitlabjobs.Collect(client.Jobs.AllProject(t.Context(), "group/app", nil), -1)
+	_, err = gitlabjobs.Collect(client.Jobs.AllByProject(t.Context(), "group/app", nil), -1)
 	require.ErrorContains(t, err, "0 for all")
-	jobs, err = gitlabjobs.Collect(client.Jobs.AllProject(t.Context(), "not/there", nil), 5)
+	jobs, err = gitlabjobs.Collect(client.Jobs.AllByProject(t.Context(), "not/there", nil), 5)
 	require.ErrorIs(t, err, gitlabjobs.ErrNotFound)
 	assert.Empty(t, jobs)
 }
@@ -443,11 +443,11 @@ func TestCreatedAfterStopsEarly(t *testing.T) {
 			return gitlabjobstest.JobSpec{CreatedAt: now.Add(time.Duration(i-1000) * time.Hour)}
 		})
 	client := srv.Client(srv.Tokens.Reporter)
-	jobs, err := gitlabjobs.Collect(gitlabjobs.CreatedAfter(client.Jobs.AllProject(t.Context(), "group/app", nil), now.Add(-24*time.Hour-time.Minute)), 0)
+	jobs, err := gitlabjobs.Collect(gitlabjobs.CreatedAfter(client.Jobs.AllByProject(t.Context(), "group/app", nil), now.Add(-24*time.Hour-time.Minute)), 0)
 	require.NoError(t, err)
 	assert.Len(t, jobs, 24)
 	assert.Len(t, srv.Requests(), 1)
-	_, err = gitlabjobs.Collect(gitlabjobs.CreatedAfter(client.Jobs.AllProject(t.Context(), "not/there", nil), now), 0)
+	_, err = gitlabjobs.Collect(gitlabjobs.CreatedAfter(client.Jobs.AllByProject(t.Context(), "not/there", nil), now), 0)
 	require.ErrorIs(t, err, gitlabjobs.ErrNotFound)
 }
 
@@ -458,7 +458,7 @@ func TestPagesCarryTheCursorToGoOn(t *testing.T) {
 	client := srv.Client(srv.Tokens.Reporter)
 	var stored string
 	var sizes []int
-	for page, err := range client.Jobs.PagesProject(t.Context(), "group/app", nil) {
+	for page, err := range client.Jobs.PagesByProject(t.Context(), "group/app", nil) {
 		require.NoError(t, err)
 		sizes = append(sizes, len(page.Items))
 		stored = page.NextCursor
@@ -466,7 +466,7 @@ func TestPagesCarryTheCursorToGoOn(t *testing.T) {
 			break
 		}
 	}
-	for page, err := range client.Jobs.PagesProject(t.Context(), "group/app", &gitlabjobs.ListJobsOptions{Cursor: stored}) {
+	for page, err := range client.Jobs.PagesByProject(t.Context(), "group/app", &gitlabjobs.ListJobsOptions{Cursor: stored}) {
 		require.NoError(t, err)
 		sizes = append(sizes, len(page.Items))
 	}
@@ -477,7 +477,7 @@ func TestANilContextIsAnError(t *testing.T) {
 	t.Parallel()
 	client := answering(t, answer{body: "[]"})
 	var none context.Context
-	for _, err := range client.Jobs.AllProject(none, "1", nil) {
+	for _, err := range client.Jobs.AllByProject(none, "1", nil) {
 		require.ErrorContains(t, err, "the context is nil")
 	}
 }

@@ -59,7 +59,7 @@ func TestAPageSaysWhatItsHeadersSay(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got, err := answering(t, answer{body: "[]", header: tc.header}).Jobs.ListProject(t.Context(), "1", nil)
+			got, err := answering(t, answer{body: "[]", header: tc.header}).Jobs.ListByProject(t.Context(), "1", nil)
 			require.NoError(t, err)
 			assert.NotNil(t, got.Items)
 			assert.Empty(t, got.Items)
@@ -93,7 +93,7 @@ func TestLinkSurvivesAnyForm(t *testing.T) {
 		`<http://h/a,b?cursor=abc>; rel="next"`:                                   "abc",
 		`<http://h/x?page=2>; rel="nextish", <http://h/x?cursor=abc>; rel="next"`: "abc",
 	} {
-		page, err := answering(t, answer{body: "[]", header: map[string]string{"Link": link}}).Jobs.ListProject(t.Context(), "1", nil)
+		page, err := answering(t, answer{body: "[]", header: map[string]string{"Link": link}}).Jobs.ListByProject(t.Context(), "1", nil)
 		require.NoError(t, err)
 		assert.Equal(t, want, page.NextCursor, link)
 	}
@@ -122,7 +122,7 @@ func TestAllGoesThroughEveryPage(t *testing.T) {
 	var seen []string
 	client := newClient(t, pagedServer(t, 5, &seen))
 	var ids []int64
-	for job, err := range client.Jobs.AllPipeline(t.Context(), "1", 6, &gitlabjobs.ListPipelineJobsOptions{IncludeRetried: true}) {
+	for job, err := range client.Jobs.AllByPipeline(t.Context(), "1", 6, &gitlabjobs.ListPipelineJobsOptions{IncludeRetried: true}) {
 		require.NoError(t, err)
 		ids = append(ids, job.ID)
 	}
@@ -142,7 +142,7 @@ func TestAllGoesThroughEveryPage(t *testing.T) {
 
 	// The same iterator twice, and left early.
 	seen = nil
-	seq := client.Jobs.AllPipeline(t.Context(), "1", 6, nil)
+	seq := client.Jobs.AllByPipeline(t.Context(), "1", 6, nil)
 	for range 2 {
 		for job, err := range seq {
 			require.NoError(t, err)
@@ -167,7 +167,7 @@ func TestAllFollowsCursors(t *testing.T) {
 		return answer{body: fmt.Sprintf(`[{"id":%d}]`, 10-len(seen)), header: h}.to(req), nil
 	})
 	n := 0
-	for _, err := range client.Jobs.AllProject(t.Context(), "1", &gitlabjobs.ListJobsOptions{Pagination: gitlabjobs.KeysetPagination}) {
+	for _, err := range client.Jobs.AllByProject(t.Context(), "1", &gitlabjobs.ListJobsOptions{Pagination: gitlabjobs.KeysetPagination}) {
 		require.NoError(t, err)
 		n++
 	}
@@ -193,7 +193,7 @@ func TestAllStopsWhereTheServerGoesInCircles(t *testing.T) {
 				return answer{body: `[{"id":5}]`, header: tc.header}.to(req), nil
 			})
 			var failures []error
-			for job, err := range client.Jobs.AllProject(t.Context(), "1", nil) {
+			for job, err := range client.Jobs.AllByProject(t.Context(), "1", nil) {
 				if err != nil {
 					assert.Nil(t, job)
 					failures = append(failures, err)
@@ -221,7 +221,7 @@ func TestAllYieldsAnErrorOnceAndStops(t *testing.T) {
 			return resp, err
 		})
 		jobs, failures := 0, 0
-		for job, err := range client.Jobs.AllPipeline(t.Context(), "1", 6, nil) {
+		for job, err := range client.Jobs.AllByPipeline(t.Context(), "1", 6, nil) {
 			if err != nil {
 				assert.Nil(t, job)
 				require.ErrorIs(t, err, gitlabjobs.ErrForbidden)
@@ -235,7 +235,7 @@ func TestAllYieldsAnErrorOnceAndStops(t *testing.T) {
 	}
 	// An option that can't be: the iterator says so, and nothing is sent.
 	client := newClient(t, func(*http.Request) (*http.Response, error) { return nil, errors.New("sent") })
-	for _, err := range client.Jobs.AllProject(t.Context(), "app", nil) {
+	for _, err := range client.Jobs.AllByProject(t.Context(), "app", nil) {
 		require.ErrorContains(t, err, "neither a number nor a full path")
 	}
 }

@@ -40,7 +40,7 @@ func TestPrefetchOfAPipelineIsNearItsBound(t *testing.T) {
 		_, client := slow(t, jobs)
 		with := func(n int) time.Duration {
 			opts := &gitlabjobs.ListPipelineJobsOptions{ListOptions: gitlabjobs.ListOptions{Prefetch: n}}
-			return took(t, jobs, client.Jobs.AllPipeline(t.Context(), "group/app", faultyPipeline, opts))
+			return took(t, jobs, client.Jobs.AllByPipeline(t.Context(), "group/app", faultyPipeline, opts))
 		}
 		none, eight := with(0), with(8)
 		t.Logf("without: %v, with 8 ahead: %v, %.1f times as fast", none, eight, float64(none)/float64(eight))
@@ -59,7 +59,7 @@ func TestPrefetchByKeysetHidesTheRoundTrip(t *testing.T) {
 		with := func(n int) time.Duration {
 			start, got := time.Now(), 0
 			opts := &gitlabjobs.ListJobsOptions{ListOptions: gitlabjobs.ListOptions{Prefetch: n}}
-			for page, err := range client.Jobs.PagesProject(t.Context(), "group/app", opts) {
+			for page, err := range client.Jobs.PagesByProject(t.Context(), "group/app", opts) {
 				require.NoError(t, err)
 				got += len(page.Items)
 				time.Sleep(roundTrip) // The work of the caller, in virtual time.
@@ -80,12 +80,12 @@ func TestPrefetchPastTheEndCostsAtMostItsNumber(t *testing.T) {
 		for n := range 9 {
 			srv.ResetRequests()
 			opts := &gitlabjobs.ListJobsOptions{ListOptions: gitlabjobs.ListOptions{Prefetch: n}, Pagination: gitlabjobs.OffsetPagination}
-			took(t, 500, client.Jobs.AllProject(t.Context(), "group/app", opts)) // Whose lists have no totals.
+			took(t, 500, client.Jobs.AllByProject(t.Context(), "group/app", opts)) // Whose lists have no totals.
 			assert.LessOrEqual(t, len(srv.Requests()), 5+n)
 
 			srv.ResetRequests()
 			pipeline := &gitlabjobs.ListPipelineJobsOptions{ListOptions: gitlabjobs.ListOptions{Prefetch: n}}
-			took(t, 500, client.Jobs.AllPipeline(t.Context(), "group/app", faultyPipeline, pipeline))
+			took(t, 500, client.Jobs.AllByPipeline(t.Context(), "group/app", faultyPipeline, pipeline))
 			assert.Len(t, srv.Requests(), 5, "where there are totals, none is too much")
 		}
 	})
@@ -99,7 +99,7 @@ func TestAListThatGrowsIsReadToItsEnd(t *testing.T) {
 			first := srv.Pipeline(faultyPipeline).Jobs()
 			seen := map[int64]bool{}
 			opts := &gitlabjobs.ListPipelineJobsOptions{ListOptions: gitlabjobs.ListOptions{Prefetch: prefetch}}
-			for job, err := range client.Jobs.AllPipeline(t.Context(), "group/app", faultyPipeline, opts) {
+			for job, err := range client.Jobs.AllByPipeline(t.Context(), "group/app", faultyPipeline, opts) {
 				require.NoError(t, err)
 				require.False(t, seen[job.ID], "twice")
 				seen[job.ID] = true
@@ -131,7 +131,7 @@ func TestRateLimitsSlowAPrefetchingListDown(t *testing.T) {
 					}
 					srv.AddProject("group/app").AddPipeline(gitlabjobstest.PipelineSpec{}).AddJobs(jobs, nil)
 					opts := &gitlabjobs.ListJobsOptions{ListOptions: gitlabjobs.ListOptions{PerPage: perPage, Prefetch: 4}, Pagination: pagination}
-					d := took(t, jobs, srv.Client(srv.Tokens.Reporter).Jobs.AllProject(t.Context(), "group/app", opts))
+					d := took(t, jobs, srv.Client(srv.Tokens.Reporter).Jobs.AllByProject(t.Context(), "group/app", opts))
 					assert.Greater(t, d, 5*time.Second)
 					assert.Less(t, d, 5*time.Minute)
 				})
@@ -146,7 +146,7 @@ func TestLeavingAPrefetchingLoopEndsItsRequests(t *testing.T) {
 		srv, client := slow(t, 5000)
 		opts := &gitlabjobs.ListPipelineJobsOptions{ListOptions: gitlabjobs.ListOptions{Prefetch: 8}}
 		start := time.Now()
-		for _, err := range client.Jobs.AllPipeline(t.Context(), "group/app", faultyPipeline, opts) {
+		for _, err := range client.Jobs.AllByPipeline(t.Context(), "group/app", faultyPipeline, opts) {
 			require.NoError(t, err)
 			break
 		}
@@ -164,10 +164,10 @@ func TestPagesFromBeforeAndAfterAChangeMissNothing(t *testing.T) {
 	size := gitlabjobs.ListOptions{PerPage: 10, Prefetch: 4}
 	for name, list := range map[string]func(context.Context, *gitlabjobs.JobsService) iter.Seq2[*gitlabjobs.Job, error]{
 		"with totals": func(ctx context.Context, jobs *gitlabjobs.JobsService) iter.Seq2[*gitlabjobs.Job, error] {
-			return jobs.AllPipeline(ctx, "group/app", faultyPipeline, &gitlabjobs.ListPipelineJobsOptions{ListOptions: size})
+			return jobs.AllByPipeline(ctx, "group/app", faultyPipeline, &gitlabjobs.ListPipelineJobsOptions{ListOptions: size})
 		},
 		"without totals": func(ctx context.Context, jobs *gitlabjobs.JobsService) iter.Seq2[*gitlabjobs.Job, error] {
-			return jobs.AllProject(ctx, "group/app", &gitlabjobs.ListJobsOptions{ListOptions: size, Pagination: gitlabjobs.OffsetPagination})
+			return jobs.AllByProject(ctx, "group/app", &gitlabjobs.ListJobsOptions{ListOptions: size, Pagination: gitlabjobs.OffsetPagination})
 		},
 	} {
 		for late := 2; late <= 7; late++ {

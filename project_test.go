@@ -78,7 +78,7 @@ func TestAnythingElseIsNoProject(t *testing.T) {
 	for _, id := range []int64{0, -1} {
 		_, err := client.Jobs.Get(t.Context(), "1", id)
 		require.ErrorContains(t, err, "job_id is "+strings.TrimSpace(string(gitlabjobs.ProjectID(id))))
-		_, err = client.Jobs.ListPipeline(t.Context(), "1", id, nil)
+		_, err = client.Jobs.ListByPipeline(t.Context(), "1", id, nil)
 		require.ErrorContains(t, err, "pipeline_id is")
 	}
 }

@@ -180,7 +180,7 @@ func TestAMovedProjectIsFound(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, job.ID(), got.ID)
 
-	page, err := srv.ClientWithAuth(gitlabjobs.JobTokenParam(job.Token())).Jobs.ListProject(t.Context(), "old/app", nil)
+	page, err := srv.ClientWithAuth(gitlabjobs.JobTokenParam(job.Token())).Jobs.ListByProject(t.Context(), "old/app", nil)
 	require.NoError(t, err)
 	assert.Len(t, page.Items, 1)
 

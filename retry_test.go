@@ -360,7 +360,7 @@ func TestOneClientServesManyGoroutines(t *testing.T) {
 				assert.NotZero(t, resp.Attempts)
 				n := 0
 				ahead := &gitlabjobs.ListPipelineJobsOptions{ListOptions: gitlabjobs.ListOptions{PerPage: 20, Prefetch: i % 3}, IncludeRetried: true}
-				for _, err := range client.Jobs.AllPipeline(t.Context(), "group/app", pipeline.ID(), ahead, as, gitlabjobs.WithHeader("X-Caller", mark)) {
+				for _, err := range client.Jobs.AllByPipeline(t.Context(), "group/app", pipeline.ID(), ahead, as, gitlabjobs.WithHeader("X-Caller", mark)) {
 					if token != srv.Tokens.Guest {
 						assert.NoError(t, err) //nolint:testifylint // Not in the test's goroutine.
 					}

@@ -60,7 +60,7 @@ type TreeNode struct {
 //
 // [List pipeline jobs]: https://docs.gitlab.com/api/jobs/#list-pipeline-jobs
 // [List pipeline bridges]: https://docs.gitlab.com/api/jobs/#list-pipeline-bridges
-func (c *Client) PipelineTree(ctx context.Context, project Project, pipelineID int64, opts *TreeOptions) iter.Seq2[*TreeNode, error] {
+func (c *Client) PipelineTree(ctx context.Context, project Project, pipelineID int64, opts *TreeOptions, ro ...RequestOption) iter.Seq2[*TreeNode, error] {
 	o := valueOf(opts)
 	return func(yield func(*TreeNode, error) bool) {
 		if err := o.check(); err != nil {
@@ -71,7 +71,7 @@ func (c *Client) PipelineTree(ctx context.Context, project Project, pipelineID i
 			yield(nil, errNoContext)
 			return
 		}
-		w := newTreeWalk(ctx, c, o)
+		w := newTreeWalk(ctx, c, o, ro)
 		defer w.stop()
 		w.add(&visit{project: project, pipelineID: pipelineID})
 		for len(w.queue) > 0 {
@@ -124,13 +124,14 @@ type treeWalk struct {
 	cancel  context.CancelFunc
 	client  *Client
 	options TreeOptions
+	ro      []RequestOption
 	queue   []*visit // In the order of the nodes; the first few are under way.
 	seen    map[int64]bool
 	wg      sync.WaitGroup
 }
 
-func newTreeWalk(ctx context.Context, c *Client, o TreeOptions) *treeWalk {
-	w := &treeWalk{client: c, options: o, seen: make(map[int64]bool)}
+func newTreeWalk(ctx context.Context, c *Client, o TreeOptions, ro []RequestOption) *treeWalk {
+	w := &treeWalk{client: c, options: o, ro: ro, seen: make(map[int64]bool)}
 	w.ctx, w.cancel = context.WithCancel(ctx)
 	return w
 }
@@ -171,12 +172,12 @@ func (w *treeWalk) next() *visit {
 }
 
 func (w *treeWalk) read(v *visit) (err error) {
-	if v.jobs, err = Collect(w.client.Jobs.AllPipeline(w.ctx, v.project, v.pipelineID, &ListPipelineJobsOptions{
+	if v.jobs, err = Collect(w.client.Jobs.AllByPipeline(w.ctx, v.project, v.pipelineID, &ListPipelineJobsOptions{
 		IncludeRetried: w.options.IncludeRetried,
-	}), 0); err != nil {
+	}, w.ro...), 0); err != nil {
 		return err
 	}
-	v.bridges, err = Collect(w.client.Bridges.All(w.ctx, v.project, v.pipelineID, nil), 0)
+	v.bridges, err = Collect(w.client.Bridges.All(w.ctx, v.project, v.pipelineID, nil, w.ro...), 0)
 	return err
 }
 

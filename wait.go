@@ -50,16 +50,16 @@ func (o *WaitOptions) check() error {
 // GitLab: GET /projects/:id/jobs/:job_id, [Get a single job].
 //
 // [Get a single job]: https://docs.gitlab.com/api/jobs/#get-a-single-job
-func (s *JobsService) Wait(ctx context.Context, project Project, jobID int64, opts *WaitOptions) (*Job, error) {
+func (s *JobsService) Wait(ctx context.Context, project Project, jobID int64, opts *WaitOptions, ro ...RequestOption) (*Job, error) {
 	o := valueOf(opts)
 	if err := o.check(); err != nil {
 		return nil, optionsError("WaitOptions", err)
 	}
 	w := &waiter{options: o}
 	w.look = func() ([]*Job, error) {
-		job, err := s.Get(ctx, project, jobID)
+		job, err := s.Get(ctx, project, jobID, ro...)
 		if err == nil && o.FollowRetries && job.Status.Finished() {
-			job, err = s.newest(ctx, project, job)
+			job, err = s.newest(ctx, project, job, ro)
 		}
 		if err != nil {
 			return nil, err
@@ -81,11 +81,11 @@ func (s *JobsService) Wait(ctx context.Context, project Project, jobID int64, op
 }
 
 // newest returns the job that a finished one was retried as, or the job itself.
-func (s *JobsService) newest(ctx context.Context, project Project, job *Job) (*Job, error) {
+func (s *JobsService) newest(ctx context.Context, project Project, job *Job, ro []RequestOption) (*Job, error) {
 	if job.Pipeline == nil {
 		return job, nil
 	}
-	for other, err := range s.AllPipeline(ctx, project, job.Pipeline.ID, nil) {
+	for other, err := range s.AllByPipeline(ctx, project, job.Pipeline.ID, nil, ro...) {
 		if err != nil {
 			return nil, err
 		}
@@ -111,17 +111,17 @@ func (s *JobsService) newest(ctx context.Context, project Project, job *Job) (*J
 // GitLab: GET /projects/:id/pipelines/:pipeline_id/jobs, [List pipeline jobs].
 //
 // [List pipeline jobs]: https://docs.gitlab.com/api/jobs/#list-pipeline-jobs
-func (s *JobsService) WaitPipeline(ctx context.Context, project Project, pipelineID int64, opts *WaitOptions) ([]*Job, error) {
+func (s *JobsService) WaitPipeline(ctx context.Context, project Project, pipelineID int64, opts *WaitOptions, ro ...RequestOption) ([]*Job, error) {
 	o := valueOf(opts)
 	if err := o.check(); err != nil {
 		return nil, optionsError("WaitOptions", err)
 	}
 	w := &pipelineWait{
 		waiter: &waiter{options: o, look: func() ([]*Job, error) {
-			return Collect(s.AllPipeline(ctx, project, pipelineID, nil), 0)
+			return Collect(s.AllByPipeline(ctx, project, pipelineID, nil, ro...), 0)
 		}},
 		bridges: func() ([]*Bridge, error) {
-			return Collect(s.client.Bridges.All(ctx, project, pipelineID, nil), 0)
+			return Collect(s.client.Bridges.All(ctx, project, pipelineID, nil, ro...), 0)
 		},
 	}
 	w.waiter.done = w.done

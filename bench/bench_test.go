@@ -71,7 +71,7 @@ func BenchmarkPage(b *testing.B) {
 	our := ours(b, anyURL, gitlabjobs.WithHTTPClient(hc))
 	opts := &gitlabjobs.ListJobsOptions{ListOptions: gitlabjobs.ListOptions{PerPage: 100}}
 	run(b, "ours", func() error {
-		_, err := our.Jobs.ListProject(context.Background(), project, opts)
+		_, err := our.Jobs.ListByProject(context.Background(), project, opts)
 		return err
 	})
 	their := theirs(b, anyURL, gitlab.WithHTTPClient(hc))

@@ -158,13 +158,13 @@ func TestAClientReadsEveryPage(t *testing.T) {
 			added := pl.AddJobs(250, nil)
 			client := s.Client(s.Tokens.Developer)
 			n := len(added)
-			for job, err := range client.Jobs.AllProject(t.Context(), p.ByPath(), nil) {
+			for job, err := range client.Jobs.AllByProject(t.Context(), p.ByPath(), nil) {
 				require.NoError(t, err)
 				n--
 				require.Equal(t, added[n].ID(), job.ID)
 			}
 			require.Zero(t, n)
-			for _, err := range client.Jobs.AllPipeline(t.Context(), p.ByID(), pl.ID(), nil) {
+			for _, err := range client.Jobs.AllByPipeline(t.Context(), p.ByID(), pl.ID(), nil) {
 				require.NoError(t, err)
 				n++
 			}

@@ -112,7 +112,7 @@ func (s *subject) page() error {
 	path, scan := fmt.Sprintf("/projects/%d/jobs?per_page=%d", fixture.Project, fixture.PerPage), scanner()
 	runs, err := interleave(s.runs, s.ops(300),
 		func() error {
-			page, err := s.ours.Jobs.ListProject(context.Background(), project, opts)
+			page, err := s.ours.Jobs.ListByProject(context.Background(), project, opts)
 			if err != nil {
 				return err
 			}
@@ -207,7 +207,7 @@ func (s *subject) pipeline() error {
 	runs, err := interleave(min(s.runs, 7), 1,
 		func() error {
 			n := 0
-			for _, err := range s.ours.Jobs.AllPipeline(context.Background(), project, fixture.Pipeline, opts) {
+			for _, err := range s.ours.Jobs.AllByPipeline(context.Background(), project, fixture.Pipeline, opts) {
 				if err != nil {
 					return err
 				}

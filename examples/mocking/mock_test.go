@@ -16,7 +16,7 @@ import (
 // jobs is a mock of mocking.Jobs, in one line a method.
 type jobs struct{ mock.Mock }
 
-func (m *jobs) AllPipeline(_ context.Context, project gitlabjobs.Project, pipelineID int64,
+func (m *jobs) AllByPipeline(_ context.Context, project gitlabjobs.Project, pipelineID int64,
 	opts *gitlabjobs.ListPipelineJobsOptions, _ ...gitlabjobs.RequestOption,
 ) iter.Seq2[*gitlabjobs.Job, error] {
 	return m.Called(project, pipelineID, opts).Get(0).(iter.Seq2[*gitlabjobs.Job, error])
@@ -44,7 +44,7 @@ func listing(items ...*gitlabjobs.Job) iter.Seq2[*gitlabjobs.Job, error] {
 func TestItLeavesAloneWhatSomebodyElseRetried(t *testing.T) {
 	t.Parallel()
 	m := new(jobs)
-	m.On("AllPipeline", gitlabjobs.Project("group/app"), int64(4711), mock.Anything).Return(listing(
+	m.On("AllByPipeline", gitlabjobs.Project("group/app"), int64(4711), mock.Anything).Return(listing(
 		&gitlabjobs.Job{ID: 8, FailureReason: gitlabjobs.FailureRunnerSystem},
 		&gitlabjobs.Job{ID: 7, FailureReason: gitlabjobs.FailureRunnerSystem},
 	))

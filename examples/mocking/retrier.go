@@ -22,7 +22,7 @@ import (
 // Jobs is what RetryInterrupted needs of gitlabjobs. Declare an interface where you
 // use it, with the methods that you use: *gitlabjobs.JobsService has them.
 type Jobs interface {
-	AllPipeline(ctx context.Context, project gitlabjobs.Project, pipelineID int64,
+	AllByPipeline(ctx context.Context, project gitlabjobs.Project, pipelineID int64,
 		opts *gitlabjobs.ListPipelineJobsOptions, ro ...gitlabjobs.RequestOption) iter.Seq2[*gitlabjobs.Job, error]
 	Retry(ctx context.Context, project gitlabjobs.Project, jobID int64,
 		opts *gitlabjobs.RetryOptions, ro ...gitlabjobs.RequestOption) (*gitlabjobs.Job, error)
@@ -33,7 +33,7 @@ type Jobs interface {
 func RetryInterrupted(ctx context.Context, jobs Jobs, project gitlabjobs.Project, pipelineID int64) ([]int64, error) {
 	var retried []int64
 	failed := &gitlabjobs.ListPipelineJobsOptions{Scope: []gitlabjobs.Status{gitlabjobs.StatusFailed}}
-	for job, err := range jobs.AllPipeline(ctx, project, pipelineID, failed) {
+	for job, err := range jobs.AllByPipeline(ctx, project, pipelineID, failed) {
 		if err != nil {
 			return retried, err
 		}

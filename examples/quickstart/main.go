@@ -48,7 +48,7 @@ func run(ctx context.Context, w io.Writer, getenv func(string) string, args []st
 }
 
 func show(ctx context.Context, w io.Writer, client *gitlabjobs.Client, project gitlabjobs.Project) error {
-	page, err := client.Jobs.ListProject(ctx, project, &gitlabjobs.ListJobsOptions{
+	page, err := client.Jobs.ListByProject(ctx, project, &gitlabjobs.ListJobsOptions{
 		ListOptions: gitlabjobs.ListOptions{PerPage: 10},
 	})
 	if err != nil {

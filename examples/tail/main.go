@@ -80,7 +80,7 @@ func tail(ctx context.Context, out settings, t *target.Target) (int, error) {
 		}
 		v.line(line)
 	}
-	job := log.(*gitlabjobs.TraceFollower).Job()
+	job := log.Job()
 	v.end(job)
 	switch job.Status {
 	case gitlabjobs.StatusSuccess:

@@ -15,7 +15,7 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	for job, err := range client.Jobs.AllProject(context.Background(), gitlabjobs.Project(os.Getenv("GITLAB_PROJECT")), nil) {
+	for job, err := range client.Jobs.AllByProject(context.Background(), gitlabjobs.Project(os.Getenv("GITLAB_PROJECT")), nil) {
 		if err != nil {
 			log.Fatal(err)
 		}
