@@ -2,6 +2,7 @@ package gitlabjobs
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -43,15 +44,16 @@ type call struct {
 	request
 	client *Client
 
-	attempts int
-	begun    time.Time     // The current attempt.
-	wait     time.Duration // Before the next attempt.
-	unknown  bool          // A write that may have happened.
-	refused  string        // Why a redirect was not followed.
-	wire     *wire         // Of the current attempt.
-	left     string        // The host of a redirect, to which no credentials were sent.
-	secrets  secrets
-	buffer   *bytes.Buffer // Of the answer, unless it is a stream.
+	attempts    int
+	maxAttempts int
+	begun       time.Time     // The current attempt.
+	wait        time.Duration // Before the next attempt.
+	unknown     bool          // A write that may have happened.
+	refused     string        // Why a redirect was not followed.
+	wire        *wire         // Of the current attempt.
+	left        string        // The host of a redirect, to which no credentials were sent.
+	secrets     secrets
+	buffer      *bytes.Buffer // Of the answer, unless it is a stream.
 }
 
 var (
@@ -145,6 +147,7 @@ func send(ctx context.Context, client *Client, r request, ro []RequestOption) (*
 			return nil
 		}
 	}
+	c.maxAttempts = cmp.Or(rc.attempts, client.retry.MaxAttempts)
 	c.begun = time.Now()
 	resp, err := loop.Do(req)
 	if err != nil || !isSuccess(resp.StatusCode) {

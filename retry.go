@@ -89,7 +89,7 @@ func (c *call) checkRetry(ctx context.Context, resp *http.Response, err error) (
 	c.attempts++
 	defer func() { c.begun = time.Now().Add(c.wait) }()
 	c.judge(resp, err)
-	again := ctx.Err() == nil && c.attempts < c.client.retry.MaxAttempts &&
+	again := ctx.Err() == nil && c.attempts < c.maxAttempts &&
 		c.repeats(resp, err) && c.settleWait(ctx, resp) && c.affords(resp)
 	if err == nil && resp.StatusCode < http.StatusInternalServerError {
 		c.client.budget.refund(c.attempts)

@@ -18,6 +18,11 @@ type WaitOptions struct {
 	// default 30 s.
 	MinInterval, MaxInterval time.Duration
 
+	// MaxOutage is how long GitLab may be unreachable, or respond only with errors that
+	// are [Temporary], after the first successful response; 0 for 15 minutes, 1 ns to
+	// tolerate no outage.
+	MaxOutage time.Duration
+
 	// OnUpdate is called with each job when it is first seen and when its status has
 	// changed, in the goroutine that waits.
 	OnUpdate func(*Job)
@@ -31,7 +36,10 @@ type WaitOptions struct {
 	WaitForBlocked bool // Wait for jobs that are manual or scheduled, instead of ending with ErrBlocked.
 }
 
-func (o *WaitOptions) check() error {
+func (o *WaitOptions) check() (err error) {
+	if o.MaxOutage, err = checkMaxOutage(o.MaxOutage); err != nil {
+		return err
+	}
 	if o.MinInterval < 0 || o.MaxInterval < 0 {
 		return errors.New("an interval is negative: give 0 for the default")
 	}
@@ -55,8 +63,9 @@ func (s *JobsService) Wait(ctx context.Context, project Project, jobID int64, op
 	if err := o.check(); err != nil {
 		return nil, optionsError("WaitOptions", err)
 	}
-	w := &waiter{options: o}
+	w := &waiter{options: o, outage: newOutage(o.MaxOutage, o.MinInterval, o.MaxInterval)}
 	w.look = func() ([]*Job, error) {
+		ro := w.outage.poll(ro)
 		job, err := s.Get(ctx, project, jobID, ro...)
 		if err == nil && o.FollowRetries && job.Status.Finished() {
 			job, err = s.newest(ctx, project, job, ro)
@@ -117,12 +126,13 @@ func (s *JobsService) WaitPipeline(ctx context.Context, project Project, pipelin
 		return nil, optionsError("WaitOptions", err)
 	}
 	w := &pipelineWait{
-		waiter: &waiter{options: o, look: func() ([]*Job, error) {
-			return Collect(s.AllByPipeline(ctx, project, pipelineID, nil, ro...), 0)
-		}},
+		waiter: &waiter{options: o, outage: newOutage(o.MaxOutage, o.MinInterval, o.MaxInterval)},
 		bridges: func() ([]*Bridge, error) {
 			return Collect(s.client.Bridges.All(ctx, project, pipelineID, nil, ro...), 0)
 		},
+	}
+	w.waiter.look = func() ([]*Job, error) {
+		return Collect(s.AllByPipeline(ctx, project, pipelineID, nil, w.outage.poll(ro)...), 0)
 	}
 	w.waiter.done = w.done
 	return w.wait(ctx)
@@ -147,6 +157,7 @@ func Succeeded(jobs ...*Job) bool {
 // waiter looks at jobs until there is nothing more to wait for.
 type waiter struct {
 	options  WaitOptions
+	outage   *outage
 	look     func() ([]*Job, error)
 	done     func([]*Job) (bool, error)
 	interval time.Duration
@@ -166,16 +177,19 @@ func (w *waiter) wait(ctx context.Context) ([]*Job, error) {
 			w.update(jobs)
 			done, err = w.done(jobs)
 		}
-		var limited *Error
+		wait := w.interval + rand.N(w.interval/10+1)
 		switch {
-		case !done && errors.As(err, &limited) && errors.Is(err, ErrRateLimited) && limited.RetryAfter > 0:
-			// Longer than a single call waits; a waiter has the time.
-			w.interval = min(max(limited.RetryAfter, w.options.MinInterval), 24*time.Hour)
-		case err != nil || done && !w.unsure:
+		case err == nil && (!done || w.unsure):
+			w.outage.succeeded()
+		case done:
 			return jobs, err
+		default:
+			if wait, err = w.outage.failed(err); err != nil {
+				return jobs, err
+			}
 		}
-		if err := sleep(ctx, w.interval+rand.N(w.interval/10+1)); err != nil {
-			return jobs, fmt.Errorf("gitlabjobs: waiting for jobs: %w", err)
+		if err := sleep(ctx, wait); err != nil {
+			return jobs, w.outage.contextError(ctx, "waiting for jobs")
 		}
 	}
 }
