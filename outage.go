@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"time"
 )
@@ -70,7 +69,7 @@ func (o *outage) succeeded() {
 // error that the waiter ends with: err is not temporary, no poll has succeeded yet, or
 // the outage lasts too long.
 func (o *outage) failed(err error) (time.Duration, error) {
-	if !o.reached || !temporary(err) || o.limit <= time.Nanosecond {
+	if !o.reached || !Temporary(err) || o.limit <= time.Nanosecond {
 		return 0, err
 	}
 	if o.begun.IsZero() {
@@ -105,23 +104,4 @@ func (o *outage) contextError(ctx context.Context, what string) error {
 		return fmt.Errorf("gitlabjobs: %s: %w, during an outage: %w", what, err, o.err)
 	}
 	return fmt.Errorf("gitlabjobs: %s: %w", what, err)
-}
-
-// temporary reports whether the same call may succeed later.
-func temporary(err error) bool {
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return false
-	}
-	if response, ok := errors.AsType[*Error](err); ok {
-		switch code := response.StatusCode; code {
-		case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
-			return true
-		case http.StatusNotImplemented, http.StatusHTTPVersionNotSupported:
-			return false
-		default:
-			return code >= 500 && code <= 599
-		}
-	}
-	network, ok := errors.AsType[net.Error](err)
-	return ok && network != nil
 }
