@@ -1,5 +1,7 @@
 package gitlabjobs
 
+import "time"
+
 // Status is the state of a job, a bridge or a pipeline. GitLab adds values
 // over time, so any string is legal, here and as a scope.
 type Status string
@@ -21,9 +23,8 @@ const (
 	StatusScheduled          Status = "scheduled"
 )
 
-// Finished reports whether a job in this state has come to its end: success,
-// failed, canceled or skipped. A status that this package does not know is
-// not finished.
+// Finished reports whether a job in this state has ended: success, failed, canceled or
+// skipped. An unknown status is not finished.
 func (s Status) Finished() bool {
 	switch s {
 	case StatusSuccess, StatusFailed, StatusCanceled, StatusSkipped:
@@ -33,9 +34,30 @@ func (s Status) Finished() bool {
 	}
 }
 
-// Blocked reports whether a job in this state waits for somebody to play it, or for
-// a time that was set: manual or scheduled.
-func (s Status) Blocked() bool { return s == StatusManual || s == StatusScheduled }
+// Blocked reports whether a job in this state waits for a user to play it: manual. A
+// scheduled job is not blocked, because GitLab starts it when its time has come.
+func (s Status) Blocked() bool { return s == StatusManual }
+
+// active reports whether this is one of the known states in which a job has not ended.
+func (s Status) active() bool {
+	switch s {
+	case StatusCreated, StatusWaitingForResource, StatusPreparing, StatusWaitingForCallback, StatusPending,
+		StatusRunning, StatusCanceling, StatusManual, StatusScheduled:
+		return true
+	default:
+		return false
+	}
+}
+
+// finished reports whether the job has ended. A job in an unknown state has if the
+// server says when.
+func (j *Job) finished() bool { return hasFinished(j.Status, j.FinishedAt) }
+
+func (b *Bridge) finished() bool { return hasFinished(b.Status, b.FinishedAt) }
+
+func hasFinished(s Status, at time.Time) bool {
+	return s.Finished() || !s.active() && !at.IsZero()
+}
 
 // FailureReason says why a job failed. It is empty for a job that did not
 // fail. GitLab adds values over time, so any string is legal.
