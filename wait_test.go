@@ -240,45 +240,6 @@ func TestAJobThatIsRetriedDuringALookIsNotLost(t *testing.T) {
 	})
 }
 
-// A waiter outlasts an outage of GitLab, and says which one it did not.
-func TestWaitSurvivesOutages(t *testing.T) {
-	t.Parallel()
-	for _, outage := range []time.Duration{5 * time.Second, 15 * time.Second, time.Minute, 5 * time.Minute, 14 * time.Minute, 16 * time.Minute} {
-		t.Run(outage.String(), func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				srv := gitlabjobstest.NewMemoryServer(t)
-				job := srv.AddProject("group/app").AddPipeline().AddJob(gitlabjobstest.JobSpec{
-					Script: &gitlabjobstest.Script{Runs: 30 * time.Minute},
-				})
-				began := time.Now().Add(10 * time.Minute)
-				requests := 0
-				rt := transport(func(req *http.Request) (*http.Response, error) {
-					if since := time.Since(began); since >= 0 && since < outage {
-						requests++
-					}
-					return srv.Transport().RoundTrip(req)
-				})
-				time.AfterFunc(10*time.Minute, func() { srv.Down(outage) })
-				client := srv.Client(srv.Tokens.Reporter, gitlabjobs.WithHTTPClient(&http.Client{Transport: rt}))
-				final, err := client.Jobs.Wait(t.Context(), "group/app", job.ID(), nil)
-				t.Logf("%d requests during the outage, ended %v after it began", requests, time.Since(began))
-				if outage < 15*time.Minute {
-					require.NoError(t, err)
-					assert.Equal(t, gitlabjobs.StatusSuccess, final.Status)
-				} else {
-					require.ErrorContains(t, err, "no successful response for 15m0s")
-					require.ErrorIs(t, err, syscall.ECONNREFUSED)
-					assert.Equal(t, gitlabjobs.StatusRunning, final.Status, "the job as last seen")
-					assert.GreaterOrEqual(t, time.Since(began), 15*time.Minute)
-					assert.LessOrEqual(t, time.Since(began), 17*time.Minute)
-				}
-				assert.LessOrEqual(t, requests, 40)
-			})
-		})
-	}
-}
-
 func TestWaitingIsBoundByItsContext(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
