@@ -93,15 +93,12 @@ func (o *outage) failed(err error) (time.Duration, error) {
 	return min(wait, left), nil // The last poll is at the end of MaxOutage.
 }
 
-// contextError returns the error of a waiter whose context has ended: what says which
-// waiter it is. During an outage it includes the last error.
+// contextError returns the error of a waiter whose context has ended, with the last
+// error of an outage.
 func (o *outage) contextError(ctx context.Context, what string) error {
-	err := ctx.Err()
-	if cause := context.Cause(ctx); !errors.Is(cause, err) {
-		err = fmt.Errorf("%w: %w", err, cause)
-	}
+	err := fmt.Errorf("gitlabjobs: %s: %w", what, contextError(ctx))
 	if o.err != nil {
-		return fmt.Errorf("gitlabjobs: %s: %w, during an outage: %w", what, err, o.err)
+		err = fmt.Errorf("%w, during an outage: %w", err, o.err)
 	}
-	return fmt.Errorf("gitlabjobs: %s: %w", what, err)
+	return err
 }

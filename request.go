@@ -318,6 +318,20 @@ func (c *call) unusable(resp *http.Response, cause error) *Error {
 	return e
 }
 
+// contextError returns why a context ended: its error and its cause. It is nil for one
+// that has not ended.
+func contextError(ctx context.Context) error {
+	err, cause := ctx.Err(), context.Cause(ctx)
+	switch {
+	case err == nil || cause == nil || cause == err: //nolint:errorlint // The same error, which would be shown twice.
+		return err
+	case errors.Is(cause, err):
+		return cause
+	default:
+		return fmt.Errorf("%w: %w", err, cause)
+	}
+}
+
 // valueOf returns the options that p points to, or their zero value.
 func valueOf[T any](p *T) (v T) {
 	if p != nil {
