@@ -82,7 +82,7 @@ func (t *attemptTransport) RoundTrip(req *http.Request) (*http.Response, error) 
 	defer watchdog.Stop()
 
 	c.wire = nil
-	if c.method != http.MethodGet {
+	if !c.reads() {
 		c.wire = new(wire)
 		ctx = httptrace.WithClientTrace(ctx, c.wire.trace())
 	}

@@ -165,7 +165,7 @@ func TestAFailingAuthSendsNothing(t *testing.T) {
 		return nil, errors.New("no")
 	})
 	_, err := client.Jobs.Get(t.Context(), "1", 2, gitlabjobs.WithAuth(failingAuth{}))
-	assert.EqualError(t, err, "gitlabjobs: GET /projects/:id/jobs/:job_id: authorize: the vault is sealed")
+	assert.EqualError(t, err, "gitlabjobs: GET /projects/1/jobs/2: authorize: the vault is sealed")
 }
 
 func TestNoValuePrintsTheToken(t *testing.T) {
@@ -252,9 +252,9 @@ func TestTheLogHasALineAnAttempt(t *testing.T) {
 	}}))
 	client := answering(t, answer{status: 404, body: `{"message":"404 Not found"}`, header: map[string]string{"X-Request-Id": "01ABC"}},
 		gitlabjobs.WithLogger(logger))
-	_, err := client.Jobs.Get(t.Context(), "group/secret-app", 2)
+	_, err := client.Jobs.Get(t.Context(), "group/app", 2)
 	require.ErrorIs(t, err, gitlabjobs.ErrNotFound)
-	assert.Equal(t, "level=DEBUG msg=\"gitlab request\" method=GET route=/projects/:id/jobs/:job_id attempt=1 status=404 request_id=01ABC\n", log.String())
+	assert.Equal(t, "level=DEBUG msg=\"gitlab request\" method=GET route=/projects/:id/jobs/:job_id path=/projects/group%2Fapp/jobs/2 attempt=1 status=404 request_id=01ABC\n", log.String())
 }
 
 func TestTheCallersHTTPClientIsCopiedNeverChanged(t *testing.T) {
@@ -420,7 +420,7 @@ func TestADoneContextIsTheError(t *testing.T) {
 	cancel()
 	_, err := client.Jobs.Get(ctx, "1", 2)
 	require.ErrorIs(t, err, context.Canceled)
-	require.EqualError(t, err, "gitlabjobs: GET /projects/:id/jobs/:job_id: context canceled")
+	require.EqualError(t, err, "gitlabjobs: GET /projects/1/jobs/2: context canceled")
 
 	_, err = client.Jobs.Get(nil, "1", 2) //nolint:staticcheck // What happens if someone does.
 	require.ErrorContains(t, err, "the context is nil")

@@ -27,6 +27,12 @@ type endpoint struct {
 	call   func(context.Context, *gitlabjobs.Client) (any, error)
 }
 
+// path is the request's path as errors show it.
+func (e endpoint) path() string {
+	path, _, _ := strings.Cut(strings.TrimPrefix(e.uri, "/api/v4"), "?")
+	return path
+}
+
 const oneJob = `{"id":7,"name":"rspec","status":"success"}`
 
 var endpoints = []endpoint{
@@ -286,6 +292,7 @@ func TestEachEndpointReportsARefusal(t *testing.T) {
 			require.ErrorAs(t, err, &refusal)
 			assert.Equal(t, e.method, refusal.Method)
 			assert.Equal(t, e.route, refusal.Route)
+			assert.Equal(t, e.path(), refusal.Path)
 			assert.Equal(t, 403, refusal.StatusCode)
 			assert.Equal(t, "403 Forbidden - Job is not erasable!", refusal.Message)
 			assert.Equal(t, "01XYZ", refusal.RequestID)
@@ -293,7 +300,7 @@ func TestEachEndpointReportsARefusal(t *testing.T) {
 			if strings.HasPrefix(e.name, "all ") {
 				text = strings.NewReplacer("first page: ", "", "page 1: ", "").Replace(text)
 			}
-			assert.Equal(t, text, "gitlabjobs: "+e.method+" "+e.route+": 403 Forbidden - Job is not erasable! (request id 01XYZ)")
+			assert.Equal(t, text, "gitlabjobs: "+e.method+" "+e.path()+": 403 Forbidden - Job is not erasable! (request id 01XYZ)")
 		})
 	}
 }
@@ -333,7 +340,7 @@ func TestEachEndpointRefusesASuccessThatIsNone(t *testing.T) {
 				assert.Nil(t, v)
 				var unusable *gitlabjobs.Error
 				require.ErrorAs(t, err, &unusable)
-				assert.Contains(t, err.Error(), e.route)
+				assert.Contains(t, err.Error(), e.path())
 				if tc.want != "JSON" && tc.want != "a JSON object" {
 					assert.Contains(t, err.Error(), tc.want)
 				}

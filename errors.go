@@ -1,6 +1,7 @@
 package gitlabjobs
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"html"
@@ -38,6 +39,7 @@ const maxErrorBody = 64 << 10
 type Error struct {
 	Method     string
 	Route      string // GitLab's template, such as "/projects/:id/jobs/:job_id".
+	Path       string // The request's path below /api/v4, without its query: "/projects/group%2Fapp/jobs/42".
 	StatusCode int
 	Message    string              // What the server said, in one line.
 	Details    map[string][]string // What it said of single fields, where it did.
@@ -47,12 +49,13 @@ type Error struct {
 
 	unknown bool  // A write whose outcome is unknown.
 	cause   error // Why a success can't be used.
+	page    bool  // An HTML page with a success status, in answer to a read.
 }
 
 // Error says in one line what was asked and what came back.
 func (e *Error) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "gitlabjobs: %s %s: ", e.Method, e.Route)
+	fmt.Fprintf(&b, "gitlabjobs: %s %s: ", e.Method, cmp.Or(e.Path, e.Route))
 	status := fmt.Sprint(e.StatusCode)
 	if !strings.HasPrefix(e.Message, status) {
 		b.WriteString(status + " ")
@@ -106,13 +109,14 @@ func (e *Error) Unwrap() error { return e.cause }
 // callError is a call that got no answer at all. Its text is made when it is:
 // nothing in it is a secret, whatever it wraps.
 type callError struct {
-	text    string
-	cause   error
-	unknown bool
+	text      string
+	cause     error
+	unknown   bool
+	temporary bool
 }
 
-func newCallError(method, route string, cause error, unknown bool) *callError {
-	text := fmt.Sprintf("gitlabjobs: %s %s: %v", method, route, cause)
+func newCallError(method, path string, cause error, unknown bool) *callError {
+	text := fmt.Sprintf("gitlabjobs: %s %s: %v", method, path, cause)
 	if unknown {
 		text += "; " + unknownHint
 	}
@@ -124,7 +128,7 @@ func (e *callError) Unwrap() error        { return e.cause }
 func (e *callError) Is(target error) bool { return target == ErrOutcomeUnknown && e.unknown }
 
 // newError makes an *Error of an answer. body is at most maxErrorBody of it.
-func newError(method, route string, resp *http.Response, body []byte, secrets secrets) *Error {
+func newError(method, route, path string, resp *http.Response, body []byte, secrets secrets) *Error {
 	body = []byte(secrets.redactCut(string(body)))
 	message, details := readMessage(body)
 	if message == "" {
@@ -137,6 +141,7 @@ func newError(method, route string, resp *http.Response, body []byte, secrets se
 	return &Error{
 		Method:     method,
 		Route:      route,
+		Path:       path,
 		StatusCode: resp.StatusCode,
 		Message:    message,
 		Details:    details,

@@ -22,7 +22,7 @@ func oneAttempt() gitlabjobs.ClientOption {
 
 func TestAnErrorSaysWhatTheServerSaid(t *testing.T) {
 	t.Parallel()
-	const route = "gitlabjobs: GET /projects/:id/jobs/:job_id: "
+	const route = "gitlabjobs: GET /projects/1/jobs/2: "
 	for name, tc := range map[string]struct {
 		status  int
 		body    string
@@ -164,7 +164,7 @@ func TestAWriteWithoutAUsableAnswerHasAnUnknownOutcome(t *testing.T) {
 	client := newClient(t, func(*http.Request) (*http.Response, error) { return nil, errors.New("connection reset by peer") })
 	_, err = client.Jobs.Erase(t.Context(), "1", 2)
 	require.ErrorIs(t, err, gitlabjobs.ErrOutcomeUnknown)
-	assert.ErrorContains(t, err, "POST /projects/:id/jobs/:job_id/erase: connection reset by peer; the write may have happened")
+	assert.ErrorContains(t, err, "POST /projects/1/jobs/2/erase: connection reset by peer; the write may have happened")
 }
 
 // A refusal says what counts in its status, even where the rest is lost.
@@ -210,7 +210,7 @@ func TestARedirectThatIsNotFollowedIsAnError(t *testing.T) {
 			t.Parallel()
 			client := answering(t, answer{status: 302, header: map[string]string{"Location": tc.location}})
 			_, err := client.Jobs.Get(t.Context(), "1", 2)
-			require.EqualError(t, err, "gitlabjobs: GET /projects/:id/jobs/:job_id: "+tc.want)
+			require.EqualError(t, err, "gitlabjobs: GET /projects/1/jobs/2: "+tc.want)
 		})
 	}
 	requests := 0

@@ -226,7 +226,7 @@ func ExamplePageError() {
 		fmt.Println("after", len(jobs), "jobs:", at.Err)
 		opts.Pagination, opts.Page, opts.Cursor = at.Pagination, at.Page, at.Cursor // Later, go on there.
 	}
-	// Output: after 2 jobs: gitlabjobs: GET /projects/:id/jobs: 403 Forbidden (request id fake-request-2)
+	// Output: after 2 jobs: gitlabjobs: GET /projects/group%2Fapp/jobs: 403 Forbidden (request id fake-request-2)
 }
 
 // A certificate authority of one's own, and a proxy.

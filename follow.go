@@ -65,7 +65,7 @@ func (s *JobsService) FollowTrace(ctx context.Context, project Project, jobID in
 	if err := o.check(); err != nil {
 		return nil, optionsError("FollowOptions", err)
 	}
-	source := logSource{s, project, jobID, ro}
+	source := newLogSource(s, project, jobID, ro)
 	job, err := s.Get(ctx, project, jobID, ro...)
 	if err != nil {
 		return nil, err

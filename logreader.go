@@ -199,9 +199,11 @@ func (r *logReader) stop(err error) error {
 		err = os.ErrClosed
 	case errors.As(err, &answered), errors.As(err, &asked):
 	case r.ctx.Err() != nil:
-		err = newCallError(http.MethodGet, traceRoute, r.ctx.Err(), false)
+		err = newCallError(http.MethodGet, *r.source.path, r.ctx.Err(), false)
 	default:
-		err = newCallError(http.MethodGet, traceRoute, err, false)
+		failure := newCallError(http.MethodGet, *r.source.path, err, false)
+		failure.temporary = !errors.Is(err, ErrTraceChanged)
+		err = failure
 	}
 	r.sticky = err
 	return err

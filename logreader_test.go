@@ -207,7 +207,7 @@ func TestCloseEndsAReadThatWaits(t *testing.T) {
 						require.ErrorIs(t, err, os.ErrClosed)
 					} else {
 						require.ErrorIs(t, err, context.Canceled)
-						require.ErrorContains(t, err, "GET /projects/:id/jobs/:job_id/trace")
+						require.ErrorContains(t, err, "GET /projects/1/jobs/7/trace")
 					}
 					require.NoError(t, log.Close())
 				})

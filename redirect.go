@@ -51,7 +51,7 @@ func redirectGuard(own func(*http.Request, []*http.Request) error) func(*http.Re
 func refusal(req *http.Request, via []*http.Request) string {
 	last := via[len(via)-1]
 	switch {
-	case via[0].Method != http.MethodGet:
+	case via[0].Method != http.MethodGet && via[0].Method != http.MethodHead:
 		return "a write is not sent on: use the address that the server names, or the project's id or new path"
 	case len(via) > maxRedirects:
 		return "too many redirects"

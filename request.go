@@ -2,6 +2,7 @@ package gitlabjobs
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -43,6 +44,7 @@ type call struct {
 	request
 	client *Client
 
+	path     string // The route with its arguments, escaped.
 	attempts int
 	begun    time.Time     // The current attempt.
 	wait     time.Duration // Before the next attempt.
@@ -58,6 +60,9 @@ var (
 	errNoClient  = errors.New("gitlabjobs: the client is empty: make one with NewClient")
 	errNoContext = errors.New("gitlabjobs: the context is nil: give context.Background()")
 )
+
+// reads reports whether the call changes nothing on the server.
+func (c *call) reads() bool { return c.method == http.MethodGet || c.method == http.MethodHead }
 
 type callKey struct{}
 
@@ -129,7 +134,7 @@ func send(ctx context.Context, client *Client, r request, ro []RequestOption) (*
 	case errors.Is(err, errNoClient), errors.Is(err, errNoContext):
 		return nil, nil, err
 	case err != nil:
-		return nil, nil, fmt.Errorf("gitlabjobs: %s %s: %w", r.method, r.route, err)
+		return nil, nil, fmt.Errorf("gitlabjobs: %s %s: %w", r.method, cmp.Or(c.path, r.route), err)
 	}
 	loop := retryablehttp.Client{
 		HTTPClient:   client.http,
@@ -162,7 +167,9 @@ func send(ctx context.Context, client *Client, r request, ro []RequestOption) (*
 		if ctx.Err() != nil {
 			err = ctx.Err()
 		}
-		return nil, nil, newCallError(c.method, c.route, c.secrets.redactError(err), c.unknown)
+		failure := newCallError(c.method, c.path, c.secrets.redactError(err), c.unknown)
+		failure.temporary = ctx.Err() == nil && temporaryFault(err)
+		return nil, nil, failure
 	}
 	if !isSuccess(resp.StatusCode) {
 		return nil, nil, c.failed(resp)
@@ -227,6 +234,7 @@ func (c *call) prepare(ctx context.Context, ro []RequestOption) (*requestConfig,
 	if len(rc.header) > 0 {
 		c.secrets = append(c.secrets, secretsOf(req.Request, req.URL.RawQuery, isCredential)...)
 	}
+	c.path = c.secrets.redact(c.path)
 	for key, values := range req.Header {
 		for _, value := range values {
 			if err := checkHeader("the request", key, value); err != nil {
@@ -240,8 +248,7 @@ func (c *call) prepare(ctx context.Context, ro []RequestOption) (*requestConfig,
 // url fills in the route and the query.
 func (c *call) url() (string, error) {
 	var b strings.Builder
-	b.Grow(len(c.client.baseURL) + len(c.route) + 32)
-	b.WriteString(c.client.baseURL)
+	b.Grow(len(c.route) + 32)
 	args := c.args
 	for segment := range strings.SplitSeq(strings.TrimPrefix(c.route, "/"), "/") {
 		b.WriteByte('/')
@@ -254,22 +261,24 @@ func (c *call) url() (string, error) {
 		}
 		b.WriteString(segment)
 	}
+	c.path = b.String()
+	target := c.client.baseURL + c.path
 	if c.query == nil {
-		return b.String(), nil
+		return target, nil
 	}
 	values, err := query.Values(c.query)
 	if err != nil {
 		return "", fmt.Errorf("the query: %w", err)
 	}
 	if len(values) > 0 {
-		b.WriteString("?" + values.Encode())
+		target += "?" + values.Encode()
 	}
-	return b.String(), nil
+	return target, nil
 }
 
 // failed makes the error of an answer that is not a success.
 func (c *call) failed(resp *http.Response) *Error {
-	e := newError(c.method, c.route, resp, c.answer(), c.secrets)
+	e := newError(c.method, c.route, c.path, resp, c.answer(), c.secrets)
 	e.unknown = c.unknown
 	if resp.StatusCode >= 300 && resp.StatusCode <= 399 && resp.StatusCode != http.StatusNotModified {
 		e.Message = fmt.Sprintf("%d redirect%s, not followed", resp.StatusCode, c.secrets.redact(destination(resp)))
@@ -298,11 +307,12 @@ func (c *call) unusable(resp *http.Response, cause error) *Error {
 	if err != nil {
 		kind = "no content type"
 	}
-	e := newError(c.method, c.route, resp, c.answer()[:min(len(c.answer()), maxErrorBody)], c.secrets)
+	e := newError(c.method, c.route, c.path, resp, c.answer()[:min(len(c.answer()), maxErrorBody)], c.secrets)
 	e.Message = fmt.Sprintf("the answer can't be used (%s): %s", kind, line(c.secrets.redact(cause.Error())))
 	e.Details = nil
 	e.cause = c.secrets.redactError(cause)
-	e.unknown = c.method != http.MethodGet
+	e.unknown = !c.reads()
+	e.page = c.reads() && (kind == "text/html" || strings.HasPrefix(http.DetectContentType(c.answer()), "text/html"))
 	return e
 }
 

@@ -2,7 +2,6 @@ package gitlabjobs
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -101,7 +100,7 @@ func (c *call) checkRetry(ctx context.Context, resp *http.Response, err error) (
 // judge keeps in mind whether a write may have happened.
 func (c *call) judge(resp *http.Response, err error) {
 	switch {
-	case c.method == http.MethodGet:
+	case c.reads():
 	case err != nil:
 		c.unknown = c.unknown || !c.unsent(err)
 	case resp.StatusCode >= 500:
@@ -112,20 +111,9 @@ func (c *call) judge(resp *http.Response, err error) {
 // repeats reports whether what happened allows another attempt.
 func (c *call) repeats(resp *http.Response, err error) bool {
 	if err != nil {
-		var cert *tls.CertificateVerificationError
-		if errors.As(err, &cert) || errors.Is(err, errBodyTooLarge) || errors.Is(err, http.ErrSchemeMismatch) {
-			return false
-		}
-		return c.class == repeatable || c.unsent(err)
+		return temporaryFault(err) && (c.class == repeatable || c.unsent(err))
 	}
-	switch resp.StatusCode {
-	case http.StatusTooManyRequests:
-		return true
-	case http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-		return c.class == repeatable
-	default:
-		return false
-	}
+	return resp.StatusCode == http.StatusTooManyRequests || c.class == repeatable && temporaryStatus(resp.StatusCode)
 }
 
 // unsent reports whether the request provably never reached the server: there
@@ -265,6 +253,7 @@ func (c *call) log(ctx context.Context, resp *http.Response, err error, again bo
 	attrs := []slog.Attr{
 		slog.String("method", c.method),
 		slog.String("route", c.route),
+		slog.String("path", c.path),
 		slog.Int("attempt", c.attempts),
 	}
 	if err != nil {

@@ -204,7 +204,7 @@ func TestAContextThatEndsStopsAWaitAtOnce(t *testing.T) {
 		client := answering(t, answer{status: 429, header: map[string]string{"Retry-After": "60"}})
 		_, err := client.Jobs.Get(ctx, "1", 7)
 		require.ErrorIs(t, err, context.Canceled)
-		require.EqualError(t, err, "gitlabjobs: GET /projects/:id/jobs/:job_id: context canceled")
+		require.EqualError(t, err, "gitlabjobs: GET /projects/1/jobs/7: context canceled")
 		assert.Equal(t, 3*time.Second, time.Since(start))
 	})
 }

@@ -54,7 +54,7 @@ func (s *JobsService) Trace(ctx context.Context, project Project, jobID int64, o
 	if err := o.check(); err != nil {
 		return nil, optionsError("TraceOptions", err)
 	}
-	return newLogReader(ctx, logSource{s, project, jobID, ro}, o)
+	return newLogReader(ctx, newLogSource(s, project, jobID, ro), o)
 }
 
 const traceRoute = "/projects/:id/jobs/:job_id/trace"
@@ -65,6 +65,12 @@ type logSource struct {
 	project Project
 	jobID   int64
 	ro      []RequestOption
+	path    *string // Of the last request, for errors.
+}
+
+func newLogSource(s *JobsService, project Project, jobID int64, ro []RequestOption) logSource {
+	path := traceRoute
+	return logSource{s, project, jobID, ro, &path}
 }
 
 // rangeQuery are parameters of newer servers.
@@ -89,6 +95,9 @@ func (s logSource) get(ctx context.Context, q *rangeQuery, etag string) (*http.R
 		ro = append(slices.Clip(ro), WithHeader("If-None-Match", etag))
 	}
 	c, resp, err := send(ctx, s.jobs.client, r, ro)
+	if c != nil {
+		*s.path = c.path
+	}
 	var answered *Error
 	switch {
 	case errors.Is(err, ErrNotFound):

@@ -316,7 +316,7 @@ func TestAServerThatNeverAnswersIsGivenUp(t *testing.T) {
 			if strings.HasPrefix(e.name, "trace") {
 				what = "answer"
 			}
-			require.ErrorContains(t, err, e.route+": no "+what+" within 30s")
+			require.ErrorContains(t, err, e.path()+": no "+what+" within 30s")
 			assert.Equal(t, 30*time.Second, time.Since(start))
 		}
 	})
