@@ -249,7 +249,7 @@ func (j *Job) replace(user *User, now time.Time) *Job {
 	twin.created, twin.queued = now, now
 	twin.inputs = maps.Clone(j.inputs)
 	twin.enter()
-	pl.refresh(now)
+	pl.transition(now)
 	if spec.Script != nil {
 		twin.begin(spec.Script, now)
 	}

@@ -16,23 +16,33 @@ type agenda struct {
 
 type event struct {
 	at   time.Time
-	seq  int // Keeps what is due at the same time in order.
-	job  *Job
-	turn int // The job's, when this was planned.
+	seq  int  // Keeps what is due at the same time in order.
+	job  *Job // nil: it concerns no job.
+	turn int  // The job's, when this was planned.
 	do   func(at time.Time)
 }
 
 // plan lets something happen to a job, unless it moves on before.
 func (a *agenda) plan(at time.Time, j *Job, do func(at time.Time)) {
 	a.seq++
-	heap.Push(&a.due, &event{at, a.seq, j, j.turn, do})
+	heap.Push(&a.due, &event{at: at, seq: a.seq, job: j, turn: j.turn, do: do})
+}
+
+// planPipeline lets something happen to a pipeline, unless it is deleted before.
+func (a *agenda) planPipeline(at time.Time, pl *Pipeline, do func(at time.Time)) {
+	a.seq++
+	heap.Push(&a.due, &event{at: at, seq: a.seq, do: func(at time.Time) {
+		if !pl.deleted {
+			do(at)
+		}
+	}})
 }
 
 // settle lets happen what is due by now.
 func (a *agenda) settle(now time.Time) {
 	for len(a.due) > 0 && !a.due[0].at.After(now) {
 		e, _ := heap.Pop(&a.due).(*event)
-		if e != nil && e.turn == e.job.turn {
+		if e != nil && (e.job == nil || e.turn == e.job.turn) {
 			e.do(e.at)
 		}
 	}

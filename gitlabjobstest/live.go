@@ -152,7 +152,7 @@ func (j *Job) move(to gitlabjobs.Status, at time.Time) {
 	j.pipeline.count(j, -1)
 	j.status = to
 	j.pipeline.count(j, 1)
-	j.pipeline.refresh(at)
+	j.pipeline.transition(at)
 }
 
 func (j *Job) enqueue(at time.Time) {

@@ -13,12 +13,22 @@ import (
 // plausible.
 type PipelineSpec struct {
 	ID     int64
-	Ref    string            // "main" by default.
-	Tag    bool              // Ref is a tag.
-	SHA    string            // 40 hex digits.
-	Source string            // "push" by default.
-	Status gitlabjobs.Status // Empty: it follows from the pipeline's jobs.
-	User   *User             // Starts the jobs. Users.Developer by default.
+	Ref    string // "main" by default.
+	Tag    bool   // Ref is a tag.
+	SHA    string // 40 hex digits.
+	Source string // "push" by default.
+	User   *User  // Starts the jobs. Users.Developer by default.
+
+	// Status is a fixed status, such as that of a pipeline whose YAML is broken or
+	// that has only external checks: see Pipeline.SetStatus. If it is empty, GitLab
+	// computes it from the jobs and bridges; without any it is created.
+	Status    gitlabjobs.Status
+	AnyStatus bool // Allows a Status that GitLab does not have.
+
+	// StatusLag is how long the pipeline keeps its status after its jobs have
+	// changed theirs, since GitLab updates pipelines in the background. Adding a
+	// job updates it at once.
+	StatusLag time.Duration
 
 	CommitTitle          string
 	CreatedAt, UpdatedAt time.Time
@@ -39,11 +49,6 @@ type Pipeline struct {
 	retried          int              // Of jobs.
 	upstream         *Job             // The bridge that triggers it.
 	deleted          bool
-}
-
-type countKey struct {
-	status  gitlabjobs.Status
-	allowed bool // It may fail, or a manual job need not be played.
 }
 
 // AddPipeline adds a pipeline to the project. What is known of it is said by
@@ -114,8 +119,10 @@ func (w *world) refusePipeline(p *Project, spec PipelineSpec, pl *Pipeline) stri
 		return fmt.Sprintf("the id %d is taken: leave it out to be given one", spec.ID)
 	case spec.User.srv != p.srv:
 		return "the user is of another server: add one to this server with AddUser"
-	case spec.Status != "" && !known(spec.Status):
-		return fmt.Sprintf("%q is no status of GitLab's: use one of the gitlabjobs.Status constants", spec.Status)
+	case spec.Status != "" && !known(spec.Status) && !spec.AnyStatus:
+		return fmt.Sprintf("%q is no status of GitLab's: use one of the gitlabjobs.Status constants, or set AnyStatus", spec.Status)
+	case spec.StatusLag < 0:
+		return fmt.Sprintf("StatusLag is %v: use 0 or more", spec.StatusLag)
 	case spec.SHA != "" && !hex40(spec.SHA):
 		return "the SHA has 40 hex digits: leave it out to be given one"
 	case pl.updated.Before(pl.created):
@@ -178,87 +185,4 @@ func (pl *Pipeline) Bridges() []*Bridge {
 
 func (pl *Pipeline) webURL() string {
 	return fmt.Sprintf("%s/-/pipelines/%d", pl.project.webURL(), pl.id)
-}
-
-func (j *Job) countKey() countKey { return countKey{j.status, j.spec.AllowFailure} }
-
-// count takes a job in or out of what the pipeline's status follows from.
-func (pl *Pipeline) count(j *Job, by int) {
-	if !j.retried {
-		pl.counts[j.countKey()] += by
-	}
-}
-
-// refresh lets the status follow from the jobs, and the bridge that triggered
-// the pipeline from its status where it waits for that.
-func (pl *Pipeline) refresh(at time.Time) {
-	status := pl.spec.Status
-	if status == "" {
-		status = composite(pl.counts)
-	}
-	if status == pl.status {
-		return
-	}
-	goesOn := pl.status.Finished() && !status.Finished()
-	pl.status = status
-	if at.After(pl.updated) {
-		pl.updated = at
-	}
-	if up := pl.upstream; up != nil && up.bridge.spec.Depend && up.bridge.down == pl {
-		up.follow(pl, goesOn, at)
-	}
-}
-
-// composite is how GitLab sums up the statuses of a pipeline's jobs.
-func composite(counts map[countKey]int) gitlabjobs.Status {
-	has := map[gitlabjobs.Status]bool{}
-	for k, n := range counts {
-		switch {
-		case n == 0:
-		case k.allowed && (k.status == gitlabjobs.StatusFailed || k.status == gitlabjobs.StatusCanceled):
-			has["warning"] = true
-		case k.allowed && k.status == gitlabjobs.StatusManual:
-			has["ignored"] = true
-		default:
-			has[k.status] = true
-		}
-	}
-	only := func(statuses ...gitlabjobs.Status) bool {
-		n := 0
-		for _, s := range statuses {
-			if has[s] {
-				n++
-			}
-		}
-		return n == len(has)
-	}
-	const warning, ignored = "warning", "ignored"
-	switch {
-	case len(has) == 0, only(gitlabjobs.StatusCreated, warning, ignored):
-		return gitlabjobs.StatusCreated
-	case only(gitlabjobs.StatusSkipped):
-		return gitlabjobs.StatusSkipped
-	case only(gitlabjobs.StatusSuccess, gitlabjobs.StatusSkipped, warning, ignored):
-		return gitlabjobs.StatusSuccess
-	case only(gitlabjobs.StatusPreparing):
-		return gitlabjobs.StatusPreparing
-	case only(gitlabjobs.StatusCanceled, gitlabjobs.StatusSuccess, gitlabjobs.StatusSkipped, warning, ignored):
-		return gitlabjobs.StatusCanceled
-	case only(gitlabjobs.StatusPending, gitlabjobs.StatusCreated, gitlabjobs.StatusSkipped, warning, ignored):
-		return gitlabjobs.StatusPending
-	case has[gitlabjobs.StatusRunning] || has[gitlabjobs.StatusPending]:
-		return gitlabjobs.StatusRunning
-	}
-	for _, s := range []gitlabjobs.Status{
-		gitlabjobs.StatusCanceling, gitlabjobs.StatusWaitingForResource, gitlabjobs.StatusWaitingForCallback,
-		gitlabjobs.StatusManual, gitlabjobs.StatusScheduled, gitlabjobs.StatusPreparing,
-	} {
-		if has[s] {
-			return s
-		}
-	}
-	if has[gitlabjobs.StatusCreated] {
-		return gitlabjobs.StatusRunning
-	}
-	return gitlabjobs.StatusFailed
 }

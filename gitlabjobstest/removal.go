@@ -103,7 +103,7 @@ func (j *Job) Delete() {
 	gone := func(other *Job) bool { return other == j }
 	pl.jobs, pl.bridges = slices.DeleteFunc(pl.jobs, gone), slices.DeleteFunc(pl.bridges, gone)
 	pl.project.jobs = slices.DeleteFunc(pl.project.jobs, gone)
-	pl.refresh(now)
+	pl.transition(now)
 }
 
 // Delete deletes the bridge: it is in no list from now on. The pipeline that it

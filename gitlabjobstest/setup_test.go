@@ -69,6 +69,8 @@ func TestABadSetUpSaysWhatToMend(t *testing.T) {
 		{"a pipeline's id twice", "the id 101 is taken", func(s *Server) { pipeline(s).Project().AddPipeline(PipelineSpec{ID: 101}) }},
 		{"a pipeline's SHA", "40 hex digits", func(s *Server) { pipeline(s).Project().AddPipeline(PipelineSpec{SHA: "abc"}) }},
 		{"a pipeline's status", "no status of GitLab's", func(s *Server) { pipeline(s).Project().AddPipeline(PipelineSpec{Status: "x"}) }},
+		{"a pipeline's status, later", "AnyStatus", func(s *Server) { pipeline(s).SetStatus("x") }},
+		{"a pipeline that is ahead of its jobs", "0 or more", func(s *Server) { pipeline(s).Project().AddPipeline(PipelineSpec{StatusLag: -1}) }},
 		{"a user of another server", "AddUser", func(s *Server) {
 			pipeline(s).Project().AddPipeline(PipelineSpec{User: NewMemoryServer(t).Users.Guest})
 		}},
