@@ -1,7 +1,6 @@
 package gitlabjobstest
 
 import (
-	"maps"
 	"net/http"
 	"time"
 
@@ -215,46 +214,4 @@ func (j *Job) refuseInputs(inputs map[string]any) *answer {
 		}
 	}
 	return nil
-}
-
-// afresh is what a job's successor is added as.
-func (j *Job) afresh(user *User) JobSpec {
-	spec := j.spec
-	spec.ID, spec.Status, spec.FailureReason = 0, gitlabjobs.StatusPending, ""
-	spec.Retried, spec.Archived, spec.NeverStarted = false, false, false
-	spec.CreatedAt, spec.QueuedAt, spec.StartedAt, spec.FinishedAt, spec.ErasedAt =
-		time.Time{}, time.Time{}, time.Time{}, time.Time{}, time.Time{}
-	spec.Artifacts, spec.ArtifactsExpireAt = nil, time.Time{}
-	spec.Log, spec.LogSize, spec.LogAt, spec.Coverage = "", 0, nil, 0
-	spec.ScheduledAt = time.Time{}
-	spec.User, spec.NoUser = user, false
-	return spec
-}
-
-// replace lets a new, pending job take the place of this one.
-func (j *Job) replace(user *User, now time.Time) *Job {
-	pl := j.pipeline
-	pl.count(j, -1)
-	j.retried = true
-	if j.bridge == nil {
-		pl.retried++
-	}
-	spec := j.afresh(user)
-	twin := &Job{srv: j.srv, pipeline: pl, spec: spec}
-	if j.bridge != nil {
-		twin.bridge = &bridge{spec: j.bridge.spec}
-	}
-	// What GitLab has made once it can make again: nothing is refused here.
-	_ = twin.fill(now)
-	twin.created, twin.queued = now, now
-	twin.inputs = maps.Clone(j.inputs)
-	twin.enter()
-	pl.transition(now)
-	if spec.Script != nil {
-		twin.begin(spec.Script, now)
-	}
-	if twin.bridge != nil {
-		j.srv.agenda.plan(now, twin, twin.trigger)
-	}
-	return twin
 }

@@ -53,7 +53,17 @@ type JobSpec struct {
 
 	ScheduledAt time.Time // When a scheduled job becomes pending; zero: once it is played.
 
-	Script      *Script // How it goes on once it is pending; a retry goes the same way.
+	Script *Script // How it goes on once it is pending; a retry goes the same way, unless Retries says otherwise.
+
+	// Retries are the scripts of the attempts that follow, in this order: the first
+	// one is that of the job's retry, the second that of the retry's. Attempts after
+	// the last run by the last.
+	Retries []Script
+
+	// AutoRetry is how often GitLab retries the job by itself after it has failed,
+	// as the keyword retry in .gitlab-ci.yml says: 0 to 2.
+	AutoRetry int
+
 	Environment *Environment
 }
 
@@ -147,6 +157,8 @@ func (j *Job) refuse() string {
 		return "NeverStarted is for failed jobs: a status such as pending says it already"
 	case spec.NeverStarted && !spec.StartedAt.IsZero():
 		return "it has a StartedAt and NeverStarted: leave out one of them"
+	case spec.AutoRetry < 0 || spec.AutoRetry > maxAutoRetry:
+		return fmt.Sprintf("AutoRetry is %d: use 0 to %d", spec.AutoRetry, maxAutoRetry)
 	case spec.CancelTakes < 0:
 		return "CancelTakes is below 0"
 	case spec.CancelTakes > 0 && !spec.GracefulCancel:
@@ -159,6 +171,11 @@ func (j *Job) refuse() string {
 	for _, a := range spec.Artifacts {
 		if a.Type == "" || a.Size < 0 {
 			return "an artifact has a Type, such as archive, and a Size of 0 or more"
+		}
+	}
+	for i := range spec.Retries {
+		if why := spec.Retries[i].refuse(); why != "" {
+			return fmt.Sprintf("Retries[%d]: %s", i, why)
 		}
 	}
 	if spec.Script != nil {

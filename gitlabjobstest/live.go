@@ -195,6 +195,9 @@ func (j *Job) finish(as gitlabjobs.Status, reason gitlabjobs.FailureReason, at t
 	}
 	j.makeUpLog()
 	j.move(as, at)
+	if as == gitlabjobs.StatusFailed {
+		j.autoRetry(at)
+	}
 }
 
 func (j *Job) cancel(force bool, at time.Time) {

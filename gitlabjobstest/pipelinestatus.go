@@ -61,22 +61,22 @@ func (pl *Pipeline) transition(at time.Time) {
 }
 
 // statusAfter returns the status that the pipeline has once that of its jobs is
-// computed. GitLab never moves a pipeline back to created, and one that had
-// finished is running, not pending, when one of its jobs is retried.
+// computed. GitLab never moves a pipeline back to created, and one that runs or
+// has finished does not become pending again: it is running.
 func (pl *Pipeline) statusAfter(computed gitlabjobs.Status) gitlabjobs.Status {
 	switch {
 	case computed == "" || computed == gitlabjobs.StatusCreated:
 		return pl.status
-	case computed == gitlabjobs.StatusPending && pl.wasFinished():
+	case computed == gitlabjobs.StatusPending && pl.hasRun():
 		return gitlabjobs.StatusRunning
 	default:
 		return computed
 	}
 }
 
-func (pl *Pipeline) wasFinished() bool {
+func (pl *Pipeline) hasRun() bool {
 	switch pl.status {
-	case gitlabjobs.StatusSuccess, gitlabjobs.StatusFailed, gitlabjobs.StatusCanceled, gitlabjobs.StatusCanceling:
+	case gitlabjobs.StatusRunning, gitlabjobs.StatusSuccess, gitlabjobs.StatusFailed, gitlabjobs.StatusCanceled, gitlabjobs.StatusCanceling:
 		return true
 	default:
 		return false

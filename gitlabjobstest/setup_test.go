@@ -87,6 +87,8 @@ func TestABadSetUpSaysWhatToMend(t *testing.T) {
 		{"a user and none", "leave out one of them", func(s *Server) { pipeline(s).AddJob(JobSpec{NoUser: true, User: s.Users.Guest}) }},
 		{"an artifact without a type", "has a Type", add(JobSpec{Artifacts: []Artifact{{}}})},
 		{"coverage beyond all", "from 0 to 100", add(JobSpec{Coverage: 101})},
+		{"more retries than GitLab allows", "use 0 to 2", add(JobSpec{AutoRetry: 3})},
+		{"a retry's script back in time", "Retries[1]: ", add(JobSpec{Retries: []Script{{}, {Every: -1}}})},
 		{"a slow cancel that is not graceful", "GracefulCancel", add(JobSpec{CancelTakes: 1})},
 		{"a script of a finished job", "no use for a Script", add(JobSpec{Status: gitlabjobs.StatusSuccess, Script: &Script{}})},
 		{"a script into nowhere", "a status that a job ends in", add(JobSpec{Script: &Script{Result: gitlabjobs.StatusPending}})},
