@@ -21,7 +21,7 @@ type identity struct {
 func (s *Server) authenticate(r *http.Request, query url.Values, rt *route) (identity, *answer) {
 	bearer, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	jobToken := or(r.Header.Get("Job-Token"), query.Get("job_token"))
-	if strings.HasPrefix(bearer, jobTokenPrefix) {
+	if strings.HasPrefix(bearer, jobTokenPrefix) && rt.jobToken {
 		bearer, jobToken = "", bearer
 	}
 	personal := or(or(r.Header.Get("Private-Token"), query.Get("private_token")), bearer)

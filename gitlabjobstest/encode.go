@@ -83,7 +83,9 @@ func (o *object) basic(w *wireBasic) {
 	} else {
 		o.raw("commit", w.Commit.encoded)
 	}
-	o.pipeline("pipeline", &w.Pipeline)
+	if w.Pipeline != nil {
+		o.pipeline("pipeline", w.Pipeline)
+	}
 	if w.FailureReason != "" {
 		o.text("failure_reason", w.FailureReason)
 	}

@@ -184,4 +184,17 @@ func TestFactsOfRateLimits(t *testing.T) {
 			w.ask(t, "GET "+w.jobs, w.dev).is(200)
 		})
 	})
+	t.Run("a throttle may tell of itself by Retry-After alone", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			w := newSmall(t, Throttle(1, time.Minute), WithoutRateLimitHeaders())
+			h := w.ask(t, "GET "+w.jobs, w.dev).is(200).header
+			refused := w.ask(t, "GET "+w.jobs, w.dev).is(429, "Retry later\n").header
+			require.NotEmpty(t, refused.Get("Retry-After"))
+			for _, k := range []string{"Limit", "Observed", "Remaining", "Reset", "ResetTime"} {
+				require.Empty(t, h.Get("RateLimit-"+k))
+				require.Empty(t, refused.Get("RateLimit-"+k))
+			}
+		})
+	})
 }

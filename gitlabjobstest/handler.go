@@ -22,6 +22,7 @@ func routes() []route {
 	const get, post = http.MethodGet, http.MethodPost
 	return []route{
 		{get, "/projects/:id/jobs", true, false, (*call).listProjectJobs},
+		{get, "/projects/:id/pipelines/:pipeline_id", false, true, (*call).getPipeline},
 		{get, "/projects/:id/pipelines/:pipeline_id/jobs", true, true, (*call).listPipelineJobs},
 		{get, "/projects/:id/pipelines/:pipeline_id/bridges", true, true, (*call).listBridges},
 		{get, "/projects/:id/pipelines/:pipeline_id/trigger_jobs", true, true, (*call).listBridges},

@@ -64,16 +64,20 @@ func (s *Server) throttle(c *call) *answer {
 	w := hit(&s.limits.all, user, c.now, period)
 	reset := w.began.Add(period)
 	a := &answer{header: http.Header{}}
-	a.header.Set("Ratelimit-Limit", strconv.Itoa(limit))
-	a.header.Set("Ratelimit-Observed", strconv.Itoa(w.n))
-	a.header.Set("Ratelimit-Remaining", strconv.Itoa(max(limit-w.n, 0)))
-	a.header.Set("Ratelimit-Reset", itoa(reset.Unix()))
+	if !s.cfg.hideLimits {
+		a.header.Set("Ratelimit-Limit", strconv.Itoa(limit))
+		a.header.Set("Ratelimit-Observed", strconv.Itoa(w.n))
+		a.header.Set("Ratelimit-Remaining", strconv.Itoa(max(limit-w.n, 0)))
+		a.header.Set("Ratelimit-Reset", itoa(reset.Unix()))
+	}
 	if w.n <= limit {
 		return a
 	}
 	a.status, a.body = http.StatusTooManyRequests, []byte("Retry later\n")
 	a.header.Set("Content-Type", "text/plain")
-	a.header.Set("Ratelimit-Resettime", reset.UTC().Format(http.TimeFormat))
+	if !s.cfg.hideLimits {
+		a.header.Set("Ratelimit-Resettime", reset.UTC().Format(http.TimeFormat))
+	}
 	// Rounded up: somebody who comes back then is let in.
 	wait := (reset.Sub(c.now) + time.Second - 1) / time.Second
 	a.header.Set("Retry-After", itoa(int64(wait)))

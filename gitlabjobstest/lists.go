@@ -98,16 +98,25 @@ func (c *call) listPipeline(of func(*Pipeline) ([]*Job, filter, func([]*Job) any
 	if refused := c.readable(); refused != nil {
 		return refused
 	}
-	id, err := strconv.ParseInt(c.vars["pipeline_id"], 10, 64)
-	pl := c.srv.world.pipelines[id]
-	if err != nil || pl == nil || pl.project != c.project {
-		return message(http.StatusNotFound, "404 Not found")
+	pl, refused := c.findPipeline()
+	if refused != nil {
+		return refused
 	}
 	jobs, keep, encode := of(pl)
 	rows := choose(jobs, keep, pg, true)
 	a := reply(http.StatusOK, encode(rows.jobs))
 	pg.headers(c, a.header, rows)
 	return a
+}
+
+// findPipeline finds the pipeline of the call.
+func (c *call) findPipeline() (*Pipeline, *answer) {
+	id, err := strconv.ParseInt(c.vars["pipeline_id"], 10, 64)
+	pl := c.srv.world.pipelines[id]
+	if err != nil || pl == nil || pl.project != c.project {
+		return nil, message(http.StatusNotFound, "404 Not found")
+	}
+	return pl, nil
 }
 
 // rows is one page of a list.

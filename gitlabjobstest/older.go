@@ -6,24 +6,24 @@ import "strconv"
 // document, and coverage as a string.
 
 type olderBasic struct {
-	Commit         *olderCommit  `json:"commit"`
-	Coverage       *string       `json:"coverage"`
-	AllowFailure   bool          `json:"allow_failure"`
-	CreatedAt      string        `json:"created_at"`
-	StartedAt      *string       `json:"started_at"`
-	FinishedAt     *string       `json:"finished_at"`
-	Duration       *float64      `json:"duration"`
-	QueuedDuration *float64      `json:"queued_duration"`
-	ID             int64         `json:"id"`
-	Name           string        `json:"name"`
-	Pipeline       olderPipeline `json:"pipeline"`
-	Ref            string        `json:"ref"`
-	Stage          string        `json:"stage"`
-	Status         string        `json:"status"`
-	FailureReason  string        `json:"failure_reason,omitempty"`
-	Tag            bool          `json:"tag"`
-	WebURL         string        `json:"web_url"`
-	User           *olderUser    `json:"user"`
+	Commit         *olderCommit   `json:"commit"`
+	Coverage       *string        `json:"coverage"`
+	AllowFailure   bool           `json:"allow_failure"`
+	CreatedAt      string         `json:"created_at"`
+	StartedAt      *string        `json:"started_at"`
+	FinishedAt     *string        `json:"finished_at"`
+	Duration       *float64       `json:"duration"`
+	QueuedDuration *float64       `json:"queued_duration"`
+	ID             int64          `json:"id"`
+	Name           string         `json:"name"`
+	Pipeline       *olderPipeline `json:"pipeline,omitempty"`
+	Ref            string         `json:"ref"`
+	Stage          string         `json:"stage"`
+	Status         string         `json:"status"`
+	FailureReason  string         `json:"failure_reason,omitempty"`
+	Tag            bool           `json:"tag"`
+	WebURL         string         `json:"web_url"`
+	User           *olderUser     `json:"user"`
 }
 
 type olderJob struct {
@@ -103,7 +103,9 @@ func (w *wireBasic) older() olderBasic {
 		AllowFailure: w.AllowFailure, CreatedAt: w.CreatedAt, StartedAt: w.StartedAt, FinishedAt: w.FinishedAt,
 		Duration: w.Duration, QueuedDuration: w.QueuedDuration, ID: w.ID, Name: w.Name, Ref: w.Ref, Stage: w.Stage,
 		Status: w.Status, FailureReason: w.FailureReason, Tag: w.Tag, WebURL: w.WebURL,
-		Pipeline: olderPipeline{w.Pipeline.ID, w.Pipeline.ProjectID, w.Pipeline.Ref, w.Pipeline.SHA, w.Pipeline.Status},
+	}
+	if p := w.Pipeline; p != nil {
+		o.Pipeline = &olderPipeline{p.ID, p.ProjectID, p.Ref, p.SHA, p.Status}
 	}
 	if w.Coverage != nil {
 		c := strconv.FormatFloat(*w.Coverage, 'f', -1, 64)

@@ -20,6 +20,8 @@ type config struct {
 	jobsPerMin   int
 	throttle     int
 	throttleTime time.Duration
+	hideLimits   bool
+	noPipeline   bool
 	wrong        string // What no server can be like.
 }
 
@@ -90,6 +92,18 @@ func Throttle(requests int, period time.Duration) Option {
 		}
 		s.cfg.throttle, s.cfg.throttleTime = requests, period
 	}
+}
+
+// WithoutRateLimitHeaders leaves the RateLimit headers out of the responses of
+// a server with [Throttle]. Only Retry-After in a 429 tells how long to wait.
+func WithoutRateLimitHeaders() Option {
+	return func(s *Server) { s.cfg.hideLimits = true }
+}
+
+// WithoutPipelineObjects leaves the pipeline out of jobs and bridges, as the
+// oldest servers do.
+func WithoutPipelineObjects() Option {
+	return func(s *Server) { s.cfg.noPipeline = true }
 }
 
 // KeepAlive lets a server on a socket answer more than one request by a

@@ -59,8 +59,7 @@ func encodable(jobs []*Job, encode func(*Job) any) []any {
 func (c *call) bridgeAnswer(j *Job) any {
 	w := &wireBridge{wireBasic: c.basic(j)}
 	if down := j.bridge.shown(); down != nil {
-		p := c.pipeline(down)
-		w.DownstreamPipeline = &p
+		w.DownstreamPipeline = c.pipeline(down)
 	}
 	if c.srv.cfg.older {
 		return w.older()
@@ -90,11 +89,14 @@ func (c *call) basic(j *Job) wireBasic {
 		ID: j.id, Status: string(j.status), Stage: spec.Stage, Name: spec.Name,
 		Ref: j.pipeline.spec.Ref, Tag: j.pipeline.spec.Tag, AllowFailure: spec.AllowFailure,
 		CreatedAt: iso(j.created), StartedAt: isoOrNull(j.started), FinishedAt: isoOrNull(j.finished),
-		ErasedAt: isoOrNull(j.erased), Pipeline: c.pipeline(j.pipeline), FailureReason: string(j.reason),
+		ErasedAt: isoOrNull(j.erased), FailureReason: string(j.reason),
 		WebURL:         j.pipeline.project.webURL() + "/-/jobs/" + itoa(j.id),
 		Project:        wireProject{CIJobTokenScopeEnabled: !j.pipeline.project.openToJobTokens},
 		Duration:       c.seconds(j.started, j.finished),
 		QueuedDuration: c.seconds(j.queued, or(j.started, j.finished)),
+	}
+	if !c.srv.cfg.noPipeline {
+		w.Pipeline = c.pipeline(j.pipeline)
 	}
 	if j.coverage > 0 {
 		w.Coverage = &j.coverage
@@ -119,11 +121,11 @@ func (c *call) seconds(from, to time.Time) *float64 {
 }
 
 // pipeline is the same for each job of an answer, and made once.
-func (c *call) pipeline(pl *Pipeline) wirePipeline {
-	if w, ok := c.memo[pl].(wirePipeline); ok {
+func (c *call) pipeline(pl *Pipeline) *wirePipeline {
+	if w, ok := c.memo[pl].(*wirePipeline); ok {
 		return w
 	}
-	w := wirePipeline{
+	w := &wirePipeline{
 		ID: pl.id, IID: pl.iid, ProjectID: pl.project.id, SHA: pl.spec.SHA, Ref: pl.spec.Ref,
 		Status: string(pl.status), Source: pl.spec.Source,
 		CreatedAt: iso(pl.created), UpdatedAt: iso(pl.updated), WebURL: pl.webURL(),

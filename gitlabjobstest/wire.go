@@ -6,26 +6,26 @@ import "strings"
 // are not the library's, so that a mistake there can't hide itself here.
 
 type wireBasic struct {
-	ID             int64        `json:"id"`
-	Status         string       `json:"status"`
-	Stage          string       `json:"stage"`
-	Name           string       `json:"name"`
-	Ref            string       `json:"ref"`
-	Tag            bool         `json:"tag"`
-	Coverage       *float64     `json:"coverage"`
-	AllowFailure   bool         `json:"allow_failure"`
-	CreatedAt      string       `json:"created_at"`
-	StartedAt      *string      `json:"started_at"`
-	FinishedAt     *string      `json:"finished_at"`
-	ErasedAt       *string      `json:"erased_at"`
-	Duration       *float64     `json:"duration"`
-	QueuedDuration *float64     `json:"queued_duration"`
-	User           *wireUser    `json:"user"`
-	Commit         *wireCommit  `json:"commit"`
-	Pipeline       wirePipeline `json:"pipeline"`
-	FailureReason  string       `json:"failure_reason,omitempty"`
-	WebURL         string       `json:"web_url"`
-	Project        wireProject  `json:"project"`
+	ID             int64         `json:"id"`
+	Status         string        `json:"status"`
+	Stage          string        `json:"stage"`
+	Name           string        `json:"name"`
+	Ref            string        `json:"ref"`
+	Tag            bool          `json:"tag"`
+	Coverage       *float64      `json:"coverage"`
+	AllowFailure   bool          `json:"allow_failure"`
+	CreatedAt      string        `json:"created_at"`
+	StartedAt      *string       `json:"started_at"`
+	FinishedAt     *string       `json:"finished_at"`
+	ErasedAt       *string       `json:"erased_at"`
+	Duration       *float64      `json:"duration"`
+	QueuedDuration *float64      `json:"queued_duration"`
+	User           *wireUser     `json:"user"`
+	Commit         *wireCommit   `json:"commit"`
+	Pipeline       *wirePipeline `json:"pipeline,omitempty"`
+	FailureReason  string        `json:"failure_reason,omitempty"`
+	WebURL         string        `json:"web_url"`
+	Project        wireProject   `json:"project"`
 }
 
 type wireJob struct {
@@ -70,6 +70,48 @@ type wirePipeline struct {
 	CreatedAt string `json:"created_at"`
 	UpdatedAt string `json:"updated_at"`
 	WebURL    string `json:"web_url"`
+}
+
+// wireWholePipeline is a pipeline as its own route sends it.
+type wireWholePipeline struct {
+	wirePipeline
+
+	BeforeSHA      string             `json:"before_sha"`
+	Tag            bool               `json:"tag"`
+	YAMLErrors     *string            `json:"yaml_errors"`
+	User           wireBasicUser      `json:"user"`
+	StartedAt      *string            `json:"started_at"`
+	FinishedAt     *string            `json:"finished_at"`
+	CommittedAt    *string            `json:"committed_at"`
+	Duration       *int64             `json:"duration"`
+	QueuedDuration *int64             `json:"queued_duration"`
+	Coverage       *string            `json:"coverage"`
+	DetailedStatus wireDetailedStatus `json:"detailed_status"`
+	Archived       bool               `json:"archived"`
+	Name           *string            `json:"name"`
+}
+
+type wireBasicUser struct {
+	ID          int64   `json:"id"`
+	Username    string  `json:"username"`
+	PublicEmail *string `json:"public_email"`
+	Name        string  `json:"name"`
+	State       string  `json:"state"`
+	Locked      bool    `json:"locked"`
+	AvatarURL   string  `json:"avatar_url"`
+	WebURL      string  `json:"web_url"`
+}
+
+type wireDetailedStatus struct {
+	Icon         string  `json:"icon"`
+	Text         string  `json:"text"`
+	Label        string  `json:"label"`
+	Group        string  `json:"group"`
+	Tooltip      string  `json:"tooltip"`
+	HasDetails   bool    `json:"has_details"`
+	DetailsPath  string  `json:"details_path"`
+	Illustration *string `json:"illustration"`
+	Favicon      string  `json:"favicon"`
 }
 
 type wireProject struct {
