@@ -107,16 +107,3 @@ func (s *BridgesService) pipelineBridges(project Project, pipelineID int64, opts
 		},
 	}
 }
-
-// Play starts a manual bridge, and so the pipeline that it triggers.
-//
-// GitLab: POST /projects/:id/jobs/:job_id/play, [Run a job].
-//
-// [Run a job]: https://docs.gitlab.com/api/jobs/#run-a-job
-func (s *BridgesService) Play(ctx context.Context, project Project, bridgeID int64, opts *PlayOptions, ro ...RequestOption) (*Bridge, error) {
-	body, err := valueOf(opts).body()
-	if err != nil {
-		return nil, err
-	}
-	return fetch[Bridge](ctx, s.client, post(playRoute, body, project, number(bridgeID)), ro)
-}

@@ -24,6 +24,7 @@ type Client struct {
 	retry          RetryPolicy
 	budget         *retryBudget
 	userAgent      string
+	header         http.Header // Of every request.
 	logger         *slog.Logger
 	attemptTimeout time.Duration
 	maxBody        int64
@@ -70,6 +71,7 @@ func NewClient(baseURL string, auth Auth, opts ...ClientOption) (*Client, error)
 		byteRanges:     new(byteRanges),
 		bridgesRoutes:  new(bridgesRoutes),
 		userAgent:      cfg.userAgent,
+		header:         cfg.header,
 		logger:         cfg.logger,
 		attemptTimeout: cfg.attemptTimeout,
 		maxBody:        cfg.maxBody,

@@ -35,8 +35,9 @@
 // # Errors
 //
 // An answer that is not a success is an [*Error], with the server's message, and
-// matches one of the sentinels by [errors.Is]: [ErrNotFound], [ErrForbidden],
-// [ErrRateLimited] and so on. A success that can't be used, such as a page of a
+// names the request's path and matches one of the sentinels by [errors.Is]: [ErrNotFound], [ErrForbidden],
+// [ErrRateLimited] and so on. [Temporary] reports whether the same call may succeed
+// later. A success that can't be used, such as a page of a
 // proxy, is an [*Error] as well. A context that ends is the context's error. Bad
 // input is an error that says what to write instead, before anything is sent. No
 // error holds a token.
@@ -47,6 +48,11 @@
 // and a server's wait is obeyed; see [RetryPolicy]. A retry, an erase and a play are
 // sent again only where they provably never arrived. Where one may have happened, the
 // error is [ErrOutcomeUnknown]: look before you do it again.
+//
+// # Other endpoints
+//
+// [Client.Do] calls any other endpoint of GitLab's REST API, such as a pipeline's own
+// status or a job's artifacts, with the same authentication, retries and errors.
 //
 // # Logs
 //

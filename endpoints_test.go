@@ -163,17 +163,6 @@ var endpoints = []endpoint{
 		},
 	},
 	{
-		name: "play with variables and inputs", method: "POST", route: "/projects/:id/jobs/:job_id/play",
-		uri:  "/api/v4/projects/1/jobs/7/play",
-		body: `{"job_variables_attributes":[{"key":"A","value":"1 < 2"},{"key":"B","value":""}],"job_inputs":{"env":"prod"}}`,
-		call: func(ctx context.Context, c *gitlabjobs.Client) (any, error) {
-			return nilable(c.Jobs.Play(ctx, "1", 7, &gitlabjobs.PlayOptions{
-				Variables: []gitlabjobs.JobVariable{{Key: "A", Value: "1 < 2"}, {Key: "B"}},
-				Inputs:    map[string]any{"env": "prod"},
-			}))
-		},
-	},
-	{
 		name: "play a bridge", method: "POST", route: "/projects/:id/jobs/:job_id/play",
 		uri: "/api/v4/projects/1/jobs/7/play", body: `{"job_variables_attributes":[{"key":"A","value":"1"}]}`,
 		call: func(ctx context.Context, c *gitlabjobs.Client) (any, error) {

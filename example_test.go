@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"strings"
@@ -233,6 +234,54 @@ func ExamplePageError() {
 		opts.Pagination, opts.Page, opts.Cursor = at.Pagination, at.Page, at.Cursor // Later, go on there.
 	}
 	// Output: after 2 jobs: gitlabjobs: GET /projects/group%2Fapp/jobs: 403 Forbidden (request id fake-request-2)
+}
+
+// Any other endpoint of GitLab's API: a pipeline's own status.
+func ExampleClient_Do() {
+	ctx, client, srv := exampleGitLab()
+	defer srv.Close()
+
+	var pipeline gitlabjobs.Pipeline
+	err := client.Do(ctx, http.MethodGet, "/projects/:id/pipelines/:pipeline_id", []string{"group/app", "101"}, nil, &pipeline)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(pipeline.ID, pipeline.Status)
+	// Output: 101 failed
+}
+
+// Download a job's artifacts to a file. GitLab redirects to its object storage, which
+// gets no credentials.
+func ExampleClient_Do_download() {
+	storage := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		fmt.Fprintf(w, "PK... (token: %q)", req.Header.Get("PRIVATE-TOKEN"))
+	}))
+	defer storage.Close()
+	gitlab := httptest.NewServer(http.RedirectHandler(storage.URL+"/artifacts.zip?signature=0123", http.StatusFound))
+	defer gitlab.Close()
+	client, err := gitlabjobs.NewClient(gitlab.URL, gitlabjobs.PrivateToken("glpat-0123456789"))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer client.CloseIdleConnections()
+	file, err := os.CreateTemp("", "artifacts-*.zip")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer os.Remove(file.Name())
+	defer file.Close()
+
+	err = client.Do(context.Background(), http.MethodGet, "/projects/:id/jobs/:job_id/artifacts", []string{"group/app", "42"}, nil, file)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	content, err := os.ReadFile(file.Name())
+	fmt.Println(string(content), err)
+	// Output: PK... (token: "") <nil>
 }
 
 // A certificate authority of one's own, and a proxy.

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -118,9 +119,20 @@ var methods = []method{
 		},
 	},
 	{
+		name: "Do GET", call: func(ctx context.Context, c *gitlabjobs.Client, id int64, ro ...gitlabjobs.RequestOption) error {
+			return do(ctx, c, http.MethodGet, "/projects/:id/jobs/:job_id", id, ro)
+		},
+	},
+	{
+		name: "Do POST", class: write, status: gitlabjobs.StatusManual, action: gitlabjobstest.ActionPlay,
+		call: func(ctx context.Context, c *gitlabjobs.Client, id int64, ro ...gitlabjobs.RequestOption) error {
+			return do(ctx, c, http.MethodPost, "/projects/:id/jobs/:job_id/play", id, ro)
+		},
+	},
+	{
 		name: "Play", class: write, status: gitlabjobs.StatusManual, action: gitlabjobstest.ActionPlay,
 		call: func(ctx context.Context, c *gitlabjobs.Client, id int64, ro ...gitlabjobs.RequestOption) error {
-			_, err := c.Jobs.Play(ctx, "group/app", id, &gitlabjobs.PlayOptions{Variables: []gitlabjobs.JobVariable{{Key: "A", Value: "1"}}}, ro...)
+			_, err := c.Jobs.Play(ctx, "group/app", id, nil, ro...)
 			return err
 		},
 	},
@@ -139,6 +151,11 @@ var methods = []method{
 		_, err := c.JobToken.AllowedAgents(ctx, ro...)
 		return err
 	}},
+}
+
+// do is a row for [gitlabjobs.Client.Do].
+func do(ctx context.Context, c *gitlabjobs.Client, method, route string, id int64, ro []gitlabjobs.RequestOption) error {
+	return c.Do(ctx, method, route, []string{"group/app", strconv.FormatInt(id, 10)}, nil, new(gitlabjobs.Job), ro...)
 }
 
 func drain[T any](seq func(func(*T, error) bool)) error {

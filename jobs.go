@@ -182,12 +182,15 @@ func (s *JobsService) Get(ctx context.Context, project Project, jobID int64, ro 
 
 // CancelOptions change how a job is canceled.
 type CancelOptions struct {
-	Force bool // Cancel a job at once that is canceling. For maintainers.
+	// Force ends a job that is canceling, without waiting for its runner. It has no
+	// effect on a job in any other state. Only maintainers may use it.
+	Force bool
 }
 
-// Cancel cancels a job. A job that is finished or manual stays as it is, without
-// an error: look at the status of what is returned. A running one may be
-// canceling first. Cancel may be repeated, and is, as a read is.
+// Cancel cancels a job, archived ones included, and returns it. A running job may be
+// canceling first. A manual or scheduled job becomes canceled too, with FinishedAt
+// set. A finished job is returned unchanged, without an error. Cancel is idempotent,
+// so it is retried like a read.
 //
 // GitLab: POST /projects/:id/jobs/:job_id/cancel, [Cancel a job].
 //
@@ -207,10 +210,11 @@ type RetryOptions struct {
 	Inputs map[string]any // Values for the job's inputs, in place of those it had.
 }
 
-// Retry runs a finished job again. The job that is returned has an id of its
-// own; the old one stays. A job that can't be retried is [ErrForbidden]. Where
-// the outcome is unknown, the error is [ErrOutcomeUnknown]: nothing is retried
-// twice.
+// Retry runs a finished job again and returns the new job, which has an ID of its
+// own. The old job stays as it is. If the job can't be retried (it is archived, was
+// retried before or has not finished), the error is [ErrForbidden]. If the new job may
+// or may not have been created, the error is [ErrOutcomeUnknown]; no job is ever
+// retried twice.
 //
 // GitLab: POST /projects/:id/jobs/:job_id/retry, [Retry a job].
 //
@@ -223,8 +227,8 @@ func (s *JobsService) Retry(ctx context.Context, project Project, jobID int64, o
 	return fetch[Job](ctx, s.client, post("/projects/:id/jobs/:job_id/retry", body, project, number(jobID)), ro)
 }
 
-// Erase removes a finished job's artifacts and log. A job that can't be erased,
-// or was before, is [ErrForbidden].
+// Erase removes the artifacts and the log of a finished job, archived ones included.
+// If the job can't be erased, or was erased before, the error is [ErrForbidden].
 //
 // GitLab: POST /projects/:id/jobs/:job_id/erase, [Erase a job].
 //
@@ -232,48 +236,3 @@ func (s *JobsService) Retry(ctx context.Context, project Project, jobID int64, o
 func (s *JobsService) Erase(ctx context.Context, project Project, jobID int64, ro ...RequestOption) (*Job, error) {
 	return fetch[Job](ctx, s.client, post("/projects/:id/jobs/:job_id/erase", nil, project, number(jobID)), ro)
 }
-
-// PlayOptions are what a manual job is started with.
-type PlayOptions struct {
-	Variables []JobVariable
-	Inputs    map[string]any // Values for the job's inputs.
-}
-
-// JobVariable is a CI variable of one run of a job.
-type JobVariable struct {
-	Key   string `json:"key"`
-	Value string `json:"value"`
-}
-
-// body is the body of play, or nil for none.
-func (o PlayOptions) body() (any, error) {
-	for i, v := range o.Variables {
-		if v.Key == "" {
-			return nil, optionsError("PlayOptions", fmt.Errorf("Variables[%d] has no Key: name the variable", i))
-		}
-	}
-	if len(o.Variables) == 0 && len(o.Inputs) == 0 {
-		return nil, nil
-	}
-	return struct {
-		Variables []JobVariable  `json:"job_variables_attributes,omitempty"`
-		Inputs    map[string]any `json:"job_inputs,omitempty"`
-	}{o.Variables, o.Inputs}, nil
-}
-
-// Play starts a manual or scheduled job. A finished manual job is started anew,
-// under an id of its own. A job that can't be played is [ErrBadRequest]. GitLab
-// plays a bridge here too; [BridgesService.Play] returns it as one.
-//
-// GitLab: POST /projects/:id/jobs/:job_id/play, [Run a job].
-//
-// [Run a job]: https://docs.gitlab.com/api/jobs/#run-a-job
-func (s *JobsService) Play(ctx context.Context, project Project, jobID int64, opts *PlayOptions, ro ...RequestOption) (*Job, error) {
-	body, err := valueOf(opts).body()
-	if err != nil {
-		return nil, err
-	}
-	return fetch[Job](ctx, s.client, post(playRoute, body, project, number(jobID)), ro)
-}
-
-const playRoute = "/projects/:id/jobs/:job_id/play"

@@ -20,6 +20,7 @@ type config struct {
 	httpClient     *http.Client
 	retry          RetryPolicy
 	userAgent      string
+	header         http.Header
 	logger         *slog.Logger
 	attemptTimeout time.Duration
 	maxBody        int64
@@ -59,6 +60,15 @@ func WithUserAgent(userAgent string) ClientOption {
 	return func(c *config) error {
 		c.userAgent = userAgent
 		return checkHeader("WithUserAgent", "User-Agent", userAgent)
+	}
+}
+
+// WithDefaultHeader sets a header on every request of the client, in place of the
+// client's own value. The rules of [WithHeader] apply. The credentials of an [Auth],
+// and WithHeader for a single call, override it.
+func WithDefaultHeader(key, value string) ClientOption {
+	return func(c *config) error {
+		return setHeader(&c.header, "WithDefaultHeader", key, value)
 	}
 }
 
@@ -114,18 +124,25 @@ func withAttempts(n int) RequestOption {
 	}
 }
 
-// WithHeader sets a header of the request, in place of the client's own value.
+// WithHeader sets a header of the request, in place of the client's own value. Like
+// every header that is not known to be harmless, it is not sent to another host after
+// a redirect. Headers that net/http sets, and keys that would let it repeat a write,
+// are errors.
 func WithHeader(key, value string) RequestOption {
 	return func(r *requestConfig) error {
-		if err := checkHeader("WithHeader", key, value); err != nil {
-			return err
-		}
-		if r.header == nil {
-			r.header = make(http.Header)
-		}
-		r.header.Set(key, value)
-		return nil
+		return setHeader(&r.header, "WithHeader", key, value)
 	}
+}
+
+func setHeader(h *http.Header, option, key, value string) error {
+	if err := checkHeader(option, key, value); err != nil {
+		return err
+	}
+	if *h == nil {
+		*h = make(http.Header)
+	}
+	h.Set(key, value)
+	return nil
 }
 
 // WithAuth makes the call with other credentials than the client's.

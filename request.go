@@ -10,6 +10,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,11 +24,14 @@ type request struct {
 	method string
 	route  string    // GitLab's template of the path.
 	args   []pathArg // What stands for the placeholders of route, in order.
-	query  any       // A struct for go-querystring, or nil.
+	query  any       // A struct for go-querystring, url.Values, or nil.
 	body   any       // To be sent as JSON, or nil for no body.
 	class  retryClass
 	stream bool // The answer is a stream, not JSON.
 }
+
+// reads reports whether the request changes nothing on the server.
+func (r request) reads() bool { return r.method == http.MethodGet || r.method == http.MethodHead }
 
 func get(route string, query any, args ...pathArg) request {
 	return request{method: http.MethodGet, route: route, args: args, query: query}
@@ -203,8 +207,8 @@ func (c *call) prepare(ctx context.Context, ro []RequestOption) (*requestConfig,
 	}
 	var body any // Untyped: a nil []byte would be a body, for whose first byte net/http waits in a goroutine.
 	if c.body != nil {
-		if body, err = json.Marshal(c.body, json.Deterministic(true)); err != nil {
-			return rc, nil, fmt.Errorf("the request's body: %w", err)
+		if body, err = encodeBody(c.body); err != nil {
+			return rc, nil, err
 		}
 	}
 	req, err := retryablehttp.NewRequestWithContext(context.WithValue(ctx, callKey{}, c), c.method, target, body)
@@ -218,6 +222,9 @@ func (c *call) prepare(ctx context.Context, ro []RequestOption) (*requestConfig,
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
+	for key, values := range c.client.header {
+		req.Header[key] = slices.Clone(values)
+	}
 	authorize := c.client.authorize
 	if rc.auth != nil {
 		authorize = rc.auth.Authorize
@@ -226,11 +233,12 @@ func (c *call) prepare(ctx context.Context, ro []RequestOption) (*requestConfig,
 	if err := authorize(req.Request); err != nil {
 		return rc, nil, fmt.Errorf("authorize: %w", err)
 	}
-	c.secrets = secretsOf(req.Request, query, func(_, value string) bool {
-		return value != c.client.userAgent && value != "application/json"
+	c.secrets = secretsOf(req.Request, query, func(key, value string) bool {
+		given := value == c.client.userAgent || value == "application/json" || value == c.client.header.Get(key)
+		return !given || isCredential(key, value)
 	})
 	maps.Copy(req.Header, rc.header)
-	if host := rc.header.Get("Host"); host != "" {
+	if host := cmp.Or(rc.header.Get("Host"), c.client.header.Get("Host")); host != "" {
 		req.Host = host
 	}
 	if len(rc.header) > 0 {
@@ -245,6 +253,14 @@ func (c *call) prepare(ctx context.Context, ro []RequestOption) (*requestConfig,
 		}
 	}
 	return rc, req, ctx.Err()
+}
+
+func encodeBody(v any) ([]byte, error) {
+	body, err := json.Marshal(v, json.Deterministic(true))
+	if err != nil {
+		return nil, fmt.Errorf("the request's body: %w", err)
+	}
+	return body, nil
 }
 
 // url fills in the route and the query.
@@ -268,9 +284,12 @@ func (c *call) url() (string, error) {
 	if c.query == nil {
 		return target, nil
 	}
-	values, err := query.Values(c.query)
-	if err != nil {
-		return "", fmt.Errorf("the query: %w", err)
+	values, ok := c.query.(url.Values)
+	if !ok {
+		var err error
+		if values, err = query.Values(c.query); err != nil {
+			return "", fmt.Errorf("the query: %w", err)
+		}
 	}
 	if len(values) > 0 {
 		target += "?" + values.Encode()

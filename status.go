@@ -58,34 +58,3 @@ func (b *Bridge) finished() bool { return hasFinished(b.Status, b.FinishedAt) }
 func hasFinished(s Status, at time.Time) bool {
 	return s.Finished() || !s.active() && !at.IsZero()
 }
-
-// FailureReason says why a job failed. It is empty for a job that did not
-// fail. GitLab adds values over time, so any string is legal.
-type FailureReason string
-
-// The failure reasons that programs ask about most. GitLab has some forty.
-const (
-	FailureUnknown              FailureReason = "unknown_failure"
-	FailureScript               FailureReason = "script_failure"
-	FailureAPI                  FailureReason = "api_failure"
-	FailureStuckOrTimeout       FailureReason = "stuck_or_timeout_failure"
-	FailureRunnerSystem         FailureReason = "runner_system_failure"
-	FailureMissingDependency    FailureReason = "missing_dependency_failure"
-	FailureRunnerUnsupported    FailureReason = "runner_unsupported"
-	FailureStaleSchedule        FailureReason = "stale_schedule"
-	FailureJobExecutionTimeout  FailureReason = "job_execution_timeout"
-	FailureArchived             FailureReason = "archived_failure"
-	FailureUnmetPrerequisites   FailureReason = "unmet_prerequisites"
-	FailureScheduler            FailureReason = "scheduler_failure"
-	FailureDataIntegrity        FailureReason = "data_integrity_failure"
-	FailureForwardDeployment    FailureReason = "forward_deployment_failure"
-	FailureUserBlocked          FailureReason = "user_blocked"
-	FailureProjectDeleted       FailureReason = "project_deleted"
-	FailureQuotaExceeded        FailureReason = "ci_quota_exceeded"
-	FailureNoMatchingRunner     FailureReason = "no_matching_runner"
-	FailureTraceSizeExceeded    FailureReason = "trace_size_exceeded"
-	FailureRunnerInterrupted    FailureReason = "runner_interrupted"
-	FailureJobTokenExpired      FailureReason = "job_token_expired"
-	FailureDownstreamCreation   FailureReason = "downstream_pipeline_creation_failed"
-	FailureProtectedEnvironment FailureReason = "protected_environment_failure"
-)

@@ -25,7 +25,7 @@ type Job struct {
 	Tag          bool   `json:"tag"` // Ref is a tag, not a branch.
 	AllowFailure bool   `json:"allow_failure"`
 	WebURL       string `json:"web_url"`
-	Archived     bool   `json:"archived"` // Too old to be retried, played or erased.
+	Archived     bool   `json:"archived"` // Too old to be retried or played; it can still be canceled and erased.
 
 	Coverage       *float64 `json:"coverage"`        // Percent. nil: none was reported.
 	Duration       *float64 `json:"duration"`        // Seconds; grows while the job runs. nil: not started.

@@ -1,0 +1,219 @@
+package gitlabjobs
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"reflect"
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// Do calls any endpoint of GitLab's REST API, for what this package has no method
+// for. The call has the client's authentication, retries, redirect rules, bounds
+// and errors.
+//
+// route is a template such as "/projects/:id/pipelines/:pipeline_id". Each of its
+// placeholders takes the next element of args, which Do escapes: give "v1/2", not
+// "v1%2F2". The :id of a project is checked as a [Project] is.
+//
+// in is the request's input, or nil. For GET, HEAD and DELETE it becomes the query:
+// a struct with url tags, or [url.Values]. For other methods it is sent as JSON, as
+// encoding/json encodes it.
+//
+// out receives the response's body. If it is nil, the body is discarded. If it is an
+// [io.Writer], the body is copied to it as it arrives, without a bound on its size;
+// otherwise it is a pointer, and encoding/json decodes the body into it. An empty
+// body is then an error, unless the status is 204, which leaves out unchanged.
+//
+// GET and HEAD are retried as [RetryPolicy] says for reads. Other methods are retried
+// only if the request was not processed, and fail with [ErrOutcomeUnknown] if it may
+// have been. Once the response to an io.Writer has begun nothing is retried, and the
+// error says how many bytes were written. An error of the writer is returned as it is.
+func (c *Client) Do(ctx context.Context, method, route string, args []string, in, out any, ro ...RequestOption) error {
+	r, err := newRequest(method, route, args, in)
+	if err == nil {
+		err = checkOut(method, out)
+	}
+	if err != nil {
+		return fmt.Errorf("gitlabjobs: %s %s: %w", line(method), line(route), err)
+	}
+	if w, ok := out.(io.Writer); ok {
+		return download(ctx, c, r, w, ro)
+	}
+	_, err = exchange(ctx, c, r, ro, func(resp *http.Response, body []byte) (*struct{}, error) {
+		switch {
+		case out == nil || resp.StatusCode == http.StatusNoContent:
+			return nil, nil
+		case len(bytes.TrimSpace(body)) == 0:
+			return nil, errors.New("the body is empty")
+		default:
+			return nil, json.Unmarshal(body, out)
+		}
+	})
+	return err
+}
+
+var doMethods = []string{
+	http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions,
+}
+
+// newRequest returns the request of a call by [Client.Do].
+func newRequest(method, route string, args []string, in any) (request, error) {
+	r := request{method: method, route: route, class: onceOnly}
+	if !slices.Contains(doMethods, method) {
+		return r, fmt.Errorf("%q is not a method of GitLab's API: use one of %s", method, strings.Join(doMethods, ", "))
+	}
+	if r.reads() {
+		r.class = repeatable
+	}
+	names, err := placeholders(route)
+	switch {
+	case err != nil:
+		return r, err
+	case len(args) != len(names):
+		return r, fmt.Errorf("%d arguments for a route with %d placeholders: give one for each of %q", len(args), len(names), names)
+	}
+	for i, arg := range args {
+		if i == 0 && strings.HasPrefix(route+"/", "/projects/:id/") {
+			r.args = append(r.args, Project(arg))
+		} else {
+			r.args = append(r.args, text(arg))
+		}
+	}
+	if in == nil {
+		return r, nil
+	}
+	if r.reads() || method == http.MethodDelete {
+		r.query = in
+		return r, checkQuery(method, in)
+	}
+	body, err := json.Marshal(in)
+	if err != nil {
+		return r, fmt.Errorf("the request's body: %w", err)
+	}
+	r.body = json.RawMessage(body)
+	return r, nil
+}
+
+// placeholders returns the names of a route's placeholders, with their colons.
+func placeholders(route string) ([]string, error) {
+	const example = `write it as in "/projects/:id/pipelines/:pipeline_id"`
+	switch {
+	case strings.Contains(route, "://"):
+		return nil, errors.New("the route holds a host: leave out all before the path; " + example)
+	case !strings.HasPrefix(route, "/"):
+		return nil, errors.New("the route does not begin with a slash: " + example)
+	case strings.HasPrefix(route, "/api/"):
+		return nil, errors.New("the route begins with /api, which the client adds: " + example)
+	case strings.ContainsAny(route, "?#"):
+		return nil, errors.New("the route holds a query or a fragment: give parameters by in")
+	}
+	var names []string
+	for segment := range strings.SplitSeq(route[1:], "/") {
+		switch {
+		case segment == "" || segment == "." || segment == "..":
+			return nil, errors.New(`the route has an empty segment, "." or "..": ` + example)
+		case segment == ":":
+			return nil, errors.New("the route has a placeholder without a name: " + example)
+		case segment[0] == ':':
+			names = append(names, segment)
+		case url.PathEscape(segment) != segment:
+			return nil, fmt.Errorf("the route's segment %q needs escaping: write a placeholder, and give the text in args", segment)
+		}
+	}
+	return names, nil
+}
+
+// text is an argument of a route that may be any text.
+type text string
+
+func (t text) escape(name string) (string, error) {
+	s := string(t)
+	switch {
+	case s == "":
+		return "", fmt.Errorf("%s is empty", name)
+	case strings.ContainsFunc(s, unicode.IsControl):
+		return "", fmt.Errorf("%s is %q, which holds a control character", name, s)
+	}
+	for segment := range strings.SplitSeq(s, "/") {
+		if segment == "." || segment == ".." {
+			return "", fmt.Errorf(`%s is %q: the segments "." and ".." would lead to another path`, name, s)
+		}
+	}
+	return url.PathEscape(s), nil
+}
+
+func checkQuery(method string, in any) error {
+	t := reflect.TypeOf(in)
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if _, ok := in.(url.Values); ok || t.Kind() == reflect.Struct {
+		return nil
+	}
+	return fmt.Errorf("in is a %T: for %s, give a struct with url tags or url.Values", in, method)
+}
+
+func checkOut(method string, out any) error {
+	if out == nil {
+		return nil
+	}
+	if method == http.MethodHead {
+		return errors.New("a response to HEAD has no body: give nil for out, and read the header by WithResponse")
+	}
+	v := reflect.ValueOf(out)
+	if _, ok := out.(io.Writer); ok && (v.Kind() != reflect.Pointer || !v.IsNil()) {
+		return nil
+	}
+	if v.Kind() != reflect.Pointer || v.IsNil() {
+		return fmt.Errorf("out is a %T that nothing can be stored in: give a non-nil pointer, an io.Writer, or nil", out)
+	}
+	return nil
+}
+
+// download makes a call whose response is copied to w.
+func download(ctx context.Context, client *Client, r request, w io.Writer, ro []RequestOption) error {
+	r.stream = true
+	c, resp, err := send(ctx, client, r, ro)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	body := &bodyReader{Reader: resp.Body}
+	written, err := io.Copy(w, body)
+	if err == nil && body.err == nil && resp.ContentLength > written {
+		body.err = io.ErrUnexpectedEOF
+	}
+	switch {
+	case body.err == nil:
+		return err // The writer's own.
+	case ctx.Err() != nil:
+		body.err = ctx.Err()
+	}
+	cause := fmt.Errorf("the response broke off after %d bytes were written: %w", written, c.secrets.redactError(body.err))
+	failure := newCallError(c.method, c.path, cause, !c.reads())
+	failure.temporary = ctx.Err() == nil
+	return failure
+}
+
+// bodyReader keeps the error of the body apart from those of the writer it is copied
+// to.
+type bodyReader struct {
+	io.Reader
+	err error
+}
+
+func (b *bodyReader) Read(p []byte) (int, error) {
+	n, err := b.Reader.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		b.err = err
+	}
+	return n, err
+}
