@@ -39,8 +39,7 @@ func gate(ctx context.Context, args []string) (code int, why string) {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Hour)
 	defer cancel()
 	pipeline, err := client.Jobs.WaitPipeline(ctx, gitlabjobs.Project(args[0]), id, &gitlabjobs.WaitOptions{
-		Downstream:    true, // Child pipelines count, even if their bridges do not wait for them.
-		StopOnFailure: true,
+		Downstream: true, // Child pipelines count, even if their bridges do not wait for them.
 	})
 	switch {
 	case errors.Is(err, gitlabjobs.ErrBlocked):
