@@ -61,20 +61,14 @@ func mayLack(jobs []*Job, before *pipelineState) bool {
 	return slices.ContainsFunc(before.result.Jobs, func(job *Job) bool { return !job.finished() && !listed[job.ID] })
 }
 
-// statusOf returns the status in the pipeline objects of jobs and bridges, and
-// whether they agree. If they do not, the pipeline is not final, so neither is the status.
+// statusOf returns the status in the newest of the pipeline objects of jobs and bridges,
+// and whether they all agree.
 func statusOf(r *PipelineResult) (status Status, agreed bool) {
 	agreed = true
 	see := func(p *Pipeline) {
-		switch {
-		case p == nil || p.Status == "" || p.Status == status:
-		case status == "":
+		if p != nil && p.Status != "" {
+			agreed = agreed && (status == "" || status == p.Status)
 			status = p.Status
-		default:
-			agreed = false
-			if status.Finished() {
-				status = p.Status
-			}
 		}
 	}
 	for _, job := range r.Jobs {

@@ -289,8 +289,9 @@ func waitRows() []waitRow {
 			s.root.AddBridge(bridgeSpec{Status: success, AllowFailure: true})
 		}, opts: downstream, gitlab: success, succeeded: true},
 		{name: "below a bridge that may fail: a failure", build: func(s stage) {
+			s.root.AddJob(after(10*minute, success))
 			s.child(after(5*minute, failed), bridgeSpec{AllowFailure: true})
-		}, opts: gitlabjobs.WaitOptions{Downstream: true, StopOnFailure: true}, gitlab: success, succeeded: true, low: 5 * minute},
+		}, opts: gitlabjobs.WaitOptions{Downstream: true, StopOnFailure: true}, gitlab: success, succeeded: true, low: 10 * minute},
 		{name: "below a bridge that may fail: a manual job", build: func(s stage) {
 			s.child(jobSpec{Status: manual}, bridgeSpec{AllowFailure: true})
 		}, opts: downstream, gitlab: success, succeeded: true},
