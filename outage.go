@@ -32,13 +32,13 @@ func checkMaxOutage(d time.Duration) (time.Duration, error) {
 
 // outage decides which errors a waiter tolerates. It is for one goroutine, which calls
 // poll before each poll and then succeeded or failed. An outage begins with the first
-// poll that fails after one that succeeded, and ends with the next that succeeds.
+// poll that fails after the server has responded, and ends with the next that succeeds.
 type outage struct {
 	limit       time.Duration // MaxOutage.
 	minInterval time.Duration // The waiter's own intervals.
 	maxInterval time.Duration
 
-	reached  bool      // A poll has succeeded.
+	reached  bool      // A request has succeeded.
 	polled   time.Time // When the current poll began.
 	begun    time.Time // When the outage began; zero if there is none.
 	interval time.Duration
@@ -59,6 +59,9 @@ func (o *outage) poll(ro []RequestOption) []RequestOption {
 	return append(ro[:len(ro):len(ro)], withAttempts(1))
 }
 
+// responded notes that a request of the poll succeeded.
+func (o *outage) responded() { o.reached = true }
+
 // succeeded notes that the poll succeeded, which ends an outage.
 func (o *outage) succeeded() {
 	o.reached = true
@@ -66,8 +69,8 @@ func (o *outage) succeeded() {
 }
 
 // failed returns how long to wait before the next poll after one that failed, or the
-// error that the waiter ends with: err is not temporary, no poll has succeeded yet, or
-// the outage lasts too long.
+// error that the waiter ends with: err is not temporary, no request has succeeded yet,
+// or the outage lasts too long.
 func (o *outage) failed(err error) (time.Duration, error) {
 	if !o.reached || !Temporary(err) || o.limit <= time.Nanosecond {
 		return 0, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -161,6 +162,35 @@ func TestTheFirstErrorEndsAWaitThatHasSeenNothing(t *testing.T) {
 			require.ErrorIs(t, err, gitlabjobs.ErrServer, waiter)
 			assert.Empty(t, status)
 			assert.Equal(t, 5, fault.Struck(), "as a single call")
+		})
+	}
+}
+
+func TestAWaitToleratesErrorsOnceTheServerHasResponded(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		jobs int
+		page string // Of the jobs; empty for the bridges.
+	}{"the bridges fail": {jobs: 1}, "the second page fails": {150, "2"}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				srv := gitlabjobstest.NewMemoryServer(t)
+				pipeline := srv.AddProject("group/app").AddPipeline()
+				pipeline.AddJobs(tc.jobs, nil)
+				fault := during(time.Now(), 10*time.Minute, gitlabjobstest.BadGateway())
+				inTime := fault.Match
+				fault.Match = func(r gitlabjobstest.Request) bool {
+					if tc.page == "" && !strings.HasSuffix(r.Path, "/bridges") || tc.page != "" && r.Query.Get("page") != tc.page {
+						return false
+					}
+					return inTime(r)
+				}
+				srv.Fault(fault)
+				result, err := srv.Client(srv.Tokens.Reporter).Jobs.WaitPipeline(t.Context(), "group/app", pipeline.ID(), nil)
+				require.NoError(t, err)
+				assert.True(t, result.Succeeded())
+			})
 		})
 	}
 }

@@ -18,8 +18,9 @@ type WaitOptions struct {
 	MinInterval, MaxInterval time.Duration
 
 	// MaxOutage is how long GitLab may be unreachable, or respond only with errors that
-	// are [Temporary], once a poll has succeeded. The default is 15 minutes; 1 ns
-	// tolerates no outage.
+	// are [Temporary], once a request has succeeded. A rate limit that lasts longer than
+	// the rest of it ends the wait at once. The default is 15 minutes; 1 ns tolerates no
+	// outage.
 	MaxOutage time.Duration
 
 	// OnUpdate is called with each job when it is first seen and when its status has
@@ -56,7 +57,7 @@ func (o *WaitOptions) check() (err error) {
 // otherwise. A scheduled job is waited for, because GitLab starts it.
 //
 // The first request must succeed. From then on, errors that are [Temporary] are
-// tolerated for MaxOutage; other errors end the wait. If the context ends, the error is
+// tolerated for MaxOutage, and other errors end the wait. If the context ends, the error is
 // that of the context, with its cause. The job as last seen is returned with any error.
 //
 // GitLab: GET /projects/:id/jobs/:job_id, [Get a single job].
@@ -71,11 +72,14 @@ func (s *JobsService) Wait(ctx context.Context, project Project, jobID int64, op
 	w := newWaiter(o, fmt.Sprintf("waiting for job %d of %s", jobID, project))
 	err := w.wait(ctx, ro, func(ro []RequestOption) (bool, error) {
 		job, err := s.Get(ctx, project, jobID, ro...)
-		if err == nil && o.FollowRetries && job.finished() {
-			job, err = s.newest(ctx, project, job, ro)
-		}
 		if err != nil {
 			return false, err
+		}
+		w.outage.responded()
+		if o.FollowRetries && job.finished() {
+			if job, err = s.newest(ctx, project, job, ro); err != nil {
+				return false, err
+			}
 		}
 		last, jobID = job, job.ID
 		w.update([]*Job{job}, nil)
@@ -188,9 +192,10 @@ func (w *waiter) update(jobs []*Job, others map[int64]Status) {
 // with [ErrNoDownstream], other finished bridges without one add nothing. A pipeline
 // under a bridge that may fail is waited for, but it neither counts for Succeeded nor blocks.
 //
-// The first poll must succeed. From then on, errors that are [Temporary] are tolerated
-// for MaxOutage; other errors end the wait. If the context ends, the error is that of
-// the context, with its cause. The pipeline as last seen is returned with any error.
+// The first request must succeed. From then on, errors that are [Temporary] are
+// tolerated for MaxOutage, and other errors end the wait. If the context ends, the error
+// is that of the context, with its cause. The pipeline as last seen is returned with any
+// error.
 //
 // GitLab: GET /projects/:id/pipelines/:pipeline_id/jobs, [List pipeline jobs], and
 // GET /projects/:id/pipelines/:pipeline_id/bridges, [List pipeline bridges].
@@ -315,9 +320,14 @@ func (w *pipelineWait) read(ctx context.Context, t triggered, ro []RequestOption
 			return nil
 		}
 	}
-	if r.Jobs, err = Collect(w.jobs.AllByPipeline(ctx, r.Project, r.PipelineID, nil, ro...), 0); err != nil {
-		return err
+	for job, err := range w.jobs.AllByPipeline(ctx, r.Project, r.PipelineID, nil, ro...) {
+		if err != nil {
+			return err
+		}
+		w.outage.responded()
+		r.Jobs = append(r.Jobs, job)
 	}
+	w.outage.responded()
 	if r.Bridges, err = Collect(w.jobs.client.Bridges.All(ctx, r.Project, r.PipelineID, nil, ro...), 0); err != nil {
 		return err
 	}
