@@ -135,6 +135,15 @@ func waitRows() []waitRow {
 			s.root.AddJob(after(5*minute, failed))
 			s.at(7*minute, func() { s.root.SetStatus(failed) })
 		}, gitlab: failed, low: 7 * minute},
+		{name: "a status that is ahead of a created job", spec: pipelineSpec{Status: success}, build: func(s stage) {
+			s.root.AddJob(jobSpec{})
+			job := s.root.AddJob(jobSpec{Status: created})
+			s.at(5*minute, func() { job.Enqueue(); job.Start(); job.Succeed() })
+		}, gitlab: success, succeeded: true, low: 5 * minute},
+		{name: "a status that is ahead of a manual job", spec: pipelineSpec{Status: success}, build: func(s stage) {
+			s.root.AddJob(jobSpec{Status: manual})
+			s.at(5*minute, func() { s.root.SetStatus(manual) })
+		}, gitlab: manual, err: gitlabjobs.ErrBlocked, low: 5 * minute},
 		{name: "a success that nothing confirms", spec: pipelineSpec{Status: success}, build: jobs(jobSpec{Status: failed}), gitlab: success, succeeded: true, low: minute, high: 6 * minute},
 		{name: "StopOnFailure while the status is stale", spec: pipelineSpec{Status: success}, build: jobs(jobSpec{Status: failed}), opts: gitlabjobs.WaitOptions{StopOnFailure: true}, gitlab: success},
 		{name: "StopOnManual while the status is stale", spec: pipelineSpec{Status: success}, build: jobs(jobSpec{Status: manual}), opts: gitlabjobs.WaitOptions{StopOnManual: true}, gitlab: success, err: gitlabjobs.ErrBlocked},
