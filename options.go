@@ -113,6 +113,10 @@ type requestConfig struct {
 	header   http.Header
 	auth     Auth
 	response *Response
+
+	// For the pages of listings.
+	attempts int  // Made before the call.
+	once500  bool // Do not retry a 500.
 }
 
 // WithHeader sets a header of the request, in place of the client's own value. Like

@@ -50,6 +50,7 @@ type call struct {
 
 	path     string // The route with its arguments, escaped.
 	attempts int
+	once500  bool          // A 500 is not retried.
 	begun    time.Time     // The current attempt.
 	wait     time.Duration // Before the next attempt.
 	unknown  bool          // A write that may have happened.
@@ -99,13 +100,22 @@ func fetch[T any](ctx context.Context, client *Client, r request, ro []RequestOp
 }
 
 // list makes a call whose answer is a page of JSON objects.
-func list[T any](ctx context.Context, client *Client, r request, ro []RequestOption) (*Page[T], error) {
+func list[T any](ctx context.Context, client *Client, r request, ro []RequestOption, checks ...func(*Page[T]) error) (*Page[T], error) {
 	return exchange(ctx, client, r, ro, func(resp *http.Response, body []byte) (*Page[T], error) {
 		items, err := decodeList[T](body)
 		if err != nil {
 			return nil, err
 		}
-		return newPage(resp.Header, items), nil
+		page, err := newPage(resp.Header, items)
+		for _, check := range checks {
+			if err == nil {
+				err = check(page)
+			}
+		}
+		if err != nil {
+			return nil, err
+		}
+		return page, nil
 	})
 }
 
@@ -151,7 +161,7 @@ func send(ctx context.Context, client *Client, r request, ro []RequestOption) (*
 			return nil
 		}
 	}
-	c.begun = time.Now()
+	c.begun, c.attempts, c.once500 = time.Now(), rc.attempts, rc.once500
 	resp, err := loop.Do(req)
 	if err != nil || !isSuccess(resp.StatusCode) {
 		defer c.free()

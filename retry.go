@@ -113,6 +113,9 @@ func (c *call) repeats(resp *http.Response, err error) bool {
 	if err != nil {
 		return temporaryFault(err) && (c.class == repeatable || c.unsent(err))
 	}
+	if c.once500 && resp.StatusCode == http.StatusInternalServerError {
+		return false
+	}
 	return resp.StatusCode == http.StatusTooManyRequests || c.class == repeatable && temporaryStatus(resp.StatusCode)
 }
 
