@@ -78,11 +78,8 @@ func (p *pager[T, P]) afterInternalServerError(f *fetched[T]) *fetched[T] {
 		p.log("the server has no jobs left after the cursor, and responded with a 500: the listing is complete")
 		check.page.Items, p.done = nil, true
 		return check
-	case p.ctx.Err() != nil && check.err != nil:
-		f.err, f.response = check.err, check.response
-		return f
 	case p.client.retry.MaxAttempts > 1:
-		p.log("the server responded with a 500, but has jobs left after the cursor: requesting the page again")
+		p.log("the server responded with a 500 for another reason than having no jobs left after the cursor: requesting the page again")
 		again := &fetched[T]{at: p.at, attempts: 1}
 		p.ahead.fetch(p.ctx, again)
 		return again

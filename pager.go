@@ -20,7 +20,6 @@ type pager[T any, P keyed[T]] struct {
 	keyLast  int64  // Keyset pagination: the ID of the last item.
 	done     bool
 	lastPage int // Offset pagination: the last page, or -1 if the server does not say.
-	window   int // Offset pagination: how many pages to prefetch while the last one is unknown.
 
 	dedup     dedup
 	ids       []int64 // Of the last page.
@@ -51,7 +50,7 @@ var (
 )
 
 func newPager[T any, P keyed[T]](ctx context.Context, l listing[T, P]) *pager[T, P] {
-	p := &pager[T, P]{listing: l, ctx: ctx, at: l.start, keyLast: math.MaxInt64, lastPage: -1, window: 1, response: responseOf(l.ro)}
+	p := &pager[T, P]{listing: l, ctx: ctx, at: l.start, keyLast: math.MaxInt64, lastPage: -1, response: responseOf(l.ro)}
 	p.dedup = newDedup()
 	if !l.start.keyset {
 		p.dedup.forget()
@@ -231,7 +230,7 @@ func idsOf[T any, P keyed[T]](items []*T) []int64 {
 // fetchAhead starts to fetch the pages after the one at hand. By keyset pagination
 // that is one page, whose cursor is known. By offset pagination it is as many as the
 // caller allows, up to the last page. If the server does not say which one that is,
-// the number doubles with each page, so that few requests go past the end.
+// it is as many as were read, so that at most half of the requests go past the end.
 func (p *pager[T, P]) fetchAhead() {
 	if p.done {
 		return
@@ -242,8 +241,7 @@ func (p *pager[T, P]) fetchAhead() {
 	}
 	last := p.lastPage
 	if last < 0 {
-		p.window = min(2*p.window, max(p.prefetch, 1))
-		last = p.at.page + p.window - 1
+		last = p.at.page + p.read
 	}
 	for next := p.at.page + 1; next <= last; next++ {
 		if !p.ahead.send(place{page: next}) {

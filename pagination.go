@@ -20,8 +20,8 @@ type ListOptions struct {
 
 	// Prefetch is how many pages the All and Pages methods fetch in advance, at most;
 	// 0 for none. Keyset pages are fetched one in advance, since each names the next.
-	// If the server does not send the number of pages, offset pages are fetched 2, 4, 8
-	// and so on in advance, up to Prefetch, so that few requests go past the last page.
+	// If the server does not send the number of pages, the number in advance grows with
+	// the pages read, so that at most half of the requests go past the last page.
 	Prefetch int `url:"-"`
 }
 
