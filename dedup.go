@@ -49,7 +49,7 @@ func (d *dedup) trust() {
 	d.ids = nil
 }
 
-// unseen returns the items whose IDs were not returned before. The items are changed.
+// unseen returns the items that were not returned before. It reuses their slice.
 func unseen[T any](d *dedup, items []*T, ids []int64) ([]*T, error) {
 	kept := items[:0]
 	for i, id := range ids {

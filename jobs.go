@@ -87,10 +87,13 @@ func (s *JobsService) ListByProject(ctx context.Context, project Project, opts *
 //
 // With keyset pagination it yields every job once, and misses none that was in the
 // list from the first request to the last, whatever is created or deleted in between.
-// A page that does not descend by ID, or has a job without an ID, is an error.
-// Proxies that remove the Link header do not cut the list: a full last page is
-// requested again with one job more, and if there is one, the listing continues by
-// offset pagination.
+// If no jobs are left after the last page, for which GitLab responds with a 500, the
+// list is complete. A page that does not descend by ID, or has a job without an ID, is
+// an error. Memory holds the current page and those fetched in advance, not the list.
+//
+// A proxy that removes the Link header does not cut the list: a full page without one
+// is requested again with one job more. If that brings another job, the listing
+// continues by offset pagination.
 //
 // With offset pagination, which is also used if the server has no keyset pagination
 // (before GitLab 15.9), it yields no job twice either. A job that is deleted or leaves

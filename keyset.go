@@ -2,6 +2,7 @@ package gitlabjobs
 
 import (
 	"errors"
+	"math"
 	"net/http"
 )
 
@@ -61,18 +62,23 @@ func (p *pager[T, P]) restartByOffset(f *fetched[T]) error {
 	if p.offsetEnd.page > 0 {
 		return errLinkStripped
 	}
-	p.log("the server's keyset pages have no Link header: going on by offset pagination, from its beginning to the last job seen")
+	p.log("the server's keyset pages have no Link header: continuing by offset pagination, from its beginning to the last job seen")
 	p.previous, p.at, p.catchingUp, p.linkStripped = nil, place{page: 1}, true, true
+	p.maxUnchanged += p.read
 	f.page.NextPage = 1
 	return nil
 }
 
 // afterInternalServerError handles a 500 in response to the first attempt at a page
 // after another one. GitLab responds so if no rows are left after the cursor. If the
-// page before has no more rows either, the listing is complete. Otherwise the page
-// is requested again, with the attempts that are left.
+// page before has no more rows either, the listing is complete. If that is a 500 too,
+// its rows may be gone as well, which the first page shows if all rows fit on it.
+// Otherwise the page is requested again, with the attempts that are left.
 func (p *pager[T, P]) afterInternalServerError(f *fetched[T]) *fetched[T] {
 	check, more := p.hasMore(*p.previous, p.perPage)
+	if isInternalServerError(check.err) && p.previous.cursor != "" {
+		check, more = p.hasMore(place{keyset: true}, p.perPage)
+	}
 	switch {
 	case !more:
 		p.log("the server has no jobs left after the cursor, and responded with a 500: the listing is complete")
@@ -92,7 +98,7 @@ func (p *pager[T, P]) afterInternalServerError(f *fetched[T]) *fetched[T] {
 func (p *pager[T, P]) hasMore(at place, size int) (f *fetched[T], more bool) {
 	once500 := at != p.at // A server in trouble: the page itself gets the retries.
 	for range 3 {
-		at.perPage = size + 1
+		at.perPage = min(size, math.MaxInt-1) + 1
 		f = &fetched[T]{at: at, once500: once500}
 		p.ahead.fetch(p.ctx, f)
 		if f.err != nil || f.page.NextCursor != "" || f.page.Page > 0 || f.page.NextPage > 0 {

@@ -288,6 +288,8 @@ func TestAListingIsCompleteIfNoJobsAreLeftAfterTheCursor(t *testing.T) {
 		remove int64 // Jobs up to this one, after 20 of 45 jobs were read.
 		want   []string
 	}{
+		"all but the first page":    {37, []string{"cursor x10", "cursor 36 x10", "cursor 26 x10", "cursor 36 x11", "cursor x11"}},
+		"all":                       {45, []string{"cursor x10", "cursor 36 x10", "cursor 26 x10", "cursor 36 x11", "cursor x11"}},
 		"the rest":                  {25, []string{"cursor x10", "cursor 36 x10", "cursor 26 x10", "cursor 36 x11"}},
 		"the rest, and some before": {27, []string{"cursor x10", "cursor 36 x10", "cursor 26 x10", "cursor 36 x11"}},
 	} {
@@ -344,8 +346,14 @@ func TestAnInternalServerErrorThatJobsFollowIsRetried(t *testing.T) {
 		"four times":            {fails: 4, attempts: 5, jobs: 45, requests: 10},
 		"five times":            {fails: 5, attempts: 5, jobs: 10, requests: 7},
 		"once, without retries": {fails: 1, attempts: 1, jobs: 10, requests: 3},
-		"and the page before fails": {fails: 9, attempts: 5, jobs: 10, requests: 1 + 1 + 1 + 4, before: func(_ *jobList, n int) *answer {
+		"on the third page, and the pages before fail": {attempts: 5, jobs: 20, requests: 2 + 1 + 2 + 4, before: func(_ *jobList, n int) *answer {
 			if n > 2 {
+				return failing(500)
+			}
+			return nil
+		}},
+		"and the page before fails": {attempts: 5, jobs: 10, requests: 1 + 1 + 1 + 4, before: func(_ *jobList, n int) *answer {
+			if n > 1 {
 				return failing(500)
 			}
 			return nil
@@ -389,7 +397,7 @@ func TestAnInternalServerErrorThatJobsFollowIsRetried(t *testing.T) {
 					var at *gitlabjobs.PageError
 					require.ErrorAs(t, failure, &at)
 					require.ErrorIs(t, failure, gitlabjobs.ErrServer)
-					assert.Equal(t, gitlabjobs.PageError{Pagination: gitlabjobs.KeysetPagination, Cursor: "36", Err: at.Err}, *at)
+					assert.Equal(t, gitlabjobs.PageError{Pagination: gitlabjobs.KeysetPagination, Cursor: fmt.Sprint(46 - tc.jobs), Err: at.Err}, *at)
 					assert.Equal(t, 500, resp.StatusCode)
 					assert.Equal(t, tc.attempts, resp.Attempts)
 				})

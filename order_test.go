@@ -5,6 +5,7 @@ import (
 	"iter"
 	"math/rand/v2"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -209,6 +210,23 @@ func TestPagesThatShiftForeverAreAnError(t *testing.T) {
 	_, err := collectIDs(client.Jobs.AllByPipeline(t.Context(), "1", 6, nil))
 	require.ErrorContains(t, err, "the listing can't go on")
 	assert.LessOrEqual(t, requests, 1100)
+}
+
+func TestPagesThatShiftForeverAfterAFallbackAreAnError(t *testing.T) {
+	t.Parallel()
+	l := newJobList(9)
+	l.edit = stripAll
+	l.before = func(n int, q url.Values) *answer {
+		if q.Get("pagination") == "keyset" {
+			return nil
+		}
+		return &answer{body: jobsOf([][]int64{{9, 8}, {8, 7}}[n%2])}
+	}
+	opts := &gitlabjobs.ListJobsOptions{ListOptions: gitlabjobs.ListOptions{PerPage: 2}}
+	ids, err := collectIDs(l.client(t).Jobs.AllByProject(t.Context(), "1", opts))
+	require.ErrorContains(t, err, "the listing can't go on")
+	assert.Equal(t, []int64{9, 8, 7}, ids)
+	assert.LessOrEqual(t, len(l.asked), 1100)
 }
 
 // GitLab cuts the size of offset pages to 100. Without headers, that is a full page.

@@ -21,12 +21,13 @@ type pager[T any, P keyed[T]] struct {
 	done     bool
 	lastPage int // Offset pagination: the last page, or -1 if the server does not say.
 
-	dedup     dedup
-	ids       []int64 // Of the last page.
-	read      int     // Pages,
-	repeated  int     // and in a row: pages with the same IDs as the page before,
-	unchanged int     // pages with no new items,
-	empty     int     // and pages with no items at all.
+	dedup        dedup
+	ids          []int64 // Of the last page.
+	read         int     // Pages read so far.
+	repeated     int     // Pages in a row with the same IDs as the page before,
+	unchanged    int     // with no new items,
+	maxUnchanged int
+	empty        int // and with no items at all.
 
 	catchingUp   bool  // The pagination has changed, and began anew: the first pages have nothing new.
 	offsetEnd    place // Where offset pagination ended, if it did.
@@ -50,8 +51,10 @@ var (
 )
 
 func newPager[T any, P keyed[T]](ctx context.Context, l listing[T, P]) *pager[T, P] {
-	p := &pager[T, P]{listing: l, ctx: ctx, at: l.start, keyLast: math.MaxInt64, lastPage: -1, response: responseOf(l.ro)}
-	p.dedup = newDedup()
+	p := &pager[T, P]{
+		listing: l, ctx: ctx, response: responseOf(l.ro), at: l.start, keyLast: math.MaxInt64, lastPage: -1,
+		dedup: newDedup(), maxUnchanged: maxUnchangedPages,
+	}
 	if !l.start.keyset {
 		p.dedup.forget()
 	}
@@ -116,12 +119,12 @@ func (p *pager[T, P]) changePagination(err error) bool {
 	}
 	switch {
 	case p.at.keyset && p.at.cursor == "" && !p.catchingUp:
-		p.log("the server can't list these jobs by keyset pagination: going on by offset pagination")
+		p.log("the server can't list these jobs by keyset pagination: continuing by offset pagination")
 		p.at = place{page: 1}
 		p.dedup.forget()
 		return true
 	case !p.at.keyset && p.at.page > 1:
-		p.log("offset pagination is at its end: going on by keyset pagination, from its beginning to the last job seen")
+		p.log("offset pagination is at its end: continuing by keyset pagination, from its beginning to the last job seen")
 		p.offsetEnd, p.at, p.keyLast, p.catchingUp = p.at, place{keyset: true}, math.MaxInt64, true
 		p.dedup.trust()
 		return true
@@ -159,7 +162,7 @@ func (p *pager[T, P]) advance(f *fetched[T]) (*fetched[T], error) {
 	case from.keyset && p.catchingUp:
 		return f, errNoKeyset
 	case from.keyset:
-		p.log("the server has no keyset pagination: going on by offset pagination")
+		p.log("the server has no keyset pagination: continuing by offset pagination")
 		from.page = 1
 		p.dedup.forget()
 	}
@@ -201,10 +204,6 @@ func (p *pager[T, P]) removeSeen(page *Page[T], from place) (err error) {
 		p.repeated = 0
 	}
 	p.ids = ids
-	unchanged := maxUnchangedPages
-	if p.catchingUp {
-		unchanged += p.read
-	}
 	switch {
 	case len(page.Items) > 0:
 		p.unchanged, p.empty, p.catchingUp = 0, 0, false
@@ -213,7 +212,7 @@ func (p *pager[T, P]) removeSeen(page *Page[T], from place) (err error) {
 	case !from.keyset: // Keyset pages descend, and so come to an end.
 		p.unchanged++
 	}
-	if !p.done && (p.repeated > 1 || p.empty > maxEmptyPages || p.unchanged > unchanged) {
+	if !p.done && (p.repeated > 1 || p.empty > maxEmptyPages || p.unchanged > p.maxUnchanged) {
 		return errEndless
 	}
 	return nil
