@@ -72,7 +72,8 @@ func WithDefaultHeader(key, value string) ClientOption {
 	}
 }
 
-// WithLogger logs a line for each attempt of a request, at the debug level:
+// WithLogger logs a line for each attempt of a request, at level Debug, and one at
+// level Warn if a call gives up or waits for more than 10 seconds:
 // method, route, status, attempt, wait and request id. No token, no query and
 // no body is logged. Without this option, or with nil, nothing is.
 func WithLogger(logger *slog.Logger) ClientOption {

@@ -151,7 +151,7 @@ func send(ctx context.Context, client *Client, r request, ro []RequestOption) (*
 		HTTPClient:   client.http,
 		RetryMax:     client.retry.MaxAttempts,
 		CheckRetry:   c.checkRetry,
-		Backoff:      c.backoff,
+		Backoff:      noBackoff,
 		ErrorHandler: retryablehttp.PassthroughErrorHandler,
 	}
 	if client.http.Jar != nil {
@@ -311,6 +311,8 @@ func (c *call) failed(resp *http.Response) *Error {
 		if c.refused != "" {
 			e.Message += ": " + c.refused
 		}
+	} else if resp.StatusCode == http.StatusSwitchingProtocols {
+		e.Message += ": the server, or a proxy, switched to a protocol that was not requested"
 	} else if c.left != "" {
 		e.Message += ", after a redirect to " + line(c.left) + ", which gets no credentials: if it is the same GitLab, make it the client's base URL"
 	}
