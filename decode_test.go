@@ -3,6 +3,7 @@ package gitlabjobs_test
 import (
 	"encoding/json"
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -30,45 +31,44 @@ func TestAnOddJobStillDecodes(t *testing.T) {
 		extra string // The field that is kept, if any.
 		check func(*testing.T, *gitlabjobs.Job)
 	}{
-		"coverage as a string":           {`"coverage":"91.25"`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.Equal(t, new(91.25), j.Coverage) }},
-		"coverage as no number":          {`"coverage":"n/a"`, "coverage", func(t *testing.T, j *gitlabjobs.Job) { assert.Nil(t, j.Coverage) }},
-		"coverage not finite":            {`"coverage":"Infinity"`, "coverage", func(t *testing.T, j *gitlabjobs.Job) { assert.Nil(t, j.Coverage) }},
-		"duration beyond a float":        {`"duration":1e999`, "duration", func(t *testing.T, j *gitlabjobs.Job) { assert.Nil(t, j.Duration) }},
-		"duration zero":                  {`"duration":0`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.Equal(t, new(0.0), j.Duration) }},
-		"unknown status":                 {`"status":"hibernating"`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.EqualValues(t, "hibernating", j.Status) }},
-		"unknown failure reason":         {`"failure_reason":"gremlins"`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.EqualValues(t, "gremlins", j.FailureReason) }},
-		"status null":                    {`"status":null`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.Empty(t, j.Status) }},
-		"status as a number":             {`"status":5`, "status", func(t *testing.T, j *gitlabjobs.Job) { assert.Empty(t, j.Status) }},
-		"unknown field":                  {`"new_field":{"a":[1,2.50,null]}`, "new_field", nil},
-		"unknown field, escaped":         {`"new\u005f\"field":1`, `new_"field`, nil},
-		"known field, escaped":           {`"na\u006de":"rspec"`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.Equal(t, "rspec", j.Name) }},
-		"name with escapes":              {`"name":"a\"\\\n\u00fc\ud83d\ude00"`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.Equal(t, "a\"\\\nü😀", j.Name) }},
-		"name with half a pair":          {`"name":"a\ud83d"`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.Equal(t, "a\uFFFD", j.Name) }},
-		"name that is not UTF-8":         {"\"name\":\"a\xff\"", "", func(t *testing.T, j *gitlabjobs.Job) { assert.Equal(t, "a\uFFFD", j.Name) }},
-		"a key twice":                    {`"name":"a","name":"b"`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.Equal(t, "b", j.Name) }},
-		"tag as a string":                {`"tag":"true"`, "tag", func(t *testing.T, j *gitlabjobs.Job) { assert.False(t, j.Tag) }},
-		"time as a number":               {`"created_at":1709629331`, "created_at", func(t *testing.T, j *gitlabjobs.Job) { assert.Zero(t, j.CreatedAt) }},
-		"time of another form":           {`"created_at":"2024-03-05 09:03:51 UTC"`, "created_at", func(t *testing.T, j *gitlabjobs.Job) { assert.Zero(t, j.CreatedAt) }},
-		"tag_list null":                  {`"tag_list":null`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.Nil(t, j.TagList) }},
-		"tag_list empty":                 {`"tag_list":[]`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.Equal(t, []string{}, j.TagList) }},
-		"tag_list as a string":           {`"tag_list":"docker"`, "tag_list", func(t *testing.T, j *gitlabjobs.Job) { assert.Nil(t, j.TagList) }},
-		"tag_list with a null":           {`"tag_list":["a",null]`, "tag_list", func(t *testing.T, j *gitlabjobs.Job) { assert.Nil(t, j.TagList) }},
-		"tag_list of nulls in words":     {`"tag_list":["null"]`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.Equal(t, []string{"null"}, j.TagList) }},
-		"tag_list of numbers":            {`"tag_list":["a",1]`, "tag_list", func(t *testing.T, j *gitlabjobs.Job) { assert.Nil(t, j.TagList) }},
-		"artifacts null":                 {`"artifacts":null`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.Nil(t, j.Artifacts) }},
-		"artifacts as an object":         {`"artifacts":{}`, "artifacts", func(t *testing.T, j *gitlabjobs.Job) { assert.Nil(t, j.Artifacts) }},
-		"artifacts with a null":          {`"artifacts":[{"size":1},null]`, "artifacts", func(t *testing.T, j *gitlabjobs.Job) { assert.Nil(t, j.Artifacts) }},
-		"artifact of an odd size":        {`"artifacts":[{"size":"1e3","filename":"a"}]`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.Equal(t, "a", j.Artifacts[0].Filename) }},
-		"commit as a string":             {`"commit":"0ff3ae19"`, "commit", func(t *testing.T, j *gitlabjobs.Job) { assert.Nil(t, j.Commit) }},
-		"commit empty":                   {`"commit":{}`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.NotNil(t, j.Commit) }},
-		"commit with an odd title":       {`"commit":{"id":"1","title":[]}`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.Equal(t, "1", j.Commit.ID) }},
-		"extended trailers of arrays":    {`"commit":{"extended_trailers":{"A":["1","2"]}}`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.Len(t, j.Commit.ExtendedTrailers["A"], 2) }},
-		"extended trailers of strings":   {`"commit":{"id":"2","extended_trailers":{"A":"1"}}`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.Equal(t, "2", j.Commit.ID) }},
-		"pipeline null":                  {`"pipeline":null`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.Nil(t, j.Pipeline) }},
-		"runner with a huge id":          {`"runner":{"id":99999999999999999999}`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.Zero(t, j.Runner.ID) }},
-		"user followed by a crowd":       {`"user":{"followers":null,"following":"12"}`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.Equal(t, new(int64(12)), j.User.Following) }},
-		"the downstream of a bridge":     {`"downstream_pipeline":{"id":5}`, "downstream_pipeline", nil},
-		"artifacts past any page's size": {`"artifacts":[` + strings.Repeat("{},", 200_000) + `{}]`, "artifacts", func(t *testing.T, j *gitlabjobs.Job) { assert.Nil(t, j.Artifacts) }},
+		"coverage as a string":         {`"coverage":"91.25"`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.Equal(t, new(91.25), j.Coverage) }},
+		"coverage as no number":        {`"coverage":"n/a"`, "coverage", func(t *testing.T, j *gitlabjobs.Job) { assert.Nil(t, j.Coverage) }},
+		"coverage not finite":          {`"coverage":"Infinity"`, "coverage", func(t *testing.T, j *gitlabjobs.Job) { assert.Nil(t, j.Coverage) }},
+		"duration beyond a float":      {`"duration":1e999`, "duration", func(t *testing.T, j *gitlabjobs.Job) { assert.Nil(t, j.Duration) }},
+		"duration zero":                {`"duration":0`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.Equal(t, new(0.0), j.Duration) }},
+		"unknown status":               {`"status":"hibernating"`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.EqualValues(t, "hibernating", j.Status) }},
+		"unknown failure reason":       {`"failure_reason":"gremlins"`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.EqualValues(t, "gremlins", j.FailureReason) }},
+		"status null":                  {`"status":null`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.Empty(t, j.Status) }},
+		"status as a number":           {`"status":5`, "status", func(t *testing.T, j *gitlabjobs.Job) { assert.Empty(t, j.Status) }},
+		"unknown field":                {`"new_field":{"a":[1,2.50,null]}`, "new_field", nil},
+		"unknown field, escaped":       {`"new\u005f\"field":1`, `new_"field`, nil},
+		"known field, escaped":         {`"na\u006de":"rspec"`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.Equal(t, "rspec", j.Name) }},
+		"name with escapes":            {`"name":"a\"\\\n\u00fc\ud83d\ude00"`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.Equal(t, "a\"\\\nü😀", j.Name) }},
+		"name with half a pair":        {`"name":"a\ud83d"`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.Equal(t, "a\uFFFD", j.Name) }},
+		"name that is not UTF-8":       {"\"name\":\"a\xff\"", "", func(t *testing.T, j *gitlabjobs.Job) { assert.Equal(t, "a\uFFFD", j.Name) }},
+		"a key twice":                  {`"name":"a","name":"b"`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.Equal(t, "b", j.Name) }},
+		"tag as a string":              {`"tag":"true"`, "tag", func(t *testing.T, j *gitlabjobs.Job) { assert.False(t, j.Tag) }},
+		"time as a number":             {`"created_at":1709629331`, "created_at", func(t *testing.T, j *gitlabjobs.Job) { assert.Zero(t, j.CreatedAt) }},
+		"time of another form":         {`"created_at":"2024-03-05 09:03:51 UTC"`, "created_at", func(t *testing.T, j *gitlabjobs.Job) { assert.Zero(t, j.CreatedAt) }},
+		"tag_list null":                {`"tag_list":null`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.Nil(t, j.TagList) }},
+		"tag_list empty":               {`"tag_list":[]`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.Equal(t, []string{}, j.TagList) }},
+		"tag_list as a string":         {`"tag_list":"docker"`, "tag_list", func(t *testing.T, j *gitlabjobs.Job) { assert.Nil(t, j.TagList) }},
+		"tag_list with a null":         {`"tag_list":["a",null]`, "tag_list", func(t *testing.T, j *gitlabjobs.Job) { assert.Nil(t, j.TagList) }},
+		"tag_list of nulls in words":   {`"tag_list":["null"]`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.Equal(t, []string{"null"}, j.TagList) }},
+		"tag_list of numbers":          {`"tag_list":["a",1]`, "tag_list", func(t *testing.T, j *gitlabjobs.Job) { assert.Nil(t, j.TagList) }},
+		"artifacts null":               {`"artifacts":null`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.Nil(t, j.Artifacts) }},
+		"artifacts as an object":       {`"artifacts":{}`, "artifacts", func(t *testing.T, j *gitlabjobs.Job) { assert.Nil(t, j.Artifacts) }},
+		"artifacts with a null":        {`"artifacts":[{"size":1},null]`, "artifacts", func(t *testing.T, j *gitlabjobs.Job) { assert.Nil(t, j.Artifacts) }},
+		"artifact of an odd size":      {`"artifacts":[{"size":"1e3","filename":"a"}]`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.Equal(t, "a", j.Artifacts[0].Filename) }},
+		"commit as a string":           {`"commit":"0ff3ae19"`, "commit", func(t *testing.T, j *gitlabjobs.Job) { assert.Nil(t, j.Commit) }},
+		"commit empty":                 {`"commit":{}`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.NotNil(t, j.Commit) }},
+		"commit with an odd title":     {`"commit":{"id":"1","title":[]}`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.Equal(t, "1", j.Commit.ID) }},
+		"extended trailers of arrays":  {`"commit":{"extended_trailers":{"A":["1","2"]}}`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.Len(t, j.Commit.ExtendedTrailers["A"], 2) }},
+		"extended trailers of strings": {`"commit":{"id":"2","extended_trailers":{"A":"1"}}`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.Equal(t, "2", j.Commit.ID) }},
+		"pipeline null":                {`"pipeline":null`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.Nil(t, j.Pipeline) }},
+		"runner with a huge id":        {`"runner":{"id":99999999999999999999}`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.Zero(t, j.Runner.ID) }},
+		"user followed by a crowd":     {`"user":{"followers":null,"following":"12"}`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.Equal(t, new(int64(12)), j.User.Following) }},
+		"the downstream of a bridge":   {`"downstream_pipeline":{"id":5}`, "downstream_pipeline", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -221,10 +221,143 @@ func TestAnyNumberOfUnknownFieldsIsRead(t *testing.T) {
 	}
 }
 
-func TestAPageHasABound(t *testing.T) {
+// hostileBodies are bodies that are small once compressed. Each is a value that is repeated
+// until the body has the given size, and what is before and after it.
+var hostileBodies = map[string]struct{ before, value, after string }{
+	"jobs":                               {`[{"id":1}`, `,{}`, `]`},
+	"a list of numbers":                  {`[{"id":1,"tag_list":[1`, `,1`, `]}]`},
+	"a list of empty strings":            {`[{"id":1,"tag_list":[""`, `,""`, `]}]`},
+	"artifacts":                          {`[{"id":1,"artifacts":[{}`, `,{}`, `]}]`},
+	"the same list again and again":      {`[{"id":1`, `,"tag_list":[""]`, `}]`},
+	"the same object again and again":    {`[{"id":1`, `,"artifacts_file":{}`, `}]`},
+	"the same map again and again":       {`[{"id":1,"commit":{"id":"1"`, `,"trailers":{}`, `}}]`},
+	"the same unknown key":               {`[{"id":1`, `,"x":1`, `}]`},
+	"a list of lists in a map":           {`[{"id":1,"commit":{"extended_trailers":{"a":["1"]`, `,"a":[""]`, `}}}]`},
+	"the same key of a map":              {`[{"id":1,"commit":{"trailers":{"a":""`, `,"a":""`, `}}}]`},
+	"a field that does not fit its type": {`[{"id":1`, `,"tag":5`, `}]`},
+}
+
+// largeBody is the size of the bodies of the tests that measure the heap.
+const largeBody = 8 << 20
+
+func repeated(before, value, after string) string {
+	return before + strings.Repeat(value, largeBody/len(value)) + after
+}
+
+// A small body does not become a large value, in the heap or in a pool, whatever is
+// repeated in it.
+func TestAHostileBodyTakesLittleMemory(t *testing.T) { //nolint:paralleltest // It measures the heap.
+	agents := func(client *gitlabjobs.Client) error {
+		_, err := client.JobToken.AllowedAgents(t.Context())
+		return err
+	}
+	jobs := func(client *gitlabjobs.Client) error {
+		_, err := client.Jobs.ListByProject(t.Context(), "1", nil)
+		return err
+	}
+	const free = `{"job":{"id":1},"allowed_agents":[{"id":1,"configuration":{"a":`
+	measure := func(name, body string, call func(*gitlabjobs.Client) error) {
+		t.Run(name, func(t *testing.T) {
+			client := answering(t, answer{body: body})
+			var before, after, left runtime.MemStats
+			runtime.GC()
+			runtime.GC() // What the pools held before is gone.
+			runtime.ReadMemStats(&before)
+			err := call(client)
+			runtime.ReadMemStats(&after)
+			runtime.GC() // Pools keep what they have through one.
+			runtime.ReadMemStats(&left)
+			assert.ErrorContains(t, err, "more than 100000 elements")
+			// The buffer of the body takes two to three times its size, since it grows.
+			assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(4*largeBody+64<<20), "bytes allocated")
+			assert.Less(t, int64(left.HeapAlloc)-int64(before.HeapAlloc), int64(1<<20), "bytes left")
+			t.Logf("%d MiB allocated, %d KiB left: %v", (after.TotalAlloc-before.TotalAlloc)>>20, (int64(left.HeapAlloc)-int64(before.HeapAlloc))>>10, err)
+			runtime.KeepAlive(client)
+		})
+	}
+	for name, tc := range hostileBodies {
+		measure(name, repeated(tc.before, tc.value, tc.after), jobs)
+	}
+	var keys strings.Builder
+	keys.WriteString(`[{"id":1`)
+	for i := 0; keys.Len() < largeBody; i++ {
+		fmt.Fprintf(&keys, `,"%d":1`, i)
+	}
+	measure("unknown keys", keys.String()+"}]", jobs)
+	measure("a free-form list", repeated(free+`[1`, `,1`, `]}}]}`), agents)
+	measure("free-form empty lists", repeated(free+`[[]`, `,[]`, `]}}]}`), agents)
+	measure("free-form empty objects", repeated(free+`[{}`, `,{}`, `]}}]}`), agents)
+	measure("free-form keys", repeated(free+`{"":1`, `,"":1`, `}}}]}`), agents)
+	measure("free-form nulls", repeated(free+`[null`, `,null`, `]}}]}`), agents)
+}
+
+// What a decoder keeps for the next body is small, even if everything fits.
+func TestADecoderKeepsNothingLarge(t *testing.T) { //nolint:paralleltest // It measures the heap.
+	for name, body := range map[string]string{
+		"a long list":             `{"id":1,"tag_list":[""` + strings.Repeat(`,""`, 90_000) + `]}`,
+		"a long string":           `{"id":1,"name":"` + strings.Repeat("a", largeBody) + `"}`,
+		"a long string in a list": `{"id":1,"tag_list":["` + strings.Repeat("a", largeBody) + `"]}`,
+		"a long unknown value":    `{"id":1,"x":"` + strings.Repeat("a", largeBody) + `"}`,
+		"a long shared object":    `{"id":1,"user":{"name":"` + strings.Repeat("a", largeBody) + `"}}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			client := answering(t, answer{body: body})
+			var before, after runtime.MemStats
+			runtime.GC()
+			runtime.GC()
+			runtime.ReadMemStats(&before)
+			_, err := client.Jobs.Get(t.Context(), "1", 1)
+			require.NoError(t, err)
+			runtime.GC()
+			runtime.ReadMemStats(&after)
+			assert.Less(t, int64(after.HeapAlloc)-int64(before.HeapAlloc), int64(1<<20))
+			runtime.KeepAlive(client)
+		})
+	}
+}
+
+func TestABodyHasABoundOfElements(t *testing.T) {
 	t.Parallel()
-	_, err := answering(t, answer{body: "[" + strings.Repeat("{},", 200_000) + "{}]"}).Jobs.ListByProject(t.Context(), "1", nil)
-	assert.ErrorContains(t, err, "more than 100000 elements")
+	for name, body := range map[string]string{
+		"jobs":      "[" + strings.Repeat("{},", 200_000) + "{}]",
+		"artifacts": `[{"id":1,"artifacts":[` + strings.Repeat("{},", 200_000) + `{}]}]`,
+		"all lists together": `[{"id":1,"tag_list":[` + strings.Repeat(`"",`, 60_000) + `""]},` +
+			`{"id":2,"tag_list":[` + strings.Repeat(`"",`, 60_000) + `""]}]`,
+	} {
+		_, err := answering(t, answer{body: body}).Jobs.ListByProject(t.Context(), "1", nil)
+		require.ErrorContains(t, err, "more than 100000 elements", name)
+		require.ErrorContains(t, err, "use a smaller PerPage", name)
+	}
+	// An unknown value is kept as it is, whatever is in it.
+	job := decodeJob(t, `{"id":1,"x":[1`+strings.Repeat(",1", 200_000)+`]}`)
+	raw, ok := job.Extra("x")
+	assert.True(t, ok)
+	assert.Len(t, raw, 400_003)
+}
+
+// A configuration of an agent is free-form: it is what encoding/json makes of it.
+func TestAFreeFormValueIsWhatEncodingJSONMakesOfIt(t *testing.T) {
+	t.Parallel()
+	for _, configuration := range []string{
+		`{}`, `{"a":null,"b":true,"c":false,"d":"x\u00e9","e":-1.5e3,"f":[],"g":{},"h":[1,[2,{"i":[null]}]]}`,
+		`{"ci_access":{"projects":[{"id":"group/app","default_namespace":"ns"}]},"a":1,"a":2}`,
+	} {
+		var want map[string]any
+		require.NoError(t, json.Unmarshal([]byte(configuration), &want))
+		body := `{"job":{"id":1},"allowed_agents":[{"id":1,"configuration":` + configuration + `}]}`
+		got, err := answering(t, answer{body: body}).JobToken.AllowedAgents(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, want, got.AllowedAgents[0].Configuration)
+	}
+	for _, configuration := range []string{`[]`, `"a"`, `{"a":1e999}`, `{"a":[{"b":1e999}]}`} {
+		body := `{"job":{"id":1},"allowed_agents":[{"id":1,"configuration":` + configuration + `}]}`
+		got, err := answering(t, answer{body: body}).JobToken.AllowedAgents(t.Context())
+		require.NoError(t, err)
+		assert.Nil(t, got.AllowedAgents[0].Configuration)
+		raw, ok := got.AllowedAgents[0].Extra("configuration")
+		assert.True(t, ok)
+		assert.Equal(t, configuration, string(raw))
+	}
 }
 
 func TestFinishedIsTheFourStatesOfNoReturn(t *testing.T) {
