@@ -248,7 +248,7 @@ func (s *streamBody) Read(p []byte) (int, error) {
 	n, err := s.body.Read(p)
 	s.watchdog.Stop()
 	if err != nil && !errors.Is(err, io.EOF) {
-		err = causeOr(s.ctx, s.parent, err)
+		err = callFrom(s.parent).secrets.redactError(causeOr(s.ctx, s.parent, err))
 	}
 	return n, err
 }

@@ -58,6 +58,7 @@ type call struct {
 	wire     *wire         // Of the current attempt.
 	left     string        // The host of a redirect, to which no credentials were sent.
 	secrets  secrets
+	added    []param       // What Auth added to the query.
 	buffer   *bytes.Buffer // Of the answer, unless it is a stream.
 }
 
@@ -238,7 +239,11 @@ func (c *call) prepare(ctx context.Context, ro []RequestOption) (*requestConfig,
 	if err := authorize(req.Request); err != nil {
 		return rc, nil, fmt.Errorf("authorize: %w", err)
 	}
-	c.secrets = secretsOf(req.Request, query, func(key, value string) bool {
+	c.added = addedParams(query, req.URL.RawQuery)
+	for _, p := range c.added {
+		c.secrets.add(p.value)
+	}
+	c.secrets.addHeaders(req.Header, func(key, value string) bool {
 		given := value == c.client.userAgent || value == "application/json" || value == c.client.header.Get(key)
 		return !given || isCredential(key, value)
 	})
@@ -246,8 +251,11 @@ func (c *call) prepare(ctx context.Context, ro []RequestOption) (*requestConfig,
 	if host := cmp.Or(rc.header.Get("Host"), c.client.header.Get("Host")); host != "" {
 		req.Host = host
 	}
-	if len(rc.header) > 0 {
-		c.secrets = append(c.secrets, secretsOf(req.Request, req.URL.RawQuery, isCredential)...)
+	c.secrets.addHeaders(rc.header, isCredential)
+	if jar := c.client.http.Jar; jar != nil {
+		for _, cookie := range jar.Cookies(req.URL) {
+			c.secrets.add(cookie.Value)
+		}
 	}
 	c.path = c.secrets.redact(c.path)
 	for key, values := range req.Header {
@@ -307,25 +315,25 @@ func (c *call) failed(resp *http.Response) *Error {
 	e := newError(c.method, c.route, c.path, resp, c.answer(), c.secrets)
 	e.unknown = c.unknown
 	if resp.StatusCode >= 300 && resp.StatusCode <= 399 && resp.StatusCode != http.StatusNotModified {
-		e.Message = fmt.Sprintf("%d redirect%s, not followed", resp.StatusCode, c.secrets.redact(destination(resp)))
+		e.Message = fmt.Sprintf("%d redirect%s, not followed", resp.StatusCode, c.destination(resp))
 		if c.refused != "" {
 			e.Message += ": " + c.refused
 		}
 	} else if resp.StatusCode == http.StatusSwitchingProtocols {
 		e.Message += ": the server, or a proxy, switched to a protocol that was not requested"
 	} else if c.left != "" {
-		e.Message += ", after a redirect to " + line(c.left) + ", which gets no credentials: if it is the same GitLab, make it the client's base URL"
+		e.Message += ", after a redirect to " + line(c.secrets.redact(c.left)) + ", which gets no credentials: if it is the same GitLab, make it the client's base URL"
 	}
 	return e
 }
 
 // destination says where a redirect leads, without the query, which may be signed.
-func destination(resp *http.Response) string {
+func (c *call) destination(resp *http.Response) string {
 	u, err := url.Parse(resp.Header.Get("Location"))
 	if err != nil || u.Host+u.Path == "" {
 		return ""
 	}
-	return " to " + line((&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String())
+	return " to " + line(c.secrets.redact((&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()))
 }
 
 // unusable makes the error of a success that is none: an empty body, a page of
@@ -336,7 +344,7 @@ func (c *call) unusable(resp *http.Response, cause error) *Error {
 		kind = "no content type"
 	}
 	e := newError(c.method, c.route, c.path, resp, c.answer()[:min(len(c.answer()), maxErrorBody)], c.secrets)
-	e.Message = fmt.Sprintf("the answer can't be used (%s): %s", kind, line(c.secrets.redact(cause.Error())))
+	e.Message = line(c.secrets.redact(fmt.Sprintf("the answer can't be used (%s): %v", kind, cause)))
 	e.Details = nil
 	e.cause = c.secrets.redactError(cause)
 	e.unknown = !c.reads()
