@@ -3,6 +3,8 @@ package gitlabjobs
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -24,7 +26,9 @@ type attemptTransport struct {
 	maxBody int64
 }
 
-func newHTTPClient(c *Client, own *http.Client) *http.Client {
+// newHTTPClient returns the client that the requests are sent through. Without one of
+// the caller's, roots are the certificates to trust, or nil for those of the system.
+func newHTTPClient(c *Client, own *http.Client, roots *x509.CertPool) *http.Client {
 	hc := new(http.Client)
 	if own != nil {
 		*hc = *own
@@ -33,7 +37,7 @@ func newHTTPClient(c *Client, own *http.Client) *http.Client {
 	if hc.Transport == nil {
 		attempts.next = http.DefaultTransport
 		if t, ok := http.DefaultTransport.(*http.Transport); ok && own == nil {
-			attempts.next = ownTransport(t, c.attemptTimeout)
+			attempts.next = ownTransport(t, c.attemptTimeout, roots)
 			attempts.own = t.Protocols == nil || !t.Protocols.UnencryptedHTTP2()
 		}
 	}
@@ -48,9 +52,15 @@ func newHTTPClient(c *Client, own *http.Client) *http.Client {
 // on it. Pings find it within about the time of one attempt. A connection that
 // still delivers anything is not pinged, and a ping has most of an attempt's time
 // for its reply, so that slow connections live on.
-func ownTransport(base *http.Transport, attemptTimeout time.Duration) *http.Transport {
+func ownTransport(base *http.Transport, attemptTimeout time.Duration, roots *x509.CertPool) *http.Transport {
 	t := base.Clone()
 	t.MaxIdleConnsPerHost = 32 // One host is all that a client talks to.
+	if roots != nil {
+		if t.TLSClientConfig == nil {
+			t.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
+		}
+		t.TLSClientConfig.RootCAs = roots
+	}
 	if t.HTTP2 == nil {
 		t.HTTP2 = new(http.HTTP2Config)
 	}

@@ -50,9 +50,9 @@ func (s *BridgesService) List(ctx context.Context, project Project, pipelineID i
 		return nil, err
 	}
 	request := func(route string, ro []RequestOption) (*Page[Bridge], error) {
-		return list[Bridge](ctx, s.client, get(route, o, project, number(pipelineID)), ro)
+		return list[Bridge](ctx, s.owner(), get(route, o, project, number(pipelineID)), ro)
 	}
-	if s.client == nil {
+	if s.owner() == nil {
 		return request(bridgesRoute, ro)
 	}
 	triggerJobs := &s.client.bridgesRoutes.triggerJobs
@@ -106,7 +106,7 @@ func (s *BridgesService) pipelineBridges(project Project, pipelineID int64, opts
 	o.Scope = slices.Clone(o.Scope)
 	o.allPages()
 	return listing[Bridge, *Bridge]{
-		client: s.client, route: bridgesRoute, start: place{page: max(o.Page, 1)}, perPage: o.PerPage, prefetch: o.Prefetch, ro: ro,
+		client: s.owner(), route: bridgesRoute, start: place{page: max(o.Page, 1)}, perPage: o.PerPage, prefetch: o.Prefetch, ro: ro,
 		err: o.checked(),
 		fetch: func(ctx context.Context, at place, ro []RequestOption) (*Page[Bridge], error) {
 			o := o

@@ -1,11 +1,16 @@
 package gitlabjobs_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"io"
+	"net/http"
+	"os"
 	"runtime"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	jsonv2 "github.com/go-json-experiment/json"
@@ -369,5 +374,44 @@ func TestFinishedIsTheFourStatesOfNoReturn(t *testing.T) {
 		gitlabjobs.StatusCanceled, gitlabjobs.StatusSkipped, gitlabjobs.StatusManual, gitlabjobs.StatusScheduled, "", "brand_new",
 	} {
 		assert.Equal(t, finished[s], s.Finished(), s)
+	}
+}
+
+// GitLab adds statuses over time: a job in one that this package does not know has
+// ended if GitLab says when.
+func TestAnUnknownStatusWithATimeOfItsEndIsFinished(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		fields   string
+		finished bool
+	}{
+		{`"status":"expired","finished_at":"2024-03-05T09:00:00Z"`, true},
+		{`"status":"hibernating","finished_at":null`, false},
+		{`"status":"canceling","finished_at":"2024-03-05T09:00:00Z"`, false},
+		{`"status":"running","finished_at":"2024-03-05T09:00:00Z"`, false},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+			defer cancel()
+			client := newClient(t, func(req *http.Request) (*http.Response, error) {
+				if strings.HasSuffix(req.URL.Path, "/trace") {
+					return answer{body: "text", header: map[string]string{"Content-Type": "text/plain"}}.to(req), nil
+				}
+				return answer{body: `{"id":7,"started_at":"2024-03-05T08:00:00Z",` + tc.fields + `}`}.to(req), nil
+			})
+			job, err := client.Jobs.Wait(ctx, "1", 7, nil)
+			log, logErr := client.Jobs.FollowTrace(t.Context(), "1", 7, nil)
+			require.NoError(t, logErr)
+			time.AfterFunc(2*time.Hour, func() { log.Close() })
+			_, logErr = io.Copy(io.Discard, log)
+			if tc.finished {
+				require.NoError(t, err, tc.fields)
+				require.NoError(t, logErr, tc.fields)
+				assert.False(t, gitlabjobs.Succeeded(job))
+			} else {
+				require.ErrorIs(t, err, context.DeadlineExceeded, tc.fields)
+				require.ErrorIs(t, logErr, os.ErrClosed, tc.fields)
+			}
+		})
 	}
 }

@@ -77,7 +77,7 @@ func (s *JobsService) ListByProject(ctx context.Context, project Project, opts *
 	if o.Pagination == KeysetPagination {
 		checks = append(checks, func(p *Page[Job]) error { return p.checkKeyset(o.Cursor) })
 	}
-	return list(ctx, s.client, get(projectJobsRoute, o, project), ro, checks...)
+	return list(ctx, s.owner(), get(projectJobsRoute, o, project), ro, checks...)
 }
 
 // AllByProject iterates over all of a project's jobs, newest first, beginning with the
@@ -128,7 +128,7 @@ func (s *JobsService) projectJobs(project Project, opts *ListJobsOptions, ro []R
 		start = place{page: max(o.Page, 1)}
 	}
 	return listing[Job, *Job]{
-		client: s.client, route: projectJobsRoute, start: start, keyset: true, perPage: o.PerPage, prefetch: o.Prefetch, ro: ro,
+		client: s.owner(), route: projectJobsRoute, start: start, keyset: true, perPage: o.PerPage, prefetch: o.Prefetch, ro: ro,
 		err: o.checked(),
 		fetch: func(ctx context.Context, at place, ro []RequestOption) (*Page[Job], error) {
 			o := o
@@ -155,7 +155,7 @@ func (s *JobsService) ListByPipeline(ctx context.Context, project Project, pipel
 	if err := o.checked(); err != nil {
 		return nil, err
 	}
-	return list[Job](ctx, s.client, get(pipelineJobsRoute, o, project, number(pipelineID)), ro)
+	return list[Job](ctx, s.owner(), get(pipelineJobsRoute, o, project, number(pipelineID)), ro)
 }
 
 // AllByPipeline iterates over all of a pipeline's jobs, newest first, beginning with
@@ -188,7 +188,7 @@ func (s *JobsService) pipelineJobs(project Project, pipelineID int64, opts *List
 	o.Scope = slices.Clone(o.Scope)
 	o.allPages()
 	return listing[Job, *Job]{
-		client: s.client, route: pipelineJobsRoute, start: place{page: max(o.Page, 1)}, perPage: o.PerPage, prefetch: o.Prefetch, ro: ro,
+		client: s.owner(), route: pipelineJobsRoute, start: place{page: max(o.Page, 1)}, perPage: o.PerPage, prefetch: o.Prefetch, ro: ro,
 		err: o.checked(),
 		fetch: func(ctx context.Context, at place, ro []RequestOption) (*Page[Job], error) {
 			o := o
@@ -204,7 +204,7 @@ func (s *JobsService) pipelineJobs(project Project, pipelineID int64, opts *List
 //
 // [Get a single job]: https://docs.gitlab.com/api/jobs/#get-a-single-job
 func (s *JobsService) Get(ctx context.Context, project Project, jobID int64, ro ...RequestOption) (*Job, error) {
-	return fetch[Job](ctx, s.client, get("/projects/:id/jobs/:job_id", nil, project, number(jobID)), ro)
+	return fetch[Job](ctx, s.owner(), get("/projects/:id/jobs/:job_id", nil, project, number(jobID)), ro)
 }
 
 // CancelOptions change how a job is canceled.
@@ -229,7 +229,7 @@ func (s *JobsService) Cancel(ctx context.Context, project Project, jobID int64, 
 	}
 	r := post("/projects/:id/jobs/:job_id/cancel", body, project, number(jobID))
 	r.class = repeatable
-	return fetch[Job](ctx, s.client, r, ro)
+	return fetch[Job](ctx, s.owner(), r, ro)
 }
 
 // RetryOptions change how a job is retried.
@@ -251,7 +251,7 @@ func (s *JobsService) Retry(ctx context.Context, project Project, jobID int64, o
 	if inputs := valueOf(opts).Inputs; len(inputs) > 0 {
 		body = map[string]any{"inputs": inputs}
 	}
-	return fetch[Job](ctx, s.client, post("/projects/:id/jobs/:job_id/retry", body, project, number(jobID)), ro)
+	return fetch[Job](ctx, s.owner(), post("/projects/:id/jobs/:job_id/retry", body, project, number(jobID)), ro)
 }
 
 // Erase removes the artifacts and the log of a finished job, archived ones included.
@@ -261,5 +261,5 @@ func (s *JobsService) Retry(ctx context.Context, project Project, jobID int64, o
 //
 // [Erase a job]: https://docs.gitlab.com/api/jobs/#erase-a-job
 func (s *JobsService) Erase(ctx context.Context, project Project, jobID int64, ro ...RequestOption) (*Job, error) {
-	return fetch[Job](ctx, s.client, post("/projects/:id/jobs/:job_id/erase", nil, project, number(jobID)), ro)
+	return fetch[Job](ctx, s.owner(), post("/projects/:id/jobs/:job_id/erase", nil, project, number(jobID)), ro)
 }

@@ -18,6 +18,7 @@ type RequestOption func(*requestConfig) error
 // config is what the options of a client add up to.
 type config struct {
 	httpClient     *http.Client
+	caFile         string // PEM certificates to trust besides those of the system; ignored with an httpClient.
 	retry          RetryPolicy
 	userAgent      string
 	header         http.Header

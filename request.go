@@ -177,7 +177,7 @@ func send(ctx context.Context, client *Client, r request, ro []RequestOption) (*
 	}
 	if err != nil {
 		if ctx.Err() != nil {
-			err = ctx.Err()
+			err = contextError(ctx)
 		}
 		failure := newCallError(c.method, c.path, c.secrets.redactError(err), c.unknown)
 		failure.temporary = ctx.Err() == nil && temporaryFault(err)
@@ -192,7 +192,7 @@ func send(ctx context.Context, client *Client, r request, ro []RequestOption) (*
 // prepare checks all that was given, before anything is sent, and builds the
 // request.
 func (c *call) prepare(ctx context.Context, ro []RequestOption) (*requestConfig, *retryablehttp.Request, error) {
-	if c.client == nil {
+	if c.client.empty() {
 		return nil, nil, errNoClient
 	}
 	if ctx == nil {
@@ -265,7 +265,7 @@ func (c *call) prepare(ctx context.Context, ro []RequestOption) (*requestConfig,
 			}
 		}
 	}
-	return rc, req, ctx.Err()
+	return rc, req, contextError(ctx)
 }
 
 func encodeBody(v any) ([]byte, error) {
@@ -350,6 +350,20 @@ func (c *call) unusable(resp *http.Response, cause error) *Error {
 	e.unknown = !c.reads()
 	e.page = c.reads() && (kind == "text/html" || strings.HasPrefix(http.DetectContentType(c.answer()), "text/html"))
 	return e
+}
+
+// contextError returns why a context ended: its error and its cause. It is nil for one
+// that has not ended.
+func contextError(ctx context.Context) error {
+	err, cause := ctx.Err(), context.Cause(ctx)
+	switch {
+	case err == nil || cause == nil || cause == err: //nolint:errorlint // The same error, which would be shown twice.
+		return err
+	case errors.Is(cause, err):
+		return cause
+	default:
+		return fmt.Errorf("%w: %w", err, cause)
+	}
 }
 
 // valueOf returns the options that p points to, or their zero value.

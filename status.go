@@ -33,6 +33,23 @@ func (s Status) Finished() bool {
 	}
 }
 
+// known reports whether this package knows a status.
+func (s Status) known() bool {
+	switch s {
+	case StatusCreated, StatusWaitingForResource, StatusPreparing, StatusWaitingForCallback, StatusPending, StatusRunning,
+		StatusSuccess, StatusFailed, StatusCanceling, StatusCanceled, StatusSkipped, StatusManual, StatusScheduled:
+		return true
+	default:
+		return false
+	}
+}
+
+// finished reports whether the job has ended: by its status or, if this package does
+// not know that, by the time at which it finished.
+func (j *Job) finished() bool {
+	return j.Status.Finished() || !j.Status.known() && !j.FinishedAt.IsZero()
+}
+
 // Blocked reports whether a job in this state waits for somebody to play it, or for
 // a time that was set: manual or scheduled.
 func (s Status) Blocked() bool { return s == StatusManual || s == StatusScheduled }

@@ -67,7 +67,11 @@ func (c *Client) PipelineTree(ctx context.Context, project Project, pipelineID i
 			yield(nil, optionsError("TreeOptions", err))
 			return
 		}
-		if ctx == nil {
+		switch {
+		case c.empty():
+			yield(nil, errNoClient)
+			return
+		case ctx == nil:
 			yield(nil, errNoContext)
 			return
 		}
@@ -78,7 +82,7 @@ func (c *Client) PipelineTree(ctx context.Context, project Project, pipelineID i
 			v := w.next()
 			err := v.err
 			if ctx.Err() != nil {
-				err = fmt.Errorf("gitlabjobs: walking the pipelines: %w", ctx.Err())
+				err = fmt.Errorf("gitlabjobs: walking the pipelines: %w", contextError(ctx))
 			}
 			switch {
 			case err != nil && (v.pipeline == nil || ctx.Err() != nil):

@@ -58,7 +58,7 @@ func (s *JobsService) Wait(ctx context.Context, project Project, jobID int64, op
 	w := &waiter{options: o}
 	w.look = func() ([]*Job, error) {
 		job, err := s.Get(ctx, project, jobID, ro...)
-		if err == nil && o.FollowRetries && job.Status.Finished() {
+		if err == nil && o.FollowRetries && job.finished() {
 			job, err = s.newest(ctx, project, job, ro)
 		}
 		if err != nil {
@@ -71,7 +71,7 @@ func (s *JobsService) Wait(ctx context.Context, project Project, jobID int64, op
 		if status := jobs[0].Status; status.Blocked() && !o.WaitForBlocked {
 			return true, blockedError(jobID)
 		}
-		return jobs[0].Status.Finished(), nil
+		return jobs[0].finished(), nil
 	}
 	jobs, err := w.wait(ctx)
 	if len(jobs) == 0 {
@@ -238,7 +238,7 @@ func (w *pipelineWait) done(jobs []*Job) (bool, error) {
 			if !job.AllowFailure || job.Status == StatusScheduled || w.options.WaitForBlocked {
 				blocked = job
 			}
-		case !job.Status.Finished():
+		case !job.finished():
 			going++
 		case job.Status == StatusFailed && !job.AllowFailure:
 			failed = job
