@@ -335,7 +335,7 @@ func TestAnEscapedTokenIsInNoError(t *testing.T) {
 					return answer{status: 502, body: "<html><title>" + token + "</title>" + token}.to(req), nil
 				},
 				"headers": func(req *http.Request) (*http.Response, error) {
-					return answer{status: 400, header: map[string]string{"X-Request-Id": token, "X-Url": "?a=" + token}}.to(req), nil
+					return answer{status: 400, header: map[string]string{"X-Request-Id": token, "X-Url": "?a=" + token, "X-" + token: "x"}}.to(req), nil
 				},
 				"a name in a body": func(req *http.Request) (*http.Response, error) {
 					return answer{body: `{"id":1,"` + token + `":}`}.to(req), nil

@@ -21,6 +21,7 @@ func FuzzJobPage(f *testing.F) {
 		f.Add(fixture(f, name))
 	}
 	f.Add("[" + fixture(f, "gitlab19_job.json") + "]")
+	f.Add(`[{"id":1,"tag_list":[1,""],"x":[{}],"user":{"bio":null},"commit":{"trailers":{"a":"b"},"parent_ids":[]}}]`)
 	f.Add(`[{"id":1,"coverage":"1","artifacts":[{},null],"commit":{"extended_trailers":{"a":["b"]}}}]`)
 	f.Fuzz(func(t *testing.T, body string) {
 		page, err := fuzzed(t, answer{body: body}).Jobs.ListByProject(t.Context(), "1", nil)
@@ -100,6 +101,7 @@ func FuzzErrorBody(f *testing.F) {
 	for _, s := range []string{
 		`{"message":"404 Not found"}`, `{"message":{"a":["b"]}}`, `{"error":"e","error_description":"d","scope":"api"}`,
 		"<html><title>502</title>", "<!-- <script>", "", "\x00\xff", testToken,
+		`{"message":"\u0067` + testToken[1:] + `"}`, "%67" + testToken[1:], "&#103;&#x6c;&amp;#112;" + testToken[3:], `\u00&#&;%2\x`, testToken[:9] + "&#4",
 	} {
 		f.Add(404, s)
 	}

@@ -103,6 +103,13 @@ func (s secrets) in(text string) bool {
 	return len(found) > 0
 }
 
+// inAddress reports whether the address of another host holds a secret. Short ones do
+// not count: a header of an Auth may hold a word that is in the address by chance.
+func (s secrets) inAddress(text string) bool {
+	const shortest = 16
+	return slices.DeleteFunc(slices.Clone(s), func(secret string) bool { return len(secret) < shortest }).in(text)
+}
+
 // match is a part of a text: its first byte, and the one after its last.
 type match struct{ from, to int }
 

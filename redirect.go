@@ -55,7 +55,7 @@ func (c *call) redirect(req *http.Request, via []*http.Request) (refused string)
 	if away(req) || slices.ContainsFunc(via, away) {
 		c.dropCredentials(req) // For good: another host chose the way back.
 		c.left = req.URL.Scheme + "://" + req.URL.Host
-		if c.secrets.in(req.URL.String()) {
+		if c.secrets.inAddress(req.URL.String()) {
 			return "its address repeats a credential"
 		}
 		return ""
@@ -93,8 +93,10 @@ func (c *call) dropCredentials(req *http.Request) {
 	}
 	req.URL.User = nil
 	req.URL.RawQuery = withoutParams(req.URL.RawQuery, func(p param) bool {
-		added := slices.ContainsFunc(c.added, func(a param) bool { return a.name == p.name && a.value == p.value })
-		return added || slices.Contains(credentialParams, p.name) || c.secrets.in(p.raw) || c.secrets.in(p.value)
+		added := slices.ContainsFunc(c.added, func(a param) bool {
+			return a.value == p.value && (a.name == p.name || len(a.value) >= minSecret)
+		})
+		return added || slices.Contains(credentialParams, p.name) || c.secrets.inAddress(p.raw)
 	})
 }
 

@@ -142,6 +142,18 @@ func TestAQueryParameterOfAnAuthStaysWithItsHost(t *testing.T) {
 	}
 }
 
+// A word that an Auth sends in a header may be in the address of an object storage too.
+func TestAWordOfAnAuthDoesNotStopARedirect(t *testing.T) {
+	t.Parallel()
+	const signed = "https://storage.example/production/log?bucket=production&X-Sig=a%2Fb"
+	var hops []hop
+	_, err := newClient(t, chain(&hops, signed)).Jobs.Get(t.Context(), "1", 7, gitlabjobs.WithAuth(headerAuth{"X-Environment", "production"}))
+	require.NoError(t, err)
+	require.Len(t, hops, 2)
+	assert.Equal(t, signed, hops[1].url)
+	assert.Empty(t, hops[1].header.Get("X-Environment"))
+}
+
 // A parameter can be left out of an address, its host and path can't.
 func TestARedirectThatRepeatsTheTokenInItsPathIsNotFollowed(t *testing.T) {
 	t.Parallel()
