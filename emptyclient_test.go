@@ -57,6 +57,8 @@ func callForErrors(ctx context.Context, method reflect.Value) (errs []error) {
 			args = append(args, reflect.ValueOf(ctx))
 		case in == reflect.TypeFor[gitlabjobs.Project]():
 			args = append(args, reflect.ValueOf(gitlabjobs.Project("1")))
+		case arg.Kind() == reflect.String: // The method and the route of Do.
+			args = append(args, reflect.ValueOf([]string{"GET", "/version"}[min(len(args)-1, 1)]))
 		case arg.CanInt():
 			arg.SetInt(1)
 			args = append(args, arg)

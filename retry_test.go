@@ -341,7 +341,7 @@ func TestABrokenRouteLeavesTheRetriesOfOthersAlone(t *testing.T) {
 
 func TestGivingUpAndLongWaitsAreWarnings(t *testing.T) {
 	t.Parallel()
-	const to = "method=GET route=/projects/:id/jobs/:job_id "
+	const to = "method=GET route=/projects/:id/jobs/:job_id path=/projects/1/jobs/7 "
 	for name, tc := range map[string]struct {
 		fails  int
 		answer answer
