@@ -24,6 +24,7 @@ type Client struct {
 	http           *http.Client
 	retry          RetryPolicy
 	budget         *retryBudget
+	gates          *gates
 	userAgent      string
 	header         http.Header // Of every request.
 	logger         *slog.Logger
@@ -75,6 +76,7 @@ func NewClient(baseURL string, auth Auth, opts ...ClientOption) (*Client, error)
 		authorize:      auth.Authorize, // A method value, so that no fmt verb prints what auth holds.
 		retry:          cfg.retry,
 		budget:         newRetryBudget(),
+		gates:          newGates(),
 		byteRanges:     new(byteRanges),
 		bridgesRoutes:  new(bridgesRoutes),
 		userAgent:      cfg.userAgent,

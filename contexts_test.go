@@ -145,7 +145,7 @@ func (*silentBody) Close() error { return nil }
 func TestACauseThatIsTheContextsErrorIsShownOnce(t *testing.T) {
 	t.Parallel()
 	client := answering(t, answer{body: oneJob})
-	const route = "gitlabjobs: GET /projects/:id/jobs/:job_id: "
+	const route = "gitlabjobs: GET /projects/1/jobs/7: "
 
 	ctx, cancel := context.WithDeadline(t.Context(), time.Unix(1, 0))
 	defer cancel()

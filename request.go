@@ -48,7 +48,12 @@ type call struct {
 	request
 	client *Client
 
-	path     string // The route with its arguments, escaped.
+	path       string    // The route with its arguments, escaped.
+	credential uint64    // Whose rate limits apply: see gateKey.
+	gates      [2]*gate  // Where the current attempt counts as in flight.
+	refusal    *Error    // Of a gate.
+	resume     time.Time // Nothing is sent before.
+
 	attempts int
 	once500  bool          // A 500 is not retried.
 	begun    time.Time     // The current attempt.
@@ -162,8 +167,12 @@ func send(ctx context.Context, client *Client, r request, ro []RequestOption) (*
 			return nil
 		}
 	}
-	c.begun, c.attempts, c.once500 = time.Now(), rc.attempts, rc.once500
-	resp, err := loop.Do(req)
+	c.attempts, c.once500 = rc.attempts, rc.once500
+	defer client.gates.leave(c, nil)
+	var resp *http.Response
+	if err = c.start(ctx); err == nil {
+		resp, err = loop.Do(req) //nolint:bodyclose // The caller closes a stream; all else was read with the attempt.
+	}
 	if err != nil || !isSuccess(resp.StatusCode) {
 		defer c.free()
 	}
@@ -174,6 +183,9 @@ func send(ctx context.Context, client *Client, r request, ro []RequestOption) (*
 			rc.response.Header = c.secrets.redactHeader(resp.Header)
 			rc.response.RequestID = requestID(resp, c.secrets)
 		}
+	}
+	if c.refusal != nil {
+		return nil, nil, c.refusal
 	}
 	if err != nil {
 		if ctx.Err() != nil {
@@ -247,6 +259,7 @@ func (c *call) prepare(ctx context.Context, ro []RequestOption) (*requestConfig,
 		given := value == c.client.userAgent || value == "application/json" || value == c.client.header.Get(key)
 		return !given || isCredential(key, value)
 	})
+	c.credential = c.client.gates.credential(rc, req.Request, query)
 	maps.Copy(req.Header, rc.header)
 	if host := cmp.Or(rc.header.Get("Host"), c.client.header.Get("Host")); host != "" {
 		req.Host = host

@@ -107,15 +107,21 @@ func (c *call) checkRetry(ctx context.Context, resp *http.Response, err error) (
 	if err == nil && resp.StatusCode < http.StatusInternalServerError {
 		c.client.budget.refund(c.endpoint(), c.attempts)
 	}
+	c.client.gates.leave(c, resp)
 	c.log(ctx, resp, err, again, temporary)
 	if !again {
 		return false, nil
 	}
-	if err := sleep(ctx, c.wait); err != nil {
-		return false, err
-	}
-	c.begun = time.Now()
-	return true, nil
+	c.resume = time.Now().Add(c.wait)
+	err = c.start(ctx)
+	return err == nil, err
+}
+
+// start waits until the next attempt may begin.
+func (c *call) start(ctx context.Context) error {
+	err := c.client.gates.enter(ctx, c)
+	c.begun, c.resume, c.wait, c.left = time.Now(), time.Time{}, 0, ""
+	return err
 }
 
 // noBackoff is for the retry loop: checkRetry has already waited.
@@ -229,25 +235,36 @@ func jitter(p RetryPolicy, n int) time.Duration {
 // compared with the answer's own, since clocks differ. What makes no sense, or
 // lies in the past, is as if it were not there.
 func serverWait(resp *http.Response) (time.Duration, bool) {
-	now, err := http.ParseTime(resp.Header.Get("Date"))
-	if err != nil {
-		now = time.Now()
-	}
 	after := strings.TrimSpace(resp.Header.Get("Retry-After"))
 	if seconds, ok := parseSeconds(after); ok {
 		return seconds, seconds > 0
 	}
 	if date, err := http.ParseTime(after); err == nil {
-		return positive(date.Sub(now))
+		return positive(date.Sub(responseTime(resp)))
 	}
 	if resp.StatusCode != http.StatusTooManyRequests {
 		return 0, false
 	}
-	reset, ok := parseSeconds(strings.TrimSpace(resp.Header.Get("RateLimit-Reset")))
-	if !ok {
-		return 0, false
+	wait, _, ok := resetWait(resp)
+	return wait, ok
+}
+
+// resetWait returns how long it is until RateLimit-Reset, and that header.
+func resetWait(resp *http.Response) (wait time.Duration, reset int64, ok bool) {
+	if d, ok := parseSeconds(strings.TrimSpace(resp.Header.Get("Ratelimit-Reset"))); ok {
+		reset = int64(d / time.Second)
+		wait, ok = positive(time.Unix(reset, 0).Sub(responseTime(resp)))
+		return wait, reset, ok
 	}
-	return positive(time.Unix(int64(reset/time.Second), 0).Sub(now))
+	return 0, 0, false
+}
+
+// responseTime is the server's time. Clocks differ, and dates are compared with it.
+func responseTime(resp *http.Response) time.Time {
+	if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
+		return date
+	}
+	return time.Now()
 }
 
 func positive(d time.Duration) (time.Duration, bool) { return max(d, 0), d > 0 }
