@@ -105,22 +105,27 @@ func TestTraceLineTextIsWhatATerminalShows(t *testing.T) {
 		"a sequence that never ends":         {"a\x1b[31\nb\x1b\nc\n", []string{"a", "b", "c"}},
 		"a sequence that is none":            {"a\x1b[3→b\x1b\x01c\n", []string{"a→bc"}},
 		"a progress bar":                     {"10%\r50%\r100%\n", []string{"100%"}},
-		"shorter text leaves the rest":       {"abcdef\rxy\n", []string{"xycdef"}},
+		"shorter text replaces the line":     {"Fetching 100%\rdone\n", []string{"done"}},
+		"colours alone replace nothing":      {"abcdef\r\x1b[31m\x1b[0m\r\n", []string{"abcdef"}},
+		"controls alone replace nothing":     {"abcdef\r\x00\b\a\n", []string{"abcdef"}},
+		"a return at the end of the log":     {"50%\r", []string{"50%"}},
 		"erased to the end":                  {"abcdef\rxy\x1b[K\n", []string{"xy"}},
 		"erased to the end, with a zero":     {"abcdef\rxy\x1b[0K\n", []string{"xy"}},
 		"erased to the end of the screen":    {"abcdef\rxy\x1b[J\n", []string{"xy"}},
-		"erased from the beginning":          {"abcdef\rxy\x1b[1K\n", []string{"   def"}},
+		"erased from the beginning":          {"abcdef\b\b\b\b\x1b[1K\n", []string{"   def"}},
+		"erased from it, at the beginning":   {"abcdef\r\x1b[1Kxy\n", []string{"xy"}},
 		"erased from the beginning, at end":  {"abc\x1b[1Kd\n", []string{"   d"}},
 		"erased":                             {"abcdef\rxy\x1b[2K\n", []string{""}},
 		"erased, and the cursor stays":       {"abc\x1b[2Kd\n", []string{"   d"}},
 		"erased, and written anew":           {"abcdef\x1b[2K\rxy\n", []string{"xy"}},
 		"erased, and to the first column":    {"abcdef\x1b[2K\x1b[1Gxy\n", []string{"xy"}},
 		"erased twice":                       {"abc\x1b[1K\rx\x1b[1Kyz\x1b[2Kq\n", []string{"   q"}},
-		"to a column":                        {"abcdef\x1b[3Gx\x1b[99Gy\x1b[Gz\n", []string{"zbxyef"}},
+		"to a column":                        {"abcdef\x1b[3Gx\x1b[99Gy\n", []string{"abxyef"}},
+		"to the first column":                {"abcdef\x1b[Gxy\nabcdef\x1b[1Gxy\nabcdef\x1b[0Gxy\n", []string{"xy", "xy", "xy"}},
 		"other movements of the cursor":      {"ab\x1b[1A\x1b[2Cc\x1b[5Dd\x1b[H\n", []string{"abcd"}},
 		"backspaces":                         {"abx\b\byz\b\n", []string{"ayz"}},
 		"backspaces at the beginning":        {"\b\b\ba\n", []string{"a"}},
-		"wide text is counted in characters": {"äöü→\rab\n", []string{"abü→"}},
+		"wide text is counted in characters": {"äöü→\b\b\b\bab\n", []string{"abü→"}},
 		"spaces stay":                        {"  a  \n", []string{"  a  "}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -137,7 +142,7 @@ func TestTraceLineStyledIsTheTextInColour(t *testing.T) {
 		"a colour":               {"\x1b[31ma\x1b[0mb", "\x1b[0;31ma\x1b[0mb"},
 		"is reset at the end":    {"\x1b[1;31ma", "\x1b[0;1;31ma\x1b[0m"},
 		"changes":                {"\x1b[1ma\x1b[31mb\x1b[22mc\x1b[39md", "\x1b[0;1ma\x1b[0;1;31mb\x1b[0;31mc\x1b[0md"},
-		"is of what is left":     {"\x1b[31mabc\r\x1b[32mx", "\x1b[0;32mx\x1b[0;31mbc\x1b[0m"},
+		"is of what is left":     {"\x1b[31mabc\b\b\b\x1b[32mx", "\x1b[0;32mx\x1b[0;31mbc\x1b[0m"},
 		"without text":           {"\x1b[31m\x1b[0m", ""},
 		"a palette's":            {"\x1b[38;5;208;48;5;9ma", "\x1b[0;38;5;208;101ma\x1b[0m"},
 		"an exact one":           {"\x1b[38;2;1;2;3;48;2;4;5;6ma", "\x1b[0;38;2;1;2;3;48;2;4;5;6ma\x1b[0m"},
@@ -224,6 +229,12 @@ func TestTraceLinesJoinWhatARunnerCut(t *testing.T) {
 		"in a character":           {stamp + long + "\xe2\x86\n" + stampAppend + "\x92\n", []string{long + "→"}},
 		"in a colour":              {stamp + long + "\x1b[3\n" + stampAppend + "1m!\n", []string{long + "!"}},
 		"in a mark":                {stamp + "section_start:1:a\r\n" + stampAppend + "\x1b[0KTitle\n", []string{"Title"}},
+		"in a mark, from 19.1 on":  {stamp + "section_start:1:a" + closing + "\n" + stampAppend + "\x1b[36;1mTitle\n", []string{"Title"}},
+		"behind a return":          {stamp + "10%\r50%\n" + stampAppend + "\r100%\n", []string{"100%"}},
+		"in text behind a return":  {stamp + "10%\r10\n" + stampAppend + "0%\n", []string{"100%"}},
+		"of more than 8 KiB":       {stamp + long[32:] + "x\n" + stampAppend + "end\n", []string{long[32:] + "xend"}},
+		"but not of 8 KiB":         {stamp + long[32:] + "\n" + stampAppend + "end\n", []string{long[32:], "+end"}},
+		"but only the first again": {stamp + "10%\r\n" + stampAppend + "100%\n" + stampAppend + "x\n", []string{"100%", "+x"}},
 		"before a mark":            {stamp + "a\r\n" + stampAppend + "section_start:1:a" + closing + "Title\n", []string{"a", "Title"}},
 		"before the log's end":     {stamp + "10%\r\n" + stampAppend, []string{"10%"}},
 		"and the rest is missing":  {stamp + "10%\r\n" + stampAppend[:20], []string{"10%", stampAppend[:20]}},
@@ -271,6 +282,9 @@ func TestTraceSections(t *testing.T) {
 		"after colours":            {"\x1b[0;m\x1b[0K" + start("a") + "A\n", []string{"A [a] +a"}},
 		"an end without a start":   {end("a") + "x\n" + start("b") + end("a") + "y\n", []string{"x []", "y [b] +b"}},
 		"a title with other title": {start("a") + "A" + start("b") + "B\n", []string{"A [a] +a", "B [a/b] +b"}},
+		"an end of no section":     {"x" + end("a") + "y" + end("b") + "\nz\n", []string{"xy []", "z []"}},
+		"an end of a closed one":   {start("a") + "A\n" + end("a") + "x" + end("a") + "y\n", []string{"A [a] +a", "xy [] -a"}},
+		"after a carriage return":  {"10%\r" + start("a") + "A\r" + end("a") + "x\n", []string{"10% []", "A [a] +a", "x [] -a"}},
 		"of a newer runner":        {stamp + start("a") + "A\n" + stamp + end("a") + "\n", []string{"A [a] +a", " [] -a"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -311,13 +325,25 @@ func TestTraceSectionTellsWhatTheMarksSay(t *testing.T) {
 	assert.Zero(t, open.Duration())
 }
 
+func TestTraceSectionDurationIsNotNegative(t *testing.T) {
+	t.Parallel()
+	for _, times := range [][2]string{{"160", "100"}, {"999999999999999", "0"}} {
+		lines := linesOf(t, "section_start:"+times[0]+":a"+closing+"A\nsection_end:"+times[1]+":a"+closing+"\n")
+		section := lines[1].Ended[0]
+		assert.True(t, section.End.Before(section.Start))
+		assert.Zero(t, section.Duration())
+	}
+}
+
 func TestTraceSectionMarkThatIsNone(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{
 		"section_start:1:a", "section_start:1:a\\r\\e[0K", "section_start::a", "section_start:x:a", "section_start:1:",
 		"section_start:1:a b", "section_start:1:a[collapsed]", "section_start:1:a[]", "section_start:1:a[b=c", "section_stop:1:a",
 		"section_start:1234567890123456:a", "section_start:1:" + strings.Repeat("a", 256), "sections", "section_", "section_end:1", "s", "se",
-		"section_start:1:a[=b]", "section_start:1:a[b=\x7f]"[:20],
+		"section_start:1:a[=b]", "section_start:1:a[b=]", "section_start:1:a[b=c=d]", "section_start:1:a[b= c]", "section_start:1:a[b =c]",
+		"section_start:1:a[ b=c]", "section_start:1:a[b=c ]", "section_start:1:a[b=c,  d=e]", "section_start:1:a[b=c,]", "section_start:1:a[b=c,,d=e]",
+		"section_start:1:a[b=c-d]", "section_start:1:a[b=ü]", "section_start:1:a [b=c]", "section_start:1:a[b=\x7f]"[:20],
 	} {
 		line := linesOf(t, text+"\n")[0]
 		assert.Equal(t, text, line.Text)
@@ -493,6 +519,15 @@ func TestTraceLineThatIsLongComesInPieces(t *testing.T) {
 		assert.False(t, last.Continued)
 		assert.EqualValues(t, 2, last.Number)
 	})
+	t.Run("of a record that cannot be continued", func(t *testing.T) {
+		t.Parallel()
+		begin := stamp + strings.Repeat("x", kib64-4096) + "\n" + stampAppend
+		fill := strings.Repeat("y", kib64-len(begin))
+		texts := textsOf(linesOf(t, begin+fill+"z\n"+stampAppend+"next\n"))
+		assert.Equal(t, []string{strings.Repeat("x", kib64-4096) + fill, "z", "next"}, texts)
+		texts = textsOf(linesOf(t, begin+fill[:len(fill)-1]+"\rz\n"+stampAppend+"next\n"))
+		assert.Equal(t, []string{strings.Repeat("x", kib64-4096) + fill[:len(fill)-1], "znext"}, texts)
+	})
 	t.Run("with a mark in it", func(t *testing.T) {
 		t.Parallel()
 		lines := linesOf(t, strings.Repeat("x", kib64-10)+"section_start:1:a"+closing+"Title\n")
@@ -561,7 +596,8 @@ var hostile = map[string]string{
 	"erasing":          strings.Repeat("a", 30_000) + strings.Repeat("\x1b[1K", 8_000) + "\n",
 	"erasing all":      strings.Repeat("a", 30_000) + strings.Repeat("\x1b[2Kb", 6_000) + "\n",
 	"going back":       strings.Repeat("a", 30_000) + strings.Repeat("\rx\x1b[99999G\x1b[2K", 2_000) + "\n",
-	"splitting":        strings.Repeat("asection_end:1:x"+closing, 3_000) + "\n",
+	"splitting":        strings.Repeat("asection_start:1:x"+closing+"bsection_end:1:x"+closing, 1_500) + "\n",
+	"ends of nothing":  strings.Repeat("asection_end:1:x"+closing, 3_000) + "\n",
 	"sections":         strings.Repeat("section_start:1:x"+closing, 3_000) + "\n",
 	"half marks":       strings.Repeat("section_start:1:section_start:1:a[a=b,", 1_600) + "\n",
 	"titles":           strings.Repeat("\x1b]0;", 15_000) + "\n",
