@@ -341,9 +341,7 @@ func TestTraceSectionMarkThatIsNone(t *testing.T) {
 		"section_start:1:a", "section_start:1:a\\r\\e[0K", "section_start::a", "section_start:x:a", "section_start:1:",
 		"section_start:1:a b", "section_start:1:a[collapsed]", "section_start:1:a[]", "section_start:1:a[b=c", "section_stop:1:a",
 		"section_start:1234567890123456:a", "section_start:1:" + strings.Repeat("a", 256), "sections", "section_", "section_end:1", "s", "se",
-		"section_start:1:a[=b]", "section_start:1:a[b=]", "section_start:1:a[b=c=d]", "section_start:1:a[b= c]", "section_start:1:a[b =c]",
-		"section_start:1:a[ b=c]", "section_start:1:a[b=c ]", "section_start:1:a[b=c,  d=e]", "section_start:1:a[b=c,]", "section_start:1:a[b=c,,d=e]",
-		"section_start:1:a[b=c-d]", "section_start:1:a[b=ü]", "section_start:1:a [b=c]", "section_start:1:a[b=\x7f]"[:20],
+		"section_start:1:a[=b]", "section_start:1:a[b=\x7f]"[:20],
 	} {
 		line := linesOf(t, text+"\n")[0]
 		assert.Equal(t, text, line.Text)
@@ -352,6 +350,30 @@ func TestTraceSectionMarkThatIsNone(t *testing.T) {
 		line = linesOf(t, text+" "+closing+"x\n")[0]
 		assert.Equal(t, "x", line.Text)
 		assert.Empty(t, line.Started)
+	}
+}
+
+func TestTraceSectionOptionsAreAsStrictAsGitLabs(t *testing.T) {
+	t.Parallel()
+	for options, want := range map[string]map[string]string{
+		"":                          nil,
+		"[a=b]":                     {"a": "b"},
+		"[a=b,c=d]":                 {"a": "b", "c": "d"},
+		"[a=b, c=d,e=f]":            {"a": "b", "c": "d", "e": "f"},
+		"[a=b,a=c]":                 {"a": "c"},
+		"[collapsed=true, a_1=B_2]": {"collapsed": "true", "a_1": "B_2"},
+	} {
+		lines := linesOf(t, "section_start:1:name"+options+closing+"Title\n")
+		require.Len(t, lines[0].Started, 1, options)
+		assert.Equal(t, want, lines[0].Started[0].Options)
+	}
+	for _, options := range []string{
+		"[]", "[a]", "[=b]", "[a=]", "[=]", "[a=b=c]", "[a= b]", "[a =b]", "[ a=b]", "[a=b ]", "[a=b,  c=d]", "[a=b, c=d ]", "[a=b ,c=d]",
+		"[a=b,]", "[,a=b]", "[a=b,,c=d]", "[a=b-c]", "[a-b=c]", "[a=b.c]", "[a=ü]", "[a=b][c=d]", " [a=b]", "[a=b] ", "[[a=b]]", "[a=b",
+	} {
+		lines := linesOf(t, "section_start:1:name"+options+closing+"x\n")
+		assert.Equal(t, []string{"x"}, textsOf(lines), options)
+		assert.Empty(t, lines[0].Started, options)
 	}
 }
 
@@ -519,14 +541,28 @@ func TestTraceLineThatIsLongComesInPieces(t *testing.T) {
 		assert.False(t, last.Continued)
 		assert.EqualValues(t, 2, last.Number)
 	})
-	t.Run("of a record that cannot be continued", func(t *testing.T) {
+	t.Run("of a record that may be continued, or not", func(t *testing.T) {
 		t.Parallel()
-		begin := stamp + strings.Repeat("x", kib64-4096) + "\n" + stampAppend
-		fill := strings.Repeat("y", kib64-len(begin))
-		texts := textsOf(linesOf(t, begin+fill+"z\n"+stampAppend+"next\n"))
-		assert.Equal(t, []string{strings.Repeat("x", kib64-4096) + fill, "z", "next"}, texts)
-		texts = textsOf(linesOf(t, begin+fill[:len(fill)-1]+"\rz\n"+stampAppend+"next\n"))
-		assert.Equal(t, []string{strings.Repeat("x", kib64-4096) + fill[:len(fill)-1], "znext"}, texts)
+		first := strings.Repeat("x", kib64-4096)
+		begin := stamp + first + "\n"
+		fill := strings.Repeat("y", kib64-len(begin+stampAppend)) // Up to the end of the first piece.
+		long := strings.Repeat("z", 8<<10+1-len(stampAppend+fill))
+		for rest, want := range map[string][]string{
+			"z":      {"z", "+next"},
+			long:     {long + "next"},
+			long[1:]: {long[1:], "+next"},
+		} {
+			lines := linesOf(t, begin+stampAppend+fill+rest+"\n"+stampAppend+"next\n"+stamp+"end\n")
+			assert.Equal(t, first+fill, lines[0].Text)
+			got := []string{lines[1].Text}
+			if lines[2].Continued {
+				got = append(got, "+"+lines[2].Text)
+			}
+			assert.Equal(t, want, got)
+		}
+		fill = fill[1:] + "\r"
+		lines := linesOf(t, begin+stampAppend+fill+"z\n"+stampAppend+"next\n")
+		assert.Equal(t, "znext", lines[1].Text, "the return is in the piece before")
 	})
 	t.Run("with a mark in it", func(t *testing.T) {
 		t.Parallel()
