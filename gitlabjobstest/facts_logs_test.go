@@ -48,6 +48,9 @@ func TestFactsOfStampedLogs(t *testing.T) {
 		time.Sleep(time.Second)
 		j.AppendLog("late")
 		require.Equal(t, want+stamp(later, " last\n")+stamp(time.Now(), " late\n"), j.Log())
+		j.AppendLog("later")
+		w.act(t, j, "erase").is(201)
+		require.Empty(t, j.Log())
 
 		// A log that is made up has them too, and its size counts them.
 		j = w.pl.AddJob(JobSpec{Stamped: true})

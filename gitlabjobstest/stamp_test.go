@@ -34,6 +34,7 @@ func TestFactsOfStampedLogsByRunnerVersion(t *testing.T) {
 		"a long write":       {[]string{long + long, "z\n"}, []string{" " + long + long, "+z"}, nil},
 		"a long line at one": {[]string{long + long + "\n", "z\n"}, []string{" " + long + long, " z"}, nil},
 		"an unfinished line": {[]string{"a\nb"}, []string{" a", " b"}, nil},
+		"that and no other":  {[]string{"a"}, []string{" a"}, nil},
 	} {
 		for _, version := range []string{"", "16.0", "17.9.0", "18.7.2", "19.0", "19.1", "19.10", "20.0"} {
 			t.Run(name+" "+version, func(t *testing.T) {
