@@ -31,7 +31,7 @@ func TestFactsOfStampedLogs(t *testing.T) {
 		w.ask(t, "GET "+on(j, "/trace"), w.dev).is(200, lines)
 
 		// A line is buffered until it ends, and has the time of its beginning.
-		j = w.pl.AddJob(JobSpec{Status: gitlabjobs.StatusPending, Stamped: true, Log: "first\n"})
+		j = w.pl.AddJob(JobSpec{Status: gitlabjobs.StatusPending, Stamped: true, Log: "first\n", Artifacts: []Artifact{{Type: "archive"}}})
 		j.Start()
 		now := time.Now()
 		j.AppendLog("half")
