@@ -665,7 +665,10 @@ func FuzzTraceLines(f *testing.F) {
 	for _, text := range hostile {
 		f.Add(text[:200])
 	}
-	f.Add(stamp + strings.Repeat("x", 5<<10) + "\n" + stampAppend + "y\n")
+	f.Add(stamp + strings.Repeat("x", 9<<10) + "\n" + stampAppend + "y\n")
+	for version, records := range runnerFormats {
+		f.Add(stampedLog(version, records))
+	}
 	f.Fuzz(func(t *testing.T, log string) {
 		lines := traceLines(t, strings.NewReader(log))
 		checkLines(t, log, lines)

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"example.com/gitlabjobs"
+	"example.com/gitlabjobs/gitlabjobstest"
 )
 
 // longRecord fills the buffer of a runner, so that the runner splits the line.
@@ -164,4 +165,76 @@ func sameInParts(t *testing.T, log string, lines []*gitlabjobs.TraceLine) {
 			require.Equal(t, lines, got, "cut at byte %d", i)
 		}
 	}
+}
+
+// FuzzTraceLinesOfRunners: a log has the lines that the job wrote, whatever the
+// runner's version and however the job's writes and the reads are cut.
+func FuzzTraceLinesOfRunners(f *testing.F) {
+	for _, records := range [][]string{recordsUpTo190, recordsFrom191, longRecords} {
+		text := ""
+		for _, record := range records {
+			if record[3] != '+' {
+				text = strings.TrimSuffix(text, "\r") + "\n"
+			}
+			text += record[4:]
+		}
+		f.Add(text, uint16(1), uint16(100))
+		f.Add(text, uint16(7), uint16(10))
+		f.Add(text, uint16(9000), uint16(1))
+	}
+	f.Add(sampleLog, uint16(30), uint16(50))
+	f.Fuzz(func(t *testing.T, text string, write, read uint16) {
+		if text == "" || len(text) > 1<<20 {
+			return
+		}
+		want := traceLines(t, strings.NewReader(text))
+		for _, version := range []string{"19.0", "19.1"} {
+			log := written(t, text, 1+int(write), version)
+			lines := traceLines(t, strings.NewReader(log))
+			checkLines(t, log, lines)
+			if !reflect.DeepEqual(lines, traceLines(t, inReads(log, 1+int(read)))) {
+				t.Fatalf("%s: other lines in reads of %d bytes: %q", version, 1+int(read), log)
+			}
+			if !sameText(want, lines) {
+				t.Fatalf("%s: writes of %d bytes: the lines of %q are those of %q", version, 1+int(write), textsOf(want), textsOf(lines))
+			}
+		}
+	})
+}
+
+// written returns the log of a job that writes text in pieces.
+func written(t *testing.T, text string, size int, version string) string {
+	job := gitlabjobstest.NewMemoryServer(t).AddProject("group/app").AddPipeline().AddJob(gitlabjobstest.JobSpec{
+		Status: gitlabjobs.StatusRunning, Stamped: true, RunnerVersion: version,
+	})
+	for i := 0; i < len(text); i += size {
+		job.AppendLog(text[i:min(i+size, len(text))])
+	}
+	job.Succeed()
+	return job.Log()
+}
+
+// inReads reads so many bytes at once.
+func inReads(log string, size int) io.Reader {
+	r := strings.NewReader(log)
+	return reader(func(b []byte) (int, error) { return r.Read(b[:min(len(b), size)]) })
+}
+
+// sameText compares the lines that a job wrote with those of its stamped log. It
+// does not if the job wrote prefixes itself, or lines that come in pieces.
+func sameText(want, lines []*gitlabjobs.TraceLine) bool {
+	for _, line := range want {
+		if line.Stream != "" || line.Continued || len(line.Raw) > 32<<10 {
+			return true
+		}
+	}
+	return reflect.DeepEqual(linesAndSections(want), linesAndSections(lines))
+}
+
+func linesAndSections(lines []*gitlabjobs.TraceLine) []string {
+	var all []string
+	for _, line := range lines {
+		all = append(all, fmt.Sprintf("%s [%s] +%s -%s", line.Styled, namesOf(line.Sections), namesOf(line.Started), namesOf(line.Ended)))
+	}
+	return all
 }
