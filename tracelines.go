@@ -196,7 +196,7 @@ func (s *traceScanner) joins(record, end int) bool {
 	if begun {
 		before = s.record
 	}
-	if !before.mayContinue(window[record:end]) {
+	if !begun && !hasPrefix(window[record:end]) || !before.mayContinue(window[record:end]) {
 		return false
 	}
 	if !begun {

@@ -720,14 +720,16 @@ func checkLines(t *testing.T, log string, lines []*gitlabjobs.TraceLine) {
 }
 
 func BenchmarkTraceLines(b *testing.B) {
-	for name, line := range map[string]string{
-		"plain":  "$ go build -o bin/tool ./cmd/tool && echo built the tool, and all is well\n",
-		"stamps": stamp + "$ go build -o bin/tool ./cmd/tool\n",
-		"colour": "\x1b[32;1m$ go build -o bin/tool\x1b[0;m ./cmd/tool && echo done\n",
-		"long":   strings.Repeat("x", 200<<10) + "\n",
+	for name, text := range map[string]string{
+		"plain":   "$ go build -o bin/tool ./cmd/tool && echo built the tool, and all is well\n",
+		"stamped": stamp + "$ go build -o bin/tool ./cmd/tool\n",
+		"color":   "\x1b[32;1m$ go build -o bin/tool\x1b[0;m ./cmd/tool && echo done\n",
+		"long":    strings.Repeat("x", 200<<10) + "\n",
+		"19.0":    stampedLog("19.0.1", recordsUpTo190),
+		"19.1":    stampedLog("19.1.0", recordsFrom191),
 	} {
 		b.Run(name, func(b *testing.B) {
-			log := strings.Repeat(line, (4<<20)/len(line))
+			log := strings.Repeat(text, (64<<20)/len(text))
 			b.SetBytes(int64(len(log)))
 			b.ReportAllocs()
 			for b.Loop() {

@@ -48,14 +48,18 @@ const (
 	prefixShape = "0000-00-00T00:00:00.000000Z hhS+"
 	prefixLen   = len(prefixShape)
 	prefixTime  = prefixLen - len(" hhS+")
+	fraction    = len("0000-00-00T00:00:00")
 )
 
 // beginsPrefix reports whether bytes may be the first ones of a prefix.
-func beginsPrefix(b []byte) bool {
-	for i := range min(len(b), prefixLen) {
+func beginsPrefix(b []byte) bool { return beginsWith(b, prefixShape) }
+
+// beginsWith reports whether bytes, as far as they go, have a shape.
+func beginsWith(b []byte, shape string) bool {
+	for i := range min(len(b), len(shape)) {
 		c := b[i]
 		ok := false
-		switch want := prefixShape[i]; want {
+		switch want := shape[i]; want {
 		case '0':
 			ok = '0' <= c && c <= '9'
 		case 'h':
@@ -74,8 +78,14 @@ func beginsPrefix(b []byte) bool {
 	return true
 }
 
+// hasPrefix reports whether bytes may begin with a whole prefix. It looks at one
+// byte of it, so that most text without a prefix costs nothing.
+func hasPrefix(b []byte) bool { return len(b) >= prefixLen && b[prefixTime-1] == 'Z' }
+
 func parseRecord(b []byte) (r traceRecord) {
-	if len(b) < prefixLen || !beginsPrefix(b) || r.time.UnmarshalText(b[:prefixTime]) != nil {
+	// The time is parsed strictly. With a fraction of six digits it has its whole shape.
+	if !hasPrefix(b) || b[fraction] != '.' || !beginsWith(b[prefixTime:], prefixShape[prefixTime:]) ||
+		r.time.UnmarshalText(b[:prefixTime]) != nil {
 		return traceRecord{}
 	}
 	id, stream := b[prefixTime+1:prefixTime+3], b[prefixTime+3]
