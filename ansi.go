@@ -21,7 +21,7 @@ type screen struct {
 	cells  []cell
 	cursor int
 	blank  int  // So many cells at the beginning are erased.
-	begins bool // The cursor returned to the first column: the next character replaces the line.
+	begins bool // The cursor returned to the first column: the next character replaces the cells.
 	style  textStyle
 	output []byte // To build text in.
 }
@@ -54,7 +54,7 @@ func (s *screen) shown() int {
 func (s *screen) put(r rune) {
 	switch {
 	case r == '\r':
-		s.cursor, s.begins = 0, true
+		s.home()
 		return
 	case r == '\b':
 		s.cursor = max(0, s.cursor-1)
@@ -62,18 +62,22 @@ func (s *screen) put(r rune) {
 	case r != '\t' && unicode.IsControl(r):
 		return
 	}
-	if s.begins {
-		s.clear()
-	}
 	c := cell{r, s.style}
-	if s.cursor < len(s.cells) {
+	switch {
+	case s.cursor == len(s.cells):
+		s.cells = append(s.cells, c)
+	case s.begins:
+		s.clear()
+		s.cells = append(s.cells, c)
+	default:
 		s.cells[s.cursor] = c
 		s.blank = min(s.blank, s.cursor)
-	} else {
-		s.cells = append(s.cells, c)
 	}
 	s.cursor++
 }
+
+// home moves the cursor to the first column.
+func (s *screen) home() { s.cursor, s.begins = 0, len(s.cells) > 0 }
 
 // do is what a control sequence, without its ESC [, does to a line. Most do
 // nothing: those that move to other lines, and what is not for looks.
@@ -84,9 +88,11 @@ func (s *screen) do(sequence []byte) {
 	case 'm':
 		s.style.apply(param)
 	case 'G': // To a column.
-		if n := number10(param); n >= 0 {
-			s.cursor = min(s.cursor, max(n, 1)-1)
-			s.begins = s.begins || n <= 1
+		switch n := number10(param); {
+		case n > 1:
+			s.cursor = min(s.cursor, n-1)
+		case n >= 0:
+			s.home()
 		}
 	case 'K', 'J': // Erases in the line, or in the screen that it is all of.
 		n := number10(param)
@@ -97,7 +103,7 @@ func (s *screen) do(sequence []byte) {
 			}
 		}
 		if n == 0 || n == 2 {
-			s.cells = s.cells[:s.cursor]
+			s.cells, s.begins = s.cells[:s.cursor], false
 			s.blank = min(s.blank, s.cursor)
 		}
 	}

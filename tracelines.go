@@ -15,9 +15,9 @@ type TraceLine struct {
 	Number int64
 
 	// Text is the final text of the line, without escape sequences, section marks
-	// and the runner's prefix. Text after a carriage return replaces the text
-	// before it, as on GitLab's page: of a progress bar, only the last state is
-	// left. Backspaces and erase sequences apply as in a terminal. Text is valid
+	// and the runner's prefix. Text after a return to the first column replaces the
+	// line, even if it is shorter, as on GitLab's page: a progress bar has its last
+	// state. Backspaces and erase sequences apply as in a terminal. Text is valid
 	// UTF-8, and its only control characters are tabs.
 	Text string
 
@@ -108,11 +108,11 @@ const maxTraceLine = 64 << 10
 //
 // Newer runners write a prefix with the time and the stream before each line.
 // They also split lines, at carriage returns and after 8 KiB. TraceLines joins the
-// parts to one line, with the time of the first. It can only tell that a line of
-// such a runner is complete when the next one begins, if the line contains a
-// carriage return or is longer than 8 KiB: such lines are returned later. A
-// continuation of any other line, or one that follows a line of another stream, is
-// not joined: it is a line by itself, and Continued is set.
+// parts to one line, with the time of the first. If a line of such a runner contains
+// a carriage return or is longer than 8 KiB, it is returned when the next one
+// begins, because only that tells whether it is complete. A continuation of any
+// other line, or after a line of another stream, is returned as a line with
+// Continued set.
 //
 // Lines of more than 64 KiB are returned in pieces. Continued is set in all but
 // the first.
@@ -190,19 +190,14 @@ func (s *traceScanner) next() (raw []byte, whole bool) {
 // joins reports whether the record at end continues the line of the record
 // before it. It reads more if it has too little of it to tell.
 func (s *traceScanner) joins(record, end int) bool {
-	window := s.buf[s.from:s.to]
-	var before traceRecord
-	begun := record == 0 && s.inRecord
-	if begun {
-		before = s.record
+	rest := s.buf[s.from:s.to][record:end]
+	before := s.record
+	if record > 0 || !s.inRecord {
+		if before = (traceRecord{}); hasPrefix(rest) && before.mayContinue(rest) {
+			before = parseRecord(rest)
+		}
 	}
-	if !begun && !hasPrefix(window[record:end]) || !before.mayContinue(window[record:end]) {
-		return false
-	}
-	if !begun {
-		before = parseRecord(window[record:end])
-	}
-	if before.stream == "" {
+	if before.stream == "" || !before.mayContinue(rest) {
 		return false
 	}
 	for {

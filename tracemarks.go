@@ -34,7 +34,7 @@ const minSplit = 8<<10 + 2
 // rest of it. Runners split a line only in a write that contains a carriage return
 // and no line break, or when their buffer is full. Up to 19.0 a record then ends
 // behind the last carriage return, and from 19.1 on with the write.
-func (r traceRecord) mayContinue(rest []byte) bool {
+func (r *traceRecord) mayContinue(rest []byte) bool {
 	return r.returns || r.consumed+len(rest) >= minSplit || bytes.IndexByte(rest, '\r') >= 0
 }
 
