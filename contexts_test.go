@@ -87,7 +87,7 @@ func TestTheCauseOfAContextIsInTheErrorOfAWait(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			defer log.Close()
+			defer func() { assert.NoError(t, log.Close()) }()
 			_, err = io.Copy(io.Discard, log)
 			return err
 		},

@@ -272,7 +272,7 @@ func TestAHostileBodyTakesLittleMemory(t *testing.T) { //nolint:paralleltest // 
 			runtime.ReadMemStats(&after)
 			runtime.GC() // Pools keep what they have through one.
 			runtime.ReadMemStats(&left)
-			assert.ErrorContains(t, err, "more than 100000 elements")
+			require.ErrorContains(t, err, "more than 100000 elements")
 			// The buffer of the body takes two to three times its size, since it grows.
 			assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(4*largeBody+64<<20), "bytes allocated")
 			assert.Less(t, int64(left.HeapAlloc)-int64(before.HeapAlloc), int64(1<<20), "bytes left")
@@ -402,7 +402,7 @@ func TestAnUnknownStatusWithATimeOfItsEndIsFinished(t *testing.T) {
 			job, err := client.Jobs.Wait(ctx, "1", 7, nil)
 			log, logErr := client.Jobs.FollowTrace(t.Context(), "1", 7, nil)
 			require.NoError(t, logErr)
-			time.AfterFunc(2*time.Hour, func() { log.Close() })
+			time.AfterFunc(2*time.Hour, func() { assert.NoError(t, log.Close()) })
 			_, logErr = io.Copy(io.Discard, log)
 			if tc.finished {
 				require.NoError(t, err, tc.fields)

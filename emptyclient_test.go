@@ -43,7 +43,7 @@ func TestAnEmptyClientSaysToUseNewClient(t *testing.T) {
 func callForErrors(ctx context.Context, method reflect.Value) (errs []error) {
 	collect := func(results []reflect.Value) {
 		for _, result := range results {
-			if err, ok := result.Interface().(error); ok {
+			if err, ok := reflect.TypeAssert[error](result); ok {
 				errs = append(errs, err)
 			}
 		}

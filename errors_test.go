@@ -366,8 +366,7 @@ func TestAnEscapedTokenIsInNoError(t *testing.T) {
 				for inner := err; inner != nil; inner = errors.Unwrap(inner) {
 					shown = append(shown, inner.Error())
 				}
-				var e *gitlabjobs.Error
-				if errors.As(err, &e) {
+				if e, ok := errors.AsType[*gitlabjobs.Error](err); ok {
 					shown = append(shown, e.Message, fmt.Sprint(e.Details), e.RequestID, string(e.Body))
 				}
 				for _, text := range shown {

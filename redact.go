@@ -287,7 +287,7 @@ func codePoint(s string, from, to, base int, isByte bool) (plain string, n int) 
 	case err != nil || code > utf8.MaxRune:
 		return "", 0
 	case isByte:
-		return string([]byte{byte(code)}), to
+		return string([]byte{byte(code & 0xff)}), to
 	default:
 		return string(rune(code)), to
 	}
