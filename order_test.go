@@ -66,13 +66,31 @@ func TestAListInAnyOrderIsReadOnce(t *testing.T) {
 			ids, err := collectIDs(newClient(t, numbered(tc.pages...)).Jobs.AllByPipeline(t.Context(), "1", 6, opts))
 			require.NoError(t, err, name)
 			assert.Equal(t, tc.want, ids, name)
+
+			// The same of a project, on servers without keyset pagination.
+			for _, server := range []transport{numbered(tc.pages...), withoutKeyset(numbered(tc.pages...))} {
+				opts := &gitlabjobs.ListJobsOptions{ListOptions: gitlabjobs.ListOptions{Prefetch: prefetch}}
+				ids, err := collectIDs(newClient(t, server).Jobs.AllByProject(t.Context(), "1", opts))
+				require.NoError(t, err, name)
+				assert.Equal(t, tc.want, ids, name)
+			}
 		}
+	}
+}
+
+// withoutKeyset makes a server refuse keyset pagination.
+func withoutKeyset(server transport) transport {
+	return func(req *http.Request) (*http.Response, error) {
+		if req.URL.Query().Get("pagination") == "keyset" {
+			return answer{status: 405, body: `{"error":"Keyset pagination is not yet available for this type of request"}`}.to(req), nil
+		}
+		return server(req)
 	}
 }
 
 func TestAnyOrderOfAnyPagesIsReadOnce(t *testing.T) {
 	t.Parallel()
-	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // It repeats.
+	random := rand.New(rand.NewPCG(1, 2))
 	for range 500 {
 		var want []int64
 		for _, i := range random.Perm(1 + random.IntN(30)) {
