@@ -147,6 +147,7 @@ type traceScanner struct {
 	number    int64
 	record    traceRecord // The record that from is in, if inRecord.
 	inRecord  bool        // An earlier line has the beginning of the record.
+	check     splitCheck  // Of that beginning.
 	continued bool        // The next line goes on with that line's text.
 
 	several  bool // There is more than one record in the line.
@@ -191,13 +192,19 @@ func (s *traceScanner) next() (raw []byte, whole bool) {
 // before it. It reads more if it has too little of it to tell.
 func (s *traceScanner) joins(record, end int) bool {
 	rest := s.buf[s.from:s.to][record:end]
-	before := s.record
-	if record > 0 || !s.inRecord {
-		if before = (traceRecord{}); hasPrefix(rest) && before.mayContinue(rest) {
-			before = parseRecord(rest)
-		}
+	begun := record == 0 && s.inRecord
+	var check splitCheck
+	if begun {
+		check = s.check
 	}
-	if before.stream == "" || !before.mayContinue(rest) {
+	if !begun && !hasPrefix(rest) || !check.with(rest).possible() {
+		return false
+	}
+	before := s.record
+	if !begun {
+		before = parseRecord(rest)
+	}
+	if before.stream == "" {
 		return false
 	}
 	for {
@@ -272,12 +279,12 @@ func (s *traceScanner) text(raw []byte) []byte {
 
 // rawEnd returns where the raw bytes of the first bytes of the text end, the
 // part that the next piece of text begins in, and whether it begins inside it.
-func (s *traceScanner) rawEnd(text int) (end int, part tracePart, inside bool) {
+func (s *traceScanner) rawEnd(text int) (end int, part *tracePart, inside bool) {
 	i := len(s.parts) - 1
 	for i > 0 && s.parts[i].text > text {
 		i--
 	}
-	part = s.parts[i]
+	part = &s.parts[i]
 	if i > 0 && part.text == text {
 		return part.raw - part.record.prefix, part, false
 	}
@@ -288,7 +295,7 @@ func (s *traceScanner) rawEnd(text int) (end int, part tracePart, inside bool) {
 // marks. It returns how many bytes are in them.
 func (s *traceScanner) lines(raw []byte, whole bool, yield func(*TraceLine) bool) (n int, goOn bool) {
 	text := s.text(raw)
-	part := s.parts[0]
+	part := &s.parts[0]
 	s.continued = s.continued || !s.inRecord && part.record.appends
 	for at, begin := 0, 0; ; {
 		line := &TraceLine{Time: part.record.time, Stream: part.record.stream, StreamID: part.record.id}
@@ -305,7 +312,7 @@ func (s *traceScanner) lines(raw []byte, whole bool, yield func(*TraceLine) bool
 		if s.inRecord = !whole && raw[end-1] != '\n'; stop != atEnd {
 			end, part, s.inRecord = s.rawEnd(at)
 		} else {
-			part = s.parts[len(s.parts)-1]
+			part = &s.parts[len(s.parts)-1]
 		}
 		if end > begin {
 			line.Raw, line.Continued = string(raw[begin:end]), s.continued
@@ -332,7 +339,10 @@ func (s *traceScanner) lines(raw []byte, whole bool, yield func(*TraceLine) bool
 		}
 		if begin = end; stop != atMark {
 			if s.record = part.record; s.inRecord {
-				s.record.consume(raw[max(0, part.raw-part.record.prefix):end])
+				if part.raw > 0 { // It begins in this line.
+					s.check = splitCheck{}
+				}
+				s.check = s.check.with(raw[max(0, part.raw-part.record.prefix):end])
 			}
 			return end, true
 		}

@@ -19,9 +19,6 @@ type traceRecord struct {
 	stream  TraceStream
 	id      int
 	appends bool
-
-	consumed int  // Bytes that consume was given.
-	returns  bool // There is a carriage return in them.
 }
 
 // minSplit is the length, line break included, of the shortest record without a
@@ -30,19 +27,20 @@ type traceRecord struct {
 // before the prefix is written.
 const minSplit = 8<<10 + 2
 
-// mayContinue reports whether another record can continue this one, given the
-// rest of it. Runners split a line only in a write that contains a carriage return
-// and no line break, or when their buffer is full. Up to 19.0 a record then ends
-// behind the last carriage return, and from 19.1 on with the write.
-func (r *traceRecord) mayContinue(rest []byte) bool {
-	return r.returns || r.consumed+len(rest) >= minSplit || bytes.IndexByte(rest, '\r') >= 0
+// splitCheck tells whether another record can continue a record, of which it has
+// seen the first bytes. Runners split a line only in a write that contains a
+// carriage return and no line break, or when their buffer is full. Up to 19.0 a
+// record then ends behind the last carriage return, and from 19.1 on with the write.
+type splitCheck struct {
+	size    int
+	returns bool // There is a carriage return.
 }
 
-// consume notes that part of the record is in a line already.
-func (r *traceRecord) consume(b []byte) {
-	r.returns = r.returns || bytes.IndexByte(b, '\r') >= 0
-	r.consumed += len(b)
+func (c splitCheck) with(b []byte) splitCheck {
+	return splitCheck{c.size + len(b), c.returns || bytes.IndexByte(b, '\r') >= 0}
 }
+
+func (c splitCheck) possible() bool { return c.returns || c.size >= minSplit }
 
 const (
 	prefixShape = "0000-00-00T00:00:00.000000Z hhS+"
