@@ -8,15 +8,20 @@ import (
 	"unicode/utf8"
 )
 
-// screen is one line of a terminal: what programs write to it shows as it would
-// there, after carriage returns, backspaces and erasing.
+// screen is one line of a terminal. It applies carriage returns, backspaces and
+// erase sequences to the text that is written to it.
 //
-// The cursor goes right only by writing, and is never beyond the cells, so that
-// the time it all takes is that of the bytes written.
+// It differs from a terminal in one way, for readers of logs: the text that is
+// written after a return to the first column replaces the line, even if it is
+// shorter. A terminal would show the end of the old text behind it.
+//
+// The cursor moves right only by writing and is never beyond the cells, so that
+// the time is linear in the bytes written.
 type screen struct {
 	cells  []cell
 	cursor int
-	blank  int // So many cells at the beginning are erased.
+	blank  int  // So many cells at the beginning are erased.
+	begins bool // The cursor returned to the first column: the next character replaces the cells.
 	style  textStyle
 	output []byte // To build text in.
 }
@@ -28,7 +33,7 @@ type cell struct {
 }
 
 // clear makes the line empty. The style stays, as it does from line to line.
-func (s *screen) clear() { s.cells, s.cursor, s.blank = s.cells[:0], 0, 0 }
+func (s *screen) clear() { s.cells, s.cursor, s.blank, s.begins = s.cells[:0], 0, 0, false }
 
 // empty reports whether there is nothing to see.
 func (s *screen) empty() bool { return s.shown() == 0 }
@@ -49,7 +54,7 @@ func (s *screen) shown() int {
 func (s *screen) put(r rune) {
 	switch {
 	case r == '\r':
-		s.cursor = 0
+		s.home()
 		return
 	case r == '\b':
 		s.cursor = max(0, s.cursor-1)
@@ -58,14 +63,21 @@ func (s *screen) put(r rune) {
 		return
 	}
 	c := cell{r, s.style}
-	if s.cursor < len(s.cells) {
+	switch {
+	case s.cursor == len(s.cells):
+		s.cells = append(s.cells, c)
+	case s.begins:
+		s.clear()
+		s.cells = append(s.cells, c)
+	default:
 		s.cells[s.cursor] = c
 		s.blank = min(s.blank, s.cursor)
-	} else {
-		s.cells = append(s.cells, c)
 	}
 	s.cursor++
 }
+
+// home moves the cursor to the first column.
+func (s *screen) home() { s.cursor, s.begins = 0, len(s.cells) > 0 }
 
 // do is what a control sequence, without its ESC [, does to a line. Most do
 // nothing: those that move to other lines, and what is not for looks.
@@ -76,8 +88,11 @@ func (s *screen) do(sequence []byte) {
 	case 'm':
 		s.style.apply(param)
 	case 'G': // To a column.
-		if n := number10(param); n >= 0 {
-			s.cursor = min(s.cursor, max(n, 1)-1)
+		switch n := number10(param); {
+		case n > 1:
+			s.cursor = min(s.cursor, n-1)
+		case n >= 0:
+			s.home()
 		}
 	case 'K', 'J': // Erases in the line, or in the screen that it is all of.
 		n := number10(param)
@@ -88,7 +103,7 @@ func (s *screen) do(sequence []byte) {
 			}
 		}
 		if n == 0 || n == 2 {
-			s.cells = s.cells[:s.cursor]
+			s.cells, s.begins = s.cells[:s.cursor], false
 			s.blank = min(s.blank, s.cursor)
 		}
 	}

@@ -3,6 +3,8 @@ package gitlabjobs
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -10,7 +12,6 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -20,40 +21,52 @@ import (
 // which one call's failure would reach the connections of others.
 type attemptTransport struct {
 	next    http.RoundTripper
+	own     bool // next is the library's own, and speaks HTTP/2 only over TLS.
 	timeout time.Duration
 	maxBody int64
 }
 
-func newHTTPClient(c *Client, own *http.Client) *http.Client {
+// newHTTPClient returns the client that the requests are sent through. Without one of
+// the caller's, roots are the certificates to trust, or nil for those of the system.
+func newHTTPClient(c *Client, own *http.Client, roots *x509.CertPool) *http.Client {
 	hc := new(http.Client)
 	if own != nil {
 		*hc = *own
 	}
+	attempts := &attemptTransport{next: hc.Transport, timeout: c.attemptTimeout, maxBody: c.maxBody}
 	if hc.Transport == nil {
-		hc.Transport = http.DefaultTransport
+		attempts.next = http.DefaultTransport
 		if t, ok := http.DefaultTransport.(*http.Transport); ok && own == nil {
-			t = t.Clone()
-			t.MaxIdleConnsPerHost = 32 // One host is all that a client talks to.
-			hc.Transport = t
+			attempts.next = ownTransport(t, c.attemptTimeout, roots)
+			attempts.own = t.Protocols == nil || !t.Protocols.UnencryptedHTTP2()
 		}
 	}
-	hc.Transport = &attemptTransport{next: hc.Transport, timeout: c.attemptTimeout, maxBody: c.maxBody}
+	hc.Transport = attempts
 	hc.CheckRedirect = redirectGuard(hc.CheckRedirect)
 	hc.Timeout = 0 // The attempt has its own, and a log may take as long as it is large.
 	return hc
 }
 
-// wire tells how far an attempt got. The transport may still report after the
-// attempt has ended.
-type wire struct {
-	asked, got atomic.Bool // A connection.
-}
-
-func (w *wire) trace() *httptrace.ClientTrace {
-	return &httptrace.ClientTrace{
-		GetConn: func(string) { w.asked.Store(true) },
-		GotConn: func(httptrace.GotConnInfo) { w.got.Store(true) },
+// ownTransport returns the library's own transport. A connection that the network
+// dropped silently would fail every attempt until the operating system gives up
+// on it. Pings find it within about the time of one attempt. A connection that
+// still delivers anything is not pinged, and a ping has most of an attempt's time
+// for its reply, so that slow connections live on.
+func ownTransport(base *http.Transport, attemptTimeout time.Duration, roots *x509.CertPool) *http.Transport {
+	t := base.Clone()
+	t.MaxIdleConnsPerHost = 32 // One host is all that a client talks to.
+	if roots != nil {
+		if t.TLSClientConfig == nil {
+			t.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
+		}
+		t.TLSClientConfig.RootCAs = roots
 	}
+	if t.HTTP2 == nil {
+		t.HTTP2 = new(http.HTTP2Config)
+	}
+	t.HTTP2.SendPingTimeout = max(attemptTimeout/4, 1)
+	t.HTTP2.PingTimeout = max(attemptTimeout-attemptTimeout/4, 1)
+	return t
 }
 
 var errBodyTooLarge = errors.New("the answer is larger than the client's bound: see WithMaxBody")
@@ -78,15 +91,20 @@ func (t *attemptTransport) RoundTrip(req *http.Request) (*http.Response, error) 
 	}
 	timeout := &timeoutError{what, t.timeout}
 	// What earlier hops of a redirect took is gone.
-	watchdog := time.AfterFunc(t.timeout-time.Since(c.begun), func() { cancel(timeout) })
+	var body attemptBody
+	watchdog := time.AfterFunc(t.timeout-time.Since(c.begun), func() {
+		cancel(timeout)
+		body.close()
+	})
 	defer watchdog.Stop()
 
 	c.wire = nil
-	if !c.reads() {
-		c.wire = new(wire)
-		ctx = httptrace.WithClientTrace(ctx, c.wire.trace())
+	sendCtx := ctx
+	if !c.reads() || req.URL.Scheme == "https" || !t.own {
+		c.wire = newWire(cancel)
+		sendCtx = httptrace.WithClientTrace(ctx, &c.wire.trace)
 	}
-	resp, err := t.next.RoundTrip(req.WithContext(ctx))
+	resp, err := t.next.RoundTrip(req.WithContext(sendCtx))
 	if err == nil && resp == nil {
 		err = errors.New("the HTTP transport returned neither an answer nor an error")
 	}
@@ -107,8 +125,12 @@ func (t *attemptTransport) RoundTrip(req *http.Request) (*http.Response, error) 
 		resp.Body = newStreamBody(ctx, req.Context(), cancel, resp, t.timeout)
 		return resp, nil
 	}
+	body.open(resp.Body)
+	if req.Context().Done() != nil {
+		defer context.AfterFunc(req.Context(), body.close)()
+	}
 	err = t.readBody(c, resp)
-	resp.Body.Close()
+	body.close()
 	if err != nil {
 		err = causeOr(ctx, req.Context(), err)
 		cancel(nil)
@@ -117,6 +139,35 @@ func (t *attemptTransport) RoundTrip(req *http.Request) (*http.Response, error) 
 	cancel(nil)
 	resp.Body = http.NoBody
 	return resp, nil
+}
+
+// attemptBody is the body of a response that is being read. Closing it ends a Read
+// that waits: not every body ends with the context of its request.
+type attemptBody struct {
+	mu     sync.Mutex
+	body   io.Closer
+	closed bool
+}
+
+func (b *attemptBody) open(body io.Closer) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		body.Close()
+		return
+	}
+	b.body = body
+}
+
+// close closes the body once. One that is yet to be opened is closed then.
+func (b *attemptBody) close() {
+	b.mu.Lock()
+	body := b.body
+	b.body, b.closed = nil, true
+	b.mu.Unlock()
+	if body != nil {
+		body.Close()
+	}
 }
 
 // bodies are buffers for answers, none of them large.
@@ -128,6 +179,9 @@ const maxPooledBody = 1 << 20
 // the beginning of anything else.
 func (t *attemptTransport) readBody(c *call, resp *http.Response) error {
 	c.free() // What an attempt before left.
+	if resp.StatusCode == http.StatusSwitchingProtocols {
+		return nil // The body is the connection, and would never end.
+	}
 	c.buffer = bodies.Get().(*bytes.Buffer)
 	if !isSuccess(resp.StatusCode) {
 		_, _ = c.buffer.ReadFrom(io.LimitReader(resp.Body, maxErrorBody))
@@ -167,14 +221,16 @@ func isSuccess(status int) bool { return status >= 200 && status <= 299 }
 
 // causeOr returns why ctx ended, if it did and its parent did not, or else err.
 func causeOr(ctx, parent context.Context, err error) error {
+	cause := context.Cause(ctx)
 	var timeout *timeoutError
-	if parent.Err() == nil && errors.As(context.Cause(ctx), &timeout) {
-		return timeout
+	if parent.Err() == nil && (errors.As(cause, &timeout) || errors.Is(cause, errRepeated)) {
+		return cause
 	}
 	return err
 }
 
-// streamBody is an answer on its way. Each wait for more of it is bounded.
+// streamBody is a response body that the caller reads. Each wait for more of it
+// is bounded.
 type streamBody struct {
 	body     io.ReadCloser
 	ctx      context.Context
@@ -182,6 +238,7 @@ type streamBody struct {
 	cancel   context.CancelCauseFunc
 	timeout  *timeoutError
 	watchdog *time.Timer
+	unlink   func() bool
 	close    sync.Once
 }
 
@@ -189,8 +246,10 @@ func newStreamBody(ctx, parent context.Context, cancel context.CancelCauseFunc, 
 	timeout := &timeoutError{"further bytes", bound}
 	watchdog := time.AfterFunc(bound, func() { cancel(timeout) })
 	watchdog.Stop()
+	body := resp.Body
 	return &streamBody{
-		body: resp.Body, ctx: ctx, parent: parent, cancel: cancel, timeout: timeout, watchdog: watchdog,
+		body: body, ctx: ctx, parent: parent, cancel: cancel, timeout: timeout, watchdog: watchdog,
+		unlink: context.AfterFunc(ctx, func() { body.Close() }), // Not every body ends with the context.
 	}
 }
 
@@ -199,7 +258,7 @@ func (s *streamBody) Read(p []byte) (int, error) {
 	n, err := s.body.Read(p)
 	s.watchdog.Stop()
 	if err != nil && !errors.Is(err, io.EOF) {
-		err = causeOr(s.ctx, s.parent, err)
+		err = callFrom(s.parent).secrets.redactError(causeOr(s.ctx, s.parent, err))
 	}
 	return n, err
 }
@@ -207,6 +266,7 @@ func (s *streamBody) Read(p []byte) (int, error) {
 // Close ends a Read that waits, too.
 func (s *streamBody) Close() (err error) {
 	s.close.Do(func() {
+		s.unlink()
 		s.cancel(nil)
 		err = s.body.Close()
 	})

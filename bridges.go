@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"slices"
 	"sync/atomic"
 )
 
@@ -11,8 +12,8 @@ import (
 // field of [Client].
 type BridgesService struct{ client *Client }
 
-// ListBridgesOptions choose among a pipeline's bridges. Nil or the zero value is
-// for all of them.
+// ListBridgesOptions filter and page the bridges of a pipeline. Nil or the zero value
+// selects all of them.
 type ListBridgesOptions struct {
 	ListOptions
 
@@ -26,20 +27,19 @@ func (o *ListBridgesOptions) checked() error {
 	return nil
 }
 
-// From GitLab 19.2 on, the first is deprecated in favour of the second, which older
+// From GitLab 19.2 on, the first is deprecated in favor of the second, which older
 // servers lack.
 const (
 	bridgesRoute     = "/projects/:id/pipelines/:pipeline_id/bridges"
 	triggerJobsRoute = "/projects/:id/pipelines/:pipeline_id/trigger_jobs"
 )
 
-// bridgesRoutes is by which of the two a server lists bridges, once that has been
-// seen.
-type bridgesRoutes struct{ route atomic.Pointer[string] }
+// bridgesRoutes says which of the two routes a server has, as far as is known.
+type bridgesRoutes struct{ triggerJobs atomic.Bool }
 
-// List returns a page of a pipeline's bridges, newest first. Where a server no
-// longer has the list, the one that took its place is asked (trigger_jobs); which of
-// them it is, a client finds out once.
+// List returns a page of a pipeline's bridges, newest first. Newer servers have the
+// list under another route, trigger_jobs. After a 404, List requests the other route
+// once; if that one succeeds, the client prefers it until it responds with a 404.
 //
 // GitLab: GET /projects/:id/pipelines/:pipeline_id/bridges, [List pipeline bridges].
 //
@@ -49,38 +49,45 @@ func (s *BridgesService) List(ctx context.Context, project Project, pipelineID i
 	if err := o.checked(); err != nil {
 		return nil, err
 	}
-	ask := func(route string) (*Page[Bridge], error) {
-		return list[Bridge](ctx, s.client, get(route, o, project, number(pipelineID)), ro)
+	request := func(route string, ro []RequestOption) (*Page[Bridge], error) {
+		return list[Bridge](ctx, s.owner(), get(route, o, project, number(pipelineID)), ro)
 	}
-	if s.client == nil {
-		return ask(bridgesRoute)
+	if s.owner() == nil {
+		return request(bridgesRoute, ro)
 	}
-	known := &s.client.bridgesRoutes.route
-	if route := known.Load(); route != nil {
-		return ask(*route)
+	triggerJobs := &s.client.bridgesRoutes.triggerJobs
+	preferred := triggerJobs.Load()
+	route, other := bridgesRoute, triggerJobsRoute
+	if preferred {
+		route, other = other, route
 	}
-	route := bridgesRoute
-	page, err := ask(route)
-	if errors.Is(err, ErrNotFound) {
-		// No such list, or no such pipeline: the other list tells.
-		route = triggerJobsRoute
-		if other, otherErr := ask(route); !errors.Is(otherErr, ErrNotFound) {
-			page, err = other, otherErr
-		}
+	page, err := request(route, ro)
+	if !errors.Is(err, ErrNotFound) {
+		return page, err
 	}
-	if err == nil {
-		known.Store(&route)
+	// Either the route or the pipeline does not exist. If both routes respond with a
+	// 404, it is the pipeline, and the first response is the one to report.
+	var response Response
+	otherPage, otherErr := request(other, append(slices.Clip(ro), WithResponse(&response)))
+	if errors.Is(otherErr, ErrNotFound) {
+		return page, err
 	}
-	return page, err
+	if r := responseOf(ro); r != nil {
+		*r = response
+	}
+	if otherErr == nil {
+		triggerJobs.Store(!preferred)
+	}
+	return otherPage, otherErr
 }
 
-// All iterates over all of a pipeline's bridges, newest first, from the page on
-// that opts names. It asks for 100 bridges a page unless opts says otherwise. No
-// bridge comes twice; what is said of a Scope at [JobsService.AllByPipeline] holds
-// here too.
+// All iterates over all of a pipeline's bridges, newest first, beginning with
+// opts.Page. It requests 100 bridges per page, which is GitLab's maximum, unless
+// opts.PerPage is set. It yields no bridge twice. The remarks about the Scope at
+// [JobsService.AllByPipeline] apply here too.
 //
-// An error is yielded once, as a [*PageError] that says where to go on, and ends
-// it.
+// If a page fails, the iterator yields the error once, as a [*PageError] that says
+// where to resume, and ends.
 //
 // GitLab: GET /projects/:id/pipelines/:pipeline_id/bridges, [List pipeline bridges].
 //
@@ -89,16 +96,17 @@ func (s *BridgesService) All(ctx context.Context, project Project, pipelineID in
 	return s.pipelineBridges(project, pipelineID, opts, ro).items(ctx)
 }
 
-// Pages is [BridgesService.All] page by page. Pages without bridges are left out.
+// Pages is [BridgesService.All] page by page. Pages without new bridges are skipped.
 func (s *BridgesService) Pages(ctx context.Context, project Project, pipelineID int64, opts *ListBridgesOptions, ro ...RequestOption) iter.Seq2[*Page[Bridge], error] {
 	return s.pipelineBridges(project, pipelineID, opts, ro).pages(ctx)
 }
 
 func (s *BridgesService) pipelineBridges(project Project, pipelineID int64, opts *ListBridgesOptions, ro []RequestOption) listing[Bridge, *Bridge] {
 	o := valueOf(opts)
+	o.Scope = slices.Clone(o.Scope)
 	o.allPages()
 	return listing[Bridge, *Bridge]{
-		client: s.client, route: bridgesRoute, start: place{page: max(o.Page, 1)}, perPage: o.PerPage, prefetch: o.Prefetch, ro: ro,
+		client: s.owner(), route: bridgesRoute, start: place{page: max(o.Page, 1)}, perPage: o.PerPage, prefetch: o.Prefetch, ro: ro,
 		err: o.checked(),
 		fetch: func(ctx context.Context, at place, ro []RequestOption) (*Page[Bridge], error) {
 			o := o

@@ -1,6 +1,7 @@
 package gitlabjobs
 
 import (
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -23,6 +24,7 @@ type Client struct {
 	http           *http.Client
 	retry          RetryPolicy
 	budget         *retryBudget
+	gates          *gates
 	userAgent      string
 	header         http.Header // Of every request.
 	logger         *slog.Logger
@@ -63,11 +65,18 @@ func NewClient(baseURL string, auth Auth, opts ...ClientOption) (*Client, error)
 			cfg.attemptTimeout = cfg.httpClient.Timeout
 		}
 	}
+	var roots *x509.CertPool
+	if cfg.caFile != "" && cfg.httpClient == nil {
+		if roots, err = certificates(cfg.caFile); err != nil {
+			return nil, err
+		}
+	}
 	c := &Client{
 		baseURL:        base,
 		authorize:      auth.Authorize, // A method value, so that no fmt verb prints what auth holds.
 		retry:          cfg.retry,
 		budget:         newRetryBudget(),
+		gates:          newGates(),
 		byteRanges:     new(byteRanges),
 		bridgesRoutes:  new(bridgesRoutes),
 		userAgent:      cfg.userAgent,
@@ -76,7 +85,7 @@ func NewClient(baseURL string, auth Auth, opts ...ClientOption) (*Client, error)
 		attemptTimeout: cfg.attemptTimeout,
 		maxBody:        cfg.maxBody,
 	}
-	c.http = newHTTPClient(c, cfg.httpClient)
+	c.http = newHTTPClient(c, cfg.httpClient, roots)
 	c.Jobs = &JobsService{client: c}
 	c.Bridges = &BridgesService{client: c}
 	c.JobToken = &JobTokenService{client: c}
@@ -84,18 +93,70 @@ func NewClient(baseURL string, auth Auth, opts ...ClientOption) (*Client, error)
 }
 
 // NewClientFromCI returns a client for use within a CI job: for the GitLab of
-// $CI_API_V4_URL, with the job's own token, $CI_JOB_TOKEN.
+// $CI_API_V4_URL, with the job's own token, $CI_JOB_TOKEN. If $CI_SERVER_TLS_CA_FILE
+// is set, the client also trusts the certificates in that file, unless
+// [WithHTTPClient] is given.
 func NewClientFromCI(opts ...ClientOption) (*Client, error) {
 	base, token := os.Getenv("CI_API_V4_URL"), os.Getenv("CI_JOB_TOKEN")
 	if base == "" || token == "" {
 		return nil, errors.New("gitlabjobs: CI_API_V4_URL or CI_JOB_TOKEN is not set: outside of a CI job, use NewClient")
 	}
-	return NewClient(base, JobToken(token), opts...)
+	trustCA := func(c *config) error {
+		c.caFile = os.Getenv("CI_SERVER_TLS_CA_FILE")
+		return nil
+	}
+	return NewClient(base, JobToken(token), append([]ClientOption{trustCA}, opts...)...)
+}
+
+// certificates returns those of the system and those of a PEM file.
+func certificates(file string) (*x509.CertPool, error) {
+	pem, err := os.ReadFile(file) //nolint:gosec // The runner sets it.
+	if err != nil {
+		return nil, fmt.Errorf("gitlabjobs: CI_SERVER_TLS_CA_FILE: %w", err)
+	}
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		return nil, fmt.Errorf("gitlabjobs: the system's certificates: %w", err)
+	}
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("gitlabjobs: CI_SERVER_TLS_CA_FILE: %s holds no certificate in PEM format", file)
+	}
+	return pool, nil
+}
+
+// empty reports whether the client was not made by NewClient.
+func (c *Client) empty() bool { return c == nil || c.http == nil }
+
+// The client of a service, or nil if it was not made by NewClient. Of an empty Client
+// the services themselves are nil.
+
+func (s *JobsService) owner() *Client {
+	if s == nil {
+		return nil
+	}
+	return s.client
+}
+
+func (s *BridgesService) owner() *Client {
+	if s == nil {
+		return nil
+	}
+	return s.client
+}
+
+func (s *JobTokenService) owner() *Client {
+	if s == nil {
+		return nil
+	}
+	return s.client
 }
 
 // CloseIdleConnections closes the connections that the client keeps open for
 // its next calls. They close by themselves after a while.
 func (c *Client) CloseIdleConnections() {
+	if c.empty() {
+		return
+	}
 	if t, ok := c.http.Transport.(*attemptTransport); ok {
 		(&http.Client{Transport: t.next}).CloseIdleConnections()
 	}
@@ -125,10 +186,15 @@ func parseBaseURL(s string) (string, error) {
 		return "", fmt.Errorf("it has a query: leave out the question mark and what follows")
 	case strings.Contains(s, "#"):
 		return "", fmt.Errorf("it has a fragment: leave out the # and what follows")
+	case strings.Contains(u.Hostname(), "%"):
+		return "", fmt.Errorf("its host has an IPv6 zone, which means something on one machine only: write an address without a zone, or a host name")
 	case strings.HasSuffix(u.Host, ":"):
 		return "", fmt.Errorf("it has a colon without a port: write it as in %s", example)
 	}
 	root := strings.TrimRight(u.EscapedPath(), "/")
+	if strings.HasSuffix(root, "/api/graphql") {
+		return "", fmt.Errorf("it is the address of the GraphQL API: leave out /api/graphql, since the client adds /api/v4")
+	}
 	root = strings.TrimSuffix(strings.TrimSuffix(root, "/api/v4"), "/api")
 	if root != "" {
 		for part := range strings.SplitSeq(root[1:], "/") {

@@ -6,12 +6,12 @@ import (
 	"time"
 )
 
-// Collect gathers the items of an iterator, at most so many of them; 0 is for all.
-// It stops there, and asks for no page more. With an error it returns what came
-// before.
+// Collect returns the items of an iterator, at most the given number of them; 0 means
+// all. It stops there, and requests no further page. Together with an error it returns
+// the items before it.
 func Collect[T any](items iter.Seq2[*T, error], most int) ([]*T, error) {
 	if most < 0 {
-		return nil, fmt.Errorf("gitlabjobs: Collect: %d is no number of items: give how many at most, or 0 for all", most)
+		return nil, fmt.Errorf("gitlabjobs: Collect: the number of items is %d: use a positive number, or 0 for all", most)
 	}
 	var collected []*T
 	for item, err := range items {
@@ -26,9 +26,9 @@ func Collect[T any](items iter.Seq2[*T, error], most int) ([]*T, error) {
 	return collected, nil
 }
 
-// CreatedAfter ends an iterator over jobs, newest first, at the first job that was
-// created at t or before: what is older is not asked for. A job that does not say
-// when it was created is passed on.
+// CreatedAfter ends an iterator over jobs, newest first, before the first job that was
+// created at t or earlier, and requests no older jobs. It yields jobs without a
+// creation time.
 func CreatedAfter(jobs iter.Seq2[*Job, error], t time.Time) iter.Seq2[*Job, error] {
 	return func(yield func(*Job, error) bool) {
 		for job, err := range jobs {

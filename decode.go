@@ -7,14 +7,18 @@ import (
 	"hash/maphash"
 	"reflect"
 	"sync"
+	"unsafe"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// maxElements bounds the jobs of a page, and the objects in all their lists, so
-// that a small body cannot become a large value. GitLab sends at most 100 jobs a
-// page.
+// maxElements bounds the objects, list elements, map entries and unknown keys of a
+// body, all counted together, so that a small body cannot become a large value. A
+// page of 100 jobs has a few thousand.
 const maxElements = 100_000
+
+// maxPooled bounds the bytes of each buffer that a pooled value keeps.
+const maxPooled = 1 << 20
 
 // decodeOne decodes a body that holds one JSON object.
 func decodeOne[T any](body []byte) (*T, error) {
@@ -35,9 +39,6 @@ func decodeList[T any](body []byte) ([]*T, error) {
 	k := d.known(reflect.TypeFor[T]())
 	items := make([]*T, 0, k.length)
 	for more := d.enter(']'); more; more = d.more(']') {
-		if len(items) == maxElements {
-			return nil, fmt.Errorf("more than %d elements on one page", maxElements)
-		}
 		if err := d.want('{', "object"); err != nil {
 			return nil, fmt.Errorf("element %d: %w", len(items), err)
 		}
@@ -66,7 +67,7 @@ func unmarshalObject(data []byte, v any) error {
 type decoder struct {
 	scanner
 	types    map[reflect.Type]*known
-	elements int // Of all arrays of objects so far.
+	elements int // Objects, list elements, map entries and unknown keys so far: see maxElements.
 
 	// Strings that came by, in this answer or in others: most of those that are
 	// short come again.
@@ -113,8 +114,19 @@ func (d *decoder) free() {
 		clear(k.shared)
 		k.shared, k.oldest = k.shared[:0], 0
 	}
+	if cap(d.list)*int(unsafe.Sizeof("")) > maxPooled {
+		d.list = nil
+	}
+	clear(d.list[:cap(d.list)]) // A string in it may be as long as a body.
 	d.scanner, d.elements = scanner{}, 0
 	decoders.Put(d)
+}
+
+// count counts an element. One too many ends the decoding.
+func (d *decoder) count() {
+	if d.elements++; d.elements > maxElements {
+		d.fail()
+	}
 }
 
 func (d *decoder) known(t reflect.Type) *known {
@@ -191,9 +203,12 @@ func isNumber(c byte) bool { return c == '-' || isDigit(c) }
 
 // end makes sure that all was JSON, and that nothing follows the value.
 func (d *decoder) end() error {
+	if d.elements > maxElements {
+		return fmt.Errorf("more than %d elements in all its objects and lists: for a list, use a smaller PerPage", maxElements)
+	}
 	if d.broken {
 		// jsontext says what is wrong, and where.
-		_, err := jsontext.NewDecoder(bytes.NewReader(d.body), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)).ReadValue()
+		_, err := jsontext.NewDecoder(bytes.NewBuffer(d.body), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)).ReadValue()
 		if err == nil {
 			err = errors.New("it is not JSON")
 		}
@@ -206,6 +221,7 @@ func (d *decoder) end() error {
 }
 
 func (d *decoder) object(k *known, v reflect.Value) {
+	d.count()
 	o := objectOf(v)
 	o.seen |= decoded
 	extras := o.extras()
@@ -228,7 +244,7 @@ func (d *decoder) object(k *known, v reflect.Value) {
 		default:
 			last = i
 		}
-		if d.broken {
+		if d.count(); d.broken {
 			return
 		}
 		extras.keep(string(raw), d.body[start:d.pos])

@@ -1,10 +1,15 @@
 package gitlabjobs_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"io"
+	"net/http"
+	"os"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	jsonv2 "github.com/go-json-experiment/json"
@@ -30,45 +35,44 @@ func TestAnOddJobStillDecodes(t *testing.T) {
 		extra string // The field that is kept, if any.
 		check func(*testing.T, *gitlabjobs.Job)
 	}{
-		"coverage as a string":           {`"coverage":"91.25"`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.Equal(t, new(91.25), j.Coverage) }},
-		"coverage as no number":          {`"coverage":"n/a"`, "coverage", func(t *testing.T, j *gitlabjobs.Job) { assert.Nil(t, j.Coverage) }},
-		"coverage not finite":            {`"coverage":"Infinity"`, "coverage", func(t *testing.T, j *gitlabjobs.Job) { assert.Nil(t, j.Coverage) }},
-		"duration beyond a float":        {`"duration":1e999`, "duration", func(t *testing.T, j *gitlabjobs.Job) { assert.Nil(t, j.Duration) }},
-		"duration zero":                  {`"duration":0`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.Equal(t, new(0.0), j.Duration) }},
-		"unknown status":                 {`"status":"hibernating"`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.EqualValues(t, "hibernating", j.Status) }},
-		"unknown failure reason":         {`"failure_reason":"gremlins"`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.EqualValues(t, "gremlins", j.FailureReason) }},
-		"status null":                    {`"status":null`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.Empty(t, j.Status) }},
-		"status as a number":             {`"status":5`, "status", func(t *testing.T, j *gitlabjobs.Job) { assert.Empty(t, j.Status) }},
-		"unknown field":                  {`"new_field":{"a":[1,2.50,null]}`, "new_field", nil},
-		"unknown field, escaped":         {`"new\u005f\"field":1`, `new_"field`, nil},
-		"known field, escaped":           {`"na\u006de":"rspec"`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.Equal(t, "rspec", j.Name) }},
-		"name with escapes":              {`"name":"a\"\\\n\u00fc\ud83d\ude00"`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.Equal(t, "a\"\\\nü😀", j.Name) }},
-		"name with half a pair":          {`"name":"a\ud83d"`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.Equal(t, "a\uFFFD", j.Name) }},
-		"name that is not UTF-8":         {"\"name\":\"a\xff\"", "", func(t *testing.T, j *gitlabjobs.Job) { assert.Equal(t, "a\uFFFD", j.Name) }},
-		"a key twice":                    {`"name":"a","name":"b"`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.Equal(t, "b", j.Name) }},
-		"tag as a string":                {`"tag":"true"`, "tag", func(t *testing.T, j *gitlabjobs.Job) { assert.False(t, j.Tag) }},
-		"time as a number":               {`"created_at":1709629331`, "created_at", func(t *testing.T, j *gitlabjobs.Job) { assert.Zero(t, j.CreatedAt) }},
-		"time of another form":           {`"created_at":"2024-03-05 09:03:51 UTC"`, "created_at", func(t *testing.T, j *gitlabjobs.Job) { assert.Zero(t, j.CreatedAt) }},
-		"tag_list null":                  {`"tag_list":null`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.Nil(t, j.TagList) }},
-		"tag_list empty":                 {`"tag_list":[]`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.Equal(t, []string{}, j.TagList) }},
-		"tag_list as a string":           {`"tag_list":"docker"`, "tag_list", func(t *testing.T, j *gitlabjobs.Job) { assert.Nil(t, j.TagList) }},
-		"tag_list with a null":           {`"tag_list":["a",null]`, "tag_list", func(t *testing.T, j *gitlabjobs.Job) { assert.Nil(t, j.TagList) }},
-		"tag_list of nulls in words":     {`"tag_list":["null"]`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.Equal(t, []string{"null"}, j.TagList) }},
-		"tag_list of numbers":            {`"tag_list":["a",1]`, "tag_list", func(t *testing.T, j *gitlabjobs.Job) { assert.Nil(t, j.TagList) }},
-		"artifacts null":                 {`"artifacts":null`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.Nil(t, j.Artifacts) }},
-		"artifacts as an object":         {`"artifacts":{}`, "artifacts", func(t *testing.T, j *gitlabjobs.Job) { assert.Nil(t, j.Artifacts) }},
-		"artifacts with a null":          {`"artifacts":[{"size":1},null]`, "artifacts", func(t *testing.T, j *gitlabjobs.Job) { assert.Nil(t, j.Artifacts) }},
-		"artifact of an odd size":        {`"artifacts":[{"size":"1e3","filename":"a"}]`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.Equal(t, "a", j.Artifacts[0].Filename) }},
-		"commit as a string":             {`"commit":"0ff3ae19"`, "commit", func(t *testing.T, j *gitlabjobs.Job) { assert.Nil(t, j.Commit) }},
-		"commit empty":                   {`"commit":{}`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.NotNil(t, j.Commit) }},
-		"commit with an odd title":       {`"commit":{"id":"1","title":[]}`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.Equal(t, "1", j.Commit.ID) }},
-		"extended trailers of arrays":    {`"commit":{"extended_trailers":{"A":["1","2"]}}`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.Len(t, j.Commit.ExtendedTrailers["A"], 2) }},
-		"extended trailers of strings":   {`"commit":{"id":"2","extended_trailers":{"A":"1"}}`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.Equal(t, "2", j.Commit.ID) }},
-		"pipeline null":                  {`"pipeline":null`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.Nil(t, j.Pipeline) }},
-		"runner with a huge id":          {`"runner":{"id":99999999999999999999}`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.Zero(t, j.Runner.ID) }},
-		"user followed by a crowd":       {`"user":{"followers":null,"following":"12"}`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.Equal(t, new(int64(12)), j.User.Following) }},
-		"the downstream of a bridge":     {`"downstream_pipeline":{"id":5}`, "downstream_pipeline", nil},
-		"artifacts past any page's size": {`"artifacts":[` + strings.Repeat("{},", 200_000) + `{}]`, "artifacts", func(t *testing.T, j *gitlabjobs.Job) { assert.Nil(t, j.Artifacts) }},
+		"coverage as a string":         {`"coverage":"91.25"`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.Equal(t, new(91.25), j.Coverage) }},
+		"coverage as no number":        {`"coverage":"n/a"`, "coverage", func(t *testing.T, j *gitlabjobs.Job) { assert.Nil(t, j.Coverage) }},
+		"coverage not finite":          {`"coverage":"Infinity"`, "coverage", func(t *testing.T, j *gitlabjobs.Job) { assert.Nil(t, j.Coverage) }},
+		"duration beyond a float":      {`"duration":1e999`, "duration", func(t *testing.T, j *gitlabjobs.Job) { assert.Nil(t, j.Duration) }},
+		"duration zero":                {`"duration":0`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.Equal(t, new(0.0), j.Duration) }},
+		"unknown status":               {`"status":"hibernating"`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.EqualValues(t, "hibernating", j.Status) }},
+		"unknown failure reason":       {`"failure_reason":"gremlins"`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.EqualValues(t, "gremlins", j.FailureReason) }},
+		"status null":                  {`"status":null`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.Empty(t, j.Status) }},
+		"status as a number":           {`"status":5`, "status", func(t *testing.T, j *gitlabjobs.Job) { assert.Empty(t, j.Status) }},
+		"unknown field":                {`"new_field":{"a":[1,2.50,null]}`, "new_field", nil},
+		"unknown field, escaped":       {`"new\u005f\"field":1`, `new_"field`, nil},
+		"known field, escaped":         {`"na\u006de":"rspec"`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.Equal(t, "rspec", j.Name) }},
+		"name with escapes":            {`"name":"a\"\\\n\u00fc\ud83d\ude00"`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.Equal(t, "a\"\\\nü😀", j.Name) }},
+		"name with half a pair":        {`"name":"a\ud83d"`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.Equal(t, "a\uFFFD", j.Name) }},
+		"name that is not UTF-8":       {"\"name\":\"a\xff\"", "", func(t *testing.T, j *gitlabjobs.Job) { assert.Equal(t, "a\uFFFD", j.Name) }},
+		"a key twice":                  {`"name":"a","name":"b"`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.Equal(t, "b", j.Name) }},
+		"tag as a string":              {`"tag":"true"`, "tag", func(t *testing.T, j *gitlabjobs.Job) { assert.False(t, j.Tag) }},
+		"time as a number":             {`"created_at":1709629331`, "created_at", func(t *testing.T, j *gitlabjobs.Job) { assert.Zero(t, j.CreatedAt) }},
+		"time of another form":         {`"created_at":"2024-03-05 09:03:51 UTC"`, "created_at", func(t *testing.T, j *gitlabjobs.Job) { assert.Zero(t, j.CreatedAt) }},
+		"tag_list null":                {`"tag_list":null`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.Nil(t, j.TagList) }},
+		"tag_list empty":               {`"tag_list":[]`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.Equal(t, []string{}, j.TagList) }},
+		"tag_list as a string":         {`"tag_list":"docker"`, "tag_list", func(t *testing.T, j *gitlabjobs.Job) { assert.Nil(t, j.TagList) }},
+		"tag_list with a null":         {`"tag_list":["a",null]`, "tag_list", func(t *testing.T, j *gitlabjobs.Job) { assert.Nil(t, j.TagList) }},
+		"tag_list of nulls in words":   {`"tag_list":["null"]`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.Equal(t, []string{"null"}, j.TagList) }},
+		"tag_list of numbers":          {`"tag_list":["a",1]`, "tag_list", func(t *testing.T, j *gitlabjobs.Job) { assert.Nil(t, j.TagList) }},
+		"artifacts null":               {`"artifacts":null`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.Nil(t, j.Artifacts) }},
+		"artifacts as an object":       {`"artifacts":{}`, "artifacts", func(t *testing.T, j *gitlabjobs.Job) { assert.Nil(t, j.Artifacts) }},
+		"artifacts with a null":        {`"artifacts":[{"size":1},null]`, "artifacts", func(t *testing.T, j *gitlabjobs.Job) { assert.Nil(t, j.Artifacts) }},
+		"artifact of an odd size":      {`"artifacts":[{"size":"1e3","filename":"a"}]`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.Equal(t, "a", j.Artifacts[0].Filename) }},
+		"commit as a string":           {`"commit":"0ff3ae19"`, "commit", func(t *testing.T, j *gitlabjobs.Job) { assert.Nil(t, j.Commit) }},
+		"commit empty":                 {`"commit":{}`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.NotNil(t, j.Commit) }},
+		"commit with an odd title":     {`"commit":{"id":"1","title":[]}`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.Equal(t, "1", j.Commit.ID) }},
+		"extended trailers of arrays":  {`"commit":{"extended_trailers":{"A":["1","2"]}}`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.Len(t, j.Commit.ExtendedTrailers["A"], 2) }},
+		"extended trailers of strings": {`"commit":{"id":"2","extended_trailers":{"A":"1"}}`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.Equal(t, "2", j.Commit.ID) }},
+		"pipeline null":                {`"pipeline":null`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.Nil(t, j.Pipeline) }},
+		"runner with a huge id":        {`"runner":{"id":99999999999999999999}`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.Zero(t, j.Runner.ID) }},
+		"user followed by a crowd":     {`"user":{"followers":null,"following":"12"}`, "", func(t *testing.T, j *gitlabjobs.Job) { assert.Equal(t, new(int64(12)), j.User.Following) }},
+		"the downstream of a bridge":   {`"downstream_pipeline":{"id":5}`, "downstream_pipeline", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -221,10 +225,48 @@ func TestAnyNumberOfUnknownFieldsIsRead(t *testing.T) {
 	}
 }
 
-func TestAPageHasABound(t *testing.T) {
+func TestABodyHasABoundOfElements(t *testing.T) {
 	t.Parallel()
-	_, err := answering(t, answer{body: "[" + strings.Repeat("{},", 200_000) + "{}]"}).Jobs.ListByProject(t.Context(), "1", nil)
-	assert.ErrorContains(t, err, "more than 100000 elements")
+	for name, body := range map[string]string{
+		"jobs":      "[" + strings.Repeat("{},", 200_000) + "{}]",
+		"artifacts": `[{"id":1,"artifacts":[` + strings.Repeat("{},", 200_000) + `{}]}]`,
+		"all lists together": `[{"id":1,"tag_list":[` + strings.Repeat(`"",`, 60_000) + `""]},` +
+			`{"id":2,"tag_list":[` + strings.Repeat(`"",`, 60_000) + `""]}]`,
+	} {
+		_, err := answering(t, answer{body: body}).Jobs.ListByProject(t.Context(), "1", nil)
+		require.ErrorContains(t, err, "more than 100000 elements", name)
+		require.ErrorContains(t, err, "use a smaller PerPage", name)
+	}
+	// An unknown value is kept as it is, whatever is in it.
+	job := decodeJob(t, `{"id":1,"x":[1`+strings.Repeat(",1", 200_000)+`]}`)
+	raw, ok := job.Extra("x")
+	assert.True(t, ok)
+	assert.Len(t, raw, 400_003)
+}
+
+// A configuration of an agent is free-form: it is what encoding/json makes of it.
+func TestAFreeFormValueIsWhatEncodingJSONMakesOfIt(t *testing.T) {
+	t.Parallel()
+	for _, configuration := range []string{
+		`{}`, `{"a":null,"b":true,"c":false,"d":"x\u00e9","e":-1.5e3,"f":[],"g":{},"h":[1,[2,{"i":[null]}]]}`,
+		`{"ci_access":{"projects":[{"id":"group/app","default_namespace":"ns"}]},"a":1,"a":2}`,
+	} {
+		var want map[string]any
+		require.NoError(t, json.Unmarshal([]byte(configuration), &want))
+		body := `{"job":{"id":1},"allowed_agents":[{"id":1,"configuration":` + configuration + `}]}`
+		got, err := answering(t, answer{body: body}).JobToken.AllowedAgents(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, want, got.AllowedAgents[0].Configuration)
+	}
+	for _, configuration := range []string{`[]`, `"a"`, `{"a":1e999}`, `{"a":[{"b":1e999}]}`} {
+		body := `{"job":{"id":1},"allowed_agents":[{"id":1,"configuration":` + configuration + `}]}`
+		got, err := answering(t, answer{body: body}).JobToken.AllowedAgents(t.Context())
+		require.NoError(t, err)
+		assert.Nil(t, got.AllowedAgents[0].Configuration)
+		raw, ok := got.AllowedAgents[0].Extra("configuration")
+		assert.True(t, ok)
+		assert.Equal(t, configuration, string(raw))
+	}
 }
 
 func TestFinishedIsTheFourStatesOfNoReturn(t *testing.T) {
@@ -236,5 +278,44 @@ func TestFinishedIsTheFourStatesOfNoReturn(t *testing.T) {
 		gitlabjobs.StatusCanceled, gitlabjobs.StatusSkipped, gitlabjobs.StatusManual, gitlabjobs.StatusScheduled, "", "brand_new",
 	} {
 		assert.Equal(t, finished[s], s.Finished(), s)
+	}
+}
+
+// GitLab adds statuses over time: a job in one that this package does not know has
+// ended if GitLab says when.
+func TestAnUnknownStatusWithATimeOfItsEndIsFinished(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		fields   string
+		finished bool
+	}{
+		{`"status":"expired","finished_at":"2024-03-05T09:00:00Z"`, true},
+		{`"status":"hibernating","finished_at":null`, false},
+		{`"status":"canceling","finished_at":"2024-03-05T09:00:00Z"`, false},
+		{`"status":"running","finished_at":"2024-03-05T09:00:00Z"`, false},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+			defer cancel()
+			client := newClient(t, func(req *http.Request) (*http.Response, error) {
+				if strings.HasSuffix(req.URL.Path, "/trace") {
+					return answer{body: "text", header: map[string]string{"Content-Type": "text/plain"}}.to(req), nil
+				}
+				return answer{body: `{"id":7,"started_at":"2024-03-05T08:00:00Z",` + tc.fields + `}`}.to(req), nil
+			})
+			job, err := client.Jobs.Wait(ctx, "1", 7, nil)
+			log, logErr := client.Jobs.FollowTrace(t.Context(), "1", 7, nil)
+			require.NoError(t, logErr)
+			time.AfterFunc(2*time.Hour, func() { assert.NoError(t, log.Close()) })
+			_, logErr = io.Copy(io.Discard, log)
+			if tc.finished {
+				require.NoError(t, err, tc.fields)
+				require.NoError(t, logErr, tc.fields)
+				assert.NotEqual(t, gitlabjobs.StatusSuccess, job.Status)
+			} else {
+				require.ErrorIs(t, err, context.DeadlineExceeded, tc.fields)
+				require.ErrorIs(t, logErr, os.ErrClosed, tc.fields)
+			}
+		})
 	}
 }

@@ -195,7 +195,7 @@ func download(ctx context.Context, client *Client, r request, w io.Writer, ro []
 	case body.err == nil:
 		return err // The writer's own.
 	case ctx.Err() != nil:
-		body.err = ctx.Err()
+		body.err = contextError(ctx)
 	}
 	cause := fmt.Errorf("the response broke off after %d bytes were written: %w", written, c.secrets.redactError(body.err))
 	failure := newCallError(c.method, c.path, cause, !c.reads())

@@ -148,8 +148,8 @@ func newError(method, route, path string, resp *http.Response, body []byte, secr
 		Route:      route,
 		Path:       path,
 		StatusCode: resp.StatusCode,
-		Message:    message,
-		Details:    details,
+		Message:    secrets.redact(message), // Again: it was decoded.
+		Details:    secrets.redactDetails(details),
 		RequestID:  requestID(resp, secrets),
 		RetryAfter: wait,
 		Body:       body,
@@ -157,7 +157,7 @@ func newError(method, route, path string, resp *http.Response, body []byte, secr
 }
 
 func requestID(resp *http.Response, secrets secrets) string {
-	return secrets.redact(line(resp.Header.Get("X-Request-Id")))
+	return line(secrets.redact(resp.Header.Get("X-Request-Id")))
 }
 
 // readMessage finds what a server says in the body of an error: the JSON shapes

@@ -37,7 +37,7 @@ func (s *JobsService) Failed(ctx context.Context, project Project, pipelineID in
 		if tail > 0 {
 			failed[i].Log, failed[i].Err = s.tail(ctx, project, job, tail, ro)
 		}
-		if err := ctx.Err(); err != nil {
+		if err := contextError(ctx); err != nil {
 			return failed[:i+1], fmt.Errorf("gitlabjobs: reading the logs of failed jobs: %w", err)
 		}
 	}

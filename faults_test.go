@@ -258,6 +258,13 @@ func refusal(status int, sentinel error) func(class) want {
 	return everywhere(want{attempts: 1, err: sentinel, status: status})
 }
 
+// never is for server errors that no method retries.
+func never(status int) func(class) want {
+	return func(c class) want {
+		return want{attempts: 1, err: gitlabjobs.ErrServer, status: status, unknown: c == cancel || c == write}
+	}
+}
+
 func jsonAnswer(status int) gitlabjobstest.Effect {
 	return gitlabjobstest.Answer(status, http.Header{"Content-Type": {"application/json"}}, `{"message":"as ordered"}`)
 }
@@ -284,7 +291,7 @@ const elsewhere = "http://storage.test/some/place?X-Signature=abc"
 func redirects() []fault {
 	var faults []fault
 	for _, status := range []int{301, 302, 303, 307, 308} {
-		refused := want{attempts: 1, status: status, text: "a write is not sent on"}
+		refused := want{attempts: 1, status: status, text: "a write is not sent on", unknown: status == 303}
 		faults = append(
 			faults,
 			fault{
@@ -344,9 +351,17 @@ func faults() []fault {
 		fault{name: "405", effect: jsonAnswer(405), want: refusal(405, gitlabjobs.ErrMethodNotAllowed)},
 		fault{name: "409", effect: jsonAnswer(409), want: refusal(409, gitlabjobs.ErrConflict)},
 		fault{name: "422", effect: jsonAnswer(422), want: refusal(422, gitlabjobs.ErrBadRequest)},
-		fault{name: "501", effect: jsonAnswer(501), want: func(c class) want {
-			return want{attempts: 1, err: gitlabjobs.ErrServer, status: 501, unknown: c == cancel || c == write}
+		fault{name: "408", effect: jsonAnswer(408), want: faulty(408, "as ordered")},
+		fault{name: "425", effect: jsonAnswer(425), want: func(c class) want {
+			w := faulty(425, "as ordered")(c)
+			w.unknown = false
+			return w
 		}},
+		fault{name: "501", effect: jsonAnswer(501), want: never(501)},
+		fault{name: "505", effect: jsonAnswer(505), want: never(505)},
+		fault{name: "520", effect: jsonAnswer(520), want: faulty(520, "as ordered")},
+		fault{name: "530", effect: jsonAnswer(530), want: faulty(530, "as ordered")},
+		fault{name: "599", effect: jsonAnswer(599), want: faulty(599, "as ordered")},
 		fault{name: "429 for seconds", effect: gitlabjobstest.TooManyRequestsFor(7 * time.Second), times: 2, took: 14 * time.Second, want: everywhere(want{attempts: 3, err: errNone})},
 		fault{name: "429 until a date", effect: gitlabjobstest.TooManyRequestsUntil(7 * time.Second), times: 2, took: 14 * time.Second, want: everywhere(want{attempts: 3, err: errNone})},
 		fault{name: "429 until a reset", effect: gitlabjobstest.TooManyRequestsReset(7 * time.Second), times: 2, took: 14 * time.Second, want: everywhere(want{attempts: 3, err: errNone})},

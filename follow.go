@@ -183,7 +183,7 @@ func (f *TraceFollower) found(job *Job) error {
 		f.options.OnUpdate(job)
 	}
 	f.job = job
-	f.finished = job.Status.Finished()
+	f.finished = job.finished()
 	f.started = f.finished || !job.StartedAt.IsZero()
 	switch {
 	case !job.ErasedAt.IsZero():

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"net/url"
+	"reflect"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -20,6 +22,7 @@ func FuzzJobPage(f *testing.F) {
 		f.Add(fixture(f, name))
 	}
 	f.Add("[" + fixture(f, "gitlab19_job.json") + "]")
+	f.Add(`[{"id":1,"tag_list":[1,""],"x":[{}],"user":{"bio":null},"commit":{"trailers":{"a":"b"},"parent_ids":[]}}]`)
 	f.Add(`[{"id":1,"coverage":"1","artifacts":[{},null],"commit":{"extended_trailers":{"a":["b"]}}}]`)
 	f.Fuzz(func(t *testing.T, body string) {
 		page, err := fuzzed(t, answer{body: body}).Jobs.ListByProject(t.Context(), "1", nil)
@@ -53,22 +56,42 @@ func marshal(t *testing.T, jobs []*gitlabjobs.Job) string {
 	return string(b)
 }
 
-// FuzzLink: no header of a page panics or yields a negative page.
+// FuzzLink: no header of a page panics or yields a negative page. A page without a next
+// one has no header that names one.
 func FuzzLink(f *testing.F) {
 	f.Add(`<http://h/api/v4/projects/7/jobs?cursor=eyJ%3D&page=1>; rel="next", <http://h/?page=2>; rel="prev"`, "2")
 	f.Add(`<<>>;;rel="`, "-1")
 	f.Add("<%zz?cursor=\x00>;rel=next", "")
+	for link := range odderLinks {
+		f.Add(link, "")
+		f.Add(link, "x")
+	}
 	f.Fuzz(func(t *testing.T, link, number string) {
-		page, err := fuzzed(t, answer{body: "[]", header: map[string]string{"Link": link, "X-Next-Page": number, "X-Total": number}}).
-			Jobs.ListByProject(t.Context(), "1", nil)
+		client := fuzzed(t, answer{body: "[]", header: map[string]string{"Link": link, "X-Next-Page": number, "X-Total": number}})
+		page, err := client.Jobs.ListByProject(t.Context(), "1", nil)
 		if err != nil {
-			t.Fatal(err)
+			if page != nil || !strings.Contains(err.Error(), "next page") {
+				t.Fatal(page, err)
+			}
+			return
 		}
 		if page.NextPage < 0 || page.PrevPage < 0 || page.Total < -1 {
 			t.Fatalf("%+v", page)
 		}
 		if page.HasNext() != (page.NextPage > 0 || page.NextCursor != "") {
 			t.Fatal("HasNext")
+		}
+		if named := strings.TrimSpace(number); !page.HasNext() && named != "" && strings.Trim(named, "+-0") != "" {
+			t.Fatalf("X-Next-Page %q is taken for the last page", number)
+		}
+		// The same URL, as a proxy might write it: a parameter before rel changes nothing.
+		if page.NextCursor != "" {
+			again, err := fuzzed(t, answer{body: "[]", header: map[string]string{
+				"Link": `<http://[h]:x/?a;b&cursor=` + url.QueryEscape(page.NextCursor) + `>; title="; rel=\"prev\", <"; rel="next"`,
+			}}).Jobs.ListByProject(t.Context(), "1", nil)
+			if err != nil || again.NextCursor != page.NextCursor {
+				t.Fatalf("%q became %+v, %v", page.NextCursor, again, err)
+			}
 		}
 	})
 }
@@ -79,6 +102,7 @@ func FuzzErrorBody(f *testing.F) {
 	for _, s := range []string{
 		`{"message":"404 Not found"}`, `{"message":{"a":["b"]}}`, `{"error":"e","error_description":"d","scope":"api"}`,
 		"<html><title>502</title>", "<!-- <script>", "", "\x00\xff", testToken,
+		`{"message":"\u0067` + testToken[1:] + `"}`, "%67" + testToken[1:], "&#103;&#x6c;&amp;#112;" + testToken[3:], `\u00&#&;%2\x`, testToken[:9] + "&#4",
 	} {
 		f.Add(404, s)
 	}
@@ -137,5 +161,33 @@ func FuzzServerWait(f *testing.F) {
 				t.Fatalf("%d attempts with %v to wait", len(times), e.RetryAfter)
 			}
 		})
+	})
+}
+
+// FuzzFreeForm: a free-form value is what encoding/json makes of it, or kept as it is.
+func FuzzFreeForm(f *testing.F) {
+	f.Add(`{"a":null,"b":true,"c":"x\u00e9\/","d":-1.5e3,"e":[[],{}],"a":{"f":[1,"2"]}}`)
+	f.Add(`{"a":1e999}`)
+	f.Add("{\"a\":\"\xff\\ud83d\",\"\xff\":0}")
+	f.Add(`[]`)
+	f.Fuzz(func(t *testing.T, configuration string) {
+		var want map[string]any
+		wantErr := json.Unmarshal([]byte(configuration), &want)
+		if !json.Valid([]byte(configuration)) {
+			return // It may end early, and the answer go on.
+		}
+		got, err := fuzzed(t, answer{body: `{"job":{"id":1},"allowed_agents":[{"configuration":` + configuration + `}]}`}).JobToken.AllowedAgents(t.Context())
+		if err != nil {
+			if len(configuration) < 100_000 && !strings.Contains(err.Error(), "depth") {
+				t.Fatal(err)
+			}
+			return
+		}
+		if wantErr != nil {
+			want = nil
+		}
+		if agent := got.AllowedAgents[0]; !reflect.DeepEqual(want, agent.Configuration) {
+			t.Fatalf("%q is %#v, and should be %#v", configuration, agent.Configuration, want)
+		}
 	})
 }

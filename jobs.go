@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 )
 
 // JobsService lists, reads and acts on jobs. It is a field of [Client].
@@ -15,15 +16,15 @@ const (
 	pipelineJobsRoute = "/projects/:id/pipelines/:pipeline_id/jobs"
 )
 
-// ListJobsOptions choose among a project's jobs. Nil or the zero value is for
-// the newest of them all.
+// ListJobsOptions filter and page the jobs of a project. Nil or the zero value selects
+// all jobs, and in ListByProject the first page of them.
 type ListJobsOptions struct {
 	ListOptions
 
 	Scope      []Status   `url:"scope,brackets,omitempty"` // Only jobs in one of these; empty for all.
 	Ref        string     `url:"ref,omitempty"`            // Only jobs of this branch or tag. GitLab's document does not mention it.
 	Pagination Pagination `url:"pagination,omitempty"`     // Empty: offset for ListByProject, keyset for the iterators.
-	Cursor     string     `url:"cursor,omitempty"`         // Where to go on, from Page.NextCursor. Implies keyset pagination.
+	Cursor     string     `url:"cursor,omitempty"`         // The page to begin with, from Page.NextCursor. Implies keyset pagination.
 }
 
 func (o *ListJobsOptions) checked() error {
@@ -40,8 +41,8 @@ func (o *ListJobsOptions) checked() error {
 	return nil
 }
 
-// ListPipelineJobsOptions choose among a pipeline's jobs. Nil or the zero value
-// is for all but those that were retried.
+// ListPipelineJobsOptions filter and page the jobs of a pipeline. Nil or the zero
+// value selects all but those that were retried.
 type ListPipelineJobsOptions struct {
 	ListOptions
 
@@ -56,8 +57,10 @@ func (o *ListPipelineJobsOptions) checked() error {
 	return nil
 }
 
-// ListByProject returns a page of a project's jobs, retried ones included, newest
-// first.
+// ListByProject returns a page of a project's jobs, including retried ones, newest
+// first. With keyset pagination Page.NextCursor is the Cursor of the next page, and
+// empty on the last one. A next page that cannot be read from the response, and a
+// Cursor that the server ignores, are errors.
 //
 // GitLab: GET /projects/:id/jobs, [List project jobs].
 //
@@ -70,20 +73,36 @@ func (s *JobsService) ListByProject(ctx context.Context, project Project, opts *
 	if o.Cursor != "" {
 		o.Pagination = KeysetPagination
 	}
-	return list[Job](ctx, s.client, get(projectJobsRoute, o, project), ro)
+	var checks []func(*Page[Job]) error
+	if o.Pagination == KeysetPagination {
+		checks = append(checks, func(p *Page[Job]) error { return p.checkKeyset(o.Cursor) })
+	}
+	return list(ctx, s.owner(), get(projectJobsRoute, o, project), ro, checks...)
 }
 
-// AllByProject iterates over all of a project's jobs, newest first, from the cursor
-// or the page on that opts names. It asks for 100 jobs a page unless opts says
-// otherwise, and by keyset pagination: every job comes once, and none that was
-// there throughout is missed, whatever comes and goes meanwhile. Where a server
-// can't do that (before GitLab 15.9), or opts asks for offset pagination, no job
-// comes twice, but one that is deleted, or leaves the Scope, moves those behind it
-// up, and some may be missed: without a Scope, only deletions do so. Past the 50,000
-// jobs at which offset pagination ends it goes on by keyset.
+// AllByProject iterates over all of a project's jobs, newest first, beginning with the
+// page that the Cursor or Page of opts selects. It requests 100 jobs per page unless
+// opts.PerPage is set, and uses keyset pagination unless opts selects offset
+// pagination or a Page. The options are copied: later changes have no effect.
 //
-// An error is yielded once, as a [*PageError] that says where to go on, and ends
-// it.
+// With keyset pagination it yields every job once, and misses none that was in the
+// list from the first request to the last, whatever is created or deleted in between.
+// If no jobs are left after the last page, for which GitLab responds with a 500, the
+// list is complete. A page that does not descend by ID, or has a job without an ID, is
+// an error. Memory holds the current page and those fetched in advance, not the list.
+//
+// A proxy that removes the Link header does not cut the list: a full page without one
+// is requested again with one job more. If that brings another job, the listing
+// continues by offset pagination.
+//
+// With offset pagination, which is also used if the server has no keyset pagination
+// (before GitLab 15.9), it yields no job twice either. A job that is deleted or leaves
+// the Scope during the listing moves the jobs after it to the page before, so some
+// of these may be missed; without a Scope, only deletions do that. Offset pagination
+// ends after 50,000 jobs, where the listing continues by keyset pagination.
+//
+// If a page fails, the iterator yields the error once, as a [*PageError] that says
+// where to resume, and ends.
 //
 // GitLab: GET /projects/:id/jobs, [List project jobs].
 //
@@ -93,28 +112,32 @@ func (s *JobsService) AllByProject(ctx context.Context, project Project, opts *L
 }
 
 // PagesByProject is [JobsService.AllByProject] page by page, for programs that store
-// where they are: Page.NextCursor is where the next page begins, to go on there
-// another time by ListJobsOptions.Cursor; where the server has offset pagination
-// alone, it is Page.NextPage. Pages without jobs are left out.
+// their position. ListJobsOptions.Cursor resumes at the Page.NextCursor of the last
+// page; if that is empty, ListOptions.Page resumes at its Page.NextPage, by offset
+// pagination. Pages without new jobs are skipped.
 func (s *JobsService) PagesByProject(ctx context.Context, project Project, opts *ListJobsOptions, ro ...RequestOption) iter.Seq2[*Page[Job], error] {
 	return s.projectJobs(project, opts, ro).pages(ctx)
 }
 
 func (s *JobsService) projectJobs(project Project, opts *ListJobsOptions, ro []RequestOption) listing[Job, *Job] {
 	o := valueOf(opts)
+	o.Scope = slices.Clone(o.Scope)
 	o.allPages()
 	start := place{keyset: true, cursor: o.Cursor}
 	if o.Pagination == OffsetPagination || o.Page > 0 {
 		start = place{page: max(o.Page, 1)}
 	}
 	return listing[Job, *Job]{
-		client: s.client, route: projectJobsRoute, start: start, keyset: true, perPage: o.PerPage, prefetch: o.Prefetch, ro: ro,
+		client: s.owner(), route: projectJobsRoute, start: start, keyset: true, perPage: o.PerPage, prefetch: o.Prefetch, ro: ro,
 		err: o.checked(),
 		fetch: func(ctx context.Context, at place, ro []RequestOption) (*Page[Job], error) {
 			o := o
 			o.Page, o.Cursor, o.Pagination = at.page, at.cursor, ""
 			if at.keyset {
 				o.Pagination = KeysetPagination
+			}
+			if at.perPage > 0 {
+				o.PerPage = at.perPage
 			}
 			return s.ListByProject(ctx, project, &o, ro...)
 		},
@@ -132,17 +155,20 @@ func (s *JobsService) ListByPipeline(ctx context.Context, project Project, pipel
 	if err := o.checked(); err != nil {
 		return nil, err
 	}
-	return list[Job](ctx, s.client, get(pipelineJobsRoute, o, project, number(pipelineID)), ro)
+	return list[Job](ctx, s.owner(), get(pipelineJobsRoute, o, project, number(pipelineID)), ro)
 }
 
-// AllByPipeline iterates over all of a pipeline's jobs, newest first, from the page
-// on that opts names. It asks for 100 jobs a page unless opts says otherwise. No
-// job comes twice. A job that leaves the list meanwhile, since it is retried or no
-// more within the Scope, moves those behind it up, and some may be missed: to see each
-// for sure, set IncludeRetried, leave out the Scope, and look at Job.Status.
+// AllByPipeline iterates over all of a pipeline's jobs, newest first, beginning with
+// opts.Page. It requests 100 jobs per page, which is GitLab's maximum, unless
+// opts.PerPage is set. The options are copied: later changes have no effect.
 //
-// An error is yielded once, as a [*PageError] that says where to go on, and ends
-// it.
+// It yields no job twice, whatever the order of the list. A job that leaves the list
+// during the listing, because it is retried or leaves the Scope, moves the jobs after
+// it to the page before, so some of these may be missed. To get every job, set
+// IncludeRetried, leave out the Scope, and filter by Job.Status.
+//
+// If a page fails, the iterator yields the error once, as a [*PageError] that says
+// where to resume, and ends.
 //
 // GitLab: GET /projects/:id/pipelines/:pipeline_id/jobs, [List pipeline jobs].
 //
@@ -151,17 +177,18 @@ func (s *JobsService) AllByPipeline(ctx context.Context, project Project, pipeli
 	return s.pipelineJobs(project, pipelineID, opts, ro).items(ctx)
 }
 
-// PagesByPipeline is [JobsService.AllByPipeline] page by page. Pages without jobs are
-// left out.
+// PagesByPipeline is [JobsService.AllByPipeline] page by page. Pages without new jobs
+// are skipped.
 func (s *JobsService) PagesByPipeline(ctx context.Context, project Project, pipelineID int64, opts *ListPipelineJobsOptions, ro ...RequestOption) iter.Seq2[*Page[Job], error] {
 	return s.pipelineJobs(project, pipelineID, opts, ro).pages(ctx)
 }
 
 func (s *JobsService) pipelineJobs(project Project, pipelineID int64, opts *ListPipelineJobsOptions, ro []RequestOption) listing[Job, *Job] {
 	o := valueOf(opts)
+	o.Scope = slices.Clone(o.Scope)
 	o.allPages()
 	return listing[Job, *Job]{
-		client: s.client, route: pipelineJobsRoute, start: place{page: max(o.Page, 1)}, perPage: o.PerPage, prefetch: o.Prefetch, ro: ro,
+		client: s.owner(), route: pipelineJobsRoute, start: place{page: max(o.Page, 1)}, perPage: o.PerPage, prefetch: o.Prefetch, ro: ro,
 		err: o.checked(),
 		fetch: func(ctx context.Context, at place, ro []RequestOption) (*Page[Job], error) {
 			o := o
@@ -177,7 +204,7 @@ func (s *JobsService) pipelineJobs(project Project, pipelineID int64, opts *List
 //
 // [Get a single job]: https://docs.gitlab.com/api/jobs/#get-a-single-job
 func (s *JobsService) Get(ctx context.Context, project Project, jobID int64, ro ...RequestOption) (*Job, error) {
-	return fetch[Job](ctx, s.client, get("/projects/:id/jobs/:job_id", nil, project, number(jobID)), ro)
+	return fetch[Job](ctx, s.owner(), get("/projects/:id/jobs/:job_id", nil, project, number(jobID)), ro)
 }
 
 // CancelOptions change how a job is canceled.
@@ -202,7 +229,7 @@ func (s *JobsService) Cancel(ctx context.Context, project Project, jobID int64, 
 	}
 	r := post("/projects/:id/jobs/:job_id/cancel", body, project, number(jobID))
 	r.class = repeatable
-	return fetch[Job](ctx, s.client, r, ro)
+	return fetch[Job](ctx, s.owner(), r, ro)
 }
 
 // RetryOptions change how a job is retried.
@@ -225,7 +252,7 @@ func (s *JobsService) Retry(ctx context.Context, project Project, jobID int64, o
 	if inputs := valueOf(opts).Inputs; len(inputs) > 0 {
 		body = map[string]any{"inputs": inputs}
 	}
-	return fetch[Job](ctx, s.client, post("/projects/:id/jobs/:job_id/retry", body, project, number(jobID)), ro)
+	return fetch[Job](ctx, s.owner(), post("/projects/:id/jobs/:job_id/retry", body, project, number(jobID)), ro)
 }
 
 // Erase removes the artifacts and the log of a finished job, archived ones included.
@@ -235,5 +262,5 @@ func (s *JobsService) Retry(ctx context.Context, project Project, jobID int64, o
 //
 // [Erase a job]: https://docs.gitlab.com/api/jobs/#erase-a-job
 func (s *JobsService) Erase(ctx context.Context, project Project, jobID int64, ro ...RequestOption) (*Job, error) {
-	return fetch[Job](ctx, s.client, post("/projects/:id/jobs/:job_id/erase", nil, project, number(jobID)), ro)
+	return fetch[Job](ctx, s.owner(), post("/projects/:id/jobs/:job_id/erase", nil, project, number(jobID)), ro)
 }

@@ -15,7 +15,7 @@ type JobTokenService struct{ client *Client }
 //
 // [Get job token's job]: https://docs.gitlab.com/api/jobs/#get-job-tokens-job
 func (s *JobTokenService) Job(ctx context.Context, ro ...RequestOption) (*Job, error) {
-	return fetch[Job](ctx, s.client, get("/job", nil), ro)
+	return fetch[Job](ctx, s.owner(), get("/job", nil), ro)
 }
 
 // AllowedAgents returns the agents for Kubernetes that the token's job may use.
@@ -24,5 +24,5 @@ func (s *JobTokenService) Job(ctx context.Context, ro ...RequestOption) (*Job, e
 //
 // [Get GitLab agent by CI_JOB_TOKEN]: https://docs.gitlab.com/api/jobs/#get-gitlab-agent-by-ci_job_token
 func (s *JobTokenService) AllowedAgents(ctx context.Context, ro ...RequestOption) (*AllowedAgents, error) {
-	return fetch[AllowedAgents](ctx, s.client, get("/job/allowed_agents", nil), ro)
+	return fetch[AllowedAgents](ctx, s.owner(), get("/job/allowed_agents", nil), ro)
 }

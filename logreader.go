@@ -48,7 +48,7 @@ const (
 
 func newLogReader(ctx context.Context, source logSource, o TraceOptions) (*logReader, error) {
 	switch {
-	case source.jobs.client == nil:
+	case source.jobs.owner() == nil:
 		return nil, errNoClient
 	case ctx == nil:
 		return nil, errNoContext
@@ -199,7 +199,7 @@ func (r *logReader) stop(err error) error {
 		err = os.ErrClosed
 	case errors.As(err, &answered), errors.As(err, &asked):
 	case r.ctx.Err() != nil:
-		err = newCallError(http.MethodGet, *r.source.path, r.ctx.Err(), false)
+		err = newCallError(http.MethodGet, *r.source.path, contextError(r.ctx), false)
 	default:
 		failure := newCallError(http.MethodGet, *r.source.path, err, false)
 		failure.temporary = !errors.Is(err, ErrTraceChanged)
@@ -227,13 +227,13 @@ func (r *logReader) Close() error {
 	return r.body.Close()
 }
 
-// sleep waits, or returns the context's error.
+// sleep waits, or returns why the context ended.
 func sleep(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
-		return ctx.Err()
+		return contextError(ctx)
 	case <-timer.C:
 		return nil
 	}

@@ -18,6 +18,7 @@ type RequestOption func(*requestConfig) error
 // config is what the options of a client add up to.
 type config struct {
 	httpClient     *http.Client
+	caFile         string // PEM certificates to trust besides those of the system; ignored with an httpClient.
 	retry          RetryPolicy
 	userAgent      string
 	header         http.Header
@@ -72,7 +73,8 @@ func WithDefaultHeader(key, value string) ClientOption {
 	}
 }
 
-// WithLogger logs a line for each attempt of a request, at the debug level:
+// WithLogger logs a line for each attempt of a request, at level Debug, and one at
+// level Warn if a call gives up or waits for more than 10 seconds:
 // method, route, status, attempt, wait and request id. No token, no query and
 // no body is logged. Without this option, or with nil, nothing is.
 func WithLogger(logger *slog.Logger) ClientOption {
@@ -113,13 +115,17 @@ type requestConfig struct {
 	header   http.Header
 	auth     Auth
 	response *Response
-	attempts int // At most; 0 for the client's RetryPolicy.
+	most     int // Attempts at most; 0 for the client's RetryPolicy.
+
+	// For the pages of listings.
+	attempts int  // Made before the call.
+	once500  bool // Do not retry a 500.
 }
 
 // withAttempts bounds the attempts of a call, for callers that repeat it themselves.
 func withAttempts(n int) RequestOption {
 	return func(r *requestConfig) error {
-		r.attempts = n
+		r.most = n
 		return nil
 	}
 }

@@ -4,27 +4,36 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 )
 
-// ListOptions say which page of a list to get.
+// ListOptions select a page of a list, and its size.
 type ListOptions struct {
-	Page    int `url:"page,omitempty"`     // From 1; 0 for the first. Not with keyset pagination.
-	PerPage int `url:"per_page,omitempty"` // Items a page; 0 for GitLab's 20, or 100 in the All methods. GitLab gives 100 at most.
+	Page int `url:"page,omitempty"` // From 1; 0 for the first. Offset pagination only.
 
-	// Prefetch is how many pages the All methods fetch ahead; 0 for none.
+	// PerPage is the number of items per page; 0 for GitLab's default of 20, or for
+	// 100 in the All and Pages methods. With offset pagination GitLab cuts it to 100;
+	// keyset pages have no limit but [WithMaxBody].
+	PerPage int `url:"per_page,omitempty"`
+
+	// Prefetch is how many pages the All and Pages methods fetch in advance, at most;
+	// 0 for none. Keyset pages are fetched one in advance, since each names the next.
+	// If the server does not send the number of pages, the number in advance grows with
+	// the pages read, so that at most half of the requests go past the last page.
 	Prefetch int `url:"-"`
 }
+
+// maxPerPage is the size to which GitLab cuts the pages of offset pagination.
+const maxPerPage = 100
 
 func (o ListOptions) check() error {
 	switch {
 	case o.Page < 0:
 		return fmt.Errorf("Page is %d: pages count from 1, and 0 is for the first", o.Page)
 	case o.PerPage < 0:
-		return fmt.Errorf("PerPage is %d: give 1 to 100, or 0 for the default", o.PerPage)
+		return fmt.Errorf("PerPage is %d: use 1 to 100, or 0 for the default", o.PerPage)
 	case o.Prefetch < 0:
 		return fmt.Errorf("Prefetch is %d: give the number of pages to fetch ahead, or 0 for none", o.Prefetch)
 	}
@@ -38,51 +47,109 @@ func checkScope(scope []Status) error {
 	return nil
 }
 
-// Pagination is how a list of a project's jobs is cut into pages.
+// Pagination is the way in which a list of a project's jobs is divided into pages.
 type Pagination string
 
-// The paginations of GitLab. Keyset, which a project's jobs have from GitLab 15.9
-// on, neither skips nor repeats a job while new ones come, and has no end; offset
-// stops at 50,000 jobs.
+// The paginations of GitLab.
 const (
+	// OffsetPagination numbers the pages, which have at most 100 items each, and ends
+	// after 50,000 jobs of a project. Jobs that are created or deleted between two
+	// requests shift the pages.
 	OffsetPagination Pagination = "offset"
+
+	// KeysetPagination continues after the last job of the page before, so that it
+	// neither skips nor repeats a job while others come and go. It exists for the jobs
+	// of a project, newest first, from GitLab 15.9 on. GitLab limits neither the size of
+	// its pages nor the length of the list.
 	KeysetPagination Pagination = "keyset"
 )
 
-// Page is one page of a list. Its items are never nil.
+// Page is one page of a list. Items is never nil in a page that a method returns.
 type Page[T any] struct {
 	Items []*T
 
-	Page, PerPage, NextPage, PrevPage int // 0 where the server did not say.
-	Total, TotalPages                 int // -1 where the server did not say.
+	Page, PerPage, NextPage, PrevPage int // 0 if the server did not send them.
+	Total, TotalPages                 int // -1 if the server did not send them.
 
-	NextCursor string // Keyset pagination: give it as Cursor to go on.
+	NextCursor string // Keyset pagination: the Cursor of the next page; empty on the last one.
 }
 
-// HasNext reports whether the server has a page after this one.
+// HasNext reports whether the list has a page after this one.
 func (p *Page[T]) HasNext() bool { return p.NextPage > 0 || p.NextCursor != "" }
 
-// newPage reads what the headers of an answer say of its page. Of the URLs in
-// Link only the cursor and the page are taken: their host can be another one.
-func newPage[T any](h http.Header, items []*T) *Page[T] {
+var (
+	errNextUnreadable = errors.New("the response's Link or X-Next-Page header names a next page, but neither its cursor nor its number can be read: " +
+		"check what the proxies before GitLab do to these headers")
+	errCursorIgnored = errors.New("the server ignored the cursor: it has no keyset pagination")
+)
+
+// newPage reads the page headers of a response. Of the URLs in Link only the cursor
+// and the page are used: their host can be another one. A next page that cannot be
+// read is an error, since it would pass for the end of the list.
+func newPage[T any](h http.Header, items []*T) (*Page[T], error) {
 	p := &Page[T]{
 		Items:      items,
 		Page:       headerInt(h, "X-Page", 0),
 		PerPage:    headerInt(h, "X-Per-Page", 0),
-		NextPage:   headerInt(h, "X-Next-Page", 0),
+		NextPage:   headerInt(h, "X-Next-Page", -1),
 		PrevPage:   headerInt(h, "X-Prev-Page", 0),
 		Total:      headerInt(h, "X-Total", -1),
 		TotalPages: headerInt(h, "X-Total-Pages", -1),
 	}
-	links := parseLink(h.Values("Link"))
-	p.NextCursor = links["next"].Get("cursor")
-	if p.NextCursor == "" && p.NextPage == 0 {
-		p.NextPage = parseInt(links["next"].Get("page"), 0)
+	links, readable := parseLinks(h.Values("Link"))
+	if number := h.Values("X-Next-Page"); len(number) > 0 && strings.TrimSpace(number[0]) == "" {
+		p.NextPage = 0 // The last page.
+	} else if len(number) > 0 {
+		readable = false
 	}
-	if p.PrevPage == 0 {
-		p.PrevPage = parseInt(links["prev"].Get("page"), 0)
+	found := false
+	for _, l := range links {
+		number := parseInt(l.param("page"), 0)
+		if l.is("prev") && p.PrevPage == 0 {
+			p.PrevPage = number
+		}
+		switch cursor := l.param("cursor"); {
+		case !l.is("next") || found:
+		case cursor != "":
+			p.NextCursor, found = cursor, true
+		case number > 0:
+			found = true
+			if p.NextPage <= 0 {
+				p.NextPage = number
+			}
+		default:
+			readable = false
+		}
 	}
-	return p
+	if p.NextPage < 0 {
+		if !found && !readable {
+			return nil, errNextUnreadable
+		}
+		p.NextPage = 0
+	}
+	return p, nil
+}
+
+// checkKeyset returns an error if the response to a keyset request has no place to
+// continue at. Without a cursor, a server that has offset pagination only sends its
+// first page.
+func (p *Page[T]) checkKeyset(cursor string) error {
+	switch {
+	case p.NextCursor == "" && p.Page == 0 && p.NextPage == 1:
+		return errors.New("the server's next page is 1, after page 1, and has no cursor: the listing can't go on")
+	case cursor != "" && (p.Page > 0 || p.NextPage > 0):
+		return errCursorIgnored
+	}
+	return nil
+}
+
+// numbersPages reports whether a response says by number which pages there are:
+// GitLab does so in every response with offset pagination.
+func numbersPages(h http.Header) bool {
+	links, _ := parseLinks(h.Values("Link"))
+	return len(h.Values("X-Next-Page")) > 0 || slices.ContainsFunc(links, func(l link) bool {
+		return l.is("next") || l.is("prev") || l.is("first") || l.is("last")
+	})
 }
 
 func headerInt(h http.Header, key string, unsaid int) int { return parseInt(h.Get(key), unsaid) }
@@ -94,51 +161,8 @@ func parseInt(s string, unsaid int) int {
 	return unsaid
 }
 
-// parseLink returns the query of each URL in Link headers by its relation. What
-// can't be read is left out. The first of two with one relation holds.
-func parseLink(headers []string) map[string]url.Values {
-	links := make(map[string]url.Values)
-	for _, rest := range headers {
-		for {
-			_, after, ok := strings.Cut(rest, "<")
-			if !ok {
-				break
-			}
-			target, params, ok := strings.Cut(after, ">")
-			if !ok {
-				break
-			}
-			// The parameters end where the next URL begins: GitLab's hold no "<".
-			own, _, _ := strings.Cut(params, "<")
-			rest = params
-			u, err := url.Parse(target)
-			if err != nil {
-				continue
-			}
-			for _, rel := range relations(own) {
-				if _, ok := links[rel]; !ok {
-					links[rel] = u.Query()
-				}
-			}
-		}
-	}
-	return links
-}
-
-// relations returns the values of rel among the parameters of a link.
-func relations(params string) []string {
-	for param := range strings.SplitSeq(params, ";") {
-		name, value, ok := strings.Cut(param, "=")
-		if ok && strings.EqualFold(strings.TrimSpace(name), "rel") {
-			value = strings.TrimRight(strings.TrimSpace(value), ", \t")
-			return strings.Fields(strings.ToLower(strings.Trim(value, `"`)))
-		}
-	}
-	return nil
-}
-
-// allPages makes the options those of an All method: 100 items a page are a fifth
-// of the requests that GitLab's default would take.
+// allPages sets the defaults of the All and Pages methods: 100 items per page take a
+// fifth of the requests of GitLab's default.
 func (o *ListOptions) allPages() {
 	if o.PerPage == 0 {
 		o.PerPage = 100

@@ -62,7 +62,7 @@ func (s *JobsService) Play(ctx context.Context, project Project, jobID int64, op
 			return nil, err
 		}
 	}
-	job, err := fetch[Job](ctx, s.client, post(playRoute, body, project, number(jobID)), ro)
+	job, err := fetch[Job](ctx, s.owner(), post(playRoute, body, project, number(jobID)), ro)
 	switch {
 	case err != nil:
 		return nil, err
@@ -87,7 +87,7 @@ func (s *BridgesService) Play(ctx context.Context, project Project, bridgeID int
 	if err != nil {
 		return nil, optionsError("PlayOptions", err)
 	}
-	bridge, err := fetch[Bridge](ctx, s.client, post(playRoute, body, project, number(bridgeID)), ro)
+	bridge, err := fetch[Bridge](ctx, s.owner(), post(playRoute, body, project, number(bridgeID)), ro)
 	if err != nil {
 		return nil, err
 	}

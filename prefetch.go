@@ -2,14 +2,15 @@ package gitlabjobs
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 )
 
-// prefetcher fetches pages, the one that is asked for and some after it.
+// prefetcher fetches pages: the requested one, and some after it in advance.
 type prefetcher[T any] struct {
 	parent context.Context
-	most   int // Pages on their way while the caller works; 0 for none.
+	most   int // Pages to fetch in advance; 0 for none.
 	fetch  func(context.Context, *fetched[T])
 
 	queue  []*fetched[T] // In order.
@@ -18,16 +19,23 @@ type prefetcher[T any] struct {
 	wg     sync.WaitGroup
 }
 
-// fetched is a page on its way.
+// fetched is a page that is being fetched.
 type fetched[T any] struct {
 	at       place
-	ready    chan struct{} // Closed once the rest is there.
+	attempts int  // Made before.
+	once500  bool // Do not retry a 500.
+
+	ready    chan struct{} // Closed once the fields below are set.
 	page     *Page[T]
 	err      error
 	response Response
+	panicked any // The value of a panic, in a caller's Auth or transport.
 }
 
-// take returns a page, once it is there.
+var errGoexit = errors.New("gitlabjobs: the goroutine that fetched a page in advance ended before the request: Auth or the transport called runtime.Goexit")
+
+// take waits for a page and returns it. If fetching it panicked, take panics with
+// the same value, so that a panic reaches the caller's goroutine.
 func (p *prefetcher[T]) take(at place) *fetched[T] {
 	if len(p.queue) == 0 {
 		f := &fetched[T]{at: at}
@@ -35,17 +43,20 @@ func (p *prefetcher[T]) take(at place) *fetched[T] {
 		return f
 	}
 	if p.queue[0].at != at {
-		p.drop() // The server goes on elsewhere than was thought.
+		p.drop() // The list continues at another page than expected.
 		return p.take(at)
 	}
 	f := p.queue[0]
 	p.queue = slices.Delete(p.queue, 0, 1)
 	<-f.ready
+	if f.panicked != nil {
+		panic(f.panicked)
+	}
 	return f
 }
 
-// send sends for a page, unless it is on its way. It reports false where no more
-// pages may be.
+// send starts to fetch a page, unless that has been done. It reports false if no more
+// pages may be fetched in advance.
 func (p *prefetcher[T]) send(at place) bool {
 	if slices.ContainsFunc(p.queue, func(f *fetched[T]) bool { return f.at == at }) {
 		return true
@@ -59,14 +70,16 @@ func (p *prefetcher[T]) send(at place) bool {
 	f := &fetched[T]{at: at, ready: make(chan struct{})}
 	p.queue = append(p.queue, f)
 	ctx := p.ctx
+	f.err = errGoexit
 	p.wg.Go(func() {
 		defer close(f.ready)
+		defer func() { f.panicked = recover() }()
 		p.fetch(ctx, f)
 	})
 	return true
 }
 
-// drop cancels the pages on their way, and waits until they are gone.
+// drop cancels the requests in progress, and waits until they have ended.
 func (p *prefetcher[T]) drop() {
 	if p.cancel != nil {
 		p.cancel()

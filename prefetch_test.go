@@ -3,7 +3,10 @@ package gitlabjobs_test
 import (
 	"context"
 	"iter"
+	"net/http"
+	"runtime"
 	"strconv"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -190,4 +193,96 @@ func TestPagesFromBeforeAndAfterAChangeMissNothing(t *testing.T) {
 			})
 		}
 	}
+}
+
+// Without totals, nobody knows where the list ends.
+func TestALargePrefetchOfAFewPagesSendsFewRequests(t *testing.T) {
+	t.Parallel()
+	for pages, most := range map[int]int{1: 1, 2: 3, 3: 5, 10: 20, 40: 80} {
+		synctest.Test(t, func(t *testing.T) {
+			srv, client := slow(t, 10*pages)
+			opts := &gitlabjobs.ListJobsOptions{ListOptions: gitlabjobs.ListOptions{PerPage: 10, Prefetch: 500}, Pagination: gitlabjobs.OffsetPagination}
+			d := took(t, 10*pages, client.Jobs.AllByProject(t.Context(), "group/app", opts))
+			t.Logf("%d pages: %d requests, %v", pages, len(srv.Requests()), d)
+			assert.LessOrEqual(t, len(srv.Requests()), most)
+			assert.LessOrEqual(t, d, 7*roundTrip)
+		})
+	}
+}
+
+type authFunc func(*http.Request) error
+
+func (f authFunc) Authorize(req *http.Request) error { return f(req) }
+
+// Where a program recovers its panics is its own affair.
+func TestAPanicWhileFetchingAheadReachesTheCaller(t *testing.T) {
+	t.Parallel()
+	for _, pagination := range []gitlabjobs.Pagination{gitlabjobs.KeysetPagination, gitlabjobs.OffsetPagination} {
+		for _, prefetch := range []int{0, 1, 8} {
+			synctest.Test(t, func(t *testing.T) {
+				srv, _ := slow(t, 500)
+				type cause struct{ reason string }
+				requests := make(chan int, 1)
+				requests <- 0
+				client := srv.ClientWithAuth(authFunc(func(req *http.Request) error {
+					n := <-requests + 1
+					requests <- n
+					if n > 3 {
+						panic(&cause{"no token"})
+					}
+					return gitlabjobs.PrivateToken(srv.Tokens.Reporter).Authorize(req)
+				}))
+				opts := &gitlabjobs.ListJobsOptions{ListOptions: gitlabjobs.ListOptions{Prefetch: prefetch}, Pagination: pagination}
+				n := 0
+				var got any
+				func() {
+					defer func() { got = recover() }()
+					for _, err := range client.Jobs.AllByProject(t.Context(), "group/app", opts) {
+						require.NoError(t, err)
+						n++
+					}
+				}()
+				assert.Equal(t, &cause{"no token"}, got)
+				assert.LessOrEqual(t, n, 300)
+			})
+		}
+	}
+}
+
+// A caller that has what it wants does not hear of pages that it never asked for.
+func TestAPanicOfAPageThatNobodyReadsIsNone(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv, _ := slow(t, 500)
+		var requests atomic.Int64
+		client := srv.ClientWithAuth(authFunc(func(req *http.Request) error {
+			if requests.Add(1) > 1 {
+				panic("no token")
+			}
+			return gitlabjobs.PrivateToken(srv.Tokens.Reporter).Authorize(req)
+		}))
+		opts := &gitlabjobs.ListJobsOptions{ListOptions: gitlabjobs.ListOptions{Prefetch: 1}}
+		jobs, err := gitlabjobs.Collect(client.Jobs.AllByProject(t.Context(), "group/app", opts), 100)
+		require.NoError(t, err)
+		assert.Len(t, jobs, 100)
+	})
+}
+
+// Such as a test's FailNow, which must not be called there.
+func TestAGoroutineThatExitsWhileFetchingAheadIsAnError(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv, _ := slow(t, 500)
+		var requests atomic.Int64
+		client := srv.ClientWithAuth(authFunc(func(req *http.Request) error {
+			if requests.Add(1) > 1 {
+				runtime.Goexit()
+			}
+			return gitlabjobs.PrivateToken(srv.Tokens.Reporter).Authorize(req)
+		}))
+		opts := &gitlabjobs.ListJobsOptions{ListOptions: gitlabjobs.ListOptions{Prefetch: 1}}
+		jobs, err := gitlabjobs.Collect(client.Jobs.AllByProject(t.Context(), "group/app", opts), 0)
+		require.ErrorContains(t, err, "runtime.Goexit")
+		assert.Len(t, jobs, 100)
+	})
 }

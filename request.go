@@ -48,9 +48,15 @@ type call struct {
 	request
 	client *Client
 
-	path     string // The route with its arguments, escaped.
+	path       string    // The route with its arguments, escaped.
+	credential uint64    // Whose rate limits apply: see gateKey.
+	gates      [2]*gate  // Where the current attempt counts as in flight.
+	refusal    *Error    // Of a gate.
+	resume     time.Time // Nothing is sent before.
+
 	attempts int
 	limit    int           // Of attempts.
+	once500  bool          // A 500 is not retried.
 	begun    time.Time     // The current attempt.
 	wait     time.Duration // Before the next attempt.
 	unknown  bool          // A write that may have happened.
@@ -58,6 +64,7 @@ type call struct {
 	wire     *wire         // Of the current attempt.
 	left     string        // The host of a redirect, to which no credentials were sent.
 	secrets  secrets
+	added    []param       // What Auth added to the query.
 	buffer   *bytes.Buffer // Of the answer, unless it is a stream.
 }
 
@@ -65,9 +72,6 @@ var (
 	errNoClient  = errors.New("gitlabjobs: the client is empty: make one with NewClient")
 	errNoContext = errors.New("gitlabjobs: the context is nil: give context.Background()")
 )
-
-// reads reports whether the call changes nothing on the server.
-func (c *call) reads() bool { return c.method == http.MethodGet || c.method == http.MethodHead }
 
 type callKey struct{}
 
@@ -103,13 +107,22 @@ func fetch[T any](ctx context.Context, client *Client, r request, ro []RequestOp
 }
 
 // list makes a call whose answer is a page of JSON objects.
-func list[T any](ctx context.Context, client *Client, r request, ro []RequestOption) (*Page[T], error) {
+func list[T any](ctx context.Context, client *Client, r request, ro []RequestOption, checks ...func(*Page[T]) error) (*Page[T], error) {
 	return exchange(ctx, client, r, ro, func(resp *http.Response, body []byte) (*Page[T], error) {
 		items, err := decodeList[T](body)
 		if err != nil {
 			return nil, err
 		}
-		return newPage(resp.Header, items), nil
+		page, err := newPage(resp.Header, items)
+		for _, check := range checks {
+			if err == nil {
+				err = check(page)
+			}
+		}
+		if err != nil {
+			return nil, err
+		}
+		return page, nil
 	})
 }
 
@@ -145,7 +158,7 @@ func send(ctx context.Context, client *Client, r request, ro []RequestOption) (*
 		HTTPClient:   client.http,
 		RetryMax:     client.retry.MaxAttempts,
 		CheckRetry:   c.checkRetry,
-		Backoff:      c.backoff,
+		Backoff:      noBackoff,
 		ErrorHandler: retryablehttp.PassthroughErrorHandler,
 	}
 	if client.http.Jar != nil {
@@ -155,9 +168,13 @@ func send(ctx context.Context, client *Client, r request, ro []RequestOption) (*
 			return nil
 		}
 	}
-	c.limit = cmp.Or(rc.attempts, client.retry.MaxAttempts)
-	c.begun = time.Now()
-	resp, err := loop.Do(req)
+	c.attempts, c.once500 = rc.attempts, rc.once500
+	c.limit = cmp.Or(rc.most, client.retry.MaxAttempts)
+	defer client.gates.leave(c, nil)
+	var resp *http.Response
+	if err = c.start(ctx); err == nil {
+		resp, err = loop.Do(req) //nolint:bodyclose // The caller closes a stream; all else was read with the attempt.
+	}
 	if err != nil || !isSuccess(resp.StatusCode) {
 		defer c.free()
 	}
@@ -169,9 +186,12 @@ func send(ctx context.Context, client *Client, r request, ro []RequestOption) (*
 			rc.response.RequestID = requestID(resp, c.secrets)
 		}
 	}
+	if c.refusal != nil {
+		return nil, nil, c.refusal
+	}
 	if err != nil {
 		if ctx.Err() != nil {
-			err = ctx.Err()
+			err = contextError(ctx)
 		}
 		failure := newCallError(c.method, c.path, c.secrets.redactError(err), c.unknown)
 		failure.temporary = ctx.Err() == nil && temporaryFault(err)
@@ -186,7 +206,7 @@ func send(ctx context.Context, client *Client, r request, ro []RequestOption) (*
 // prepare checks all that was given, before anything is sent, and builds the
 // request.
 func (c *call) prepare(ctx context.Context, ro []RequestOption) (*requestConfig, *retryablehttp.Request, error) {
-	if c.client == nil {
+	if c.client.empty() {
 		return nil, nil, errNoClient
 	}
 	if ctx == nil {
@@ -233,16 +253,24 @@ func (c *call) prepare(ctx context.Context, ro []RequestOption) (*requestConfig,
 	if err := authorize(req.Request); err != nil {
 		return rc, nil, fmt.Errorf("authorize: %w", err)
 	}
-	c.secrets = secretsOf(req.Request, query, func(key, value string) bool {
+	c.added = addedParams(query, req.URL.RawQuery)
+	for _, p := range c.added {
+		c.secrets.add(p.value)
+	}
+	c.secrets.addHeaders(req.Header, func(key, value string) bool {
 		given := value == c.client.userAgent || value == "application/json" || value == c.client.header.Get(key)
 		return !given || isCredential(key, value)
 	})
+	c.credential = c.client.gates.credential(rc, req.Request, query)
 	maps.Copy(req.Header, rc.header)
 	if host := cmp.Or(rc.header.Get("Host"), c.client.header.Get("Host")); host != "" {
 		req.Host = host
 	}
-	if len(rc.header) > 0 {
-		c.secrets = append(c.secrets, secretsOf(req.Request, req.URL.RawQuery, isCredential)...)
+	c.secrets.addHeaders(rc.header, isCredential)
+	if jar := c.client.http.Jar; jar != nil {
+		for _, cookie := range jar.Cookies(req.URL) {
+			c.secrets.add(cookie.Value)
+		}
 	}
 	c.path = c.secrets.redact(c.path)
 	for key, values := range req.Header {
@@ -252,7 +280,7 @@ func (c *call) prepare(ctx context.Context, ro []RequestOption) (*requestConfig,
 			}
 		}
 	}
-	return rc, req, ctx.Err()
+	return rc, req, contextError(ctx)
 }
 
 func encodeBody(v any) ([]byte, error) {
@@ -302,23 +330,25 @@ func (c *call) failed(resp *http.Response) *Error {
 	e := newError(c.method, c.route, c.path, resp, c.answer(), c.secrets)
 	e.unknown = c.unknown
 	if resp.StatusCode >= 300 && resp.StatusCode <= 399 && resp.StatusCode != http.StatusNotModified {
-		e.Message = fmt.Sprintf("%d redirect%s, not followed", resp.StatusCode, c.secrets.redact(destination(resp)))
+		e.Message = fmt.Sprintf("%d redirect%s, not followed", resp.StatusCode, c.destination(resp))
 		if c.refused != "" {
 			e.Message += ": " + c.refused
 		}
+	} else if resp.StatusCode == http.StatusSwitchingProtocols {
+		e.Message += ": the server, or a proxy, switched to a protocol that was not requested"
 	} else if c.left != "" {
-		e.Message += ", after a redirect to " + line(c.left) + ", which gets no credentials: if it is the same GitLab, make it the client's base URL"
+		e.Message += ", after a redirect to " + line(c.secrets.redact(c.left)) + ", which gets no credentials: if it is the same GitLab, make it the client's base URL"
 	}
 	return e
 }
 
 // destination says where a redirect leads, without the query, which may be signed.
-func destination(resp *http.Response) string {
+func (c *call) destination(resp *http.Response) string {
 	u, err := url.Parse(resp.Header.Get("Location"))
 	if err != nil || u.Host+u.Path == "" {
 		return ""
 	}
-	return " to " + line((&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String())
+	return " to " + line(c.secrets.redact((&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()))
 }
 
 // unusable makes the error of a success that is none: an empty body, a page of
@@ -329,7 +359,7 @@ func (c *call) unusable(resp *http.Response, cause error) *Error {
 		kind = "no content type"
 	}
 	e := newError(c.method, c.route, c.path, resp, c.answer()[:min(len(c.answer()), maxErrorBody)], c.secrets)
-	e.Message = fmt.Sprintf("the answer can't be used (%s): %s", kind, line(c.secrets.redact(cause.Error())))
+	e.Message = line(c.secrets.redact(fmt.Sprintf("the answer can't be used (%s): %v", kind, cause)))
 	e.Details = nil
 	e.cause = c.secrets.redactError(cause)
 	e.unknown = !c.reads()

@@ -10,29 +10,43 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 )
 
-// RetryPolicy says how often, and how patiently, a request is tried again.
-// Reads, and cancel, which changes nothing the second time, are tried again
-// after a connection fault, a 429, 500, 502, 503 or 504. Retry, erase and play
-// are only where the request provably never reached the server, or on a 429.
+// RetryPolicy sets how often a failed request is retried, and how long the client
+// waits in between.
 //
-// Between two attempts it waits for as long as the server asks, if it does, and
-// else for a random time up to a bound that doubles with each attempt. After a 429
-// that does not say how long, as GitLab's limits of single endpoints don't, it waits
-// for about MaxWait: they count by the minute.
+// Reads, and Cancel, which is idempotent, are retried after a connection error, an
+// attempt that timed out, and the statuses 408, 425, 429 and 5xx except 501 and
+// 505. Retry, Erase and Play are retried only if the request provably did not
+// reach the server, or after a 429: GitLab's rate limiter responds before the
+// action runs. Any other failure of a write that may have happened is
+// [ErrOutcomeUnknown], including a 303, a 408, every 5xx and a response that can't
+// be read.
 //
-// A client that meets nothing but failures runs out of retries: it sends each
-// request once until answers come again, so as not to multiply an outage.
+// If the response says how long to wait, in Retry-After or, for a 429, in
+// RateLimit-Reset, the client waits that long and a random time on top, up to a
+// quarter of it but at most 10 seconds, so that many callers do not return at
+// once. After a 429 that does not say, as GitLab's limits of single endpoints
+// don't, it waits for MaxWait/2 to MaxWait, since they count by the minute. After
+// everything else it waits for a random time between MinWait and a bound that
+// doubles with each attempt, up to MaxWait.
 //
-// The zero value of a field is its default.
+// A client whose requests of a route keep failing stops retrying them: it sends
+// each of them once until one succeeds, so as not to multiply an outage. Other
+// routes are not affected.
+//
+// Over HTTP/2, net/http repeats a request by itself after the server has reset its
+// stream. The client ends the attempt instead, which counts as a failed one. It
+// needs net/http/httptrace for that: with a transport that does not support it,
+// requests may be sent more often than this policy says.
+//
+// The zero value of a field means its default.
 type RetryPolicy struct {
-	MaxAttempts   int           // All attempts, the first included. Default 5; 1 for no retries.
-	MinWait       time.Duration // The least wait between two attempts. Default 200 ms.
-	MaxWait       time.Duration // The most, unless the server asks for more. Default 30 s.
-	MaxServerWait time.Duration // The longest wait that a server can ask for. Default 2 min.
+	MaxAttempts   int           // Maximum number of attempts, the first included. Default 5; 1 for no retries.
+	MinWait       time.Duration // Minimum wait between two attempts. Default 200 ms.
+	MaxWait       time.Duration // Maximum wait, unless the server asks for more. Default 30 s.
+	MaxServerWait time.Duration // Longest wait that a server can ask for. If it asks for more, the call fails. Default 2 min.
 }
 
 var defaultRetryPolicy = RetryPolicy{
@@ -82,38 +96,70 @@ const (
 	onceOnly                     // Again only if it provably never arrived.
 )
 
-// checkRetry decides after each attempt, for the retry loop, and settles the
-// wait that backoff then returns.
+// checkRetry runs after each attempt. It reports whether to send the request
+// again, after it has waited.
 func (c *call) checkRetry(ctx context.Context, resp *http.Response, err error) (bool, error) {
 	c.attempts++
-	defer func() { c.begun = time.Now().Add(c.wait) }()
 	c.judge(resp, err)
-	again := ctx.Err() == nil && c.attempts < c.limit &&
+	temporary := c.temporary(resp, err)
+	again := ctx.Err() == nil && temporary && c.attempts < c.limit &&
 		c.repeats(resp, err) && c.settleWait(ctx, resp) && c.affords(resp)
 	if err == nil && resp.StatusCode < http.StatusInternalServerError {
-		c.client.budget.refund(c.attempts)
+		c.client.budget.refund(c.endpoint(), c.attempts)
 	}
-	c.log(ctx, resp, err, again)
-	return again, nil
+	c.client.gates.leave(c, resp)
+	c.log(ctx, resp, err, again, temporary)
+	if !again {
+		return false, nil
+	}
+	c.resume = time.Now().Add(c.wait)
+	err = c.start(ctx)
+	return err == nil, err
 }
 
-// judge keeps in mind whether a write may have happened.
+// start waits until the next attempt may begin.
+func (c *call) start(ctx context.Context) error {
+	err := c.client.gates.enter(ctx, c)
+	c.begun, c.resume, c.wait, c.left = time.Now(), time.Time{}, 0, ""
+	return err
+}
+
+// noBackoff is for the retry loop: checkRetry has already waited.
+func noBackoff(_, _ time.Duration, _ int, _ *http.Response) time.Duration { return 0 }
+
+func (c *call) endpoint() endpoint { return endpoint{c.method, c.route} }
+
+// judge records whether a write may have happened. A 303 leads to the result of
+// one that did.
 func (c *call) judge(resp *http.Response, err error) {
 	switch {
 	case c.reads():
 	case err != nil:
 		c.unknown = c.unknown || !c.unsent(err)
-	case resp.StatusCode >= 500:
+	case resp.StatusCode >= 500, resp.StatusCode == http.StatusRequestTimeout,
+		resp.StatusCode == http.StatusSeeOther, resp.StatusCode == http.StatusSwitchingProtocols:
 		c.unknown = true
 	}
 }
 
-// repeats reports whether what happened allows another attempt.
-func (c *call) repeats(resp *http.Response, err error) bool {
+// temporary reports whether the same request may succeed later.
+func (c *call) temporary(resp *http.Response, err error) bool {
 	if err != nil {
-		return temporaryFault(err) && (c.class == repeatable || c.unsent(err))
+		return temporaryFault(err)
 	}
-	return resp.StatusCode == http.StatusTooManyRequests || c.class == repeatable && temporaryStatus(resp.StatusCode)
+	return temporaryStatus(resp.StatusCode)
+}
+
+// repeats reports whether a request that failed temporarily may be sent again.
+func (c *call) repeats(resp *http.Response, err error) bool {
+	switch {
+	case err != nil:
+		return c.class == repeatable || c.unsent(err)
+	case c.once500 && resp.StatusCode == http.StatusInternalServerError:
+		return false
+	default:
+		return c.class == repeatable || resp.StatusCode == http.StatusTooManyRequests
+	}
 }
 
 // unsent reports whether the request provably never reached the server: there
@@ -126,36 +172,53 @@ func (c *call) unsent(err error) bool {
 	return errors.As(err, &op) && op.Op == "dial"
 }
 
-// settleWait finds how long to wait before the next attempt. It reports false
-// where that is longer than the policy or the context allows: then the answer
-// that is here already says more than a deadline's error would.
+// settleWait sets the wait before the next attempt. It reports false if that is
+// longer than the policy or the context allows: then the response says more than
+// the context's error would.
 func (c *call) settleWait(ctx context.Context, resp *http.Response) bool {
 	policy := c.client.retry
-	c.wait = jitter(policy, c.attempts)
+	least, spread := jitter(policy, c.attempts), time.Duration(0)
 	if resp != nil {
 		asked, ok := serverWait(resp)
 		switch {
 		case ok && asked > policy.MaxServerWait:
 			return false
 		case ok:
-			c.wait = max(asked, policy.MinWait)
+			least, spread = max(asked, policy.MinWait), spreadOf(asked, policy)
 		case resp.StatusCode == http.StatusTooManyRequests:
-			// GitLab's limits of single endpoints say nothing, and count by the
-			// minute: few short waits would be over before it is.
-			c.wait = max(policy.MaxWait/2, policy.MinWait) + rand.N(policy.MaxWait/2+1)
+			least = unsaidWait(policy)
 		}
 	}
+	c.wait = least + spread
 	deadline, ok := ctx.Deadline()
-	return !ok || time.Until(deadline) > c.wait
+	if !ok {
+		return true
+	}
+	left := time.Until(deadline)
+	c.wait = least + min(spread, (left-least)/2)
+	return left > least
 }
 
-// affords takes a retry out of the budget. Obeying a rate limit costs nothing: a
-// server that sets one is well.
+const maxSpread = 10 * time.Second
+
+// spreadOf returns a random time on top of a wait that the server asked for: it
+// may have told many callers the same.
+func spreadOf(asked time.Duration, p RetryPolicy) time.Duration {
+	return rand.N(min(max(asked/4, p.MinWait), maxSpread) + 1)
+}
+
+// unsaidWait returns the wait after a 429 that does not say how long to wait.
+// GitLab's limits of single endpoints don't, and count by the minute: short waits
+// would be over too soon.
+func unsaidWait(p RetryPolicy) time.Duration {
+	return max(p.MaxWait/2, p.MinWait) + rand.N(p.MaxWait/2+1)
+}
+
+// affords takes a retry out of the budget. Obeying a rate limit costs nothing: the
+// server is well.
 func (c *call) affords(resp *http.Response) bool {
-	return resp != nil && resp.StatusCode == http.StatusTooManyRequests || c.client.budget.take()
+	return resp != nil && resp.StatusCode == http.StatusTooManyRequests || c.client.budget.take(c.endpoint())
 }
-
-func (c *call) backoff(_, _ time.Duration, _ int, _ *http.Response) time.Duration { return c.wait }
 
 // jitter is a random wait before the attempt after the nth: between MinWait and
 // a bound that doubles with each attempt, up to MaxWait.
@@ -172,25 +235,36 @@ func jitter(p RetryPolicy, n int) time.Duration {
 // compared with the answer's own, since clocks differ. What makes no sense, or
 // lies in the past, is as if it were not there.
 func serverWait(resp *http.Response) (time.Duration, bool) {
-	now, err := http.ParseTime(resp.Header.Get("Date"))
-	if err != nil {
-		now = time.Now()
-	}
 	after := strings.TrimSpace(resp.Header.Get("Retry-After"))
 	if seconds, ok := parseSeconds(after); ok {
 		return seconds, seconds > 0
 	}
 	if date, err := http.ParseTime(after); err == nil {
-		return positive(date.Sub(now))
+		return positive(date.Sub(responseTime(resp)))
 	}
 	if resp.StatusCode != http.StatusTooManyRequests {
 		return 0, false
 	}
-	reset, ok := parseSeconds(strings.TrimSpace(resp.Header.Get("RateLimit-Reset")))
-	if !ok {
-		return 0, false
+	wait, _, ok := resetWait(resp)
+	return wait, ok
+}
+
+// resetWait returns how long it is until RateLimit-Reset, and that header.
+func resetWait(resp *http.Response) (wait time.Duration, reset int64, ok bool) {
+	if d, ok := parseSeconds(strings.TrimSpace(resp.Header.Get("Ratelimit-Reset"))); ok {
+		reset = int64(d / time.Second)
+		wait, ok = positive(time.Unix(reset, 0).Sub(responseTime(resp)))
+		return wait, reset, ok
 	}
-	return positive(time.Unix(int64(reset/time.Second), 0).Sub(now))
+	return 0, 0, false
+}
+
+// responseTime is the server's time. Clocks differ, and dates are compared with it.
+func responseTime(resp *http.Response) time.Time {
+	if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
+		return date
+	}
+	return time.Now()
 }
 
 func positive(d time.Duration) (time.Duration, bool) { return max(d, 0), d > 0 }
@@ -209,45 +283,24 @@ func parseSeconds(s string) (time.Duration, bool) {
 	return time.Duration(n) * time.Second, true
 }
 
-// retryBudget keeps a client from multiplying a server's outage: a retry takes a
-// token, and answers bring tokens back. With nothing but failures, a client soon
-// sends each request once.
-type retryBudget struct {
-	mu     sync.Mutex
-	tokens float64
-}
+// longWait is the wait from which on there is a line at level Warn.
+const longWait = 10 * time.Second
 
-const budgetSize = 50
-
-func newRetryBudget() *retryBudget { return &retryBudget{tokens: budgetSize} }
-
-func (b *retryBudget) take() bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.tokens < 1 {
-		return false
-	}
-	b.tokens--
-	return true
-}
-
-// refund gives back the token of a retry that helped, and a part of one for an
-// answer that needed none.
-func (b *retryBudget) refund(attempts int) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if attempts > 1 {
-		b.tokens++
-	} else {
-		b.tokens += 0.1
-	}
-	b.tokens = min(b.tokens, budgetSize)
-}
-
-// log writes the line of an attempt.
-func (c *call) log(ctx context.Context, resp *http.Response, err error, again bool) {
+// log writes the line of an attempt, and one at level Warn if the call gives up or
+// waits for long.
+func (c *call) log(ctx context.Context, resp *http.Response, err error, again, temporary bool) {
 	logger := c.client.logger
-	if logger == nil || !logger.Enabled(ctx, slog.LevelDebug) {
+	if logger == nil {
+		return
+	}
+	warning := ""
+	switch {
+	case again && c.wait > longWait:
+		warning = "gitlab request waits"
+	case !again && temporary && ctx.Err() == nil:
+		warning = "gitlab request gave up"
+	}
+	if warning == "" && !logger.Enabled(ctx, slog.LevelDebug) {
 		return
 	}
 	attrs := []slog.Attr{
@@ -265,4 +318,7 @@ func (c *call) log(ctx context.Context, resp *http.Response, err error, again bo
 		attrs = append(attrs, slog.Duration("wait", c.wait))
 	}
 	logger.LogAttrs(ctx, slog.LevelDebug, "gitlab request", attrs...)
+	if warning != "" {
+		logger.LogAttrs(ctx, slog.LevelWarn, warning, attrs...)
+	}
 }

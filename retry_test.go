@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"math"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -108,23 +110,23 @@ func TestTheServersWaitIsObeyed(t *testing.T) {
 		header    func() map[string]string
 		low, high time.Duration
 	}{
-		"seconds": {429, func() map[string]string { return map[string]string{"Retry-After": "7"} }, 7 * time.Second, 7 * time.Second},
+		"seconds": {429, func() map[string]string { return map[string]string{"Retry-After": "7"} }, 7 * time.Second, 8750 * time.Millisecond},
 		"seconds of a 503": {
 			503, func() map[string]string { return map[string]string{"Retry-After": "90"} },
-			90 * time.Second, 90 * time.Second,
+			90 * time.Second, 100 * time.Second,
 		},
 		"a date, by a server whose clock is an hour behind": {429, func() map[string]string {
 			server := time.Now().Add(-time.Hour).UTC()
 			return map[string]string{"Date": server.Format(http.TimeFormat), "Retry-After": server.Add(8 * time.Second).Format(http.TimeFormat)}
-		}, 8 * time.Second, 8 * time.Second},
+		}, 8 * time.Second, 10 * time.Second},
 		"RateLimit-Reset, by a server whose clock is an hour ahead": {429, func() map[string]string {
 			server := time.Now().Add(time.Hour).UTC()
 			return map[string]string{"Date": server.Format(http.TimeFormat), "RateLimit-Reset": fmt.Sprint(server.Add(9 * time.Second).Unix())}
-		}, 9 * time.Second, 9 * time.Second},
+		}, 9 * time.Second, 11250 * time.Millisecond},
 		"RateLimit-Reset of a 500 is about something else": {500, func() map[string]string {
 			return map[string]string{"RateLimit-Reset": fmt.Sprint(time.Now().Add(time.Minute).Unix())}
 		}, 200 * time.Millisecond, 400 * time.Millisecond},
-		"as long as is allowed": {429, func() map[string]string { return map[string]string{"Retry-After": "120"} }, 2 * time.Minute, 2 * time.Minute},
+		"as long as is allowed": {429, func() map[string]string { return map[string]string{"Retry-After": "120"} }, 2 * time.Minute, 130 * time.Second},
 		"nothing":               {429, func() map[string]string { return nil }, 15 * time.Second, 30 * time.Second},
 		"zero":                  {429, func() map[string]string { return map[string]string{"Retry-After": "0"} }, 15 * time.Second, 30 * time.Second},
 		"negative":              {429, func() map[string]string { return map[string]string{"Retry-After": "-60"} }, 15 * time.Second, 30 * time.Second},
@@ -152,6 +154,55 @@ func TestTheServersWaitIsObeyed(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestCallersThatTheServerSendsAwayComeBackSpread(t *testing.T) {
+	t.Parallel()
+	for status, callers := range map[int]int{429: 64, 503: 40} {
+		synctest.Test(t, func(t *testing.T) {
+			var mu sync.Mutex
+			var back []time.Duration
+			start := time.Now()
+			client := newClient(t, func(req *http.Request) (*http.Response, error) {
+				since := time.Since(start)
+				if since == 0 {
+					time.Sleep(time.Millisecond) // The others are on their way.
+					return answer{status: status, header: map[string]string{"Retry-After": "1"}}.to(req), nil
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				back = append(back, since-time.Millisecond)
+				return answer{body: oneJob}.to(req), nil
+			})
+			var wg sync.WaitGroup
+			for range callers {
+				wg.Go(func() {
+					_, err := client.Jobs.Get(t.Context(), "1", 7)
+					assert.NoError(t, err)
+				})
+			}
+			wg.Wait()
+			require.Len(t, back, callers)
+			slices.Sort(back)
+			assert.GreaterOrEqual(t, back[0], time.Second, status)
+			assert.LessOrEqual(t, back[callers-1], 1250*time.Millisecond, status)
+			assert.Greater(t, back[callers-1]-back[0], 100*time.Millisecond, status)
+		})
+	}
+}
+
+func TestTheSpreadLeavesTimeBeforeTheDeadline(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		for range 50 {
+			ctx, cancel := context.WithTimeout(t.Context(), 40100*time.Millisecond)
+			var times []time.Time
+			client := newClient(t, failingFirst(1, answer{status: 429, header: map[string]string{"Retry-After": "40"}}, &times))
+			_, err := client.Jobs.Get(ctx, "1", 7)
+			cancel()
+			require.NoError(t, err)
+		}
+	})
 }
 
 func TestAWaitThatIsTooLongFailsAtOnceWithTheAnswer(t *testing.T) {
@@ -264,6 +315,64 @@ func TestAnOutageIsNotMultiplied(t *testing.T) {
 		require.Error(t, err)
 		assert.Equal(t, 5, requests, "once the server is back, so are the retries")
 	})
+}
+
+func TestABrokenRouteLeavesTheRetriesOfOthersAlone(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		requests := 0
+		client := newClient(t, func(req *http.Request) (*http.Response, error) {
+			requests++
+			return answer{status: 503}.to(req), nil
+		})
+		for range 100 {
+			_, err := client.Jobs.Get(t.Context(), "1", 7)
+			require.ErrorIs(t, err, gitlabjobs.ErrServer)
+		}
+		requests = 0
+		_, err := client.Jobs.Get(t.Context(), "1", 7)
+		require.ErrorIs(t, err, gitlabjobs.ErrServer)
+		assert.Equal(t, 1, requests)
+		_, err = client.Jobs.ListByProject(t.Context(), "1", nil)
+		require.ErrorIs(t, err, gitlabjobs.ErrServer)
+		assert.Equal(t, 6, requests)
+	})
+}
+
+func TestGivingUpAndLongWaitsAreWarnings(t *testing.T) {
+	t.Parallel()
+	const to = "method=GET route=/projects/:id/jobs/:job_id path=/projects/1/jobs/7 "
+	for name, tc := range map[string]struct {
+		fails  int
+		answer answer
+		want   []string
+	}{
+		"attempts used up":  {9, answer{status: 502}, []string{`msg="gitlab request gave up" ` + to + "attempt=5 status=502"}},
+		"a long wait":       {1, answer{status: 503, header: map[string]string{"Retry-After": "11"}}, []string{`msg="gitlab request waits" ` + to + "attempt=1 status=503"}},
+		"too long a wait":   {1, answer{status: 429, header: map[string]string{"Retry-After": "700"}}, []string{`msg="gitlab request gave up" ` + to + "attempt=1 status=429"}},
+		"short waits":       {4, answer{status: 503}, nil},
+		"an error to stay":  {9, answer{status: 404}, nil},
+		"nothing to report": {0, answer{}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				var log strings.Builder
+				var times []time.Time
+				client := newClient(t, failingFirst(tc.fails, tc.answer, &times), gitlabjobs.WithLogger(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))))
+				_, _ = client.Jobs.Get(t.Context(), "1", 7)
+				lines := strings.Split(strings.TrimSuffix(log.String(), "\n"), "\n")
+				if tc.want == nil {
+					assert.Empty(t, log.String())
+					return
+				}
+				require.Len(t, lines, len(tc.want))
+				for i, want := range tc.want {
+					assert.Contains(t, lines[i], "level=WARN "+want)
+				}
+			})
+		})
+	}
 }
 
 func TestRateLimitsDoNotUseUpTheRetries(t *testing.T) {

@@ -29,6 +29,9 @@ func (s *scanner) peek() byte {
 // enter goes into an object or an array, and reports whether there is anything in
 // it. end is the bracket that closes it.
 func (s *scanner) enter(end byte) bool {
+	if s.broken {
+		return false
+	}
 	s.pos++
 	if s.depth++; s.depth > maxDepth {
 		s.fail()

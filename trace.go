@@ -94,7 +94,7 @@ func (s logSource) get(ctx context.Context, q *rangeQuery, etag string) (*http.R
 	if etag != "" {
 		ro = append(slices.Clip(ro), WithHeader("If-None-Match", etag))
 	}
-	c, resp, err := send(ctx, s.jobs.client, r, ro)
+	c, resp, err := send(ctx, s.jobs.owner(), r, ro)
 	if c != nil {
 		*s.path = c.path
 	}

@@ -14,14 +14,16 @@ type TraceLine struct {
 	// Number counts the lines, from 1. The pieces of one line have the same.
 	Number int64
 
-	// Text is what a terminal shows of the line in the end: without escape codes,
-	// section marks and the runner's prefix, and after every carriage return,
-	// backspace and erasing. It is valid UTF-8, and its only control characters
-	// are tabs.
+	// Text is the final text of the line, without escape sequences, section marks
+	// and the runner's prefix. Text after a return to the first column replaces the
+	// line, even if it is shorter, as on GitLab's page: a progress bar has its last
+	// state. Backspaces and erase sequences apply as in a terminal. Text is valid
+	// UTF-8, and its only control characters are tabs.
 	Text string
 
-	// Styled is Text with its colours, for a terminal. It needs no other line: it
-	// sets the colours that the lines before it left behind, and resets its own.
+	// Styled is Text with its colors, for a terminal. It sets the colors that are
+	// still on from earlier lines and resets them at its end, so that it can be
+	// printed without the other lines.
 	Styled string
 
 	// Raw is the line as it is in the log, with its end. The Raw of all lines, one
@@ -37,9 +39,9 @@ type TraceLine struct {
 	// its own, 1 for the job's scripts, 15 and more for services.
 	StreamID int
 
-	// Continued says that the text goes on from that of a line before: it is a
-	// further piece of a line that is longer than 64 KiB, or one that the runner
-	// says continues another, and that came too late to be joined to it.
+	// Continued reports whether the text continues that of an earlier line. The
+	// line is then a later piece of a line of more than 64 KiB, or the runner
+	// marked it as a continuation but TraceLines could not join it.
 	Continued bool
 
 	// Sections are those that the line is in, the innermost last. Lines share
@@ -70,24 +72,17 @@ type TraceSection struct {
 	End     time.Time // Zero until the section's end is read, which a log may lack.
 }
 
-// Duration is from the section's start to its end, in whole seconds, or zero for
-// a section without an end.
+// Duration returns the time from the section's start to its end, in whole
+// seconds. It is zero if the section has no end, or one before its start.
 func (s *TraceSection) Duration() time.Duration {
 	if s.End.IsZero() {
 		return 0
 	}
-	return s.End.Sub(s.Start)
+	return max(0, s.End.Sub(s.Start))
 }
 
-const (
-	// maxTraceLine is how much of a log is held to make a line of.
-	maxTraceLine = 64 << 10
-
-	// continuedAbove is the shortest record that can be continued without a
-	// carriage return at its end. Runners hold 8 KiB of a line, and may shorten it
-	// afterwards where it holds a secret.
-	continuedAbove = 4 << 10
-)
+// maxTraceLine is the maximum length of TraceLine.Raw.
+const maxTraceLine = 64 << 10
 
 // TraceLines returns the lines of a log, each as soon as its end is read, so that
 // r may as well be the log of a running job. It needs no more than a few MiB,
@@ -104,20 +99,23 @@ const (
 // broke off. Where the loop ends early, more of r has been read than the lines
 // that came. To range a second time goes on with what r has left.
 //
-// A section's mark begins a line, as on GitLab's page, even where there is text
-// before it. What is not a mark to GitLab is text. A section's End is set when it
-// is read, in the section that the lines before it have as well: it is the one
-// thing about a line that changes later, and not for other goroutines to read
-// while the loop goes on.
+// A section mark starts a new line, as on GitLab's page, even in the middle of
+// text. Marks that GitLab does not accept are text. The end of a section that is
+// not open is dropped and does not start a line. A section's End is set when its
+// end is read, in the section that earlier lines share. This is the only change
+// to a line after it was returned: other goroutines must not read it while the
+// loop runs.
 //
-// Newer runners write time and stream before each line, and cut a line into
-// several of theirs at a carriage return, or after some KiB. These are joined to
-// one line, with the time of the first. It follows that with such a runner a line
-// that has a carriage return at its end, or 4 KiB, waits for the beginning of the
-// next one. A continuation that follows on any other line, or on another stream's,
-// is a line of its own, and Continued.
+// Newer runners write a prefix with the time and the stream before each line.
+// They also split lines, at carriage returns and after 8 KiB. TraceLines joins the
+// parts to one line, with the time of the first. If a line of such a runner contains
+// a carriage return or is longer than 8 KiB, it is returned when the next one
+// begins, because only that tells whether it is complete. A continuation of any
+// other line, or after a line of another stream, is returned as a line with
+// Continued set.
 //
-// A line of more than 64 KiB comes in pieces, all but the first Continued.
+// Lines of more than 64 KiB are returned in pieces. Continued is set in all but
+// the first.
 func TraceLines(r io.Reader) iter.Seq2[*TraceLine, error] {
 	return func(yield func(*TraceLine, error) bool) {
 		s := &traceScanner{r: r, buf: make([]byte, maxTraceLine/4)}
@@ -147,8 +145,9 @@ type traceScanner struct {
 	err      error
 
 	number    int64
-	record    traceRecord // The one that from is in, if inRecord.
-	inRecord  bool        // The beginning of the record at from has been in a line.
+	record    traceRecord // The record that from is in, if inRecord.
+	inRecord  bool        // An earlier line has the beginning of the record.
+	check     splitCheck  // Of that beginning.
 	continued bool        // The next line goes on with that line's text.
 
 	several  bool // There is more than one record in the line.
@@ -189,16 +188,21 @@ func (s *traceScanner) next() (raw []byte, whole bool) {
 	}
 }
 
-// joins reports whether the record at end goes on with the line of the record
-// before it. It reads on where it takes that to know.
+// joins reports whether the record at end continues the line of the record
+// before it. It reads more if it has too little of it to tell.
 func (s *traceScanner) joins(record, end int) bool {
-	window := s.buf[s.from:s.to]
+	rest := s.buf[s.from:s.to][record:end]
+	begun := record == 0 && s.inRecord
+	var check splitCheck
+	if begun {
+		check = s.check
+	}
+	if !begun && !hasPrefix(rest) || !check.with(rest).possible() {
+		return false
+	}
 	before := s.record
-	if record > 0 || !s.inRecord {
-		if end-record < continuedAbove && (end-record < prefixLen+2 || window[end-2] != '\r') {
-			return false
-		}
-		before = parseRecord(window[record:end])
+	if !begun {
+		before = parseRecord(rest)
 	}
 	if before.stream == "" {
 		return false
@@ -273,28 +277,28 @@ func (s *traceScanner) text(raw []byte) []byte {
 	return s.joined
 }
 
-// rawEnd is where the raw bytes of a piece of text end, with the record that the
-// next piece begins in, and whether in the middle of it.
-func (s *traceScanner) rawEnd(text int) (end int, record traceRecord, inside bool) {
+// rawEnd returns where the raw bytes of the first bytes of the text end, the
+// part that the next piece of text begins in, and whether it begins inside it.
+func (s *traceScanner) rawEnd(text int) (end int, part *tracePart, inside bool) {
 	i := len(s.parts) - 1
 	for i > 0 && s.parts[i].text > text {
 		i--
 	}
-	part := s.parts[i]
+	part = &s.parts[i]
 	if i > 0 && part.text == text {
-		return part.raw - part.record.prefix, part.record, false
+		return part.raw - part.record.prefix, part, false
 	}
-	return part.raw + text - part.text, part.record, true
+	return part.raw + text - part.text, part, true
 }
 
 // lines makes of records the lines that they are: one, or more where there are
 // marks. It returns how many bytes are in them.
 func (s *traceScanner) lines(raw []byte, whole bool, yield func(*TraceLine) bool) (n int, goOn bool) {
 	text := s.text(raw)
-	record := s.parts[0].record
-	s.continued = s.continued || !s.inRecord && record.appends
+	part := &s.parts[0]
+	s.continued = s.continued || !s.inRecord && part.record.appends
 	for at, begin := 0, 0; ; {
-		line := &TraceLine{Time: record.time, Stream: record.stream, StreamID: record.id}
+		line := &TraceLine{Time: part.record.time, Stream: part.record.stream, StreamID: part.record.id}
 		first := at
 		plain := whole && plainText(bytes.TrimSuffix(text[at:], []byte("\r")))
 		stop := atEnd
@@ -306,9 +310,9 @@ func (s *traceScanner) lines(raw []byte, whole bool, yield func(*TraceLine) bool
 		}
 		end := len(raw)
 		if s.inRecord = !whole && raw[end-1] != '\n'; stop != atEnd {
-			end, record, s.inRecord = s.rawEnd(at)
+			end, part, s.inRecord = s.rawEnd(at)
 		} else {
-			record = s.parts[len(s.parts)-1].record
+			part = &s.parts[len(s.parts)-1]
 		}
 		if end > begin {
 			line.Raw, line.Continued = string(raw[begin:end]), s.continued
@@ -334,7 +338,12 @@ func (s *traceScanner) lines(raw []byte, whole bool, yield func(*TraceLine) bool
 			}
 		}
 		if begin = end; stop != atMark {
-			s.record = record
+			if s.record = part.record; s.inRecord {
+				if part.raw > 0 { // It begins in this line.
+					s.check = splitCheck{}
+				}
+				s.check = s.check.with(raw[max(0, part.raw-part.record.prefix):end])
+			}
 			return end, true
 		}
 	}
@@ -373,6 +382,8 @@ func (s *traceScanner) play(text []byte, i int, whole bool) (int, stop) {
 			case size == 0:
 				s.screen.put('s')
 				i++
+			case !mark.start && s.sections.find(mark.name) < 0:
+				i += size
 			case !s.screen.empty():
 				return i, atMark
 			default:

@@ -105,22 +105,30 @@ func TestTraceLineTextIsWhatATerminalShows(t *testing.T) {
 		"a sequence that never ends":         {"a\x1b[31\nb\x1b\nc\n", []string{"a", "b", "c"}},
 		"a sequence that is none":            {"a\x1b[3→b\x1b\x01c\n", []string{"a→bc"}},
 		"a progress bar":                     {"10%\r50%\r100%\n", []string{"100%"}},
-		"shorter text leaves the rest":       {"abcdef\rxy\n", []string{"xycdef"}},
+		"shorter text replaces the line":     {"Fetching 100%\rdone\n", []string{"done"}},
+		"colours alone replace nothing":      {"abcdef\r\x1b[31m\x1b[0m\r\n", []string{"abcdef"}},
+		"controls alone replace nothing":     {"abcdef\r\x00\b\a\n", []string{"abcdef"}},
+		"a return at the end of the log":     {"50%\r", []string{"50%"}},
 		"erased to the end":                  {"abcdef\rxy\x1b[K\n", []string{"xy"}},
 		"erased to the end, with a zero":     {"abcdef\rxy\x1b[0K\n", []string{"xy"}},
 		"erased to the end of the screen":    {"abcdef\rxy\x1b[J\n", []string{"xy"}},
-		"erased from the beginning":          {"abcdef\rxy\x1b[1K\n", []string{"   def"}},
+		"erased from the beginning":          {"abcdef\b\b\b\b\x1b[1K\n", []string{"   def"}},
+		"erased from it, at the beginning":   {"abcdef\r\x1b[1Kxy\n", []string{"xy"}},
 		"erased from the beginning, at end":  {"abc\x1b[1Kd\n", []string{"   d"}},
 		"erased":                             {"abcdef\rxy\x1b[2K\n", []string{""}},
 		"erased, and the cursor stays":       {"abc\x1b[2Kd\n", []string{"   d"}},
+		"erased, and some of it again":       {"abc\r\x1b[Kxyz\b\bq\nabc\r\x1b[2Kxyz\b\bq\n", []string{"xqz", "xqz"}},
+		"at the beginning, and back":         {"\rxyz\b\bq\n\x1b[Gxyz\b\b\bq\n", []string{"xqz", "qyz"}},
+		"replaced, and some of it again":     {"abc\rxyz\b\bq\n", []string{"xqz"}},
 		"erased, and written anew":           {"abcdef\x1b[2K\rxy\n", []string{"xy"}},
 		"erased, and to the first column":    {"abcdef\x1b[2K\x1b[1Gxy\n", []string{"xy"}},
 		"erased twice":                       {"abc\x1b[1K\rx\x1b[1Kyz\x1b[2Kq\n", []string{"   q"}},
-		"to a column":                        {"abcdef\x1b[3Gx\x1b[99Gy\x1b[Gz\n", []string{"zbxyef"}},
+		"to a column":                        {"abcdef\x1b[3Gx\x1b[99Gy\n", []string{"abxyef"}},
+		"to the first column":                {"abcdef\x1b[Gxy\nabcdef\x1b[1Gxy\nabcdef\x1b[0Gxy\n", []string{"xy", "xy", "xy"}},
 		"other movements of the cursor":      {"ab\x1b[1A\x1b[2Cc\x1b[5Dd\x1b[H\n", []string{"abcd"}},
 		"backspaces":                         {"abx\b\byz\b\n", []string{"ayz"}},
 		"backspaces at the beginning":        {"\b\b\ba\n", []string{"a"}},
-		"wide text is counted in characters": {"äöü→\rab\n", []string{"abü→"}},
+		"wide text is counted in characters": {"äöü→\b\b\b\bab\n", []string{"abü→"}},
 		"spaces stay":                        {"  a  \n", []string{"  a  "}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -137,7 +145,7 @@ func TestTraceLineStyledIsTheTextInColour(t *testing.T) {
 		"a colour":               {"\x1b[31ma\x1b[0mb", "\x1b[0;31ma\x1b[0mb"},
 		"is reset at the end":    {"\x1b[1;31ma", "\x1b[0;1;31ma\x1b[0m"},
 		"changes":                {"\x1b[1ma\x1b[31mb\x1b[22mc\x1b[39md", "\x1b[0;1ma\x1b[0;1;31mb\x1b[0;31mc\x1b[0md"},
-		"is of what is left":     {"\x1b[31mabc\r\x1b[32mx", "\x1b[0;32mx\x1b[0;31mbc\x1b[0m"},
+		"is of what is left":     {"\x1b[31mabc\b\b\b\x1b[32mx", "\x1b[0;32mx\x1b[0;31mbc\x1b[0m"},
 		"without text":           {"\x1b[31m\x1b[0m", ""},
 		"a palette's":            {"\x1b[38;5;208;48;5;9ma", "\x1b[0;38;5;208;101ma\x1b[0m"},
 		"an exact one":           {"\x1b[38;2;1;2;3;48;2;4;5;6ma", "\x1b[0;38;2;1;2;3;48;2;4;5;6ma\x1b[0m"},
@@ -224,6 +232,12 @@ func TestTraceLinesJoinWhatARunnerCut(t *testing.T) {
 		"in a character":           {stamp + long + "\xe2\x86\n" + stampAppend + "\x92\n", []string{long + "→"}},
 		"in a colour":              {stamp + long + "\x1b[3\n" + stampAppend + "1m!\n", []string{long + "!"}},
 		"in a mark":                {stamp + "section_start:1:a\r\n" + stampAppend + "\x1b[0KTitle\n", []string{"Title"}},
+		"in a mark, from 19.1 on":  {stamp + "section_start:1:a" + closing + "\n" + stampAppend + "\x1b[36;1mTitle\n", []string{"Title"}},
+		"behind a return":          {stamp + "10%\r50%\n" + stampAppend + "\r100%\n", []string{"100%"}},
+		"in text behind a return":  {stamp + "10%\r10\n" + stampAppend + "0%\n", []string{"100%"}},
+		"of more than 8 KiB":       {stamp + long[32:] + "x\n" + stampAppend + "end\n", []string{long[32:] + "xend"}},
+		"but not of 8 KiB":         {stamp + long[32:] + "\n" + stampAppend + "end\n", []string{long[32:], "+end"}},
+		"but only the first again": {stamp + "10%\r\n" + stampAppend + "100%\n" + stampAppend + "x\n", []string{"100%", "+x"}},
 		"before a mark":            {stamp + "a\r\n" + stampAppend + "section_start:1:a" + closing + "Title\n", []string{"a", "Title"}},
 		"before the log's end":     {stamp + "10%\r\n" + stampAppend, []string{"10%"}},
 		"and the rest is missing":  {stamp + "10%\r\n" + stampAppend[:20], []string{"10%", stampAppend[:20]}},
@@ -271,6 +285,9 @@ func TestTraceSections(t *testing.T) {
 		"after colours":            {"\x1b[0;m\x1b[0K" + start("a") + "A\n", []string{"A [a] +a"}},
 		"an end without a start":   {end("a") + "x\n" + start("b") + end("a") + "y\n", []string{"x []", "y [b] +b"}},
 		"a title with other title": {start("a") + "A" + start("b") + "B\n", []string{"A [a] +a", "B [a/b] +b"}},
+		"an end of no section":     {"x" + end("a") + "y" + end("b") + "\nz\n", []string{"xy []", "z []"}},
+		"an end of a closed one":   {start("a") + "A\n" + end("a") + "x" + end("a") + "y\n", []string{"A [a] +a", "xy [] -a"}},
+		"after a carriage return":  {"10%\r" + start("a") + "A\r" + end("a") + "x\n", []string{"10% []", "A [a] +a", "x [] -a"}},
 		"of a newer runner":        {stamp + start("a") + "A\n" + stamp + end("a") + "\n", []string{"A [a] +a", " [] -a"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -311,6 +328,16 @@ func TestTraceSectionTellsWhatTheMarksSay(t *testing.T) {
 	assert.Zero(t, open.Duration())
 }
 
+func TestTraceSectionDurationIsNotNegative(t *testing.T) {
+	t.Parallel()
+	for _, times := range [][2]string{{"160", "100"}, {"999999999999999", "0"}} {
+		lines := linesOf(t, "section_start:"+times[0]+":a"+closing+"A\nsection_end:"+times[1]+":a"+closing+"\n")
+		section := lines[1].Ended[0]
+		assert.True(t, section.End.Before(section.Start))
+		assert.Zero(t, section.Duration())
+	}
+}
+
 func TestTraceSectionMarkThatIsNone(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{
@@ -326,6 +353,30 @@ func TestTraceSectionMarkThatIsNone(t *testing.T) {
 		line = linesOf(t, text+" "+closing+"x\n")[0]
 		assert.Equal(t, "x", line.Text)
 		assert.Empty(t, line.Started)
+	}
+}
+
+func TestTraceSectionOptionsAreAsStrictAsGitLabs(t *testing.T) {
+	t.Parallel()
+	for options, want := range map[string]map[string]string{
+		"":                          nil,
+		"[a=b]":                     {"a": "b"},
+		"[a=b,c=d]":                 {"a": "b", "c": "d"},
+		"[a=b, c=d,e=f]":            {"a": "b", "c": "d", "e": "f"},
+		"[a=b,a=c]":                 {"a": "c"},
+		"[collapsed=true, a_1=B_2]": {"collapsed": "true", "a_1": "B_2"},
+	} {
+		lines := linesOf(t, "section_start:1:name"+options+closing+"Title\n")
+		require.Len(t, lines[0].Started, 1, options)
+		assert.Equal(t, want, lines[0].Started[0].Options)
+	}
+	for _, options := range []string{
+		"[]", "[a]", "[=b]", "[a=]", "[=]", "[a=b=c]", "[a= b]", "[a =b]", "[ a=b]", "[a=b ]", "[a=b,  c=d]", "[a=b, c=d ]", "[a=b ,c=d]",
+		"[a=b,]", "[,a=b]", "[a=b,,c=d]", "[a=b-c]", "[a-b=c]", "[a=b.c]", "[a=ü]", "[a=b][c=d]", " [a=b]", "[a=b] ", "[[a=b]]", "[a=b",
+	} {
+		lines := linesOf(t, "section_start:1:name"+options+closing+"x\n")
+		assert.Equal(t, []string{"x"}, textsOf(lines), options)
+		assert.Empty(t, lines[0].Started, options)
 	}
 }
 
@@ -493,6 +544,29 @@ func TestTraceLineThatIsLongComesInPieces(t *testing.T) {
 		assert.False(t, last.Continued)
 		assert.EqualValues(t, 2, last.Number)
 	})
+	t.Run("of a record that may be continued, or not", func(t *testing.T) {
+		t.Parallel()
+		first := strings.Repeat("x", kib64-4096)
+		begin := stamp + first + "\n"
+		fill := strings.Repeat("y", kib64-len(begin+stampAppend)) // Up to the end of the first piece.
+		long := strings.Repeat("z", 8<<10+1-len(stampAppend+fill))
+		for rest, want := range map[string][]string{
+			"z":      {"z", "+next"},
+			long:     {long + "next"},
+			long[1:]: {long[1:], "+next"},
+		} {
+			lines := linesOf(t, begin+stampAppend+fill+rest+"\n"+stampAppend+"next\n"+stamp+"end\n")
+			assert.Equal(t, first+fill, lines[0].Text)
+			got := []string{lines[1].Text}
+			if lines[2].Continued {
+				got = append(got, "+"+lines[2].Text)
+			}
+			assert.Equal(t, want, got)
+		}
+		fill = fill[1:] + "\r"
+		lines := linesOf(t, begin+stampAppend+fill+"z\n"+stampAppend+"next\n")
+		assert.Equal(t, "znext", lines[1].Text, "the return is in the piece before")
+	})
 	t.Run("with a mark in it", func(t *testing.T) {
 		t.Parallel()
 		lines := linesOf(t, strings.Repeat("x", kib64-10)+"section_start:1:a"+closing+"Title\n")
@@ -561,7 +635,8 @@ var hostile = map[string]string{
 	"erasing":          strings.Repeat("a", 30_000) + strings.Repeat("\x1b[1K", 8_000) + "\n",
 	"erasing all":      strings.Repeat("a", 30_000) + strings.Repeat("\x1b[2Kb", 6_000) + "\n",
 	"going back":       strings.Repeat("a", 30_000) + strings.Repeat("\rx\x1b[99999G\x1b[2K", 2_000) + "\n",
-	"splitting":        strings.Repeat("asection_end:1:x"+closing, 3_000) + "\n",
+	"splitting":        strings.Repeat("asection_start:1:x"+closing+"bsection_end:1:x"+closing, 1_500) + "\n",
+	"ends of nothing":  strings.Repeat("asection_end:1:x"+closing, 3_000) + "\n",
 	"sections":         strings.Repeat("section_start:1:x"+closing, 3_000) + "\n",
 	"half marks":       strings.Repeat("section_start:1:section_start:1:a[a=b,", 1_600) + "\n",
 	"titles":           strings.Repeat("\x1b]0;", 15_000) + "\n",
@@ -593,7 +668,10 @@ func FuzzTraceLines(f *testing.F) {
 	for _, text := range hostile {
 		f.Add(text[:200])
 	}
-	f.Add(stamp + strings.Repeat("x", 5<<10) + "\n" + stampAppend + "y\n")
+	f.Add(stamp + strings.Repeat("x", 9<<10) + "\n" + stampAppend + "y\n")
+	for version, records := range runnerFormats {
+		f.Add(stampedLog(version, records))
+	}
 	f.Fuzz(func(t *testing.T, log string) {
 		lines := traceLines(t, strings.NewReader(log))
 		checkLines(t, log, lines)
@@ -645,14 +723,16 @@ func checkLines(t *testing.T, log string, lines []*gitlabjobs.TraceLine) {
 }
 
 func BenchmarkTraceLines(b *testing.B) {
-	for name, line := range map[string]string{
-		"plain":  "$ go build -o bin/tool ./cmd/tool && echo built the tool, and all is well\n",
-		"stamps": stamp + "$ go build -o bin/tool ./cmd/tool\n",
-		"colour": "\x1b[32;1m$ go build -o bin/tool\x1b[0;m ./cmd/tool && echo done\n",
-		"long":   strings.Repeat("x", 200<<10) + "\n",
+	for name, text := range map[string]string{
+		"plain":   "$ go build -o bin/tool ./cmd/tool && echo built the tool, and all is well\n",
+		"stamped": stamp + "$ go build -o bin/tool ./cmd/tool\n",
+		"color":   "\x1b[32;1m$ go build -o bin/tool\x1b[0;m ./cmd/tool && echo done\n",
+		"long":    strings.Repeat("x", 200<<10) + "\n",
+		"19.0":    stampedLog("19.0.1", recordsUpTo190),
+		"19.1":    stampedLog("19.1.0", recordsFrom191),
 	} {
 		b.Run(name, func(b *testing.B) {
-			log := strings.Repeat(line, (4<<20)/len(line))
+			log := strings.Repeat(text, (64<<20)/len(text))
 			b.SetBytes(int64(len(log)))
 			b.ReportAllocs()
 			for b.Loop() {

@@ -7,32 +7,57 @@ import (
 	"time"
 )
 
-// traceRecord is what a runner writes before a line, in 32 bytes: the time, the
-// stream's number in hex, O or E, and + where the line continues another.
+// traceRecord describes a line that a runner wrote, by its prefix of 32 bytes: the
+// time, the stream's number in hex, O or E, and + if it continues another record.
 //
 //	2024-05-22T12:43:46.962646Z 00O+
 //
-// The zero value is for a line without.
+// The zero value is for a line without a prefix.
 type traceRecord struct {
-	prefix  int // How long it is.
+	prefix  int // The length of the prefix.
 	time    time.Time
 	stream  TraceStream
 	id      int
 	appends bool
 }
 
+// minSplit is the length, line break included, of the shortest record without a
+// carriage return that can be continued. Runners buffer 8 KiB of a line, with its
+// prefix, before they split it. Secrets can't make it shorter: they are masked
+// before the prefix is written.
+const minSplit = 8<<10 + 2
+
+// splitCheck tells whether another record can continue a record, of which it has
+// seen the first bytes. Runners split a line only in a write that contains a
+// carriage return and no line break, or when their buffer is full. Up to 19.0 a
+// record then ends behind the last carriage return, and from 19.1 on with the write.
+type splitCheck struct {
+	size    int
+	returns bool // There is a carriage return.
+}
+
+func (c splitCheck) with(b []byte) splitCheck {
+	return splitCheck{c.size + len(b), c.returns || bytes.IndexByte(b, '\r') >= 0}
+}
+
+func (c splitCheck) possible() bool { return c.returns || c.size >= minSplit }
+
 const (
 	prefixShape = "0000-00-00T00:00:00.000000Z hhS+"
 	prefixLen   = len(prefixShape)
 	prefixTime  = prefixLen - len(" hhS+")
+	fraction    = len("0000-00-00T00:00:00")
 )
 
 // beginsPrefix reports whether bytes may be the first ones of a prefix.
-func beginsPrefix(b []byte) bool {
-	for i := range min(len(b), prefixLen) {
+func beginsPrefix(b []byte) bool { return beginsWith(b, prefixShape) }
+
+// beginsWith reports whether bytes, as far as they go, have a shape.
+func beginsWith(b []byte, shape string) bool {
+	for i := range min(len(b), len(shape)) {
 		c := b[i]
 		ok := false
-		switch want := prefixShape[i]; want {
+		switch want := shape[i]; want {
 		case '0':
 			ok = '0' <= c && c <= '9'
 		case 'h':
@@ -51,8 +76,14 @@ func beginsPrefix(b []byte) bool {
 	return true
 }
 
+// hasPrefix reports whether bytes may begin with a whole prefix. It looks at one
+// byte of it, so that most text without a prefix costs nothing.
+func hasPrefix(b []byte) bool { return len(b) >= prefixLen && b[prefixTime-1] == 'Z' }
+
 func parseRecord(b []byte) (r traceRecord) {
-	if len(b) < prefixLen || !beginsPrefix(b) || r.time.UnmarshalText(b[:prefixTime]) != nil {
+	// The time is parsed strictly. With a fraction of six digits it has its whole shape.
+	if !hasPrefix(b) || b[fraction] != '.' || !beginsWith(b[prefixTime:], prefixShape[prefixTime:]) ||
+		r.time.UnmarshalText(b[:prefixTime]) != nil {
 		return traceRecord{}
 	}
 	id, stream := b[prefixTime+1:prefixTime+3], b[prefixTime+3]
@@ -158,22 +189,34 @@ func span(b []byte, limit int, of func(byte) bool) (before, after []byte) {
 
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 
-func isNameByte(c byte) bool {
-	return isDigit(c) || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c == '_' || c == '.' || c == '-'
+func isNameByte(c byte) bool { return isWordByte(c) || c == '.' || c == '-' }
+
+func isWordByte(c byte) bool {
+	return isDigit(c) || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c == '_'
 }
 
-func isOptionByte(c byte) bool { return ' ' <= c && c <= '~' && c != '[' && c != ']' }
+func isOptionByte(c byte) bool { return isWordByte(c) || c == '=' || c == ',' || c == ' ' }
 
+// parseOptions parses options as strictly as GitLab does: words, with at most one
+// blank after a comma.
 func parseOptions(b []byte) (map[string]string, bool) {
 	options := map[string]string{}
 	for option := range bytes.SplitSeq(b, []byte(",")) {
-		key, value, ok := bytes.Cut(bytes.TrimSpace(option), []byte("="))
-		if !ok || len(key) == 0 {
+		if len(options) > 0 {
+			option = bytes.TrimPrefix(option, []byte(" "))
+		}
+		key, value, _ := bytes.Cut(option, []byte("="))
+		if !isWord(key) || !isWord(value) {
 			return nil, false
 		}
 		options[string(key)] = string(value)
 	}
 	return options, true
+}
+
+func isWord(b []byte) bool {
+	word, rest := span(b, len(b), isWordByte)
+	return len(word) > 0 && len(rest) == 0
 }
 
 // traceSections are the sections that a log is in.
@@ -185,8 +228,18 @@ type traceSections struct {
 // maxOpenSections is how deep sections nest, for the memory that they take.
 const maxOpenSections = 64
 
-// take follows a mark. The end of a section ends the innermost one of its name; it
-// may be that of none.
+// find returns the index of the innermost open section of a name, or -1.
+func (s *traceSections) find(name string) int {
+	for i, section := range slices.Backward(s.open) {
+		if section.Name == name {
+			return i
+		}
+	}
+	return -1
+}
+
+// take opens or closes a section. An end closes the innermost section of its name,
+// if there is one.
 func (s *traceSections) take(m sectionMark) {
 	if m.start {
 		if len(s.open) < maxOpenSections {
@@ -196,13 +249,11 @@ func (s *traceSections) take(m sectionMark) {
 		}
 		return
 	}
-	for i, section := range slices.Backward(s.open) {
-		if section.Name == m.name {
-			section.End = m.time
-			s.open = slices.Concat(s.open[:i], s.open[i+1:])
-			s.ended = append(s.ended, section)
-			return
-		}
+	if i := s.find(m.name); i >= 0 {
+		section := s.open[i]
+		section.End = m.time
+		s.open = slices.Concat(s.open[:i], s.open[i+1:])
+		s.ended = append(s.ended, section)
 	}
 }
 

@@ -79,7 +79,11 @@ func (c *Client) PipelineTree(ctx context.Context, project Project, pipelineID i
 			yield(nil, optionsError("TreeOptions", err))
 			return
 		}
-		if ctx == nil {
+		switch {
+		case c.empty():
+			yield(nil, errNoClient)
+			return
+		case ctx == nil:
 			yield(nil, errNoContext)
 			return
 		}
@@ -201,17 +205,6 @@ func (w *treeWalk) read(v *visit) (err error) {
 	}
 	v.bridges, err = Collect(w.client.Bridges.All(w.ctx, v.project, v.pipelineID, nil, ro...), 0)
 	return err
-}
-
-// responseOf returns the Response of a WithResponse among the options, or nil.
-func responseOf(ro []RequestOption) *Response {
-	rc := new(requestConfig)
-	for _, option := range ro {
-		if option != nil {
-			_ = option(rc) // Its error comes again with the first request.
-		}
-	}
-	return rc.response
 }
 
 // nodes makes the nodes of a pipeline, and puts those that it triggered in line.

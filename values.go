@@ -10,7 +10,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
 
@@ -74,8 +73,11 @@ func (d *decoder) value(c byte, p any) bool {
 		return mapInto(d, c, p, d.string)
 	case *map[string][]string:
 		return mapInto(d, c, p, d.strings)
-	default: // Free-form values.
-		return json.Unmarshal(d.skip(), p, jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true)) == nil
+	case *map[string]any:
+		return mapInto(d, c, p, d.any)
+	default: // No field of this package has another type.
+		d.skip()
+		return false
 	}
 }
 
@@ -126,12 +128,11 @@ func objectsInto[T any](d *decoder, c byte, p *[]T) bool {
 	k := d.known(reflect.TypeFor[T]())
 	items, fits := []T{}, true
 	for more := d.enter(']'); more; more = d.more(']') {
-		if d.peek() != '{' || d.elements == maxElements {
+		if d.peek() != '{' {
 			fits = false
 			d.skip()
 			continue
 		}
-		d.elements++
 		if len(items) == 0 {
 			items = slices.Grow(items, k.length)
 		}
@@ -178,6 +179,7 @@ func (d *decoder) strings(c byte, p *[]string) bool {
 	fits := true
 	d.list = d.list[:0]
 	for more := d.enter(']'); more; more = d.more(']') {
+		d.count()
 		var s string
 		fits = d.string(d.peek(), &s) && fits
 		d.list = append(d.list, s)
@@ -193,14 +195,53 @@ func mapInto[T any](d *decoder, c byte, p *map[string]T, read func(byte, *T) boo
 		return false
 	}
 	fits := true
+	d.count()
 	*p = make(map[string]T)
 	for more := d.enter('}'); more; more = d.more('}') {
+		d.count()
 		raw, plain := d.name()
 		var v T
 		fits = read(d.peek(), &v) && fits
 		(*p)[d.say(raw, plain)] = v
 	}
 	return fits
+}
+
+// any reads a value of any kind, as encoding/json reads it into an any.
+func (d *decoder) any(c byte, p *any) bool {
+	switch {
+	case c == '{':
+		var m map[string]any
+		fits := mapInto(d, c, &m, d.any)
+		*p = m
+		return fits
+	case c == '[':
+		list, fits := []any{}, true
+		d.count()
+		for more := d.enter(']'); more; more = d.more(']') {
+			d.count()
+			var v any
+			fits = d.any(d.peek(), &v) && fits
+			list = append(list, v)
+		}
+		*p = list
+		return fits
+	case c == '"':
+		var s string
+		d.string(c, &s)
+		*p = s
+	case c == 't', c == 'f':
+		d.skip()
+		*p = c == 't'
+	case isNumber(c):
+		var f float64
+		fits := d.float(c, &f)
+		*p = f
+		return fits
+	default: // null
+		d.skip()
+	}
+	return true
 }
 
 func (d *decoder) bool(c byte, p *bool) bool {

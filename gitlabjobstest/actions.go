@@ -163,6 +163,7 @@ func (c *call) eraseJob() *answer {
 	}
 	j.erased, j.expires = c.now, time.Time{}
 	j.artifacts, j.log, j.made, j.script, j.plainLog = nil, nil, 0, nil, false
+	j.stamper.buffer = nil
 	c.took(ActionErase, j, 0)
 	return reply(http.StatusCreated, c.jobAnswer(j))
 }

@@ -30,16 +30,27 @@ func TestFactsOfStampedLogs(t *testing.T) {
 		lines := stamp(began.Add(1500*time.Microsecond), " line 1\n") + stamp(began.Add(3*time.Millisecond), " line 2\n")
 		w.ask(t, "GET "+on(j, "/trace"), w.dev).is(200, lines)
 
-		// A line that goes on in the next has a plus there.
-		j = w.pl.AddJob(JobSpec{Status: gitlabjobs.StatusPending, Stamped: true, Log: "first\n"})
+		// A line is buffered until it ends, and has the time of its beginning.
+		j = w.pl.AddJob(JobSpec{Status: gitlabjobs.StatusPending, Stamped: true, Log: "first\n", Artifacts: []Artifact{{Type: "archive"}}})
 		j.Start()
 		now := time.Now()
 		j.AppendLog("half")
+		require.Equal(t, stamp(now, " first\n"), j.Log())
 		time.Sleep(time.Second)
 		j.AppendLog(" a line\nwhole\n")
+		j.AppendLog("last")
 		later := time.Now()
-		want := stamp(now, " first\n") + stamp(now, " half\n") + stamp(later, "+ a line\n") + stamp(later, " whole\n")
+		want := stamp(now, " first\n") + stamp(now, " half a line\n") + stamp(later, " whole\n")
 		require.Equal(t, want, j.Log())
+		time.Sleep(time.Second)
+		j.Succeed()
+		require.Equal(t, want+stamp(later, " last\n"), j.Log())
+		time.Sleep(time.Second)
+		j.AppendLog("late")
+		require.Equal(t, want+stamp(later, " last\n")+stamp(time.Now(), " late\n"), j.Log())
+		j.AppendLog("later")
+		w.act(t, j, "erase").is(201)
+		require.Empty(t, j.Log())
 
 		// A log that is made up has them too, and its size counts them.
 		j = w.pl.AddJob(JobSpec{Stamped: true})
@@ -47,7 +58,7 @@ func TestFactsOfStampedLogs(t *testing.T) {
 		log, _ := artifacts[0].(map[string]any)
 		require.EqualValues(t, len(j.Log()), log["size"])
 		for line := range strings.Lines(j.Log()) {
-			require.Regexp(t, `^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z 00O `, line)
+			require.Regexp(t, `^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z 00O[ +]`, line)
 		}
 	})
 }

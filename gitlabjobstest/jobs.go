@@ -28,7 +28,7 @@ type Job struct {
 	artifacts []Artifact
 	made      int64 // How much of the log, before what is in log, is made as it is read.
 	log       []byte
-	goesOn    bool  // The last stamped line in log has yet to end.
+	stamper   stamper
 	plainLog  bool  // The log is the one that is made up, and not yet in log.
 	plainSize int64 // Of that; 0: not known yet.
 	live      bool  // The log is not among the artifacts.

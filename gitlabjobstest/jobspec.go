@@ -36,7 +36,18 @@ type JobSpec struct {
 	Log          string // What it has written, or writes first once it starts. A finished job has one made up if it is empty.
 	NoLog        bool   // It ran without a log.
 	LiveLog      bool   // Its log is not yet among its artifacts.
-	Stamped      bool   // Each line of its log begins with 32 bytes, as newer runners write them: see Script.Stamped.
+
+	// Stamped writes the log as newer runners do, with a prefix of 32 bytes before
+	// each line: the time, the stream, and whether it continues the line before.
+	// A line without a line break is buffered until the break is written or the
+	// job ends. If it contains a carriage return, or is longer than 8 KiB, it is
+	// written at once, to be continued. Section marks are writes by themselves.
+	Stamped bool
+
+	// RunnerVersion is the version of the runner that writes a Stamped log, such as
+	// "18.7"; "19.1.0" by default. Before 19.1, a line to be continued ends behind
+	// its last carriage return.
+	RunnerVersion string
 
 	// LogSize is a log of so many bytes, in place of Log, that is not held: LogAt
 	// makes any part of it, whenever that is asked for. It fills p with what is
@@ -109,6 +120,7 @@ func (j *Job) fill(now time.Time) string {
 	if why := j.refuse(); why != "" {
 		return why
 	}
+	j.stamper.splitsAtReturn, _ = splitsAtReturn(spec.RunnerVersion)
 	j.status, j.reason = spec.Status, spec.FailureReason
 	j.user, j.retried, j.coverage = spec.User, spec.Retried, spec.Coverage
 	if why := j.fillTimes(now); why != "" {
@@ -124,6 +136,7 @@ func (j *Job) fill(now time.Time) string {
 
 func (j *Job) refuse() string {
 	spec := &j.spec
+	_, knownRunner := splitsAtReturn(spec.RunnerVersion)
 	switch {
 	case j.pipeline.id == 0:
 		return "the pipeline was refused: mend that first"
@@ -149,6 +162,8 @@ func (j *Job) refuse() string {
 		return "it has a Log and a LogSize: leave out one of them"
 	case spec.LogSize < 0 || spec.LogSize == 0 && spec.LogAt != nil:
 		return "a LogSize is 0 or more, and LogAt needs one above 0"
+	case !knownRunner:
+		return fmt.Sprintf("RunnerVersion is %q: use a major and a minor version from 16.0 on, such as 18.7", spec.RunnerVersion)
 	case spec.LogSize > 0 && spec.Stamped:
 		return "it has a LogSize and Stamped: let LogAt write its lines as they are to be"
 	case spec.Coverage < 0 || spec.Coverage > 100:

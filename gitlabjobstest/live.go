@@ -189,6 +189,7 @@ func (j *Job) finish(as gitlabjobs.Status, reason gitlabjobs.FailureReason, at t
 		reason = ""
 	}
 	j.writeLines(at)
+	j.log = j.stamper.flush(j.log)
 	j.finished, j.reason = at, reason
 	if !j.spec.LiveLog {
 		j.live = false

@@ -51,6 +51,9 @@ func (j *Job) heldLog(now time.Time) []byte {
 		j.write(j.logTail(), j.finished)
 	}
 	j.writeLines(now)
+	if !j.finished.IsZero() {
+		j.log = j.stamper.flush(j.log)
+	}
 	return j.log
 }
 
@@ -68,9 +71,9 @@ func (j *Job) logSize(now time.Time) int64 {
 
 // logHead is what a runner writes first.
 func (j *Job) logHead() string {
-	return fmt.Sprintf("\x1b[0KRunning with gitlab-runner 17.9.0 (abcd1234)\n\x1b[0;m"+
-		"section_start:%[1]d:step_script\r\x1b[0K\x1b[32;1m$ make %[2]s\x1b[0;m\n",
-		j.started.Unix(), j.spec.Name)
+	return fmt.Sprintf("\x1b[0KRunning with gitlab-runner %[1]s (abcd1234)\n\x1b[0;m"+
+		"section_start:%[2]d:step_script\r\x1b[0K\x1b[32;1m$ make %[3]s\x1b[0;m\n",
+		j.runnerVersion(), j.started.Unix(), j.spec.Name)
 }
 
 // logTail is what a runner writes last.

@@ -21,8 +21,7 @@ type Script struct {
 	Result gitlabjobs.Status        // Success by default; running for a job that never ends.
 	Reason gitlabjobs.FailureReason // Of a Result that is failed: script_failure by default.
 
-	// Stamped puts 32 bytes before each line, as newer runners do: the time, the
-	// stream, and whether the line goes on with the one before.
+	// Stamped writes the log as newer runners do: see JobSpec.Stamped.
 	Stamped bool
 }
 

@@ -17,7 +17,7 @@ func demo(srv *gitlabjobstest.Server) (string, int64) {
 		Script: &gitlabjobstest.Script{
 			Pending: time.Second, Lines: len(lines), Every: 250 * time.Millisecond,
 			Line:   func(i int) string { return lines[i] },
-			Result: gitlabjobs.StatusFailed,
+			Result: gitlabjobs.StatusFailed, Stamped: true,
 		},
 	})
 	return path, job.ID()
@@ -27,7 +27,7 @@ func demo(srv *gitlabjobstest.Server) (string, int64) {
 func demoLines(begin time.Time) []string {
 	at := func(seconds int) int64 { return begin.Unix() + int64(seconds) }
 	return []string{
-		"\x1b[0KRunning with gitlab-runner 17.9.0\x1b[0;m\n",
+		"\x1b[0KRunning with gitlab-runner 19.1.0\x1b[0;m\n",
 		fmt.Sprintf("section_start:%d:prepare_executor\r\x1b[0K\x1b[0K\x1b[36;1mPreparing the \"docker\" executor\x1b[0;m\n", at(1)),
 		"\x1b[0KUsing Docker executor with image golang:1.26 ...\x1b[0;m\n",
 		"\x1b[0KPulling docker image golang:1.26 ...\x1b[0;m\n",

@@ -68,11 +68,22 @@ func TestTheExitCodeIsTheJobsStatus(t *testing.T) {
 	assert.Equal(t, anythingElse, code)
 }
 
+// formats are the formats of the log of one job: without times, and with those of
+// older and newer runners.
+func formats(lines ...string) map[string]gitlabjobstest.JobSpec {
+	plain := script("failed", lines...)
+	older, newer := plain, plain
+	older.Stamped, older.RunnerVersion = true, "19.0"
+	newer.Stamped = true
+	return map[string]gitlabjobstest.JobSpec{"plain": plain, "19.0": older, "19.1": newer}
+}
+
 func TestAPipeGetsPlainText(t *testing.T) {
 	t.Parallel()
-	_, out, err := follow(t, settings{}, script("failed", demoLines(time.Unix(1709629331, 0))...))
-	require.NoError(t, err)
-	assert.Equal(t, `Running with gitlab-runner 17.9.0
+	for format, spec := range formats(demoLines(time.Unix(1709629331, 0))...) {
+		_, out, err := follow(t, settings{}, spec)
+		require.NoError(t, err)
+		assert.Equal(t, `Running with gitlab-runner 19.1.0
 Preparing the "docker" executor
 Using Docker executor with image golang:1.26 ...
 Pulling docker image golang:1.26 ...
@@ -87,23 +98,46 @@ ok      app/internal/orders    1.033s
     checkout_test.go:31: total is 41, want 42
 FAIL    app/internal/checkout  0.118s
 ERROR: Job failed: exit code 1
-`, out)
+`, out, format)
+	}
 }
 
 func TestATerminalGetsFoldedSectionsAndAStatusLine(t *testing.T) {
 	t.Parallel()
-	_, out, err := follow(t, settings{live: true}, script("failed", demoLines(time.Unix(1709629331, 0))...))
-	require.NoError(t, err)
-	assert.NotContains(t, out, "Pulling docker image", "it is folded")
-	assert.Contains(t, out, "▸ \x1b[0mPreparing the \"docker\" executor  \x1b[2m8s\x1b[0m\n")
-	assert.Contains(t, out, "▾ Executing \"step_script\" stage of the job script")
-	assert.Contains(t, out, "\x1b[0;1;32m$ go vet ./...", "colours are kept")
-	assert.Contains(t, out, "● running\x1b[0m  test  3s", "a status line")
-	assert.True(t, strings.HasSuffix(out, "✗ failed\x1b[0m  test after 32s (script_failure)\n"), out[max(0, len(out)-100):])
+	for format, spec := range formats(demoLines(time.Unix(1709629331, 0))...) {
+		_, out, err := follow(t, settings{live: true}, spec)
+		require.NoError(t, err)
+		assert.NotContains(t, out, "Pulling docker image", "it is folded: "+format)
+		assert.Contains(t, out, "▸ \x1b[0mPreparing the \"docker\" executor  \x1b[2m8s\x1b[0m\n", format)
+		assert.Contains(t, out, "▾ Executing \"step_script\" stage of the job script\x1b[0m\n", format)
+		assert.Contains(t, out, "▴ Executing \"step_script\" stage of the job script\x1b[0m  \x1b[2m3s\x1b[0m\n", format)
+		assert.Contains(t, out, "\x1b[0;1;32m$ go vet ./...", "colours are kept: "+format)
+		assert.Contains(t, out, "● running\x1b[0m  test  3s", "a status line: "+format)
+		assert.True(t, strings.HasSuffix(out, "✗ failed\x1b[0m  test after 32s (script_failure)\n"), out[max(0, len(out)-100):])
 
-	_, out, err = follow(t, settings{live: true, unfold: true}, script("failed", demoLines(time.Unix(1709629331, 0))...))
-	require.NoError(t, err)
-	assert.Contains(t, out, "Pulling docker image")
+		_, out, err = follow(t, settings{live: true, unfold: true}, spec)
+		require.NoError(t, err)
+		assert.Contains(t, out, "Pulling docker image", format)
+		assert.Contains(t, out, "▾ Preparing the \"docker\" executor\x1b[0m\n", format)
+		assert.Contains(t, out, "▴ Preparing the \"docker\" executor\x1b[0m  \x1b[2m8s\x1b[0m\n", format)
+	}
+}
+
+func TestASectionsOptionsAndName(t *testing.T) {
+	t.Parallel()
+	for format, spec := range formats(
+		"section_start:100:no_title\r\x1b[0K\n", "its line\n", "section_end:160:no_title\r\x1b[0K\n",
+		"section_start:160:quick[hide_duration=true]\r\x1b[0KQuick\n", "section_end:161:quick\r\x1b[0K\n",
+		"section_start:161:folded[collapsed=true]\r\x1b[0KFolded\nits line\nsection_end:163:folded\r\x1b[0K\n",
+	) {
+		_, out, err := follow(t, settings{live: true}, spec)
+		require.NoError(t, err)
+		assert.Contains(t, out, "▾ no title\x1b[0m\n", format)
+		assert.Contains(t, out, "▴ no title\x1b[0m  \x1b[2m1m0s\x1b[0m\n", format)
+		assert.Contains(t, out, "▾ Quick\x1b[0m\n", format)
+		assert.NotContains(t, out, "▴ Quick", format)
+		assert.Contains(t, out, "▸ \x1b[0mFolded  \x1b[2m2s\x1b[0m\n", format)
+	}
 }
 
 func TestAJobThatFailsInAFoldedSectionShowsItsEnd(t *testing.T) {

@@ -115,7 +115,7 @@ func (l *live) line(line *gitlabjobs.TraceLine) {
 		l.sectionEnds(section)
 	}
 	for _, section := range line.Started {
-		if !l.folds(section) && section.Header != "" {
+		if !l.folds(section) {
 			l.print(terminal.Bold + "▾ " + title(section) + terminal.Reset)
 		}
 	}
@@ -151,7 +151,7 @@ func (l *live) sectionEnds(section *gitlabjobs.TraceSection) {
 	switch {
 	case l.folds(section):
 		l.print(terminal.Dim + "▸ " + terminal.Reset + title(section) + took)
-	case took != "" && section.Header != "":
+	case took != "":
 		l.print(terminal.Dim + "▴ " + title(section) + terminal.Reset + took)
 	}
 }

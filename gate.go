@@ -1,0 +1,389 @@
+package gitlabjobs
+
+import (
+	"context"
+	"hash/maphash"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// gates hold back the requests that a rate limit of GitLab's would refuse. There is
+// a gate for each credential and, for the limits of single endpoints, for each
+// endpoint of a credential. A gate exists while a limit is known.
+type gates struct {
+	seed   maphash.Seed
+	active atomic.Int64 // Number of gates. Without any, calls do not take the lock.
+
+	mu     sync.Mutex
+	gates  map[gateKey]*gate
+	sweeps int // Number of gates from which on idle ones are searched for.
+}
+
+// gateKey identifies a gate. The credential is a hash, 0 for the client's own. The
+// endpoint is empty for the gate of all endpoints.
+type gateKey struct {
+	credential uint64
+	endpoint   endpoint
+}
+
+// gate is what is known of a limit.
+type gate struct {
+	refused  time.Time // Closed until then by a 429.
+	used     time.Time // Closed until then by another response, with which the limit was reached.
+	byServer bool      // The server named the time of refused.
+	message  string    // The server's, of the 429.
+
+	remaining int       // Requests that are left
+	reset     time.Time // until then,
+	window    int64     // and the same time by the server's clock.
+
+	atOnce   int // Requests that may be in flight if nothing else is known: 1 after a closing, one more with each response.
+	inFlight int
+	waiting  int
+	changed  chan struct{} // Closed if waiting calls should look again.
+}
+
+// maxClosed bounds the time for which a gate is closed: a senseless response must not
+// disable a client that runs for months.
+const maxClosed = 24 * time.Hour
+
+func newGates() *gates {
+	return &gates{seed: maphash.MakeSeed(), gates: make(map[gateKey]*gate)}
+}
+
+// credential returns the key of the credentials that the options of a call set. req
+// has those of rc.auth. Nothing can be learned of them from the key.
+func (g *gates) credential(rc *requestConfig, req *http.Request, query string) (key uint64) {
+	add := func(header http.Header, only func(string) bool) {
+		for name, values := range header {
+			if only(name) {
+				// A sum, since maps have no order.
+				key += maphash.String(g.seed, name+"\n"+strings.Join(values, "\n"))
+			}
+		}
+	}
+	if rc.auth != nil {
+		key = maphash.String(g.seed, strings.TrimPrefix(req.URL.RawQuery, query))
+		add(req.Header, func(name string) bool { return !harmlessHeaders[name] })
+	}
+	add(rc.header, func(name string) bool { return isCredential(name, "") })
+	return key
+}
+
+// full reports whether as many requests are in flight as may be.
+func (a *gate) full(now time.Time) bool {
+	if now.Before(a.reset) {
+		return a.inFlight >= a.remaining
+	}
+	return a.inFlight >= a.atOnce
+}
+
+func (a *gate) idle(now time.Time) bool {
+	return a.inFlight == 0 && a.waiting == 0 && !now.Before(later(a.refused, later(a.used, a.reset)))
+}
+
+func (a *gate) wake() {
+	if a.waiting > 0 {
+		close(a.changed)
+		a.changed = make(chan struct{})
+	}
+}
+
+// find returns a call's gates, and removes those that are idle. The caller holds
+// the lock.
+func (g *gates) find(c *call, now time.Time) (found [2]*gate) {
+	for i, key := range [2]gateKey{{c.credential, endpoint{}}, {c.credential, c.endpoint()}} {
+		a := g.gates[key]
+		if a != nil && a.idle(now) {
+			g.remove(key)
+			a = nil
+		}
+		found[i] = a
+	}
+	return found
+}
+
+func (g *gates) remove(key gateKey) {
+	delete(g.gates, key)
+	g.active.Store(int64(len(g.gates)))
+}
+
+// create returns a gate, which it makes if there is none. Programs that use many
+// credentials leave gates behind that nobody asks for again: these are removed
+// whenever their number has doubled.
+func (g *gates) create(key gateKey, now time.Time) *gate {
+	a := g.gates[key]
+	if a == nil {
+		if len(g.gates) >= max(g.sweeps, 16) {
+			for key, a := range g.gates {
+				if a.idle(now) {
+					delete(g.gates, key)
+				}
+			}
+			g.sweeps = 2 * len(g.gates)
+		}
+		a = &gate{changed: make(chan struct{}), atOnce: 1}
+		g.gates[key] = a
+		g.active.Store(int64(len(g.gates)))
+	}
+	return a
+}
+
+// enter waits until an attempt may start: for the wait that the call owes after its
+// last one, and at its gates. It returns an *Error if a gate stays closed for longer
+// than the call may wait, and the context's error if that ends.
+func (g *gates) enter(ctx context.Context, c *call) error {
+	for {
+		if g.active.Load() == 0 && !time.Now().Before(c.resume) {
+			return nil
+		}
+		at, wait, changed, err := g.admit(ctx, c)
+		if err != nil || wait == 0 {
+			return err
+		}
+		err = sleepUnless(ctx, wait, changed)
+		if at != nil {
+			g.mu.Lock()
+			at.waiting--
+			g.mu.Unlock()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// admit counts the call as in flight, or returns how long it has to wait and what
+// ends the wait early. It then counts as waiting at a gate, if there is one.
+func (g *gates) admit(ctx context.Context, c *call) (at *gate, wait time.Duration, changed chan struct{}, err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	now := time.Now()
+	found := g.find(c, now)
+	until, force, err := c.closed(ctx, found, now)
+	if err != nil {
+		return nil, 0, nil, err
+	}
+	if until.After(c.resume) {
+		c.resume = until.Add(c.spread(ctx, until, now))
+		c.logGate(ctx, c.resume.Sub(now))
+	}
+	for _, a := range found {
+		switch {
+		case a == nil:
+		case now.Before(c.resume):
+			at, wait = a, c.resume.Sub(now)
+		case at == nil && !force && a.full(now):
+			at, wait, changed = a, maxClosed, a.changed
+			if now.Before(a.reset) {
+				wait = a.reset.Sub(now)
+			}
+		}
+	}
+	switch {
+	case at != nil:
+		at.waiting++
+	case now.Before(c.resume):
+		wait = c.resume.Sub(now)
+	default:
+		for _, a := range found {
+			if a != nil {
+				a.inFlight++
+			}
+		}
+		c.gates = found
+	}
+	return at, wait, changed, nil
+}
+
+// closed returns until when the call has to wait at its gates. It returns an error if
+// that is too long after a 429. After another response the request is sent instead,
+// which force reports.
+func (c *call) closed(ctx context.Context, found [2]*gate, now time.Time) (until time.Time, force bool, err error) {
+	deadline, bounded := ctx.Deadline()
+	tooLong := func(end time.Time, byServer bool) bool {
+		return byServer && end.Sub(now) > c.client.retry.MaxServerWait || bounded && !end.Before(deadline)
+	}
+	for _, a := range found {
+		if a == nil {
+			continue
+		}
+		if now.Before(a.refused) {
+			if tooLong(a.refused, a.byServer) {
+				return until, false, c.limited(ctx, a.message, a.refused.Sub(now))
+			}
+			until = later(until, a.refused)
+		}
+		if now.Before(a.used) {
+			if tooLong(a.used, true) {
+				force = true
+			} else {
+				until = later(until, a.used)
+			}
+		}
+	}
+	return until, force, nil
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// spread returns a random time to wait after a gate has opened, so that the calls
+// that waited do not come back all at once. It leaves time before the deadline.
+func (c *call) spread(ctx context.Context, until, now time.Time) time.Duration {
+	spread := spreadOf(until.Sub(now), c.client.retry)
+	if deadline, ok := ctx.Deadline(); ok {
+		spread = min(spread, deadline.Sub(until)/2)
+	}
+	return spread
+}
+
+// limited returns the error of a call that its gate keeps out.
+func (c *call) limited(ctx context.Context, message string, remaining time.Duration) *Error {
+	if logger := c.client.logger; logger != nil {
+		logger.LogAttrs(ctx, slog.LevelWarn, "gitlab request gave up", slog.String("method", c.method), slog.String("route", c.route),
+			slog.String("path", c.path), slog.Int("attempt", c.attempts), slog.Duration("rate_limited_for", remaining))
+	}
+	c.refusal = &Error{
+		Method: c.method, Route: c.route, Path: c.path, StatusCode: http.StatusTooManyRequests, Message: message, RetryAfter: remaining,
+		unknown: c.unknown,
+	}
+	return c.refusal
+}
+
+func (c *call) logGate(ctx context.Context, wait time.Duration) {
+	if logger := c.client.logger; logger != nil && wait > longWait {
+		logger.LogAttrs(ctx, slog.LevelWarn, "gitlab request waits", slog.String("method", c.method), slog.String("route", c.route),
+			slog.String("path", c.path), slog.Int("attempt", c.attempts), slog.Duration("wait", wait))
+	}
+}
+
+// leave ends the call's presence at its gates after an attempt, and learns from the
+// response, if there is one. A response of another host, after a redirect, says
+// nothing of GitLab's limits.
+func (g *gates) leave(c *call, resp *http.Response) {
+	var limits rateLimits
+	if resp != nil && c.left == "" {
+		limits = readRateLimits(resp)
+	}
+	held := c.gates
+	if held == [2]*gate{} && !limits.known && !limits.refused {
+		return
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	now := time.Now()
+	c.gates = [2]*gate{}
+	for _, a := range held {
+		if a == nil {
+			continue
+		}
+		a.inFlight--
+		if resp != nil && !limits.refused && !now.Before(a.reset) {
+			a.atOnce++
+		}
+		defer a.wake()
+	}
+	all := gateKey{credential: c.credential}
+	if limits.known {
+		g.create(all, now).count(limits, now)
+	}
+	switch {
+	case limits.refused && limits.all:
+		g.create(all, now).refuse(c, now.Add(min(limits.wait, maxClosed)), true)
+	case limits.refused && limits.wait > 0:
+		g.create(gateKey{c.credential, c.endpoint()}, now).refuse(c, now.Add(min(limits.wait, maxClosed)), true)
+	case limits.refused:
+		wait := c.wait
+		if wait == 0 {
+			wait = unsaidWait(c.client.retry)
+		}
+		g.create(gateKey{c.credential, c.endpoint()}, now).refuse(c, now.Add(wait), false)
+	}
+	g.find(c, now)
+}
+
+// refuse closes the gate after a 429.
+func (a *gate) refuse(c *call, until time.Time, byServer bool) {
+	if until.After(a.refused) {
+		a.refused, a.byServer = until, byServer
+		a.message, _ = readMessage([]byte(c.secrets.redactCut(string(c.answer()))))
+		if a.message == "" {
+			a.message = "429 Too Many Requests"
+		}
+	}
+	a.atOnce = 1
+}
+
+// count notes how many requests are left. Responses arrive in any order: within a
+// window of the server's the least number is right.
+func (a *gate) count(limits rateLimits, now time.Time) {
+	switch {
+	case limits.window < a.window:
+		return
+	case limits.window > a.window:
+		a.window, a.remaining = limits.window, limits.remaining
+	default:
+		a.remaining = min(a.remaining, limits.remaining)
+	}
+	a.reset, a.atOnce = now.Add(min(limits.reset, maxClosed)), 1
+	if a.remaining == 0 {
+		a.used = a.reset
+	}
+}
+
+// rateLimits is what a response says of limits.
+type rateLimits struct {
+	known     bool // RateLimit headers:
+	remaining int
+	reset     time.Duration
+	window    int64 // RateLimit-Reset, as it is.
+
+	refused bool          // It is a 429.
+	all     bool          // Of all endpoints.
+	wait    time.Duration // As long as the server says, or 0.
+}
+
+func readRateLimits(resp *http.Response) (l rateLimits) {
+	left := resp.Header["Ratelimit-Remaining"]
+	l.refused = resp.StatusCode == http.StatusTooManyRequests
+	if len(left) == 0 && !l.refused {
+		return l
+	}
+	l.wait, _ = serverWait(resp)
+	if len(left) > 0 {
+		remaining, ok := parseSeconds(strings.TrimSpace(left[0]))
+		if ok {
+			l.remaining = int(min(remaining/time.Second, 1<<30))
+			l.reset, l.window, l.known = resetWait(resp)
+		}
+		// With requests left, it is not this limit that refuses, but one of the endpoint.
+		if l.known && l.remaining > 0 && resp.Header.Get("Retry-After") == "" {
+			return l
+		}
+	}
+	l.all = l.wait > 0
+	return l
+}
+
+// sleepUnless waits for d, or until changed is closed. It returns the context's error
+// if that ends first.
+func sleepUnless(ctx context.Context, d time.Duration, changed chan struct{}) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+	case <-changed:
+	}
+	return nil
+}

@@ -1,0 +1,447 @@
+package gitlabjobs_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"example.com/gitlabjobs"
+)
+
+// jobList is a server that has only the jobs of one project, and lists them as GitLab
+// does: keyset pages are not cut to 100 jobs, and if no rows are left after a cursor, it
+// responds with a 500. The fields are for servers and proxies that do otherwise.
+type jobList struct {
+	older  bool                                     // No keyset pagination.
+	edit   func(n int, q url.Values, h http.Header) // Of the nth response, from 1.
+	before func(n int, q url.Values) *answer        // Of the nth request. Nil: the list's own response.
+	ids    []int64                                  // Descending.
+	log    strings.Builder                          // Of the client.
+	asked  []string                                 // The page of each request.
+	mu     sync.Mutex
+}
+
+func newJobList(jobs int) *jobList {
+	l := new(jobList)
+	for id := jobs; id > 0; id-- {
+		l.ids = append(l.ids, int64(id))
+	}
+	return l
+}
+
+func (l *jobList) client(t *testing.T, opts ...gitlabjobs.ClientOption) *gitlabjobs.Client {
+	logger := slog.New(slog.NewTextHandler(&l.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	return newClient(t, l.respond, append(opts, gitlabjobs.WithLogger(logger))...)
+}
+
+func (l *jobList) respond(req *http.Request) (*http.Response, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	q := req.URL.Query()
+	keyset := q.Get("pagination") == "keyset"
+	at := "page " + q.Get("page")
+	if keyset {
+		at = "cursor " + q.Get("cursor")
+	}
+	l.asked = append(l.asked, strings.TrimSpace(at)+" x"+q.Get("per_page"))
+	var a *answer
+	if l.before != nil {
+		a = l.before(len(l.asked), q)
+	}
+	switch {
+	case a != nil:
+	case keyset && !l.older:
+		a = l.keysetPage(q)
+	default:
+		a = l.offsetPage(q)
+	}
+	resp := a.to(req)
+	if l.edit != nil {
+		l.edit(len(l.asked), q, resp.Header)
+	}
+	return resp, nil
+}
+
+func (l *jobList) keysetPage(q url.Values) *answer {
+	rows, size := l.ids, number(q.Get("per_page"), 20)
+	if cursor := q.Get("cursor"); cursor != "" {
+		i := slices.IndexFunc(rows, func(id int64) bool { return id < int64(number(cursor, 0)) })
+		if i < 0 {
+			return &answer{status: 500, body: `{"message":"500 Internal Server Error"}`}
+		}
+		rows = rows[i:]
+	}
+	a := &answer{header: map[string]string{}}
+	if len(rows) > size {
+		rows = rows[:size]
+		a.header["Link"] = fmt.Sprintf(`<http://10.0.0.1/api/v4/projects/1/jobs?cursor=%d&page=1>; rel="next"`, rows[size-1])
+	}
+	a.body = jobsOf(rows)
+	return a
+}
+
+func (l *jobList) offsetPage(q url.Values) *answer {
+	page, size := number(q.Get("page"), 1), min(number(q.Get("per_page"), 20), 100)
+	if page*size > 50_000 {
+		return &answer{status: 405, body: `{"error":"Offset pagination has a maximum allowed offset of 50000"}`}
+	}
+	from, to := min((page-1)*size, len(l.ids)), min(page*size, len(l.ids))
+	a := &answer{body: jobsOf(l.ids[from:to]), header: map[string]string{
+		"X-Page": fmt.Sprint(page), "X-Per-Page": fmt.Sprint(size), "X-Next-Page": "", "Link": `<http://10.0.0.1/?page=1>; rel="first"`,
+	}}
+	if to < len(l.ids) {
+		a.header["X-Next-Page"] = fmt.Sprint(page + 1)
+		a.header["Link"] += fmt.Sprintf(`, <http://10.0.0.1/?page=%d>; rel="next"`, page+1)
+	}
+	return a
+}
+
+func number(s string, absent int) int {
+	if n, err := strconv.Atoi(s); err == nil {
+		return n
+	}
+	return absent
+}
+
+func jobsOf(ids []int64) string {
+	jobs := make([]string, len(ids))
+	for i, id := range ids {
+		jobs[i] = fmt.Sprintf(`{"id":%d}`, id)
+	}
+	return "[" + strings.Join(jobs, ",") + "]"
+}
+
+func (l *jobList) create(jobs int) {
+	for range jobs {
+		l.ids = slices.Insert(l.ids, 0, l.ids[0]+1)
+	}
+}
+
+func stripLink(_ int, _ url.Values, h http.Header) { h.Del("Link") }
+
+func stripAll(_ int, _ url.Values, h http.Header) {
+	for key := range h {
+		if key == "Link" || strings.HasPrefix(key, "X-") {
+			h.Del(key)
+		}
+	}
+}
+
+func TestAProxyThatRemovesHeadersDoesNotCutAListing(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		older bool
+		edit  func(int, url.Values, http.Header)
+	}{
+		"Link":                             {edit: stripLink},
+		"all headers":                      {edit: stripAll},
+		"all headers, of an older server":  {older: true, edit: stripAll},
+		"Link, replaced by one of its own": {edit: func(_ int, _ url.Values, h http.Header) { h.Set("Link", `</a.css>; rel=preload`) }},
+		"all, replaced by a Link of its own": {older: true, edit: func(n int, q url.Values, h http.Header) {
+			stripAll(n, q, h)
+			h.Set("Link", `</a.css>; rel=preload`)
+		}},
+		"Link, from the second page on": {edit: func(n int, _ url.Values, h http.Header) {
+			if n > 1 {
+				h.Del("Link")
+			}
+		}},
+		"every other Link": {edit: func(n int, _ url.Values, h http.Header) {
+			if n%2 == 0 {
+				h.Del("Link")
+			}
+		}},
+		"nothing": {},
+	} {
+		for _, jobs := range []int{0, 1, 9, 10, 11, 20, 99, 100, 101, 200, 250, 400, 450} {
+			for _, size := range []int{2, 10, 100, 150, 200} {
+				if size == 2 && jobs > 20 {
+					continue // Many requests that show nothing new.
+				}
+				for _, prefetch := range []int{0, 3} {
+					l := newJobList(jobs)
+					l.older, l.edit = tc.older, tc.edit
+					opts := &gitlabjobs.ListJobsOptions{ListOptions: gitlabjobs.ListOptions{PerPage: size, Prefetch: prefetch}}
+					ids := descendingIDs(t, l.client(t).Jobs.AllByProject(t.Context(), "1", opts))
+					assert.True(t, slices.Equal(ids, l.ids), "%s: %d jobs, %d a page, prefetch %d: %d came after %v", name, jobs, size, prefetch, len(ids), l.asked)
+				}
+			}
+		}
+	}
+}
+
+func TestAFullLastPageIsRequestedAgainOnce(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		jobs, size int
+		edit       func(int, url.Values, http.Header)
+		want       []string
+		note       string
+	}{
+		"the end":                     {20, 10, nil, []string{"cursor x10", "cursor 11 x10", "cursor 11 x11"}, ""},
+		"no full page":                {19, 10, nil, []string{"cursor x10", "cursor 10 x10"}, ""},
+		"more than GitLab's offset":   {100, 100, nil, []string{"cursor x100", "cursor x101", "page 2 x100"}, "its second page by offset"},
+		"more than that, at a cursor": {200, 100, nil, []string{"cursor x100", "cursor 101 x100", "cursor 101 x101"}, ""},
+		"without Link":                {21, 10, stripLink, []string{"cursor x10", "cursor x11", "page 1 x10", "page 2 x10", "page 3 x10"}, "have no Link header"},
+		"without a Link, and full":    {10, 10, stripLink, []string{"cursor x10", "cursor x11"}, ""},
+		"without the first page's one": {20, 10, func(n int, _ url.Values, h http.Header) {
+			if n == 1 {
+				h.Del("Link")
+			}
+		}, []string{"cursor x10", "cursor x11", "cursor 10 x10"}, "had one at the second request"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newJobList(tc.jobs)
+			l.edit = tc.edit
+			opts := &gitlabjobs.ListJobsOptions{ListOptions: gitlabjobs.ListOptions{PerPage: tc.size}}
+			assert.Equal(t, l.ids, descendingIDs(t, l.client(t).Jobs.AllByProject(t.Context(), "1", opts)))
+			assert.Equal(t, tc.want, l.asked)
+			assert.Contains(t, l.log.String(), tc.note)
+			assert.Equal(t, tc.note != "", strings.Contains(l.log.String(), "gitlab listing"))
+		})
+	}
+}
+
+// Jobs that are created before the check of a full page are not the rows it is for.
+func TestNewJobsDoNotPassForTheEndOfAListing(t *testing.T) {
+	t.Parallel()
+	for _, created := range []int{1, 5, 30, 200} {
+		for _, edit := range []func(int, url.Values, http.Header){nil, stripLink} {
+			for _, jobs := range []int{10, 11, 45} {
+				l := newJobList(jobs)
+				l.edit = edit
+				l.before = func(n int, _ url.Values) *answer {
+					if n == 2 {
+						l.create(created)
+					}
+					return nil
+				}
+				want := slices.Clone(l.ids)
+				opts := &gitlabjobs.ListJobsOptions{ListOptions: gitlabjobs.ListOptions{PerPage: 10}}
+				ids := descendingIDs(t, l.client(t).Jobs.AllByProject(t.Context(), "1", opts))
+				assert.Equal(t, want, ids[max(len(ids)-jobs, 0):])
+			}
+		}
+	}
+}
+
+func TestPagesWithoutLinkSayWhereToResume(t *testing.T) {
+	t.Parallel()
+	l := newJobList(25)
+	l.edit = stripLink
+	opts := &gitlabjobs.ListJobsOptions{ListOptions: gitlabjobs.ListOptions{PerPage: 10}}
+	var next []int
+	for page, err := range l.client(t).Jobs.PagesByProject(t.Context(), "1", opts) {
+		require.NoError(t, err)
+		next = append(next, page.NextPage)
+		assert.Equal(t, page.NextPage > 0, page.HasNext())
+	}
+	assert.Equal(t, []int{1, 3, 0}, next)
+}
+
+func TestALongListingWithoutLinkEndsWithAnError(t *testing.T) {
+	t.Parallel()
+	l := newJobList(50_250)
+	l.edit = stripLink
+	n := 0
+	var failure error
+	for job, err := range l.client(t).Jobs.AllByProject(t.Context(), "1", nil) {
+		if failure = err; err == nil {
+			assert.Equal(t, l.ids[n], job.ID)
+			n++
+		}
+	}
+	assert.Equal(t, 50_000, n)
+	require.ErrorContains(t, failure, "gitlabjobs: page 501: offset pagination is at its end, and the server's keyset pages have no Link header")
+	require.ErrorIs(t, failure, gitlabjobs.ErrMethodNotAllowed)
+
+	// The same from the other end: offset pagination first.
+	n, l.asked = 0, nil
+	opts := &gitlabjobs.ListJobsOptions{ListOptions: gitlabjobs.ListOptions{Page: 500}}
+	for _, err := range l.client(t).Jobs.AllByProject(t.Context(), "1", opts) {
+		if failure = err; err == nil {
+			n++
+		}
+	}
+	assert.Equal(t, 100, n)
+	require.ErrorContains(t, failure, "gitlabjobs: page 501: offset pagination is at its end, and the server's keyset pages have no Link header")
+	assert.Less(t, len(l.asked), 10)
+}
+
+// While the last page is read, the jobs after it are deleted, or leave the scope.
+func TestAListingIsCompleteIfNoJobsAreLeftAfterTheCursor(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		remove int64 // Jobs up to this one, after 20 of 45 jobs were read.
+		want   []string
+	}{
+		"all but the first page":    {37, []string{"cursor x10", "cursor 36 x10", "cursor 26 x10", "cursor 36 x11", "cursor x11"}},
+		"all":                       {45, []string{"cursor x10", "cursor 36 x10", "cursor 26 x10", "cursor 36 x11", "cursor x11"}},
+		"the rest":                  {25, []string{"cursor x10", "cursor 36 x10", "cursor 26 x10", "cursor 36 x11"}},
+		"the rest, and some before": {27, []string{"cursor x10", "cursor 36 x10", "cursor 26 x10", "cursor 36 x11"}},
+	} {
+		for _, prefetch := range []int{0, 1} {
+			for _, attempts := range []int{1, 5} {
+				t.Run(fmt.Sprint(name, "/", prefetch, "/", attempts), func(t *testing.T) {
+					t.Parallel()
+					synctest.Test(t, func(t *testing.T) {
+						l := newJobList(45)
+						want := slices.Clone(l.ids[:20])
+						l.before = func(n int, _ url.Values) *answer {
+							if n == 3 {
+								l.ids = slices.DeleteFunc(l.ids, func(id int64) bool { return id <= tc.remove })
+							}
+							return nil
+						}
+						opts := &gitlabjobs.ListJobsOptions{ListOptions: gitlabjobs.ListOptions{PerPage: 10, Prefetch: prefetch}}
+						var resp gitlabjobs.Response
+						start := time.Now()
+						client := l.client(t, gitlabjobs.WithRetry(gitlabjobs.RetryPolicy{MaxAttempts: attempts}))
+						seq := client.Jobs.AllByProject(t.Context(), "1", opts, gitlabjobs.WithResponse(&resp))
+						assert.Equal(t, want, descendingIDs(t, seq))
+						assert.Equal(t, tc.want, l.asked)
+						assert.Zero(t, time.Since(start), "no wait for a retry")
+						assert.Equal(t, 200, resp.StatusCode, "of the last page that came")
+						assert.Contains(t, l.log.String(), "no jobs left after the cursor")
+					})
+				})
+			}
+		}
+	}
+}
+
+func failing(status int) *answer {
+	return &answer{status: status, body: `{"message":"as ordered"}`}
+}
+
+func TestAnInternalServerErrorThatJobsFollowIsRetried(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		fails    int // How often the second page does.
+		attempts int // Of the policy.
+		before   func(l *jobList, n int) *answer
+		edit     func(int, url.Values, http.Header)
+		jobs     int // That come; the rest is lost to the error.
+		requests int
+	}{
+		"once": {fails: 1, attempts: 5, jobs: 45, requests: 7},
+		"once, on a stripped Link": {fails: 1, attempts: 5, jobs: 45, requests: 10, edit: func(n int, _ url.Values, h http.Header) {
+			if n > 1 {
+				h.Del("Link")
+			}
+		}},
+		"four times":            {fails: 4, attempts: 5, jobs: 45, requests: 10},
+		"five times":            {fails: 5, attempts: 5, jobs: 10, requests: 7},
+		"once, without retries": {fails: 1, attempts: 1, jobs: 10, requests: 3},
+		"on the third page, and the pages before fail": {attempts: 5, jobs: 20, requests: 2 + 1 + 2 + 4, before: func(_ *jobList, n int) *answer {
+			if n > 2 {
+				return failing(500)
+			}
+			return nil
+		}},
+		"and the page before fails": {attempts: 5, jobs: 10, requests: 1 + 1 + 1 + 4, before: func(_ *jobList, n int) *answer {
+			if n > 1 {
+				return failing(500)
+			}
+			return nil
+		}},
+	} {
+		for _, prefetch := range []int{0, 1} {
+			t.Run(fmt.Sprint(name, prefetch), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					l := newJobList(45)
+					l.edit = tc.edit
+					fails := 0
+					l.before = func(n int, q url.Values) *answer {
+						if tc.before != nil {
+							if a := tc.before(l, n); a != nil {
+								return a
+							}
+						}
+						if q.Get("cursor") == "36" && fails < tc.fails {
+							fails++
+							return failing(500)
+						}
+						return nil
+					}
+					opts := &gitlabjobs.ListJobsOptions{ListOptions: gitlabjobs.ListOptions{PerPage: 10, Prefetch: prefetch}}
+					client := l.client(t, gitlabjobs.WithRetry(gitlabjobs.RetryPolicy{MaxAttempts: tc.attempts}))
+					var ids []int64
+					var failure error
+					var resp gitlabjobs.Response
+					for job, err := range client.Jobs.AllByProject(t.Context(), "1", opts, gitlabjobs.WithResponse(&resp)) {
+						if failure = err; err == nil {
+							ids = append(ids, job.ID)
+						}
+					}
+					assert.Equal(t, l.ids[:tc.jobs], ids)
+					assert.Len(t, l.asked, tc.requests)
+					if tc.jobs == 45 {
+						require.NoError(t, failure)
+						return
+					}
+					var at *gitlabjobs.PageError
+					require.ErrorAs(t, failure, &at)
+					require.ErrorIs(t, failure, gitlabjobs.ErrServer)
+					assert.Equal(t, gitlabjobs.PageError{Pagination: gitlabjobs.KeysetPagination, Cursor: fmt.Sprint(46 - tc.jobs), Err: at.Err}, *at)
+					assert.Equal(t, 500, resp.StatusCode)
+					assert.Equal(t, tc.attempts, resp.Attempts)
+				})
+			})
+		}
+	}
+}
+
+// Without a page before it, a 500 explains nothing, and is retried as any other.
+func TestAnInternalServerErrorOfTheFirstPageStands(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		for _, opts := range []*gitlabjobs.ListJobsOptions{nil, {Cursor: "46"}, {Pagination: gitlabjobs.OffsetPagination}} {
+			l := newJobList(45)
+			l.before = func(int, url.Values) *answer { return failing(500) }
+			jobs, err := gitlabjobs.Collect(l.client(t).Jobs.AllByProject(t.Context(), "1", opts), 0)
+			require.ErrorIs(t, err, gitlabjobs.ErrServer)
+			assert.Empty(t, jobs)
+			assert.Len(t, l.asked, 5)
+		}
+	})
+}
+
+// If the context ends during the check of a 500, that is the error.
+func TestAContextThatEndsDuringTheCheckOfAnInternalServerError(t *testing.T) {
+	t.Parallel()
+	l := newJobList(20)
+	ctx, cancel := context.WithCancel(t.Context())
+	l.before = func(n int, _ url.Values) *answer {
+		switch n {
+		case 2:
+			return failing(500)
+		case 3:
+			cancel()
+			return failing(503)
+		}
+		return nil
+	}
+	opts := &gitlabjobs.ListJobsOptions{ListOptions: gitlabjobs.ListOptions{PerPage: 10}}
+	jobs, err := gitlabjobs.Collect(l.client(t).Jobs.AllByProject(ctx, "1", opts), 0)
+	assert.Len(t, jobs, 10)
+	var at *gitlabjobs.PageError
+	require.ErrorAs(t, err, &at)
+	require.ErrorIs(t, err, context.Canceled)
+	assert.Equal(t, "11", at.Cursor)
+	assert.Len(t, l.asked, 3)
+}

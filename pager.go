@@ -1,0 +1,256 @@
+package gitlabjobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+)
+
+// pager reads the pages of a listing in order.
+type pager[T any, P keyed[T]] struct {
+	listing[T, P]
+	ctx      context.Context
+	ahead    prefetcher[T]
+	response *Response // Of WithResponse.
+
+	at       place
+	previous *place // Keyset pagination: the page whose next cursor at has.
+	keyLast  int64  // Keyset pagination: the ID of the last item.
+	done     bool
+	lastPage int // Offset pagination: the last page, or -1 if the server does not say.
+
+	dedup        dedup
+	ids          []int64 // Of the last page.
+	read         int     // Pages read so far.
+	repeated     int     // Pages in a row with the same IDs as the page before,
+	unchanged    int     // with no new items,
+	maxUnchanged int
+	empty        int // and with no items at all.
+
+	catchingUp   bool  // The pagination has changed, and began anew: the first pages have nothing new.
+	offsetEnd    place // Where offset pagination ended, if it did.
+	linkStripped bool  // Keyset pages lack their Link header.
+}
+
+// GitLab sends no empty page that has a next one. New jobs shift the pages of an
+// offset listing, so that pages repeat: a thousand in a row allow for a large
+// pipeline, read by one job a page.
+const (
+	maxEmptyPages     = 10
+	maxUnchangedPages = 1000
+)
+
+var (
+	errNoKeyset = errors.New("offset pagination is at its end, and the server has no keyset pagination: " +
+		"list fewer jobs, by Scope or Ref")
+	errLinkStripped = errors.New("offset pagination is at its end, and the server's keyset pages have no Link header: " +
+		"make the proxies before GitLab pass it on, or list fewer jobs, by Scope or Ref")
+	errEndless = errors.New("the server sends page after page with nothing new: the listing can't go on")
+)
+
+func newPager[T any, P keyed[T]](ctx context.Context, l listing[T, P]) *pager[T, P] {
+	p := &pager[T, P]{
+		listing: l, ctx: ctx, response: responseOf(l.ro), at: l.start, keyLast: math.MaxInt64, lastPage: -1,
+		dedup: newDedup(), maxUnchanged: maxUnchangedPages,
+	}
+	if !l.start.keyset {
+		p.dedup.forget()
+	}
+	p.ahead = prefetcher[T]{parent: ctx, most: l.prefetch, fetch: func(ctx context.Context, f *fetched[T]) {
+		ro := append(slices.Clip(l.ro), WithResponse(&f.response)) // The caller's Response is for the page at hand.
+		f.page, f.err = l.fetch(ctx, f.at, append(ro, func(rc *requestConfig) error {
+			rc.attempts = f.attempts
+			rc.once500 = f.once500 || f.at.follows(l.start) && f.attempts == 0
+			return nil
+		}))
+	}}
+	return p
+}
+
+// responseOf returns the Response that WithResponse names among options, or nil.
+func responseOf(ro []RequestOption) *Response {
+	rc := new(requestConfig)
+	for _, option := range ro {
+		if option != nil {
+			_ = option(rc) // The call itself reports the error.
+		}
+	}
+	return rc.response
+}
+
+func (p *pager[T, P]) stop() { p.ahead.drop() }
+
+// nextPage returns the next page, without the items that came before.
+func (p *pager[T, P]) nextPage() (*Page[T], error) {
+	for {
+		f := p.ahead.take(p.at)
+		if p.previous != nil && isInternalServerError(f.err) {
+			f = p.afterInternalServerError(f)
+		}
+		if f.err != nil && p.changePagination(f.err) {
+			continue
+		}
+		from := p.at
+		err := p.refusal(f.err)
+		if err == nil && !p.done {
+			f, err = p.advance(f)
+		}
+		if p.response != nil {
+			*p.response = f.response
+		}
+		switch {
+		case errors.Is(err, errNoKeyset), errors.Is(err, errLinkStripped) && p.offsetEnd.page > 0:
+			return nil, p.offsetEnd.error(err)
+		case err != nil:
+			return nil, from.error(err)
+		}
+		p.fetchAhead()
+		return f.page, nil
+	}
+}
+
+// changePagination continues by the other pagination if an error says that this one
+// has ended.
+func (p *pager[T, P]) changePagination(err error) bool {
+	if !p.keyset || !errors.Is(err, ErrMethodNotAllowed) || p.linkStripped {
+		return false
+	}
+	switch {
+	case p.at.keyset && p.at.cursor == "" && !p.catchingUp:
+		p.log("the server can't list these jobs by keyset pagination: continuing by offset pagination")
+		p.at = place{page: 1}
+		p.dedup.forget()
+		return true
+	case !p.at.keyset && p.at.page > 1:
+		p.log("offset pagination is at its end: continuing by keyset pagination, from its beginning to the last job seen")
+		p.offsetEnd, p.at, p.keyLast, p.catchingUp = p.at, place{keyset: true}, math.MaxInt64, true
+		p.dedup.trust()
+		return true
+	}
+	return false
+}
+
+// refusal explains the errors that mean that neither pagination can continue.
+func (p *pager[T, P]) refusal(err error) error {
+	switch {
+	case !errors.Is(err, ErrMethodNotAllowed):
+		return err
+	case p.linkStripped && !p.at.keyset && p.at.page > 1:
+		return fmt.Errorf("%w: %w", errLinkStripped, err)
+	case p.catchingUp && p.at.keyset && p.at.cursor == "":
+		return fmt.Errorf("%w: %w", errNoKeyset, err)
+	}
+	return err
+}
+
+// advance finds the next place, and leaves the new items in the page. It returns the
+// page, or the one that replaces it.
+func (p *pager[T, P]) advance(f *fetched[T]) (*fetched[T], error) {
+	from, page := p.at, f.page
+	p.read++
+	switch {
+	case slices.Contains(idsOf[T, P](page.Items), 0):
+		return f, errNoID
+	case from.keyset && page.Page == 0 && page.NextPage == 0:
+		f, err := p.advanceByKeyset(f)
+		if err != nil {
+			return f, err
+		}
+		return f, p.removeSeen(f.page, from)
+	case from.keyset && p.catchingUp:
+		return f, errNoKeyset
+	case from.keyset:
+		p.log("the server has no keyset pagination: continuing by offset pagination")
+		from.page = 1
+		p.dedup.forget()
+	}
+	return f, p.advanceByOffset(f, from)
+}
+
+func (p *pager[T, P]) advanceByOffset(f *fetched[T], from place) error {
+	page := f.page
+	p.lastPage = page.TotalPages
+	if page.NextPage == 0 && p.isFull(page) && !numbersPages(f.response.Header) {
+		p.log("a full page without page headers: the next one shows whether it is the last")
+		page.NextPage = from.page + 1
+	}
+	p.at, p.done = place{page: page.NextPage}, page.NextPage == 0
+	if !p.done && p.at.page <= from.page {
+		return fmt.Errorf("the server's next page is %d, after page %d: the listing can't go on", p.at.page, from.page)
+	}
+	return p.removeSeen(page, from)
+}
+
+// isFull reports whether a page has as many items as a page can have.
+func (p *pager[T, P]) isFull(page *Page[T]) bool {
+	n := len(page.Items)
+	return n >= p.perPage || n == maxPerPage || page.PerPage > 0 && n >= page.PerPage
+}
+
+// removeSeen leaves in a page the items that no page before had.
+func (p *pager[T, P]) removeSeen(page *Page[T], from place) (err error) {
+	ids := idsOf[T, P](page.Items)
+	if page.Items, err = unseen(&p.dedup, page.Items, ids); err != nil {
+		return err
+	}
+	if len(page.Items) < len(ids) && !from.keyset {
+		// Jobs were created since the page before, which have moved others on. What
+		// was fetched ahead may be from before that, and lack those.
+		p.ahead.drop()
+	}
+	if p.repeated++; len(ids) == 0 || !slices.Equal(ids, p.ids) {
+		p.repeated = 0
+	}
+	p.ids = ids
+	switch {
+	case len(page.Items) > 0:
+		p.unchanged, p.empty, p.catchingUp = 0, 0, false
+	case len(ids) == 0:
+		p.empty++
+	case !from.keyset: // Keyset pages descend, and so come to an end.
+		p.unchanged++
+	}
+	if !p.done && (p.repeated > 1 || p.empty > maxEmptyPages || p.unchanged > p.maxUnchanged) {
+		return errEndless
+	}
+	return nil
+}
+
+func idsOf[T any, P keyed[T]](items []*T) []int64 {
+	ids := make([]int64, len(items))
+	for i, item := range items {
+		ids[i] = P(item).key()
+	}
+	return ids
+}
+
+// fetchAhead starts to fetch the pages after the one at hand. By keyset pagination
+// that is one page, whose cursor is known. By offset pagination it is as many as the
+// caller allows, up to the last page. If the server does not say which one that is,
+// it is as many as were read, so that at most half of the requests go past the end.
+func (p *pager[T, P]) fetchAhead() {
+	if p.done {
+		return
+	}
+	p.ahead.send(p.at)
+	if p.at.keyset {
+		return
+	}
+	last := p.lastPage
+	if last < 0 {
+		last = p.at.page + p.read
+	}
+	for next := p.at.page + 1; next <= last; next++ {
+		if !p.ahead.send(place{page: next}) {
+			return
+		}
+	}
+}
+
+func (p *pager[T, P]) log(message string) {
+	if p.client != nil && p.client.logger != nil {
+		p.client.logger.Debug("gitlab listing", "route", p.route, "note", message)
+	}
+}
