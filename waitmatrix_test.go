@@ -131,6 +131,7 @@ func waitRows() []waitRow {
 		// The pipeline's status.
 		{name: "a status that lags behind", spec: pipelineSpec{StatusLag: 3 * minute}, build: jobs(after(5*minute, success)), gitlab: success, succeeded: true, low: 8 * minute},
 		{name: "a failure that lags behind", spec: pipelineSpec{StatusLag: 3 * minute}, build: jobs(after(5*minute, failed), jobSpec{}), gitlab: failed, low: 8 * minute},
+		{name: "a manual status that lags behind", spec: pipelineSpec{StatusLag: 3 * minute}, build: jobs(after(5*minute, success), jobSpec{Status: manual}), gitlab: manual, err: gitlabjobs.ErrBlocked, low: 8 * minute},
 		{name: "a status that is ahead of a running job", spec: pipelineSpec{Status: success}, build: func(s stage) {
 			s.root.AddJob(after(5*minute, failed))
 			s.at(7*minute, func() { s.root.SetStatus(failed) })
