@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -56,7 +57,7 @@ func (o *outage) poll(ro []RequestOption) []RequestOption {
 	if o.begun.IsZero() {
 		return ro
 	}
-	return append(ro[:len(ro):len(ro)], withAttempts(1))
+	return append(slices.Clip(ro), withAttempts(1))
 }
 
 // responded notes that a request of the poll succeeded.
