@@ -27,8 +27,13 @@ var (
 	ErrRateLimited      = errors.New("rate limited")       // 429
 	ErrServer           = errors.New("server error")       // 500 to 599
 
-	// ErrOutcomeUnknown: a write was sent and no usable answer came, so that it
-	// may or may not have happened. Look before you do it again.
+	// ErrOutcomeUnknown reports that a write was sent and no usable response came, so it
+	// may or may not have happened. To find out, list the jobs of the pipeline: after a
+	// retry, or a play of a finished job, the job of that name has a higher ID than
+	// before, and after any other play it is no longer manual or scheduled. After an
+	// erase, the job has an ErasedAt. If nothing has changed, check once more a minute
+	// later, because the server may still be working on it. The examples of
+	// [JobsService.Retry] and [JobsService.Play] show how.
 	ErrOutcomeUnknown = errors.New("outcome unknown: the write was sent and may have happened")
 )
 

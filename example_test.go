@@ -115,20 +115,26 @@ func ExampleJobsService_Play() {
 	// Output: deploy pending
 }
 
-// A pipeline is waited for. A job that failed is no error of the call.
+// WaitPipeline waits for a pipeline and those that it triggers. A failed pipeline is
+// not an error.
 func ExampleJobsService_WaitPipeline() {
 	ctx, client, srv := exampleGitLab()
 	defer srv.Close()
 
 	ctx, cancel := context.WithTimeout(ctx, time.Hour)
 	defer cancel()
-	jobs, err := client.Jobs.WaitPipeline(ctx, "group/app", 101, nil)
-	if err != nil {
+	pipeline, err := client.Jobs.WaitPipeline(ctx, "group/app", 101, &gitlabjobs.WaitOptions{Downstream: true})
+	switch {
+	case errors.Is(err, gitlabjobs.ErrBlocked):
+		fmt.Println("a manual job has to be played first:", err)
+	case err != nil:
 		fmt.Println(err)
-		return
+	case pipeline.Succeeded():
+		fmt.Println("deploy")
+	default:
+		fmt.Println("do not deploy: the pipeline is", pipeline.Status)
 	}
-	fmt.Println("all went well:", gitlabjobs.Succeeded(jobs...))
-	// Output: all went well: false
+	// Output: do not deploy: the pipeline is failed
 }
 
 // Inside a CI job nothing needs to be set: GitLab gives each job a token.

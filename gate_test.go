@@ -225,7 +225,9 @@ func TestA429HoldsBackAllCallsOfItsCredential(t *testing.T) {
 func TestTwoCallsWithOneTokenShareAGate(t *testing.T) {
 	t.Parallel()
 	for name, as := range map[string]func(token string) gitlabjobs.RequestOption{
-		"WithAuth":   func(token string) gitlabjobs.RequestOption { return gitlabjobs.WithAuth(gitlabjobs.PrivateToken(token)) },
+		"WithAuth": func(token string) gitlabjobs.RequestOption {
+			return gitlabjobs.WithAuth(gitlabjobs.PrivateToken(token))
+		},
 		"WithHeader": func(token string) gitlabjobs.RequestOption { return gitlabjobs.WithHeader("PRIVATE-TOKEN", token) },
 		"a query": func(token string) gitlabjobs.RequestOption {
 			return gitlabjobs.WithAuth(gitlabjobs.JobTokenParam(token))

@@ -241,7 +241,8 @@ type RetryOptions struct {
 // own. The old job stays as it is. If the job can't be retried (it is archived, was
 // retried before or has not finished), the error is [ErrForbidden]. If the new job may
 // or may not have been created, the error is [ErrOutcomeUnknown]; no job is ever
-// retried twice.
+// retried twice. It was created if the pipeline's jobs include one of the same name with
+// a higher ID: see the example.
 //
 // GitLab: POST /projects/:id/jobs/:job_id/retry, [Retry a job].
 //

@@ -115,10 +115,19 @@ type requestConfig struct {
 	header   http.Header
 	auth     Auth
 	response *Response
+	attempts int // At most; 0 for the client's RetryPolicy.
 
 	// For the pages of listings.
-	attempts int  // Made before the call.
-	once500  bool // Do not retry a 500.
+	made    int  // Attempts made before the call.
+	once500 bool // Do not retry a 500.
+}
+
+// withAttempts bounds the attempts of a call, for callers that repeat it themselves.
+func withAttempts(n int) RequestOption {
+	return func(r *requestConfig) error {
+		r.attempts = n
+		return nil
+	}
 }
 
 // WithHeader sets a header of the request, in place of the client's own value. Like

@@ -44,6 +44,10 @@ type JobVariable struct {
 // A bridge is played too, if neither variables nor inputs are given;
 // [BridgesService.Play] plays it in any case, and returns a [Bridge].
 //
+// If the job may or may not have been started, the error is [ErrOutcomeUnknown]. It was
+// started if it is no longer manual or scheduled, or if the pipeline's jobs include one
+// of the same name with a higher ID: see the example.
+//
 // GitLab: POST /projects/:id/jobs/:job_id/play, [Run a job].
 //
 // [Run a job]: https://docs.gitlab.com/api/jobs/#run-a-job

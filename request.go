@@ -55,6 +55,7 @@ type call struct {
 	resume     time.Time // Nothing is sent before.
 
 	attempts int
+	limit    int           // Of attempts.
 	once500  bool          // A 500 is not retried.
 	begun    time.Time     // The current attempt.
 	wait     time.Duration // Before the next attempt.
@@ -71,6 +72,9 @@ var (
 	errNoClient  = errors.New("gitlabjobs: the client is empty: make one with NewClient")
 	errNoContext = errors.New("gitlabjobs: the context is nil: give context.Background()")
 )
+
+// reads reports whether the call changes nothing on the server.
+func (c *call) reads() bool { return c.method == http.MethodGet || c.method == http.MethodHead }
 
 type callKey struct{}
 
@@ -167,7 +171,8 @@ func send(ctx context.Context, client *Client, r request, ro []RequestOption) (*
 			return nil
 		}
 	}
-	c.attempts, c.once500 = rc.attempts, rc.once500
+	c.limit = cmp.Or(rc.attempts, client.retry.MaxAttempts)
+	c.attempts, c.once500 = rc.made, rc.once500
 	defer client.gates.leave(c, nil)
 	var resp *http.Response
 	if err = c.start(ctx); err == nil {

@@ -102,7 +102,7 @@ func (c *call) checkRetry(ctx context.Context, resp *http.Response, err error) (
 	c.attempts++
 	c.judge(resp, err)
 	temporary := c.temporary(resp, err)
-	again := ctx.Err() == nil && temporary && c.attempts < c.client.retry.MaxAttempts &&
+	again := ctx.Err() == nil && temporary && c.attempts < c.limit &&
 		c.repeats(resp, err) && c.settleWait(ctx, resp) && c.affords(resp)
 	if err == nil && resp.StatusCode < http.StatusInternalServerError {
 		c.client.budget.refund(c.endpoint(), c.attempts)

@@ -1,5 +1,7 @@
 package gitlabjobs
 
+import "time"
+
 // Status is the state of a job, a bridge or a pipeline. GitLab adds values
 // over time, so any string is legal, here and as a scope.
 type Status string
@@ -21,9 +23,8 @@ const (
 	StatusScheduled          Status = "scheduled"
 )
 
-// Finished reports whether a job in this state has come to its end: success,
-// failed, canceled or skipped. A status that this package does not know is
-// not finished.
+// Finished reports whether a job in this state has ended: success, failed, canceled or
+// skipped. An unknown status is not finished.
 func (s Status) Finished() bool {
 	switch s {
 	case StatusSuccess, StatusFailed, StatusCanceled, StatusSkipped:
@@ -33,23 +34,27 @@ func (s Status) Finished() bool {
 	}
 }
 
-// known reports whether this package knows a status.
-func (s Status) known() bool {
+// Blocked reports whether a job in this state waits for a user to play it: manual. A
+// scheduled job is not blocked, because GitLab starts it when its time has come.
+func (s Status) Blocked() bool { return s == StatusManual }
+
+// active reports whether this is one of the known states in which a job has not ended.
+func (s Status) active() bool {
 	switch s {
-	case StatusCreated, StatusWaitingForResource, StatusPreparing, StatusWaitingForCallback, StatusPending, StatusRunning,
-		StatusSuccess, StatusFailed, StatusCanceling, StatusCanceled, StatusSkipped, StatusManual, StatusScheduled:
+	case StatusCreated, StatusWaitingForResource, StatusPreparing, StatusWaitingForCallback, StatusPending,
+		StatusRunning, StatusCanceling, StatusManual, StatusScheduled:
 		return true
 	default:
 		return false
 	}
 }
 
-// finished reports whether the job has ended: by its status or, if this package does
-// not know that, by the time at which it finished.
-func (j *Job) finished() bool {
-	return j.Status.Finished() || !j.Status.known() && !j.FinishedAt.IsZero()
-}
+// finished reports whether the job has ended. A job in an unknown state has if the
+// server says when.
+func (j *Job) finished() bool { return hasFinished(j.Status, j.FinishedAt) }
 
-// Blocked reports whether a job in this state waits for somebody to play it, or for
-// a time that was set: manual or scheduled.
-func (s Status) Blocked() bool { return s == StatusManual || s == StatusScheduled }
+func (b *Bridge) finished() bool { return hasFinished(b.Status, b.FinishedAt) }
+
+func hasFinished(s Status, at time.Time) bool {
+	return s.Finished() || !s.active() && !at.IsZero()
+}

@@ -11,20 +11,31 @@ import (
 	"sync"
 )
 
-// ErrNoDownstream is a bridge without a downstream pipeline. It has not been created
-// yet, could not be, or is gone.
+// ErrNoDownstream reports a bridge without a downstream pipeline: it has not been
+// created yet, could not be created, or was deleted.
 var ErrNoDownstream = errors.New("the bridge has no downstream pipeline")
 
-// TreeOptions say how to walk through a tree of pipelines. Nil or the zero value is
-// for all of it.
+// TreeOptions configure [Client.PipelineTree]. Nil or the zero value reads the whole tree.
 type TreeOptions struct {
 	Concurrency    int  // Requests at a time; 0 for 4.
-	IncludeRetried bool // Jobs that were retried, too.
+	IncludeRetried bool // Include jobs that were retried.
+
+	// MaxDepth limits how many levels below the first pipeline are read: 1 for the
+	// pipelines that it triggers itself, 0 for no limit.
+	MaxDepth int
+
+	// Follow reports whether to read the pipeline that a bridge triggered; nil reads all
+	// of them. It is called in the goroutine that iterates, not for bridges without a
+	// downstream pipeline. The bridge itself is yielded in any case.
+	Follow func(*Bridge) bool
 }
 
 func (o *TreeOptions) check() error {
-	if o.Concurrency < 0 {
-		return fmt.Errorf("Concurrency is %d: give the number of requests at a time, or 0 for the default", o.Concurrency)
+	switch {
+	case o.Concurrency < 0:
+		return fmt.Errorf("Concurrency is %d: use the number of requests at a time, or 0 for the default", o.Concurrency)
+	case o.MaxDepth < 0:
+		return fmt.Errorf("MaxDepth is %d: use the number of levels below the first pipeline, or 0 for no limit", o.MaxDepth)
 	}
 	if o.Concurrency == 0 {
 		o.Concurrency = 4
@@ -32,28 +43,29 @@ func (o *TreeOptions) check() error {
 	return nil
 }
 
-// TreeNode is a job or a bridge of a pipeline in a tree, or a pipeline that could
-// not be read. Exactly one of Job, Bridge and Err is set, but for a bridge without a
-// downstream pipeline, which has [ErrNoDownstream] as well.
+// TreeNode is a job or a bridge of a pipeline in a tree, or a pipeline that could not be
+// read. Exactly one of Job, Bridge and Err is set, except that a bridge without a
+// downstream pipeline also has [ErrNoDownstream].
 type TreeNode struct {
 	Project    Project
 	PipelineID int64
-	Pipeline   *Pipeline // As its bridge describes it; nil for the first one.
-	Path       []*Bridge // The bridges on the way from the first pipeline to this one. Shared: read-only.
+	Pipeline   *Pipeline // As its bridge describes it; nil for the first pipeline.
+	Path       []*Bridge // The bridges from the first pipeline to this one. Shared: read-only.
 
 	Job    *Job
 	Bridge *Bridge
 	Err    error
 }
 
-// PipelineTree iterates over all jobs and bridges of a pipeline, and of the
-// pipelines that those trigger, in this project and in others, however deep. The
-// nodes come pipeline by pipeline, nearest first, of each its jobs and then its
-// bridges, newest first. A pipeline comes once, even if two bridges lead there.
+// PipelineTree iterates over all jobs and bridges of a pipeline, and of the pipelines
+// that those trigger, in this project and in others, recursively. Pipelines nearer to the
+// first come first; of each, the jobs come before the bridges, newest first. Each
+// pipeline is read once, even if two bridges lead to it.
 //
-// A pipeline below the first that can't be read (no access, deleted) is a node with
-// an Err, and the walk goes on. An error beside the node, of the first pipeline or
-// of the context, comes once and ends it.
+// A pipeline below the first that can't be read (no access, deleted) is a node with an
+// Err, and the iteration continues. An error of the first pipeline, or of the context, is
+// yielded once without a node and ends it. [WithResponse] reports the last response of
+// the pipeline whose nodes are being yielded.
 //
 // GitLab: GET /projects/:id/pipelines/:pipeline_id/jobs, [List pipeline jobs], and
 // GET /projects/:id/pipelines/:pipeline_id/bridges, [List pipeline bridges].
@@ -80,9 +92,12 @@ func (c *Client) PipelineTree(ctx context.Context, project Project, pipelineID i
 		w.add(&visit{project: project, pipelineID: pipelineID})
 		for len(w.queue) > 0 {
 			v := w.next()
+			if w.response != nil {
+				*w.response = v.response
+			}
 			err := v.err
 			if ctx.Err() != nil {
-				err = fmt.Errorf("gitlabjobs: walking the pipelines: %w", contextError(ctx))
+				err = fmt.Errorf("gitlabjobs: reading pipeline %d of %s and those below it: %w", pipelineID, project, contextError(ctx))
 			}
 			switch {
 			case err != nil && (v.pipeline == nil || ctx.Err() != nil):
@@ -105,17 +120,18 @@ func (c *Client) PipelineTree(ctx context.Context, project Project, pipelineID i
 	}
 }
 
-// visit is a pipeline that is read, or waits to be.
+// visit is a pipeline to read.
 type visit struct {
 	project    Project
 	pipelineID int64
 	pipeline   *Pipeline
 	path       []*Bridge
 
-	ready   chan struct{} // Closed once the rest is there; nil before it is begun.
-	jobs    []*Job
-	bridges []*Bridge
-	err     error
+	ready    chan struct{} // Closed once the rest is there; nil before it is begun.
+	jobs     []*Job
+	bridges  []*Bridge
+	response Response
+	err      error
 }
 
 func (v *visit) node(n TreeNode) *TreeNode {
@@ -124,18 +140,19 @@ func (v *visit) node(n TreeNode) *TreeNode {
 }
 
 type treeWalk struct {
-	ctx     context.Context
-	cancel  context.CancelFunc
-	client  *Client
-	options TreeOptions
-	ro      []RequestOption
-	queue   []*visit // In the order of the nodes; the first few are under way.
-	seen    map[int64]bool
-	wg      sync.WaitGroup
+	ctx      context.Context
+	cancel   context.CancelFunc
+	client   *Client
+	options  TreeOptions
+	ro       []RequestOption
+	response *Response // Of WithResponse.
+	queue    []*visit  // In the order of the nodes; the first few are under way.
+	seen     map[int64]bool
+	wg       sync.WaitGroup
 }
 
 func newTreeWalk(ctx context.Context, c *Client, o TreeOptions, ro []RequestOption) *treeWalk {
-	w := &treeWalk{client: c, options: o, ro: ro, seen: make(map[int64]bool)}
+	w := &treeWalk{client: c, options: o, ro: ro, response: responseOf(ro), seen: make(map[int64]bool)}
 	w.ctx, w.cancel = context.WithCancel(ctx)
 	return w
 }
@@ -176,18 +193,24 @@ func (w *treeWalk) next() *visit {
 }
 
 func (w *treeWalk) read(v *visit) (err error) {
+	ro := w.ro
+	if w.response != nil {
+		// The caller's is written when the pipeline's nodes are yielded, not by a goroutine.
+		ro = append(slices.Clip(ro), WithResponse(&v.response))
+	}
 	if v.jobs, err = Collect(w.client.Jobs.AllByPipeline(w.ctx, v.project, v.pipelineID, &ListPipelineJobsOptions{
 		IncludeRetried: w.options.IncludeRetried,
-	}, w.ro...), 0); err != nil {
+	}, ro...), 0); err != nil {
 		return err
 	}
-	v.bridges, err = Collect(w.client.Bridges.All(w.ctx, v.project, v.pipelineID, nil, w.ro...), 0)
+	v.bridges, err = Collect(w.client.Bridges.All(w.ctx, v.project, v.pipelineID, nil, ro...), 0)
 	return err
 }
 
 // nodes makes the nodes of a pipeline, and puts those that it triggered in line.
 func (w *treeWalk) nodes(v *visit) []*TreeNode {
 	var nodes []*TreeNode
+	deeper := w.options.MaxDepth == 0 || len(v.path) < w.options.MaxDepth
 	for _, job := range v.jobs {
 		nodes = append(nodes, v.node(TreeNode{Job: job}))
 	}
@@ -197,6 +220,9 @@ func (w *treeWalk) nodes(v *visit) []*TreeNode {
 		down := bridge.DownstreamPipeline
 		if down == nil || down.ID == 0 {
 			node.Err = ErrNoDownstream
+			continue
+		}
+		if !deeper || w.options.Follow != nil && !w.options.Follow(bridge) {
 			continue
 		}
 		project, err := w.client.projectOf(down)

@@ -2,6 +2,7 @@ package gitlabjobs_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -181,7 +182,7 @@ func TestAnErrorOfTheFirstPipelineEndsTheWalk(t *testing.T) {
 		n++
 	}
 	assert.Equal(t, 1, n)
-	for want, opts := range map[string]*gitlabjobs.TreeOptions{"Concurrency is -1": {Concurrency: -1}} {
+	for want, opts := range map[string]*gitlabjobs.TreeOptions{"Concurrency is -1": {Concurrency: -1}, "MaxDepth is -2": {MaxDepth: -2}} {
 		for _, err := range client.PipelineTree(t.Context(), "1", 5, opts) {
 			require.ErrorContains(t, err, want)
 		}
@@ -259,12 +260,14 @@ func TestLeavingTheWalkEndsItsRequests(t *testing.T) {
 		}
 		assert.LessOrEqual(t, len(srv.Requests()), 6)
 
-		ctx, cancel := context.WithTimeout(t.Context(), 2*roundTrip+time.Millisecond)
+		cause := errors.New("the user has left")
+		ctx, cancel := context.WithTimeoutCause(t.Context(), 2*roundTrip+time.Millisecond, cause)
 		defer cancel()
 		failures := 0
 		for _, err := range client.PipelineTree(ctx, "group/app", root.ID(), nil) {
 			if err != nil {
 				require.ErrorIs(t, err, context.DeadlineExceeded)
+				require.ErrorIs(t, err, cause)
 				failures++
 			}
 		}
@@ -301,5 +304,77 @@ func TestWhichListOfBridgesAServerHasIsFoundOutOnce(t *testing.T) {
 			}
 			assert.Equal(t, tc.want, "["+strings.Join(asked, ", ")+"]")
 		})
+	}
+}
+
+func TestTheTreeIsReadAsFarAsTheOptionsSay(t *testing.T) {
+	t.Parallel()
+	srv := gitlabjobstest.NewMemoryServer(t)
+	app := srv.AddProject("group/app")
+	pipelines := []*gitlabjobstest.Pipeline{app.AddPipeline()}
+	for i := range 3 {
+		pipelines = append(pipelines, app.AddPipeline())
+		pipelines[i].AddBridge(bridgeSpec{Name: fmt.Sprint("bridge ", i), Downstream: pipelines[i+1]})
+		pipelines[i+1].AddJob(jobSpec{Name: fmt.Sprint("job ", i+1)})
+	}
+	pipelines[0].AddBridge(bridgeSpec{Name: "broken", Status: gitlabjobs.StatusFailed})
+	client := srv.Client(srv.Tokens.Developer)
+	all := []string{"-> broken: error", "-> bridge 0", "  job 1", "  -> bridge 1", "    job 2", "    -> bridge 2", "      job 3"}
+	var asked []string
+	for name, tc := range map[string]struct {
+		opts  gitlabjobs.TreeOptions
+		nodes int // Of all.
+		polls int // Requests for jobs.
+	}{
+		"no limit":     {gitlabjobs.TreeOptions{}, 7, 4},
+		"one level":    {gitlabjobs.TreeOptions{MaxDepth: 1}, 4, 2},
+		"two levels":   {gitlabjobs.TreeOptions{MaxDepth: 2}, 6, 3},
+		"three levels": {gitlabjobs.TreeOptions{MaxDepth: 3}, 7, 4},
+		"some bridges": {gitlabjobs.TreeOptions{Follow: func(b *gitlabjobs.Bridge) bool {
+			asked = append(asked, b.Name)
+			return b.Name != "bridge 1"
+		}}, 4, 2},
+	} {
+		srv.ResetRequests()
+		assert.Equal(t, all[:tc.nodes], walk(t, client, "group/app", pipelines[0].ID(), &tc.opts), name)
+		assert.Len(t, srv.Requests(), 2*tc.polls, name)
+	}
+	assert.Equal(t, []string{"bridge 0", "bridge 1"}, asked, "not a bridge without a pipeline")
+}
+
+// With -race this shows that no goroutine writes the caller's Response.
+func TestTheTreeReportsTheResponsesOfEachPipeline(t *testing.T) {
+	t.Parallel()
+	srv := gitlabjobstest.NewMemoryServer(t)
+	app := srv.AddProject("group/app")
+	root := app.AddPipeline()
+	var want []string
+	for range 8 {
+		child := app.AddPipeline()
+		child.AddJob(jobSpec{})
+		root.AddBridge(bridgeSpec{Downstream: child})
+	}
+	rt := transport(func(req *http.Request) (*http.Response, error) {
+		resp, err := srv.Transport().RoundTrip(req)
+		if err == nil {
+			resp.Header.Set("X-Path", req.URL.Path)
+		}
+		return resp, err
+	})
+	client := srv.Client(srv.Tokens.Outsider, gitlabjobs.WithHTTPClient(&http.Client{Transport: rt}))
+	var response gitlabjobs.Response
+	var got []string
+	ro := []gitlabjobs.RequestOption{
+		gitlabjobs.WithAuth(gitlabjobs.PrivateToken(srv.Tokens.Reporter)), gitlabjobs.WithHeader("X-Tree", "all"), gitlabjobs.WithResponse(&response),
+	}
+	for node, err := range client.PipelineTree(t.Context(), "group/app", root.ID(), nil, ro...) {
+		require.NoError(t, err)
+		want = append(want, fmt.Sprintf("/api/v4/projects/%s/pipelines/%d/bridges", map[bool]string{true: fmt.Sprint(app.ID()), false: "group/app"}[len(node.Path) > 0], node.PipelineID))
+		got = append(got, response.Header.Get("X-Path"))
+	}
+	assert.Len(t, got, 16)
+	assert.Equal(t, want, got)
+	for _, req := range srv.Requests() {
+		assert.Equal(t, "all", req.Header.Get("X-Tree"))
 	}
 }

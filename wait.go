@@ -1,51 +1,64 @@
 package gitlabjobs
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"time"
 )
 
-// WaitOptions say how to wait for jobs. Nil or the zero value is for waiting until
-// each has finished or is blocked, with the intervals below.
+// WaitOptions configure [JobsService.Wait] and [JobsService.WaitPipeline]. Nil or the
+// zero value waits until everything has finished or is blocked.
 type WaitOptions struct {
-	// How long to wait between two looks: MinInterval after something has changed,
-	// by default 5 s; longer and longer while nothing does, up to MaxInterval, by
-	// default 30 s.
+	// The interval between two polls is MinInterval after a change, by default 5 s, and
+	// grows to MaxInterval, by default 30 s, while nothing changes.
 	MinInterval, MaxInterval time.Duration
 
+	// MaxOutage is how long GitLab may be unreachable, or respond only with errors that
+	// are [Temporary], once a request has succeeded. A rate limit that lasts longer than
+	// the rest of it ends the wait at once. The default is 15 minutes; 1 ns tolerates no
+	// outage.
+	MaxOutage time.Duration
+
 	// OnUpdate is called with each job when it is first seen and when its status has
-	// changed, in the goroutine that waits.
+	// changed, in the goroutine that waits. Bridges are not reported.
 	OnUpdate func(*Job)
 
-	// FollowRetries: Wait goes on to the job that a finished one was retried as. (A
-	// pipeline's jobs are always the newest.)
+	// FollowRetries makes Wait continue with the new job if a finished one is retried.
+	// WaitPipeline always does.
 	FollowRetries bool
 
-	StopOnManual   bool // WaitPipeline ends as soon as a job is manual, even while others go on.
-	StopOnFailure  bool // WaitPipeline ends as soon as a job has failed that may not.
-	WaitForBlocked bool // Wait for jobs that are manual or scheduled, instead of ending with ErrBlocked.
+	StopOnFailure  bool // WaitPipeline returns as soon as a job or bridge has failed that may not.
+	StopOnManual   bool // WaitPipeline returns ErrBlocked as soon as a job or bridge is manual, even while others run.
+	WaitForBlocked bool // Wait until manual jobs are played, instead of returning ErrBlocked.
+
+	// Downstream makes WaitPipeline also wait for the pipelines that bridges trigger, in
+	// this project and in others, recursively, whether or not the bridges do.
+	Downstream bool
 }
 
-func (o *WaitOptions) check() error {
+func (o *WaitOptions) check() (err error) {
 	if o.MinInterval < 0 || o.MaxInterval < 0 {
-		return errors.New("an interval is negative: give 0 for the default")
+		return errors.New("an interval is negative: use 0 for the default")
 	}
 	o.MinInterval, o.MaxInterval = intervals(o.MinInterval, o.MaxInterval, 5*time.Second, 30*time.Second)
 	if o.MinInterval > o.MaxInterval {
 		return fmt.Errorf("MinInterval %v is longer than MaxInterval %v", o.MinInterval, o.MaxInterval)
 	}
-	return nil
+	o.MaxOutage, err = checkMaxOutage(o.MaxOutage)
+	return err
 }
 
-// Wait waits until a job has finished, and returns it. A job that failed is no
-// error: see [Succeeded]. A job that is blocked ends it with [ErrBlocked], unless
-// opts says to wait. The context bounds it; with an error, the job is returned as it
-// was last seen, if it was.
+// Wait polls a job until it has finished, and returns it. A failed job is not an error:
+// check its Status. A manual job ends the wait with [ErrBlocked] unless opts say
+// otherwise. A scheduled job is waited for, because GitLab starts it.
+//
+// The first request must succeed. From then on, errors that are [Temporary] are
+// tolerated for MaxOutage, and other errors end the wait. If the context ends, the error is
+// that of the context, with its cause. The job as last seen is returned with any error.
 //
 // GitLab: GET /projects/:id/jobs/:job_id, [Get a single job].
 //
@@ -55,29 +68,27 @@ func (s *JobsService) Wait(ctx context.Context, project Project, jobID int64, op
 	if err := o.check(); err != nil {
 		return nil, optionsError("WaitOptions", err)
 	}
-	w := &waiter{options: o}
-	w.look = func() ([]*Job, error) {
+	var last *Job
+	w := newWaiter(o, fmt.Sprintf("waiting for job %d of %s", jobID, project))
+	err := w.wait(ctx, ro, func(ro []RequestOption) (bool, error) {
 		job, err := s.Get(ctx, project, jobID, ro...)
-		if err == nil && o.FollowRetries && job.finished() {
-			job, err = s.newest(ctx, project, job, ro)
-		}
 		if err != nil {
-			return nil, err
+			return false, err
 		}
-		jobID = job.ID
-		return []*Job{job}, nil
-	}
-	w.done = func(jobs []*Job) (bool, error) {
-		if status := jobs[0].Status; status.Blocked() && !o.WaitForBlocked {
-			return true, blockedError(jobID)
+		w.outage.responded()
+		if o.FollowRetries && job.finished() {
+			if job, err = s.newest(ctx, project, job, ro); err != nil {
+				return false, err
+			}
 		}
-		return jobs[0].finished(), nil
-	}
-	jobs, err := w.wait(ctx)
-	if len(jobs) == 0 {
-		return nil, err
-	}
-	return jobs[0], err
+		last, jobID = job, job.ID
+		w.update([]*Job{job}, nil)
+		if job.Status.Blocked() && !o.WaitForBlocked {
+			return true, blockedError(job.ID)
+		}
+		return job.finished(), nil
+	})
+	return last, err
 }
 
 // newest returns the job that a finished one was retried as, or the job itself.
@@ -96,194 +107,272 @@ func (s *JobsService) newest(ctx context.Context, project Project, job *Job, ro 
 	return job, nil
 }
 
-// WaitPipeline waits until all jobs of a pipeline have finished, and returns them,
-// newest first. A look at them is one listing, however many they are. Of jobs that
-// were retried the newest counts. Jobs that failed are no error: see [Succeeded].
+func blockedError(jobID int64) error { return fmt.Errorf("gitlabjobs: job %d: %w", jobID, ErrBlocked) }
+
+// waiter polls until there is nothing more to wait for.
+type waiter struct {
+	options WaitOptions
+	what    string // For errors.
+	outage  *outage
+
+	interval  time.Duration
+	statuses  map[int64]Status // Of the jobs at the last poll.
+	others    map[int64]Status // Of the bridges and, by negative ID, the pipelines.
+	unchanged int              // Polls in a row that brought no change.
+}
+
+func newWaiter(o WaitOptions, what string) *waiter {
+	return &waiter{options: o, what: what, outage: newOutage(o.MaxOutage, o.MinInterval, o.MaxInterval), interval: o.MinInterval}
+}
+
+// wait calls poll, with the options for its requests, until it reports that the wait has
+// ended, with the result's error if any. An error without that is one of a request.
+func (w *waiter) wait(ctx context.Context, ro []RequestOption, poll func([]RequestOption) (ended bool, err error)) error {
+	if ctx == nil {
+		return errNoContext
+	}
+	for {
+		ended, err := poll(w.outage.poll(ro))
+		pause := w.interval + rand.N(w.interval/10+1)
+		switch {
+		case ended:
+			return err
+		case err == nil:
+			w.outage.succeeded()
+		case ctx.Err() != nil:
+			return w.outage.contextError(ctx, w.what)
+		default:
+			if pause, err = w.outage.failed(err); err != nil {
+				return err
+			}
+		}
+		if sleep(ctx, pause) != nil {
+			return w.outage.contextError(ctx, w.what)
+		}
+	}
+}
+
+// update reports the jobs that have changed, and sets the interval.
+func (w *waiter) update(jobs []*Job, others map[int64]Status) {
+	statuses := make(map[int64]Status, len(jobs))
+	for _, job := range jobs {
+		statuses[job.ID] = job.Status
+		if was, known := w.statuses[job.ID]; (!known || was != job.Status) && w.options.OnUpdate != nil {
+			w.options.OnUpdate(job)
+		}
+	}
+	if maps.Equal(w.statuses, statuses) && maps.Equal(w.others, others) {
+		w.unchanged++
+		w.interval = min(w.interval*3/2, w.options.MaxInterval)
+	} else {
+		w.unchanged, w.interval = 0, w.options.MinInterval
+	}
+	w.statuses, w.others = statuses, others
+}
+
+// WaitPipeline polls a pipeline until it has ended, and returns it with its jobs and
+// bridges. A failed pipeline is not an error: check [PipelineResult.Succeeded].
 //
-// Where a pipeline does not go on without somebody's doing, it ends with
-// [ErrBlocked], unless opts says to wait; optional manual jobs that nobody plays
-// (AllowFailure) don't block it. A job that stays created, with nothing known to be in
-// its way, is waited for until the context ends, and no jobs at all are success. The
-// context bounds it; with an
-// error, the jobs are returned as they were last seen, if they were. Bridges, and
-// the pipelines that they trigger, are not waited for: see [Client.PipelineTree].
+// GitLab decides when a pipeline has ended and what came of it: WaitPipeline returns
+// once the pipeline's status is final (success, failed, canceled or skipped) and no job
+// or bridge is left that may still run. Failed jobs that are retried, by a user or by
+// GitLab, are waited for again, as are scheduled jobs, and a pipeline that has no jobs
+// yet. If the server does not tell the status and refuses to say it with
+// GET /projects/:id/pipelines/:pipeline_id, as it does to job tokens, the wait ends three
+// polls after all jobs have finished, and the Status is empty.
 //
-// GitLab: GET /projects/:id/pipelines/:pipeline_id/jobs, [List pipeline jobs].
+// A pipeline that waits for a manual job or bridge ends the wait with [ErrBlocked]
+// once nothing else is active, unless opts say otherwise. So does a bridge that depends on
+// a pipeline that waits for one. Without Downstream, this is noticed one level deep.
+// Optional manual jobs do not block a pipeline.
+//
+// With WaitOptions.Downstream the same holds for all pipelines below this one. Each
+// is read once per poll, and is in the result once. One that can't be read has an Err and is
+// no success. A bridge that has succeeded without a downstream pipeline adds an entry
+// with [ErrNoDownstream], other finished bridges without one add nothing. A pipeline
+// under a bridge that may fail is waited for, but it neither counts for Succeeded nor blocks.
+//
+// The first request must succeed. From then on, errors that are [Temporary] are
+// tolerated for MaxOutage, and other errors end the wait. If the context ends, the error
+// is that of the context, with its cause. The pipeline as last seen is returned with any
+// error.
+//
+// GitLab: GET /projects/:id/pipelines/:pipeline_id/jobs, [List pipeline jobs], and
+// GET /projects/:id/pipelines/:pipeline_id/bridges, [List pipeline bridges].
 //
 // [List pipeline jobs]: https://docs.gitlab.com/api/jobs/#list-pipeline-jobs
-func (s *JobsService) WaitPipeline(ctx context.Context, project Project, pipelineID int64, opts *WaitOptions, ro ...RequestOption) ([]*Job, error) {
+// [List pipeline bridges]: https://docs.gitlab.com/api/jobs/#list-pipeline-bridges
+func (s *JobsService) WaitPipeline(ctx context.Context, project Project, pipelineID int64, opts *WaitOptions, ro ...RequestOption) (*PipelineResult, error) {
 	o := valueOf(opts)
 	if err := o.check(); err != nil {
 		return nil, optionsError("WaitOptions", err)
 	}
 	w := &pipelineWait{
-		waiter: &waiter{options: o, look: func() ([]*Job, error) {
-			return Collect(s.AllByPipeline(ctx, project, pipelineID, nil, ro...), 0)
-		}},
-		bridges: func() ([]*Bridge, error) {
-			return Collect(s.client.Bridges.All(ctx, project, pipelineID, nil, ro...), 0)
-		},
+		waiter: newWaiter(o, fmt.Sprintf("waiting for pipeline %d of %s", pipelineID, project)),
+		jobs:   s,
 	}
-	w.waiter.done = w.done
-	return w.wait(ctx)
-}
-
-// Succeeded reports whether all of the jobs are finished, or optional and blocked,
-// and none failed that may not: none failed, or was canceled, unless it is allowed
-// to fail. Of no jobs it is true.
-func Succeeded(jobs ...*Job) bool {
-	return !slices.ContainsFunc(jobs, func(job *Job) bool {
-		switch job.Status {
-		case StatusSuccess, StatusSkipped:
-			return false
-		case StatusFailed, StatusCanceled, StatusManual, StatusScheduled:
-			return !job.AllowFailure
-		default:
-			return true
+	var last *PipelineResult
+	err := w.wait(ctx, ro, func(ro []RequestOption) (bool, error) {
+		root, err := w.poll(ctx, project, pipelineID, ro)
+		if err != nil {
+			return false, err
 		}
+		last = root.result
+		return w.ended(root)
 	})
+	return last, err
 }
 
-// waiter looks at jobs until there is nothing more to wait for.
-type waiter struct {
-	options  WaitOptions
-	look     func() ([]*Job, error)
-	done     func([]*Job) (bool, error)
-	interval time.Duration
-	statuses map[int64]Status // Of the jobs as they were last seen.
-	same     int              // Looks in a row at which nothing had changed.
-	unsure   bool             // A job may have escaped this look, being retried while it was made.
-}
-
-func (w *waiter) wait(ctx context.Context) ([]*Job, error) {
-	var jobs []*Job
-	w.interval = w.options.MinInterval
-	for {
-		seen, err := w.look()
-		done := false
-		if err == nil {
-			jobs = seen
-			w.update(jobs)
-			done, err = w.done(jobs)
-		}
-		var limited *Error
-		switch {
-		case !done && errors.As(err, &limited) && errors.Is(err, ErrRateLimited) && limited.RetryAfter > 0:
-			// Longer than a single call waits; a waiter has the time.
-			w.interval = min(max(limited.RetryAfter, w.options.MinInterval), 24*time.Hour)
-		case err != nil || done && !w.unsure:
-			return jobs, err
-		}
-		if err := sleep(ctx, w.interval+rand.N(w.interval/10+1)); err != nil {
-			return jobs, fmt.Errorf("gitlabjobs: waiting for jobs: %w", err)
-		}
-	}
-}
-
-// update tells what has changed, and sets the pace: fast after a change, slower
-// while there is none.
-func (w *waiter) update(jobs []*Job) {
-	statuses := make(map[int64]Status, len(jobs))
-	changed := len(jobs) != len(w.statuses)
-	for _, job := range jobs {
-		statuses[job.ID] = job.Status
-		if was, seen := w.statuses[job.ID]; !seen || was != job.Status {
-			changed = true
-			if w.options.OnUpdate != nil {
-				w.options.OnUpdate(job)
-			}
-		}
-	}
-	// A job that is retried leaves the list, and the new one stands where the look has
-	// been already. So another look is made where one that was going on is gone, and
-	// after a first one that took several pages.
-	w.unsure = w.statuses == nil && len(jobs) > 100
-	for id, status := range w.statuses {
-		if _, there := statuses[id]; !there && !status.Finished() {
-			w.unsure = true
-		}
-	}
-	w.statuses = statuses
-	if changed {
-		w.same, w.interval = 0, w.options.MinInterval
-	} else {
-		w.same++
-		w.interval = min(w.interval*3/2, w.options.MaxInterval)
-	}
-}
-
-// pipelineWait is what a waiter knows of a pipeline.
+// pipelineWait waits for a pipeline and, with Downstream, for those below it.
 type pipelineWait struct {
 	*waiter
-	bridges func() ([]*Bridge, error)
+	jobs   *JobsService
+	states map[int64]*pipelineState // By pipeline ID, of the last poll.
 }
 
-// stalledLooks is at how many looks a pipeline has not moved before it is taken for
-// blocked: GitLab takes its time to begin a stage after the one before has ended.
-const stalledLooks = 3
+// triggered is a pipeline to read, and the bridge that triggered it.
+type triggered struct {
+	state  *pipelineState
+	parent *pipelineState // nil for the first pipeline.
+	bridge *Bridge
+}
 
-// done reports whether a pipeline has nothing more to wait for, and why if that is
-// not its jobs' end.
-func (w *pipelineWait) done(jobs []*Job) (bool, error) {
-	var going, created int
-	var blocked, manual, failed *Job
-	for _, job := range jobs {
-		switch {
-		case job.Status == StatusCreated:
-			created++ // Of a stage that has not begun.
-		case job.Status.Blocked():
-			if job.Status == StatusManual {
-				manual = job
+// poll reads the pipeline and those below it that have not ended. It returns the first
+// one's state.
+func (w *pipelineWait) poll(ctx context.Context, project Project, pipelineID int64, ro []RequestOption) (*pipelineState, error) {
+	root := &pipelineState{result: &PipelineResult{Project: project, PipelineID: pipelineID}}
+	states := make(map[int64]*pipelineState)
+	// Of two bridges that trigger the same pipeline, the one that may not fail counts.
+	required, optional := []triggered{{state: root}}, []triggered(nil)
+	for len(required)+len(optional) > 0 {
+		queue := &required
+		if len(required) == 0 {
+			queue = &optional
+		}
+		t := (*queue)[0]
+		*queue = (*queue)[1:]
+		r := t.state.result
+		if r.PipelineID != 0 {
+			if states[r.PipelineID] != nil {
+				continue
 			}
-			if !job.AllowFailure || job.Status == StatusScheduled || w.options.WaitForBlocked {
-				blocked = job
+			states[r.PipelineID] = t.state
+		}
+		if t.parent != nil {
+			t.parent.below = append(t.parent.below, t.state)
+		}
+		if r.Err != nil {
+			continue
+		}
+		if err := w.read(ctx, t, ro); err != nil {
+			if t.parent == nil || Temporary(err) || ctx.Err() != nil {
+				return nil, err
 			}
-		case !job.finished():
-			going++
-		case job.Status == StatusFailed && !job.AllowFailure:
-			failed = job
+			r.Jobs, r.Bridges, r.Status, r.Err = nil, nil, "", err
+			continue
+		}
+		for _, next := range w.triggeredBy(t.state) {
+			if next.state.optional {
+				optional = append(optional, next)
+			} else {
+				required = append(required, next)
+			}
 		}
 	}
+	w.states = states
+	w.publish(root)
+	return root, nil
+}
+
+// triggeredBy returns the pipelines that the bridges of a pipeline have triggered.
+func (w *pipelineWait) triggeredBy(parent *pipelineState) []triggered {
+	if !w.options.Downstream {
+		return nil
+	}
+	var found []triggered
+	for i, bridge := range parent.result.Bridges {
+		r := &PipelineResult{mayFail: bridge.AllowFailure}
+		down := bridge.DownstreamPipeline
+		switch {
+		case down != nil && down.ID != 0:
+			r.PipelineID = down.ID
+			r.Project, r.Err = w.jobs.client.projectOf(down)
+		case bridge.Status == StatusSuccess:
+			r.Err = fmt.Errorf("gitlabjobs: bridge %d: %w", bridge.ID, ErrNoDownstream)
+		default:
+			continue
+		}
+		s := &pipelineState{result: r, slot: i, optional: parent.optional || bridge.AllowFailure}
+		found = append(found, triggered{s, parent, bridge})
+	}
+	return found
+}
+
+// read reads a pipeline's jobs, then its bridges. One that has ended with all below it
+// is not read again, unless its bridge shows that it continues.
+func (w *pipelineWait) read(ctx context.Context, t triggered, ro []RequestOption) (err error) {
+	s, r := t.state, t.state.result
+	before := w.states[r.PipelineID]
+	if before != nil && before.done && t.bridge != nil {
+		if status := t.bridge.DownstreamPipeline.Status; status == "" || status == before.result.Status {
+			r.Status, r.Jobs, r.Bridges = before.result.Status, before.result.Jobs, before.result.Bridges
+			s.agreed, s.unknown = before.agreed, before.unknown
+			return nil
+		}
+	}
+	for job, err := range w.jobs.AllByPipeline(ctx, r.Project, r.PipelineID, nil, ro...) {
+		if err != nil {
+			return err
+		}
+		w.outage.responded()
+		r.Jobs = append(r.Jobs, job)
+	}
+	w.outage.responded()
+	if r.Bridges, err = Collect(w.jobs.client.Bridges.All(ctx, r.Project, r.PipelineID, nil, ro...), 0); err != nil {
+		return err
+	}
+	s.incomplete = mayLack(r.Jobs, before)
+	if r.Status, s.agreed = statusOf(r); r.Status == "" {
+		r.Status, err = w.jobs.client.pipelineStatus(ctx, r.Project, r.PipelineID, ro)
+	}
+	if before != nil {
+		s.unknown = before.unknown
+	}
+	return err
+}
+
+// pipelineStatus requests a pipeline's status. It is empty if the server refuses to tell.
+//
+// GitLab: GET /projects/:id/pipelines/:pipeline_id.
+func (c *Client) pipelineStatus(ctx context.Context, project Project, pipelineID int64, ro []RequestOption) (Status, error) {
+	p, err := fetch[Pipeline](ctx, c, get("/projects/:id/pipelines/:pipeline_id", nil, project, number(pipelineID)), ro)
 	switch {
-	case failed != nil && w.options.StopOnFailure:
-		return true, nil
-	case manual != nil && w.options.StopOnManual:
-		return true, blockedError(manual.ID)
-	case going > 0 || blocked != nil && w.options.WaitForBlocked:
-		return false, nil
-	case created > 0:
-		return w.stalled(cmp.Or(blocked, manual))
-	case blocked != nil:
-		return true, blockedError(blocked.ID)
+	case err == nil:
+		return p.Status, nil
+	case errors.Is(err, ErrUnauthorized), errors.Is(err, ErrForbidden), errors.Is(err, ErrNotFound):
+		return "", nil
 	default:
-		return true, nil
+		return "", err
 	}
 }
 
-// stalled tells a pipeline that is between two stages, or waits for one that it
-// triggered, from one that waits for somebody.
-func (w *pipelineWait) stalled(blocked *Job) (bool, error) {
-	if w.same < stalledLooks || w.options.WaitForBlocked {
-		return false, nil
+// publish completes the results and reports what has changed.
+func (w *pipelineWait) publish(root *pipelineState) {
+	var jobs []*Job
+	others := make(map[int64]Status)
+	var visit func(*pipelineState)
+	visit = func(s *pipelineState) {
+		jobs = append(jobs, s.result.Jobs...)
+		for _, bridge := range s.result.Bridges {
+			others[bridge.ID] = bridge.Status
+		}
+		others[-s.result.PipelineID] = s.result.Status
+		slices.SortFunc(s.below, func(a, b *pipelineState) int { return a.slot - b.slot })
+		for _, d := range s.below {
+			s.result.Downstream = append(s.result.Downstream, d.result)
+			visit(d)
+		}
 	}
-	w.same = 0 // Look at the bridges again after as many looks.
-	bridges, err := w.bridges()
-	if err != nil {
-		return false, err
-	}
-	waits := func(b *Bridge) bool {
-		return b.Status.Blocked() || b.DownstreamPipeline != nil && b.DownstreamPipeline.Status.Blocked()
-	}
-	if slices.ContainsFunc(bridges, func(b *Bridge) bool { return !b.Status.Finished() && b.Status != StatusCreated && !waits(b) }) {
-		return false, nil
-	}
-	if blocked != nil {
-		return true, blockedError(blocked.ID)
-	}
-	if i := slices.IndexFunc(bridges, waits); i >= 0 {
-		return true, blockedError(bridges[i].ID)
-	}
-	return false, nil
+	visit(root)
+	w.update(jobs, others)
 }
-
-func blockedError(id int64) error { return fmt.Errorf("gitlabjobs: job %d: %w", id, ErrBlocked) }

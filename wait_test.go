@@ -2,8 +2,10 @@ package gitlabjobs_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -39,7 +41,6 @@ func TestWaitEndsAtEveryFinishedState(t *testing.T) {
 				assert.Equal(t, []gitlabjobs.Status{"pending", "running", status}, seen)
 				assert.Less(t, time.Since(start), 5*time.Minute+35*time.Second)
 				assert.LessOrEqual(t, len(srv.Requests()), 30, "it backs off while nothing changes")
-				assert.Equal(t, status == gitlabjobs.StatusSuccess, gitlabjobs.Succeeded(final))
 			})
 		})
 	}
@@ -71,25 +72,54 @@ func TestWaitGoesThroughEveryStateOfAJob(t *testing.T) {
 	})
 }
 
-func TestABlockedJobIsTheOptionsMatter(t *testing.T) {
+func TestWaitEndsAtAManualJobUnlessToldToWait(t *testing.T) {
 	t.Parallel()
-	for _, blocked := range []string{"manual", "scheduled"} {
-		synctest.Test(t, func(t *testing.T) {
-			job, err := newClient(t, statusServer("created", blocked)).Jobs.Wait(t.Context(), "1", 7, nil)
-			require.ErrorIs(t, err, gitlabjobs.ErrBlocked)
-			assert.EqualValues(t, blocked, job.Status)
+	synctest.Test(t, func(t *testing.T) {
+		job, err := newClient(t, statusServer("created", "manual")).Jobs.Wait(t.Context(), "1", 7, nil)
+		require.ErrorIs(t, err, gitlabjobs.ErrBlocked)
+		assert.EqualValues(t, "manual", job.Status)
 
-			job, err = newClient(t, statusServer(blocked, blocked, "pending", "success")).Jobs.Wait(t.Context(), "1", 7, &gitlabjobs.WaitOptions{WaitForBlocked: true})
-			require.NoError(t, err)
-			assert.Equal(t, gitlabjobs.StatusSuccess, job.Status)
+		job, err = newClient(t, statusServer("manual", "manual", "pending", "success")).Jobs.Wait(t.Context(), "1", 7, &gitlabjobs.WaitOptions{WaitForBlocked: true})
+		require.NoError(t, err)
+		assert.Equal(t, gitlabjobs.StatusSuccess, job.Status)
 
-			ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
-			defer cancel()
-			job, err = newClient(t, statusServer(blocked)).Jobs.Wait(ctx, "1", 7, &gitlabjobs.WaitOptions{WaitForBlocked: true})
-			require.ErrorIs(t, err, context.DeadlineExceeded)
-			assert.EqualValues(t, blocked, job.Status, "the job as it was last seen")
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		job, err = newClient(t, statusServer("manual")).Jobs.Wait(ctx, "1", 7, &gitlabjobs.WaitOptions{WaitForBlocked: true})
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		assert.EqualValues(t, "manual", job.Status, "the job as last seen")
+	})
+}
+
+func TestWaitAwaitsAScheduledJob(t *testing.T) {
+	t.Parallel()
+	assert.True(t, gitlabjobs.StatusManual.Blocked())
+	assert.False(t, gitlabjobs.StatusScheduled.Blocked())
+	synctest.Test(t, func(t *testing.T) {
+		srv := gitlabjobstest.NewMemoryServer(t)
+		job := srv.AddProject("group/app").AddPipeline().AddJob(gitlabjobstest.JobSpec{
+			ScheduledAt: time.Now().Add(30 * time.Minute), Script: &gitlabjobstest.Script{Runs: time.Minute},
 		})
-	}
+		final, err := srv.Client(srv.Tokens.Reporter).Jobs.Wait(t.Context(), "group/app", job.ID(), nil)
+		require.NoError(t, err)
+		assert.Equal(t, gitlabjobs.StatusSuccess, final.Status)
+	})
+}
+
+func TestWaitEndsAtAnUnknownStatusOnlyIfTheServerSaysWhenItEnded(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		bodies := []string{`{"id":7,"status":"brand_new","finished_at":null}`, `{"id":7,"status":"brand_new","finished_at":"2026-01-02T03:04:05Z"}`}
+		polls := 0
+		client := newClient(t, func(req *http.Request) (*http.Response, error) {
+			polls++
+			return answer{body: bodies[min(polls/3, 1)]}.to(req), nil
+		})
+		job, err := client.Jobs.Wait(t.Context(), "1", 7, nil)
+		require.NoError(t, err)
+		assert.EqualValues(t, "brand_new", job.Status)
+		assert.Equal(t, 3, polls)
+	})
 }
 
 func TestWaitFollowsARetryUnderItsNewID(t *testing.T) {
@@ -130,7 +160,7 @@ func TestWaitFollowsARetryUnderItsNewID(t *testing.T) {
 }
 
 // Three hundred jobs in three stages over ten minutes.
-func TestWaitPipelineIsOneListingAPoll(t *testing.T) {
+func TestWaitPipelineReadsJobsAndBridgesOncePerPoll(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		srv := gitlabjobstest.NewMemoryServer(t)
@@ -141,13 +171,13 @@ func TestWaitPipelineIsOneListingAPoll(t *testing.T) {
 		client := srv.Client(srv.Tokens.Reporter)
 		start := time.Now()
 		updates := 0
-		jobs, err := client.Jobs.WaitPipeline(t.Context(), "group/app", pipeline.ID(), &gitlabjobs.WaitOptions{OnUpdate: func(*gitlabjobs.Job) { updates++ }})
+		result, err := client.Jobs.WaitPipeline(t.Context(), "group/app", pipeline.ID(), &gitlabjobs.WaitOptions{OnUpdate: func(*gitlabjobs.Job) { updates++ }})
 		require.NoError(t, err)
-		assert.Len(t, jobs, 300)
-		assert.True(t, gitlabjobs.Succeeded(jobs...))
+		assert.Len(t, result.Jobs, 300)
+		assert.True(t, result.Succeeded())
 		assert.GreaterOrEqual(t, updates, 600)
-		polls := len(srv.Requests()) / 3
-		assert.Zero(t, len(srv.Requests())%3, "three pages a poll, and nothing else")
+		polls := len(srv.Requests()) / 4
+		assert.Zero(t, len(srv.Requests())%4, "three pages of jobs and one of bridges per poll")
 		assert.LessOrEqual(t, polls, 150)
 		t.Logf("%v of a pipeline: %d polls, %d requests", time.Since(start).Round(time.Second), polls, len(srv.Requests()))
 	})
@@ -166,101 +196,11 @@ func TestWaitPipelineSurvivesFaults(t *testing.T) {
 		} {
 			srv.Fault(gitlabjobstest.Fault{Times: gitlabjobstest.Always, Probability: 0.05, Seed: uint64(i + 1), Do: effect})
 		}
-		jobs, err := srv.Client(srv.Tokens.Reporter).Jobs.WaitPipeline(t.Context(), "group/app", pipeline.ID(), nil)
+		result, err := srv.Client(srv.Tokens.Reporter).Jobs.WaitPipeline(t.Context(), "group/app", pipeline.ID(), nil)
 		require.NoError(t, err)
-		assert.Len(t, jobs, 150)
-		assert.True(t, gitlabjobs.Succeeded(jobs...))
+		assert.Len(t, result.Jobs, 150)
+		assert.True(t, result.Succeeded())
 	})
-}
-
-func TestWaitPipelineEnds(t *testing.T) {
-	t.Parallel()
-	type (
-		spec   = gitlabjobstest.JobSpec
-		bridge = gitlabjobstest.BridgeSpec
-	)
-	running := func(d time.Duration) spec {
-		return spec{Script: &gitlabjobstest.Script{Runs: d}}
-	}
-	for name, tc := range map[string]struct {
-		jobs    []spec
-		bridges []bridge
-		opts    gitlabjobs.WaitOptions
-		after   func(*gitlabjobstest.Pipeline) // Ten minutes later.
-		err     error
-		low     time.Duration
-		high    time.Duration
-	}{
-		"with no jobs":              {},
-		"where all are finished":    {jobs: []spec{{}, {Status: gitlabjobs.StatusFailed}, {Status: gitlabjobs.StatusSkipped}}},
-		"once all are finished":     {jobs: []spec{running(5 * time.Minute), {}}, low: 5 * time.Minute, high: 6 * time.Minute},
-		"an optional manual job":    {jobs: []spec{{}, {Status: gitlabjobs.StatusManual, AllowFailure: true}}},
-		"a manual job":              {jobs: []spec{{}, {Status: gitlabjobs.StatusManual}}, err: gitlabjobs.ErrBlocked},
-		"a scheduled job":           {jobs: []spec{{}, {Status: gitlabjobs.StatusScheduled}}, err: gitlabjobs.ErrBlocked},
-		"an optional scheduled job": {jobs: []spec{{}, {Status: gitlabjobs.StatusScheduled, AllowFailure: true}}, err: gitlabjobs.ErrBlocked},
-		"a manual job among others": {jobs: []spec{running(5 * time.Minute), {Status: gitlabjobs.StatusManual}}, err: gitlabjobs.ErrBlocked, low: 5 * time.Minute, high: 6 * time.Minute},
-		"StopOnManual":              {jobs: []spec{running(5 * time.Minute), {Status: gitlabjobs.StatusManual, AllowFailure: true}}, opts: gitlabjobs.WaitOptions{StopOnManual: true}, err: gitlabjobs.ErrBlocked},
-		"StopOnFailure":             {jobs: []spec{running(5 * time.Minute), {Status: gitlabjobs.StatusFailed}}, opts: gitlabjobs.WaitOptions{StopOnFailure: true}},
-		"StopOnFailure of a job that may fail": {
-			jobs: []spec{running(5 * time.Minute), {Status: gitlabjobs.StatusFailed, AllowFailure: true}},
-			opts: gitlabjobs.WaitOptions{StopOnFailure: true}, low: 5 * time.Minute, high: 6 * time.Minute,
-		},
-		"a stage behind a manual job": {jobs: []spec{{}, {Status: gitlabjobs.StatusManual}, {Status: gitlabjobs.StatusCreated}}, err: gitlabjobs.ErrBlocked, high: 2 * time.Minute},
-		"a stage behind a manual bridge": {
-			jobs: []spec{{}, {Status: gitlabjobs.StatusCreated}}, bridges: []bridge{{Status: gitlabjobs.StatusManual}},
-			err: gitlabjobs.ErrBlocked, high: 2 * time.Minute,
-		},
-		"a stage behind a running bridge": {
-			jobs: []spec{{}, {Status: gitlabjobs.StatusCreated}}, bridges: []bridge{{Status: gitlabjobs.StatusRunning}},
-			after: func(p *gitlabjobstest.Pipeline) { p.Jobs()[1].Cancel() }, low: 10 * time.Minute, high: 11 * time.Minute,
-		},
-		"a stage behind a child that waits": {
-			jobs: []spec{{}, {Status: gitlabjobs.StatusCreated}}, bridges: []bridge{{Status: gitlabjobs.StatusRunning, Depend: true}},
-			err: gitlabjobs.ErrBlocked, high: 2 * time.Minute,
-		},
-		"a stage that begins late": {jobs: []spec{{}, {Status: gitlabjobs.StatusCreated}}, after: func(p *gitlabjobstest.Pipeline) {
-			p.Jobs()[1].Enqueue()
-			p.Jobs()[1].Start()
-			p.Jobs()[1].Succeed()
-		}, low: 10 * time.Minute, high: 11 * time.Minute},
-		"WaitForBlocked": {
-			jobs: []spec{{}, {Status: gitlabjobs.StatusManual, AllowFailure: true}}, opts: gitlabjobs.WaitOptions{WaitForBlocked: true},
-			after: func(p *gitlabjobstest.Pipeline) { p.Jobs()[1].Start(); p.Jobs()[1].Succeed() }, low: 10 * time.Minute, high: 11 * time.Minute,
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				srv := gitlabjobstest.NewMemoryServer(t)
-				pipeline := srv.AddProject("group/app").AddPipeline(gitlabjobstest.PipelineSpec{})
-				for _, s := range tc.jobs {
-					pipeline.AddJob(s)
-				}
-				for _, s := range tc.bridges {
-					if s.Depend {
-						s.Downstream = pipeline.Project().AddPipeline()
-						s.Downstream.AddJob(gitlabjobstest.JobSpec{Status: gitlabjobs.StatusManual})
-					}
-					pipeline.AddBridge(s)
-				}
-				if tc.after != nil {
-					time.AfterFunc(10*time.Minute, func() { tc.after(pipeline) })
-				}
-				ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
-				defer cancel()
-				start := time.Now()
-				jobs, err := srv.Client(srv.Tokens.Reporter).Jobs.WaitPipeline(ctx, "group/app", pipeline.ID(), &tc.opts)
-				if tc.err == nil {
-					require.NoError(t, err)
-				} else {
-					require.ErrorIs(t, err, tc.err)
-				}
-				assert.Len(t, jobs, len(tc.jobs), "the jobs come with an error, too")
-				assert.GreaterOrEqual(t, time.Since(start), tc.low)
-				assert.LessOrEqual(t, time.Since(start), tc.high)
-			})
-		})
-	}
 }
 
 // A job of the last page is retried after the first page was read: the old one has
@@ -292,27 +232,11 @@ func TestAJobThatIsRetriedDuringALookIsNotLost(t *testing.T) {
 		})
 		client := srv.Client(srv.Tokens.Reporter, gitlabjobs.WithHTTPClient(&http.Client{Transport: rt}))
 		start := time.Now()
-		jobs, err := client.Jobs.WaitPipeline(t.Context(), "group/app", pipeline.ID(), nil)
+		result, err := client.Jobs.WaitPipeline(t.Context(), "group/app", pipeline.ID(), nil)
 		require.NoError(t, err)
-		assert.Len(t, jobs, 250)
-		assert.True(t, gitlabjobs.Succeeded(jobs...))
+		assert.Len(t, result.Jobs, 250)
+		assert.True(t, result.Succeeded())
 		assert.Greater(t, time.Since(start), time.Minute)
-	})
-}
-
-func TestAnAbsurdWaitIsNoHotLoop(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		requests := 0
-		client := newClient(t, func(req *http.Request) (*http.Response, error) {
-			requests++
-			return answer{status: 429, header: map[string]string{"Retry-After": "99999999999"}}.to(req), nil
-		})
-		ctx, cancel := context.WithTimeout(t.Context(), 72*time.Hour)
-		defer cancel()
-		_, err := client.Jobs.Wait(ctx, "1", 7, nil)
-		require.ErrorIs(t, err, context.DeadlineExceeded)
-		assert.LessOrEqual(t, requests, 4)
 	})
 }
 
@@ -323,16 +247,30 @@ func TestWaitingIsBoundByItsContext(t *testing.T) {
 		pipeline := srv.AddProject("group/app").AddPipeline(gitlabjobstest.PipelineSpec{})
 		job := pipeline.AddJob(gitlabjobstest.JobSpec{Status: gitlabjobs.StatusRunning})
 		client := srv.Client(srv.Tokens.Reporter)
-		ctx, cancel := context.WithTimeout(t.Context(), 17*time.Minute)
+		cause := errors.New("the release was called off")
+		ctx, cancel := context.WithTimeoutCause(t.Context(), 17*time.Minute, cause)
 		defer cancel()
 		start := time.Now()
 		final, err := client.Jobs.Wait(ctx, "group/app", job.ID(), nil)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.ErrorIs(t, err, cause)
+		require.ErrorContains(t, err, fmt.Sprintf("waiting for job %d of group/app: context deadline exceeded: the release was called off", job.ID()))
 		assert.Equal(t, job.ID(), final.ID)
-		jobs, err := client.Jobs.WaitPipeline(ctx, "group/app", pipeline.ID(), nil)
+		result, err := client.Jobs.WaitPipeline(ctx, "group/app", pipeline.ID(), nil)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
-		assert.Empty(t, jobs)
+		require.ErrorIs(t, err, cause)
+		assert.Nil(t, result)
+		assert.False(t, result.Succeeded())
 		assert.Equal(t, 17*time.Minute, time.Since(start))
+
+		// During an outage, the error says so.
+		ctx, cancel = context.WithTimeout(t.Context(), 10*time.Minute)
+		defer cancel()
+		time.AfterFunc(5*time.Minute, func() { srv.Down(time.Hour) })
+		result, err = client.Jobs.WaitPipeline(ctx, "group/app", pipeline.ID(), nil)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.ErrorIs(t, err, syscall.ECONNREFUSED)
+		assert.Equal(t, gitlabjobs.StatusRunning, result.Status, "the pipeline as last seen")
 	})
 }
 
@@ -342,6 +280,7 @@ func TestBadWaitOptionsAreRefused(t *testing.T) {
 	for want, o := range map[string]gitlabjobs.WaitOptions{
 		"WaitOptions: an interval is negative": {MaxInterval: -1},
 		"MinInterval 2s is longer":             {MinInterval: 2 * time.Second, MaxInterval: time.Second},
+		"MaxOutage is -1ns: use 0":             {MaxOutage: -1},
 	} {
 		_, err := client.Jobs.Wait(t.Context(), "1", 7, &o)
 		require.ErrorContains(t, err, want)
@@ -353,17 +292,4 @@ func TestBadWaitOptionsAreRefused(t *testing.T) {
 	job, err := answering(t, answer{status: 404}).Jobs.Wait(t.Context(), "1", 7, nil)
 	require.ErrorIs(t, err, gitlabjobs.ErrNotFound)
 	assert.Nil(t, job)
-}
-
-func TestSucceededAllowsWhatMayFail(t *testing.T) {
-	t.Parallel()
-	for status, want := range map[gitlabjobs.Status][2]bool{ // Must not fail, may fail.
-		"success": {true, true}, "skipped": {true, true}, "failed": {false, true}, "canceled": {false, true},
-		"manual": {false, true}, "scheduled": {false, true}, "running": {false, false}, "created": {false, false}, "brand_new": {false, false},
-	} {
-		for i, may := range []bool{false, true} {
-			assert.Equal(t, want[i], gitlabjobs.Succeeded(&gitlabjobs.Job{Status: "success"}, &gitlabjobs.Job{Status: status, AllowFailure: may}), "%s, %v", status, may)
-		}
-	}
-	assert.True(t, gitlabjobs.Succeeded())
 }

@@ -10,64 +10,57 @@ import (
 	"example.com/gitlabjobs/examples/internal/terminal"
 )
 
+// view shows the jobs of the pipelines. update is called with each job that has changed.
+type view interface{ update(*gitlabjobs.Job) }
+
 // plain writes a line for each change.
-type plain struct {
-	w    io.Writer
-	seen map[int64]gitlabjobs.Status
+type plain struct{ w io.Writer }
+
+func (p *plain) update(job *gitlabjobs.Job) {
+	fmt.Fprintf(p.w, "%s  pipeline %d  %s: %s\n", time.Now().Format(time.TimeOnly), pipelineOf(job), job.Name, job.Status)
 }
 
-func (p *plain) show(s *snapshot) {
-	if p.seen == nil {
-		p.seen = make(map[int64]gitlabjobs.Status)
+func pipelineOf(job *gitlabjobs.Job) int64 {
+	if job.Pipeline == nil {
+		return 0
 	}
-	for _, node := range s.nodes {
-		id, name := identity(node)
-		status := statusOf(node)
-		if was, seen := p.seen[id]; seen && was == status {
-			continue
-		}
-		p.seen[id] = status
-		if node.Err != nil && node.Job == nil && node.Bridge == nil {
-			fmt.Fprintf(p.w, "%s  pipeline %d: %v\n", s.at.Format(time.TimeOnly), node.PipelineID, node.Err)
-			continue
-		}
-		fmt.Fprintf(p.w, "%s  pipeline %d  %s: %s\n", s.at.Format(time.TimeOnly), node.PipelineID, name, status)
-	}
+	return job.Pipeline.ID
 }
 
-func identity(node *gitlabjobs.TreeNode) (int64, string) {
-	switch {
-	case node.Job != nil:
-		return node.Job.ID, node.Job.Name
-	case node.Bridge != nil:
-		return node.Bridge.ID, node.Bridge.Name
-	default:
-		return -node.PipelineID, ""
-	}
-}
-
-// table draws the tree over itself in a terminal.
+// table draws the jobs over themselves in a terminal.
 type table struct {
 	w        io.Writer
 	project  gitlabjobs.Project
 	pipeline int64
-	begin    time.Time
-	lines    int // Of the drawing before.
+	began    time.Time
+	jobs     []*gitlabjobs.Job // The newest attempt of each, in the order in which they came.
+	lines    int               // Of the previous drawing.
 }
 
-func (t *table) show(s *snapshot) {
-	if t.begin.IsZero() {
-		t.begin = s.at
+func (t *table) update(job *gitlabjobs.Job) {
+	if t.began.IsZero() {
+		t.began = time.Now()
 	}
-	lines := t.draw(s)
+	t.put(job)
+	lines := t.draw()
 	fmt.Fprint(t.w, terminal.Up(t.lines), terminal.ClearBelow, strings.Join(lines, "\n"), "\n")
 	t.lines = len(lines)
 }
 
-func (t *table) draw(s *snapshot) []string {
-	finished := 0
-	width := 0
-	for _, job := range s.jobs {
+// put adds a job in place of an earlier attempt.
+func (t *table) put(job *gitlabjobs.Job) {
+	for i, other := range t.jobs {
+		if pipelineOf(other) == pipelineOf(job) && other.Name == job.Name {
+			t.jobs[i] = job
+			return
+		}
+	}
+	t.jobs = append(t.jobs, job)
+}
+
+func (t *table) draw() []string {
+	finished, width := 0, 0
+	for _, job := range t.jobs {
 		if job.Status.Finished() {
 			finished++
 		}
@@ -76,30 +69,20 @@ func (t *table) draw(s *snapshot) []string {
 	width = min(width, 40)
 	lines := []string{
 		fmt.Sprintf("%sPipeline %d of %s%s  %s  %d of %d jobs, %s", terminal.Bold, t.pipeline, t.project, terminal.Reset,
-			bar(finished, len(s.jobs), 30), finished, len(s.jobs), s.at.Sub(t.begin).Round(time.Second)),
+			bar(finished, len(t.jobs), 30), finished, len(t.jobs), time.Since(t.began).Round(time.Second)),
 	}
-	for _, node := range s.nodes {
-		indent := strings.Repeat("  ", len(node.Path)+1)
-		status := statusOf(node)
-		colour := terminal.Colour(status)
-		switch {
-		case node.Job != nil:
-			lines = append(lines, fmt.Sprintf("%s%s%s %s %-9s%s %s%s%s  %s", indent, colour, terminal.Sign(status), pad(node.Job.Name, width),
-				status, terminal.Reset, terminal.Dim, pad(node.Job.Stage, 8), terminal.Reset, terminal.Took(node.Job)))
-		case node.Bridge != nil:
-			to := "not yet"
-			if down := node.Bridge.DownstreamPipeline; down != nil {
-				to = fmt.Sprint("pipeline ", down.ID)
-			}
-			lines = append(lines, fmt.Sprintf("%s%s%s %s %-9s%s → %s", indent, colour, terminal.Sign(status), pad(node.Bridge.Name, width), status, terminal.Reset, to))
-		default:
-			lines = append(lines, fmt.Sprintf("%s%s? pipeline %d: %v%s", indent, terminal.Colour(gitlabjobs.StatusFailed), node.PipelineID, node.Err, terminal.Reset))
+	for _, job := range t.jobs {
+		below := ""
+		if id := pipelineOf(job); id != t.pipeline {
+			below = fmt.Sprintf("  %spipeline %d%s", terminal.Dim, id, terminal.Reset)
 		}
+		lines = append(lines, fmt.Sprintf("  %s%s %s %-9s%s %s%s%s  %s%s", terminal.Colour(job.Status), terminal.Sign(job.Status), pad(job.Name, width),
+			job.Status, terminal.Reset, terminal.Dim, pad(job.Stage, 8), terminal.Reset, terminal.Took(job), below))
 	}
 	return lines
 }
 
-// bar is how much of a whole is done, in so many characters.
+// bar shows how much of a whole is done, in so many characters.
 func bar(done, all, width int) string {
 	full := 0
 	if all > 0 {
@@ -108,7 +91,7 @@ func bar(done, all, width int) string {
 	return terminal.Colour(gitlabjobs.StatusSuccess) + strings.Repeat("█", full) + terminal.Reset + terminal.Dim + strings.Repeat("░", width-full) + terminal.Reset
 }
 
-// pad makes a text exactly so wide; what is longer ends in a mark.
+// pad makes a text exactly so wide; a longer one ends in a mark.
 func pad(s string, width int) string {
 	r := []rune(s)
 	if len(r) > width {

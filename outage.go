@@ -1,0 +1,107 @@
+package gitlabjobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"time"
+)
+
+const (
+	defaultMaxOutage = 15 * time.Minute
+
+	// The intervals between two polls during an outage grow from the first of these
+	// to the second, or to MaxInterval if that is longer.
+	minOutageInterval = time.Second
+	maxOutageInterval = 30 * time.Second
+)
+
+// checkMaxOutage returns the value of a MaxOutage field, or its default.
+func checkMaxOutage(d time.Duration) (time.Duration, error) {
+	switch {
+	case d < 0:
+		return 0, fmt.Errorf("MaxOutage is %v: use 0 for the default of %v, or 1 ns to tolerate no outage", d, defaultMaxOutage)
+	case d == 0:
+		return defaultMaxOutage, nil
+	default:
+		return d, nil
+	}
+}
+
+// outage decides which errors a waiter tolerates. It is for one goroutine, which calls
+// poll before each poll and then succeeded or failed. An outage begins with the first
+// poll that fails after the server has responded, and ends with the next that succeeds.
+type outage struct {
+	limit       time.Duration // MaxOutage.
+	minInterval time.Duration // The waiter's own intervals.
+	maxInterval time.Duration
+
+	reached  bool      // A request has succeeded.
+	polled   time.Time // When the current poll began.
+	begun    time.Time // When the outage began; zero if there is none.
+	interval time.Duration
+	err      error // Of the last poll, during an outage.
+}
+
+func newOutage(limit, minInterval, maxInterval time.Duration) *outage {
+	return &outage{limit: limit, minInterval: minInterval, maxInterval: maxInterval}
+}
+
+// poll begins a poll and returns the options for its requests. During an outage none of
+// them is retried: the next poll does that.
+func (o *outage) poll(ro []RequestOption) []RequestOption {
+	o.polled = time.Now()
+	if o.begun.IsZero() {
+		return ro
+	}
+	return append(ro[:len(ro):len(ro)], withAttempts(1))
+}
+
+// responded notes that a request of the poll succeeded.
+func (o *outage) responded() { o.reached = true }
+
+// succeeded notes that the poll succeeded, which ends an outage.
+func (o *outage) succeeded() {
+	o.reached = true
+	o.begun, o.interval, o.err = time.Time{}, 0, nil
+}
+
+// failed returns how long to wait before the next poll after one that failed, or the
+// error that the waiter ends with: err is not temporary, no request has succeeded yet,
+// or the outage lasts too long.
+func (o *outage) failed(err error) (time.Duration, error) {
+	if !o.reached || !Temporary(err) || o.limit <= time.Nanosecond {
+		return 0, err
+	}
+	if o.begun.IsZero() {
+		o.begun = o.polled
+		o.interval = max(o.minInterval, minOutageInterval)
+	} else {
+		o.interval = min(2*o.interval, max(o.maxInterval, maxOutageInterval))
+	}
+	o.err = err
+	left := o.limit - time.Since(o.begun)
+	if left <= 0 {
+		return 0, fmt.Errorf("gitlabjobs: no successful response for %v, the limit of MaxOutage: %w", o.limit, err)
+	}
+	wait := o.interval + rand.N(o.interval/10+1)
+	if response, ok := errors.AsType[*Error](err); ok {
+		if response.StatusCode == http.StatusTooManyRequests && response.RetryAfter > left {
+			return 0, fmt.Errorf("gitlabjobs: the server asks to wait longer than MaxOutage, %v, allows: %w", o.limit, err)
+		}
+		wait = max(wait, response.RetryAfter)
+	}
+	return min(wait, left), nil // The last poll is at the end of MaxOutage.
+}
+
+// contextError returns the error of a waiter whose context has ended, with the last
+// error of an outage.
+func (o *outage) contextError(ctx context.Context, what string) error {
+	err := fmt.Errorf("gitlabjobs: %s: %w", what, contextError(ctx))
+	if o.err != nil {
+		err = fmt.Errorf("%w, during an outage: %w", err, o.err)
+	}
+	return err
+}

@@ -1,0 +1,210 @@
+package gitlabjobs_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"example.com/gitlabjobs"
+	"example.com/gitlabjobs/gitlabjobstest"
+)
+
+// waiters wait for a job or for its pipeline, and return the status as last seen.
+func waiters() map[string]func(context.Context, *gitlabjobs.Client, int64, int64, gitlabjobs.WaitOptions) (gitlabjobs.Status, error) {
+	pipeline := func(ctx context.Context, c *gitlabjobs.Client, pipeline, _ int64, o gitlabjobs.WaitOptions) (gitlabjobs.Status, error) {
+		result, err := c.Jobs.WaitPipeline(ctx, "group/app", pipeline, &o)
+		if result == nil {
+			return "", err
+		}
+		return result.Status, err
+	}
+	return map[string]func(context.Context, *gitlabjobs.Client, int64, int64, gitlabjobs.WaitOptions) (gitlabjobs.Status, error){
+		"Wait": func(ctx context.Context, c *gitlabjobs.Client, _, job int64, o gitlabjobs.WaitOptions) (gitlabjobs.Status, error) {
+			j, err := c.Jobs.Wait(ctx, "group/app", job, &o)
+			if j == nil {
+				return "", err
+			}
+			return j.Status, err
+		},
+		"WaitPipeline": pipeline,
+		"Downstream": func(ctx context.Context, c *gitlabjobs.Client, id, job int64, o gitlabjobs.WaitOptions) (gitlabjobs.Status, error) {
+			o.Downstream = true
+			return pipeline(ctx, c, id, job, o)
+		},
+	}
+}
+
+func TestWaitSurvivesOutages(t *testing.T) {
+	t.Parallel()
+	for name, wait := range waiters() {
+		for _, outage := range []time.Duration{5 * time.Second, 15 * time.Second, time.Minute, 5 * time.Minute, 14 * time.Minute, 16 * time.Minute} {
+			t.Run(fmt.Sprint(name, outage), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					srv := gitlabjobstest.NewMemoryServer(t)
+					s := stage{t: t, srv: srv, app: srv.AddProject("group/app")}
+					s.root = s.app.AddPipeline()
+					job := s.root.AddJob(after(30*time.Minute, success))
+					s.child(after(25*time.Minute, success), bridgeSpec{})
+					began := time.Now().Add(10 * time.Minute)
+					requests := 0
+					rt := transport(func(req *http.Request) (*http.Response, error) {
+						if since := time.Since(began); since >= 0 && since < outage {
+							requests++
+						}
+						return srv.Transport().RoundTrip(req)
+					})
+					time.AfterFunc(10*time.Minute, func() { srv.Down(outage) })
+					client := srv.Client(srv.Tokens.Reporter, gitlabjobs.WithHTTPClient(&http.Client{Transport: rt}))
+					status, err := wait(t.Context(), client, s.root.ID(), job.ID(), gitlabjobs.WaitOptions{})
+					ended := time.Since(began)
+					if outage < 15*time.Minute {
+						require.NoError(t, err)
+						assert.Equal(t, success, status)
+						assert.LessOrEqual(t, ended, 21*time.Minute)
+						t.Logf("%s, outage of %v: survived, %d requests during it", name, outage, requests)
+					} else {
+						require.ErrorContains(t, err, "no successful response for 15m0s")
+						require.ErrorIs(t, err, syscall.ECONNREFUSED)
+						assert.Equal(t, running, status, "as last seen")
+						assert.GreaterOrEqual(t, ended, 15*time.Minute)
+						assert.LessOrEqual(t, ended, 17*time.Minute)
+						t.Logf("%s, outage of %v: ended after %v, %d requests during it", name, outage, ended.Round(time.Second), requests)
+					}
+					assert.LessOrEqual(t, requests, 40)
+				})
+			})
+		}
+	}
+}
+
+// during is a fault that strikes all requests for some time.
+func during(began time.Time, lasts time.Duration, effect gitlabjobstest.Effect) gitlabjobstest.Fault {
+	return gitlabjobstest.Fault{Times: gitlabjobstest.Always, Do: effect, Match: func(gitlabjobstest.Request) bool {
+		since := time.Since(began)
+		return since >= 0 && since < lasts
+	}}
+}
+
+func TestWhatAWaitTolerates(t *testing.T) {
+	t.Parallel()
+	html := gitlabjobstest.Answer(200, http.Header{"Content-Type": {"text/html"}}, "<html><title>Down for maintenance</title></html>")
+	for name, tc := range map[string]struct {
+		effect   gitlabjobstest.Effect
+		lasts    time.Duration // From the third minute on.
+		opts     gitlabjobs.WaitOptions
+		err      error         // nil: tolerated.
+		within   time.Duration // After the third minute, a minute by default.
+		requests int           // At most; 0: any.
+	}{
+		"bad gateway":                            {effect: gitlabjobstest.BadGateway(), lasts: 10 * time.Minute},
+		"GitLab's 500":                           {effect: gitlabjobstest.InternalError(), lasts: 10 * time.Minute},
+		"unavailable, with a time":               {effect: gitlabjobstest.Unavailable(time.Hour), lasts: 10 * time.Minute},
+		"a limit without a time":                 {effect: gitlabjobstest.TooManyRequests(), lasts: 10 * time.Minute},
+		"a limit with a time":                    {effect: gitlabjobstest.TooManyRequestsFor(30 * time.Second), lasts: 10 * time.Minute},
+		"a limit longer than a call waits":       {effect: gitlabjobstest.TooManyRequestsFor(8 * time.Minute), lasts: time.Minute, requests: 2},
+		"a limit beyond MaxOutage":               {effect: gitlabjobstest.TooManyRequestsFor(16 * time.Minute), lasts: time.Minute, err: gitlabjobs.ErrRateLimited, requests: 1},
+		"a limit beyond the rest of MaxOutage":   {effect: gitlabjobstest.TooManyRequestsFor(8 * time.Minute), lasts: 20 * time.Minute, err: gitlabjobs.ErrRateLimited, within: 9 * time.Minute, requests: 2},
+		"a maintenance page":                     {effect: html, lasts: 10 * time.Minute},
+		"a server that hangs":                    {effect: gitlabjobstest.Hang(), lasts: 10 * time.Minute},
+		"a short MaxOutage":                      {effect: gitlabjobstest.BadGateway(), lasts: 20 * time.Minute, opts: gitlabjobs.WaitOptions{MaxOutage: 5 * time.Minute}, err: gitlabjobs.ErrServer, within: 6 * time.Minute},
+		"a long MaxOutage":                       {effect: gitlabjobstest.BadGateway(), lasts: 50 * time.Minute, opts: gitlabjobs.WaitOptions{MaxOutage: time.Hour}},
+		"a long interval":                        {effect: gitlabjobstest.BadGateway(), lasts: 14 * time.Minute, opts: gitlabjobs.WaitOptions{MinInterval: 2 * time.Minute, MaxInterval: 5 * time.Minute}, requests: 11, within: 14 * time.Minute},
+		"no MaxOutage":                           {effect: gitlabjobstest.BadGateway(), lasts: 20 * time.Minute, opts: gitlabjobs.WaitOptions{MaxOutage: 1}, err: gitlabjobs.ErrServer, requests: 5},
+		"a token that is revoked":                {effect: gitlabjobstest.Answer(401, nil, `{"message":"401 Unauthorized"}`), lasts: 20 * time.Minute, err: gitlabjobs.ErrUnauthorized, requests: 1},
+		"a project that is gone":                 {effect: gitlabjobstest.Answer(404, nil, `{"message":"404 Project Not Found"}`), lasts: 20 * time.Minute, err: gitlabjobs.ErrNotFound, requests: 1},
+		"not implemented, which does not change": {effect: gitlabjobstest.Answer(501, nil, `{}`), lasts: 20 * time.Minute, err: gitlabjobs.ErrServer, requests: 1},
+	} {
+		for waiter, wait := range waiters() {
+			t.Run(name+", "+waiter, func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					srv := gitlabjobstest.NewMemoryServer(t)
+					pipeline := srv.AddProject("group/app").AddPipeline()
+					job := pipeline.AddJob(after(tc.lasts+10*time.Minute, success))
+					began := time.Now().Add(3 * time.Minute)
+					fault := srv.Fault(during(began, tc.lasts, tc.effect))
+					status, err := wait(t.Context(), srv.Client(srv.Tokens.Reporter), pipeline.ID(), job.ID(), tc.opts)
+					if tc.err == nil {
+						require.NoError(t, err)
+						assert.Equal(t, success, status)
+					} else {
+						require.ErrorIs(t, err, tc.err)
+						assert.Equal(t, running, status, "as last seen")
+						assert.LessOrEqual(t, time.Since(began), max(tc.within, time.Minute))
+					}
+					if tc.requests > 0 {
+						assert.LessOrEqual(t, fault.Struck(), tc.requests)
+					}
+				})
+			})
+		}
+	}
+}
+
+func TestTheFirstErrorEndsAWaitThatHasSeenNothing(t *testing.T) {
+	t.Parallel()
+	for waiter, wait := range waiters() {
+		synctest.Test(t, func(t *testing.T) {
+			srv := gitlabjobstest.NewMemoryServer(t)
+			pipeline := srv.AddProject("group/app").AddPipeline()
+			job := pipeline.AddJob()
+			fault := srv.Fault(gitlabjobstest.Fault{Times: gitlabjobstest.Always, Do: gitlabjobstest.BadGateway()})
+			status, err := wait(t.Context(), srv.Client(srv.Tokens.Reporter), pipeline.ID(), job.ID(), gitlabjobs.WaitOptions{})
+			require.ErrorIs(t, err, gitlabjobs.ErrServer, waiter)
+			assert.Empty(t, status)
+			assert.Equal(t, 5, fault.Struck(), "as a single call")
+		})
+	}
+}
+
+func TestAWaitToleratesErrorsOnceTheServerHasResponded(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		jobs int
+		page string // Of the jobs; empty for the bridges.
+	}{"the bridges fail": {jobs: 1}, "the second page fails": {150, "2"}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				srv := gitlabjobstest.NewMemoryServer(t)
+				pipeline := srv.AddProject("group/app").AddPipeline()
+				pipeline.AddJobs(tc.jobs, nil)
+				fault := during(time.Now(), 10*time.Minute, gitlabjobstest.BadGateway())
+				inTime := fault.Match
+				fault.Match = func(r gitlabjobstest.Request) bool {
+					if tc.page == "" && !strings.HasSuffix(r.Path, "/bridges") || tc.page != "" && r.Query.Get("page") != tc.page {
+						return false
+					}
+					return inTime(r)
+				}
+				srv.Fault(fault)
+				result, err := srv.Client(srv.Tokens.Reporter).Jobs.WaitPipeline(t.Context(), "group/app", pipeline.ID(), nil)
+				require.NoError(t, err)
+				assert.True(t, result.Succeeded())
+			})
+		})
+	}
+}
+
+func TestAPollDuringAnOutageIsOneAttempt(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := gitlabjobstest.NewMemoryServer(t)
+		job := srv.AddProject("group/app").AddPipeline().AddJob(after(time.Hour, success))
+		fault := srv.Fault(during(time.Now().Add(10*time.Minute), 10*time.Minute, gitlabjobstest.BadGateway()))
+		_, err := srv.Client(srv.Tokens.Reporter).Jobs.Wait(t.Context(), "group/app", job.ID(), nil)
+		require.NoError(t, err)
+		// The first poll that fails has 5 attempts. Then the interval doubles from 1 s to 30 s.
+		assert.LessOrEqual(t, fault.Struck(), 5+5+(600-31)/30+1)
+		assert.Greater(t, fault.Struck(), 20)
+	})
+}

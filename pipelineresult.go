@@ -1,0 +1,216 @@
+package gitlabjobs
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// PipelineResult is a pipeline as [JobsService.WaitPipeline] last saw it.
+type PipelineResult struct {
+	Project    Project
+	PipelineID int64
+	Err        error             // Why this pipeline, below the first, could not be read; nil otherwise.
+	Status     Status            // GitLab's own status of the pipeline; empty if it could not be learned.
+	Jobs       []*Job            // The newest attempt of each job, newest first.
+	Bridges    []*Bridge         // The newest attempt of each bridge, newest first.
+	Downstream []*PipelineResult // With WaitOptions.Downstream: the pipelines that were triggered, in the order of the bridges.
+
+	mayFail   bool // The bridge that triggered it may fail.
+	unsettled bool // The pipeline had not ended when the wait did, whatever its Status.
+}
+
+// Succeeded reports whether GitLab calls the pipeline a success, and so all of
+// Downstream except the pipelines under a bridge that may fail. Failed jobs that may
+// fail, and optional manual jobs, make no difference to GitLab. It is false for nil, for
+// a pipeline that could not be read, and for one whose status is not known.
+func (r *PipelineResult) Succeeded() bool {
+	return r != nil && r.Err == nil && r.Status == StatusSuccess && !r.unsettled &&
+		!slices.ContainsFunc(r.Downstream, func(d *PipelineResult) bool {
+			return !d.Succeeded() && (d == nil || !d.mayFail)
+		})
+}
+
+// pipelineState is what one poll found out about a pipeline.
+type pipelineState struct {
+	result   *PipelineResult
+	optional bool // It is under a bridge that may fail, so it does not count.
+	slot     int  // The index of the bridge that triggered it.
+	below    []*pipelineState
+
+	agreed     bool // Every pipeline object in the poll showed the same status.
+	incomplete bool // A job may be missing, because it was retried while the pages were read.
+	unknown    int  // Polls in a row in which the status was not known and nothing was active.
+
+	ended   bool  // Nothing is left to wait for.
+	blocked error // Which job or bridge must be played before anything continues.
+	done    bool  // It has ended, and so have all below it: it need not be read again.
+}
+
+// mayLack reports whether a job may be missing from the list: one that was retried while
+// the pages of the list were read is on none of them, and neither is the new job.
+func mayLack(jobs []*Job, before *pipelineState) bool {
+	if before == nil {
+		return len(jobs) > 100 // More than one page.
+	}
+	listed := make(map[int64]bool, len(jobs))
+	for _, job := range jobs {
+		listed[job.ID] = true
+	}
+	return slices.ContainsFunc(before.result.Jobs, func(job *Job) bool { return !job.finished() && !listed[job.ID] })
+}
+
+// statusOf returns the status in the newest of the pipeline objects of jobs and bridges,
+// and whether they all agree.
+func statusOf(r *PipelineResult) (status Status, agreed bool) {
+	agreed = true
+	see := func(p *Pipeline) {
+		if p != nil && p.Status != "" {
+			agreed = agreed && (status == "" || status == p.Status)
+			status = p.Status
+		}
+	}
+	for _, job := range r.Jobs {
+		see(job.Pipeline)
+	}
+	for _, bridge := range r.Bridges {
+		see(bridge.Pipeline)
+	}
+	return status, agreed
+}
+
+const (
+	// How often a poll must repeat before it is believed.
+	unknownPolls       = 3  // Without a status, that a pipeline has ended.
+	contradictoryPolls = 10 // That a pipeline is a success although a job has failed.
+)
+
+// ended assesses the pipelines and reports whether the wait has ended, and why if it is
+// not because they all have.
+func (w *pipelineWait) ended(root *pipelineState) (bool, error) {
+	w.assess(root)
+	var continues bool
+	var failed bool
+	var manual, blocked error
+	var visit func(*pipelineState)
+	visit = func(s *pipelineState) {
+		for _, d := range s.below {
+			visit(d)
+		}
+		for _, item := range s.items() {
+			failed = failed || item.status == StatusFailed && !item.mayFail && !s.optional
+			if item.status == StatusManual && manual == nil {
+				manual = s.blockedError(item)
+			}
+		}
+		switch {
+		case s.ended:
+		case s.blocked == nil:
+			continues = true
+		case !s.optional && blocked == nil:
+			blocked = s.blocked
+		}
+	}
+	visit(root)
+	switch {
+	case failed && w.options.StopOnFailure:
+		return true, nil
+	case manual != nil && w.options.StopOnManual:
+		return true, manual
+	case continues:
+		return false, nil
+	default:
+		return true, blocked
+	}
+}
+
+// assess finds out whether a pipeline has ended or is blocked, after those below it.
+func (w *pipelineWait) assess(s *pipelineState) {
+	s.done = true
+	for _, d := range s.below {
+		w.assess(d)
+		s.done = s.done && d.done
+	}
+	r := s.result
+	if r.Err != nil {
+		s.ended, s.done = true, errors.Is(r.Err, ErrNoDownstream)
+		return
+	}
+	var active, created, failed int
+	var manual, waiting error
+	for _, item := range s.items() {
+		switch {
+		case item.finished:
+			if !item.mayFail && (item.status == StatusFailed || item.status == StatusCanceled) {
+				failed++
+			}
+		case item.status == StatusManual:
+			if !item.mayFail && manual == nil {
+				manual = s.blockedError(item)
+			}
+		case item.status == StatusCreated:
+			created++
+		case w.waits(item.downstream):
+			waiting = s.blockedError(item)
+		default:
+			active++
+		}
+	}
+	if r.Status == "" && active == 0 {
+		s.unknown++
+	} else {
+		s.unknown = 0
+	}
+	known := r.Status != "" || s.unknown > unknownPolls
+	switch {
+	case active > 0 || !s.agreed || s.incomplete || !known:
+	case (r.Status == "" || r.Status.Finished()) && created == 0 && manual == nil && waiting == nil:
+		s.ended = r.Status != StatusSuccess || failed == 0 || w.unchanged >= contradictoryPolls
+	case w.options.WaitForBlocked:
+	case waiting != nil:
+		// The created jobs behind it may be about to start.
+		if created == 0 || w.unchanged > 0 {
+			s.blocked = cmp.Or(manual, waiting)
+		}
+	case r.Status == "" || r.Status == StatusManual:
+		s.blocked = manual
+	}
+	s.done = s.done && s.ended
+	r.unsettled = !s.ended
+}
+
+// waits reports whether a pipeline that a bridge depends on waits for a manual job.
+func (w *pipelineWait) waits(downstream *Pipeline) bool {
+	if downstream == nil {
+		return false
+	}
+	state := w.states[downstream.ID]
+	return downstream.Status == StatusManual || state != nil && state.blocked != nil
+}
+
+// item is a job or a bridge of a pipeline.
+type item struct {
+	kind       string // "job" or "bridge".
+	id         int64
+	name       string
+	status     Status
+	finished   bool
+	mayFail    bool
+	downstream *Pipeline
+}
+
+func (s *pipelineState) items() []item {
+	items := make([]item, 0, len(s.result.Jobs)+len(s.result.Bridges))
+	for _, j := range s.result.Jobs {
+		items = append(items, item{"job", j.ID, j.Name, j.Status, j.finished(), j.AllowFailure, nil})
+	}
+	for _, b := range s.result.Bridges {
+		items = append(items, item{"bridge", b.ID, b.Name, b.Status, b.finished(), b.AllowFailure, b.DownstreamPipeline})
+	}
+	return items
+}
+
+func (s *pipelineState) blockedError(i item) error {
+	return fmt.Errorf("gitlabjobs: pipeline %d of %s: %s %d (%s): %w", s.result.PipelineID, s.result.Project, i.kind, i.id, line(i.name), ErrBlocked)
+}

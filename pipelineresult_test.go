@@ -1,0 +1,224 @@
+package gitlabjobs_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"example.com/gitlabjobs"
+	"example.com/gitlabjobs/gitlabjobstest"
+)
+
+// summary describes a result and those below it in one line.
+func summary(r *gitlabjobs.PipelineResult) string {
+	text := fmt.Sprint(r.Project, "/", r.PipelineID, " ", r.Status)
+	if r.Err != nil {
+		text += "error"
+	}
+	if len(r.Downstream) > 0 {
+		var below []string
+		for _, d := range r.Downstream {
+			below = append(below, summary(d))
+		}
+		text += " [" + strings.Join(below, ", ") + "]"
+	}
+	return text
+}
+
+func TestWaitPipelineReturnsTheTree(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := gitlabjobstest.NewMemoryServer(t)
+		app, lib := srv.AddProject("group/app", gitlabjobstest.ProjectSpec{ID: 1}), srv.AddProject("other/lib", gitlabjobstest.ProjectSpec{ID: 2})
+		root, child, foreign, hidden := app.AddPipeline(pipelineSpec{ID: 10}), app.AddPipeline(pipelineSpec{ID: 11}), lib.AddPipeline(pipelineSpec{ID: 12}), lib.AddPipeline(pipelineSpec{ID: 13})
+		root.AddJob(jobSpec{ID: 1, Script: &gitlabjobstest.Script{Runs: minute}})
+		root.AddBridge(bridgeSpec{Downstream: child, AllowFailure: true})
+		root.AddBridge(bridgeSpec{Status: success})
+		root.AddBridge(bridgeSpec{Status: failed, AllowFailure: true})
+		root.AddBridge(bridgeSpec{Downstream: foreign})
+		child.AddBridge(bridgeSpec{Downstream: hidden})
+		child.AddJob(jobSpec{ID: 2, Script: &gitlabjobstest.Script{Runs: 2 * minute}})
+		foreign.AddBridge(bridgeSpec{Downstream: root, AnyDownstream: true})
+		foreign.AddJob(jobSpec{ID: 3, Status: failed})
+		hidden.AddJob(jobSpec{ID: 4})
+		srv.Fault(gitlabjobstest.Fault{Times: gitlabjobstest.Always, Match: func(r gitlabjobstest.Request) bool {
+			return strings.Contains(r.Path, "/pipelines/13/")
+		}, Do: gitlabjobstest.Answer(404, nil, `{"message":"404 Project Not Found"}`)})
+
+		var updates []string
+		result, err := srv.Client(srv.Tokens.Reporter).Jobs.WaitPipeline(t.Context(), "group/app", 10, &gitlabjobs.WaitOptions{
+			Downstream: true, OnUpdate: func(j *gitlabjobs.Job) { updates = append(updates, fmt.Sprint(j.ID, " ", j.Status)) },
+		})
+		require.NoError(t, err)
+		assert.Equal(t, "group/app/10 success [2/12 failed, /0 error, 1/11 success [2/13 error]]", summary(result), "in the order of the bridges, newest first")
+		assert.Len(t, result.Jobs, 1)
+		assert.Len(t, result.Bridges, 4)
+		assert.False(t, result.Succeeded())
+		require.ErrorIs(t, result.Downstream[1].Err, gitlabjobs.ErrNoDownstream)
+		require.ErrorIs(t, result.Downstream[2].Downstream[0].Err, gitlabjobs.ErrNotFound)
+		assert.False(t, result.Downstream[0].Succeeded())
+		assert.False(t, result.Downstream[1].Succeeded())
+		assert.False(t, result.Downstream[2].Succeeded())
+		assert.ElementsMatch(t, []string{"1 running", "3 failed", "2 running", "1 success", "2 success"}, updates)
+	})
+}
+
+func TestAResultSucceedsIfGitLabSaysSo(t *testing.T) {
+	t.Parallel()
+	below := func(d ...*gitlabjobs.PipelineResult) *gitlabjobs.PipelineResult {
+		return &gitlabjobs.PipelineResult{Status: success, Downstream: d}
+	}
+	for name, tc := range map[string]struct {
+		result *gitlabjobs.PipelineResult
+		want   bool
+	}{
+		"nil":                          {nil, false},
+		"no status":                    {&gitlabjobs.PipelineResult{Jobs: []*gitlabjobs.Job{{Status: success}}}, false},
+		"success":                      {below(), true},
+		"success below":                {below(below()), true},
+		"failure below":                {below(below(), &gitlabjobs.PipelineResult{Status: failed}), false},
+		"failure far below":            {below(below(below(&gitlabjobs.PipelineResult{Status: failed}))), false},
+		"an error below":               {below(&gitlabjobs.PipelineResult{Status: success, Err: context.Canceled}), false},
+		"nil below":                    {below(nil), false},
+		"a failed job that GitLab let": {&gitlabjobs.PipelineResult{Status: success, Jobs: []*gitlabjobs.Job{{Status: failed, AllowFailure: true}}}, true},
+	} {
+		assert.Equal(t, tc.want, tc.result.Succeeded(), name)
+	}
+	for _, status := range []gitlabjobs.Status{created, running, failed, manual, skipped, "canceled", "scheduled", "brand_new"} {
+		assert.False(t, (&gitlabjobs.PipelineResult{Status: status}).Succeeded(), status)
+	}
+}
+
+// pollsOf counts how often a pipeline's jobs were listed.
+func pollsOf(srv *gitlabjobstest.Server, pl *gitlabjobstest.Pipeline) int {
+	n := 0
+	for _, req := range srv.Requests() {
+		if strings.HasSuffix(req.Path, fmt.Sprintf("/pipelines/%d/jobs", pl.ID())) {
+			n++
+		}
+	}
+	return n
+}
+
+func TestWaitPipelineReadsWhatHasEndedOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := gitlabjobstest.NewMemoryServer(t)
+		app := srv.AddProject("group/app")
+		s := stage{t, srv, app, app.AddPipeline()}
+		s.root.AddJob(jobSpec{})
+		ended, going := s.child(jobSpec{}, bridgeSpec{}), s.child(after(time.Hour, success), bridgeSpec{})
+		below := app.AddPipeline()
+		below.AddJob(jobSpec{})
+		ended.AddBridge(bridgeSpec{Downstream: below})
+		result, err := srv.Client(srv.Tokens.Reporter).Jobs.WaitPipeline(t.Context(), "group/app", s.root.ID(), &gitlabjobs.WaitOptions{Downstream: true})
+		require.NoError(t, err)
+		assert.True(t, result.Succeeded())
+		assert.Equal(t, 1, pollsOf(srv, ended))
+		assert.Equal(t, 1, pollsOf(srv, below))
+		assert.Greater(t, pollsOf(srv, going), 100)
+		assert.Len(t, srv.Requests(), 2*(pollsOf(srv, s.root)+pollsOf(srv, going)+2), "jobs and bridges, and nothing else")
+		t.Logf("4 pipelines, 2 of which had ended, for an hour: %d polls, %d requests", pollsOf(srv, s.root), len(srv.Requests()))
+	})
+}
+
+func TestWaitPipelineNoticesThatAnEndedPipelineContinues(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := gitlabjobstest.NewMemoryServer(t)
+		app := srv.AddProject("group/app")
+		s := stage{t, srv, app, app.AddPipeline()}
+		s.root.AddJob(after(time.Hour, success))
+		child := s.child(jobSpec{}, bridgeSpec{})
+		developer := srv.Client(srv.Tokens.Developer)
+		s.at(30*minute, func() {
+			again, err := developer.Jobs.Retry(context.Background(), "group/app", child.Jobs()[0].ID(), nil)
+			if assert.NoError(t, err) {
+				srv.Job(again.ID).Run(gitlabjobstest.Script{Runs: time.Hour, Result: failed})
+			}
+		})
+		start := time.Now()
+		result, err := developer.Jobs.WaitPipeline(t.Context(), "group/app", s.root.ID(), &gitlabjobs.WaitOptions{Downstream: true})
+		require.NoError(t, err)
+		assert.False(t, result.Succeeded())
+		assert.Equal(t, failed, result.Downstream[0].Status)
+		assert.GreaterOrEqual(t, time.Since(start), 90*minute)
+	})
+}
+
+func TestWaitPipelineGivesUpOnAStatusThatIsRefused(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{401, 403, 404} {
+		synctest.Test(t, func(t *testing.T) {
+			asked := 0
+			client := newClient(t, func(req *http.Request) (*http.Response, error) {
+				if strings.HasSuffix(req.URL.Path, "/pipelines/5") {
+					asked++
+					return answer{status: status, body: `{"message":"no"}`}.to(req), nil
+				}
+				return answer{body: "[]"}.to(req), nil
+			})
+			result, err := client.Jobs.WaitPipeline(t.Context(), "1", 5, nil)
+			require.NoError(t, err)
+			assert.Empty(t, result.Status)
+			assert.False(t, result.Succeeded())
+			assert.Equal(t, 4, asked, "the wait ends after three more polls")
+		})
+	}
+	client := newClient(t, func(req *http.Request) (*http.Response, error) {
+		if strings.HasSuffix(req.URL.Path, "/pipelines/5") {
+			return answer{status: 400, body: `{"message":"400 Bad request"}`}.to(req), nil
+		}
+		return answer{body: "[]"}.to(req), nil
+	})
+	_, err := client.Jobs.WaitPipeline(t.Context(), "1", 5, nil)
+	require.ErrorIs(t, err, gitlabjobs.ErrBadRequest, "not a refusal")
+}
+
+func TestWaitPipelineDoesNotBelieveAPollThatContradictsItself(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		polls := 0
+		client := newClient(t, func(req *http.Request) (*http.Response, error) {
+			if strings.HasSuffix(req.URL.Path, "/jobs") {
+				polls++
+				return answer{body: `[{"id":7,"status":"success","pipeline":{"id":5,"status":"success"}}]`}.to(req), nil
+			}
+			status := "failed"
+			if polls > 3 {
+				status = "success"
+			}
+			return answer{body: `[{"id":8,"status":"success","pipeline":{"id":5,"status":"` + status + `"}}]`}.to(req), nil
+		})
+		result, err := client.Jobs.WaitPipeline(t.Context(), "1", 5, nil)
+		require.NoError(t, err)
+		assert.True(t, result.Succeeded())
+		assert.Equal(t, 4, polls)
+	})
+}
+
+func TestWaitPipelineSendsItsRequestOptionsWithEveryRequest(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := gitlabjobstest.NewMemoryServer(t, gitlabjobstest.WithoutPipelineObjects())
+		app := srv.AddProject("group/app")
+		s := stage{t, srv, app, app.AddPipeline()}
+		s.child(after(minute, success), bridgeSpec{Depend: true})
+		time.AfterFunc(30*time.Second, func() { srv.Down(10 * time.Second) })
+		var response gitlabjobs.Response
+		_, err := srv.Client(srv.Tokens.Outsider).Jobs.WaitPipeline(t.Context(), "group/app", s.root.ID(), &gitlabjobs.WaitOptions{Downstream: true},
+			gitlabjobs.WithAuth(gitlabjobs.PrivateToken(srv.Tokens.Reporter)), gitlabjobs.WithHeader("X-Gate", "deploy"), gitlabjobs.WithResponse(&response))
+		require.NoError(t, err)
+		assert.Equal(t, 200, response.StatusCode)
+		for _, req := range srv.Requests() {
+			assert.Equal(t, "deploy", req.Header.Get("X-Gate"), req.Path)
+		}
+	})
+}
