@@ -37,6 +37,13 @@ const (
 // its cookie jar and, after this package's own rules, its CheckRedirect. Its
 // Timeout, where set, is the default of [WithAttemptTimeout]. hc is copied, never
 // changed. Without this option a client has a connection pool of its own.
+//
+// The library's own transport pings HTTP/2 connections that are silent, and so
+// replaces one that the network dropped within about one attempt. For the same, set
+// SendPingTimeout and PingTimeout in the HTTP2 field of your [http.Transport], for
+// example to 7 and 23 seconds. A RoundTripper that does not report to
+// net/http/httptrace may send a request more often than [RetryPolicy] says: the
+// client cannot see that it does.
 func WithHTTPClient(hc *http.Client) ClientOption {
 	return func(c *config) error {
 		if hc == nil {
