@@ -176,7 +176,7 @@ func send(ctx context.Context, client *Client, r request, ro []RequestOption) (*
 	defer client.gates.leave(c, nil)
 	var resp *http.Response
 	if err = c.start(ctx); err == nil {
-		resp, err = loop.Do(req) //nolint:bodyclose // The caller closes a stream; all else was read with the attempt.
+		resp, err = loop.Do(req)
 	}
 	if err != nil || !isSuccess(resp.StatusCode) {
 		defer c.free()
