@@ -24,6 +24,7 @@ import (
 // does: keyset pages are not cut to 100 jobs, and if no rows are left after a cursor, it
 // responds with a 500. The fields are for servers and proxies that do otherwise.
 type jobList struct {
+	capped bool                                     // Pages of at most ten jobs, whatever the size asked for.
 	older  bool                                     // No keyset pagination.
 	edit   func(n int, q url.Values, h http.Header) // Of the nth response, from 1.
 	before func(n int, q url.Values) *answer        // Of the nth request. Nil: the list's own response.
@@ -76,6 +77,9 @@ func (l *jobList) respond(req *http.Request) (*http.Response, error) {
 
 func (l *jobList) keysetPage(q url.Values) *answer {
 	rows, size := l.ids, number(q.Get("per_page"), 20)
+	if l.capped {
+		size = min(size, 10)
+	}
 	if cursor := q.Get("cursor"); cursor != "" {
 		i := slices.IndexFunc(rows, func(id int64) bool { return id < int64(number(cursor, 0)) })
 		if i < 0 {
@@ -215,6 +219,35 @@ func TestAFullLastPageIsRequestedAgainOnce(t *testing.T) {
 	}
 }
 
+func TestTheCheckOfAFullPageIsRetried(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := newJobList(20)
+		l.before = func(n int, _ url.Values) *answer {
+			if n == 3 || n == 4 {
+				return failing(500)
+			}
+			return nil
+		}
+		opts := &gitlabjobs.ListJobsOptions{ListOptions: gitlabjobs.ListOptions{PerPage: 10}}
+		assert.Equal(t, l.ids, descendingIDs(t, l.client(t).Jobs.AllByProject(t.Context(), "1", opts)))
+		assert.Equal(t, []string{"cursor x10", "cursor 11 x10", "cursor 11 x11", "cursor 11 x11", "cursor 11 x11"}, l.asked)
+	})
+}
+
+// More pages than may have nothing new in a row.
+func TestALongListingThatLosesItsLinksContinuesByOffset(t *testing.T) {
+	t.Parallel()
+	l := newJobList(1200)
+	l.edit = func(n int, _ url.Values, h http.Header) {
+		if n > 1100 {
+			h.Del("Link")
+		}
+	}
+	opts := &gitlabjobs.ListJobsOptions{ListOptions: gitlabjobs.ListOptions{PerPage: 1}}
+	assert.Equal(t, l.ids, descendingIDs(t, l.client(t).Jobs.AllByProject(t.Context(), "1", opts)))
+}
+
 // Jobs that are created before the check of a full page are not the rows it is for.
 func TestNewJobsDoNotPassForTheEndOfAListing(t *testing.T) {
 	t.Parallel()
@@ -343,6 +376,7 @@ func TestAnInternalServerErrorThatJobsFollowIsRetried(t *testing.T) {
 				h.Del("Link")
 			}
 		}},
+		"once, on pages that are cut to ten jobs": {fails: 1, attempts: 5, jobs: 45, requests: 7},
 		"four times":            {fails: 4, attempts: 5, jobs: 45, requests: 10},
 		"five times":            {fails: 5, attempts: 5, jobs: 10, requests: 7},
 		"once, without retries": {fails: 1, attempts: 1, jobs: 10, requests: 3},
@@ -364,7 +398,7 @@ func TestAnInternalServerErrorThatJobsFollowIsRetried(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
 					l := newJobList(45)
-					l.edit = tc.edit
+					l.edit, l.capped = tc.edit, strings.HasSuffix(name, "cut to ten jobs")
 					fails := 0
 					l.before = func(n int, q url.Values) *answer {
 						if tc.before != nil {
