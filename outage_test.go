@@ -168,31 +168,54 @@ func TestTheFirstErrorEndsAWaitThatHasSeenNothing(t *testing.T) {
 
 func TestAWaitToleratesErrorsOnceTheServerHasResponded(t *testing.T) {
 	t.Parallel()
-	for name, tc := range map[string]struct {
-		jobs int
-		page string // Of the jobs; empty for the bridges.
-	}{"the bridges fail": {jobs: 1}, "the second page fails": {150, "2"}} {
+	for name, fails := range map[string]func(gitlabjobstest.Request) bool{
+		"the bridges fail":    func(r gitlabjobstest.Request) bool { return strings.HasSuffix(r.Path, "/bridges") },
+		"the second page":     func(r gitlabjobstest.Request) bool { return r.Query.Get("page") == "2" },
+		"the pipeline below":  func(r gitlabjobstest.Request) bool { return strings.HasSuffix(r.Path, "/pipelines/11/jobs") },
+		"the bridges of that": func(r gitlabjobstest.Request) bool { return strings.HasSuffix(r.Path, "/pipelines/11/bridges") },
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				srv := gitlabjobstest.NewMemoryServer(t)
-				pipeline := srv.AddProject("group/app").AddPipeline()
-				pipeline.AddJobs(tc.jobs, nil)
+				s := stage{t: t, srv: srv, app: srv.AddProject("group/app")}
+				s.root = s.app.AddPipeline(pipelineSpec{ID: 10})
+				s.root.AddJobs(150, nil)
+				below := s.app.AddPipeline(pipelineSpec{ID: 11})
+				below.AddJob(jobSpec{})
+				s.root.AddBridge(bridgeSpec{Downstream: below})
 				fault := during(time.Now(), 10*time.Minute, gitlabjobstest.BadGateway())
 				inTime := fault.Match
-				fault.Match = func(r gitlabjobstest.Request) bool {
-					if tc.page == "" && !strings.HasSuffix(r.Path, "/bridges") || tc.page != "" && r.Query.Get("page") != tc.page {
-						return false
-					}
-					return inTime(r)
-				}
+				fault.Match = func(r gitlabjobstest.Request) bool { return fails(r) && inTime(r) }
 				srv.Fault(fault)
-				result, err := srv.Client(srv.Tokens.Reporter).Jobs.WaitPipeline(t.Context(), "group/app", pipeline.ID(), nil)
+				start := time.Now()
+				result, err := srv.Client(srv.Tokens.Reporter).Jobs.WaitPipeline(t.Context(), "group/app", 10, &gitlabjobs.WaitOptions{Downstream: true})
 				require.NoError(t, err)
 				assert.True(t, result.Succeeded())
+				assert.GreaterOrEqual(t, time.Since(start), 10*time.Minute)
 			})
 		})
 	}
+}
+
+// A context that ends while a pipeline below is read is not an error of that pipeline.
+func TestWaitPipelineEndsWithItsContextWhileReadingBelow(t *testing.T) {
+	t.Parallel()
+	srv := gitlabjobstest.NewMemoryServer(t)
+	app := srv.AddProject("group/app")
+	s := stage{t, srv, app, app.AddPipeline()}
+	child := s.child(jobSpec{}, bridgeSpec{AllowFailure: true})
+	ctx, cancel := context.WithCancel(t.Context())
+	rt := transport(func(req *http.Request) (*http.Response, error) {
+		if strings.HasSuffix(req.URL.Path, fmt.Sprintf("/pipelines/%d/jobs", child.ID())) {
+			cancel()
+			return nil, ctx.Err()
+		}
+		return srv.Transport().RoundTrip(req)
+	})
+	client := srv.Client(srv.Tokens.Reporter, gitlabjobs.WithHTTPClient(&http.Client{Transport: rt}))
+	_, err := client.Jobs.WaitPipeline(ctx, "group/app", s.root.ID(), &gitlabjobs.WaitOptions{Downstream: true})
+	require.ErrorIs(t, err, context.Canceled)
 }
 
 func TestAPollDuringAnOutageIsOneAttempt(t *testing.T) {

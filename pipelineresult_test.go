@@ -131,26 +131,31 @@ func TestWaitPipelineReadsWhatHasEndedOnce(t *testing.T) {
 
 func TestWaitPipelineNoticesThatAnEndedPipelineContinues(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		srv := gitlabjobstest.NewMemoryServer(t)
-		app := srv.AddProject("group/app")
-		s := stage{t, srv, app, app.AddPipeline()}
-		s.root.AddJob(after(time.Hour, success))
-		child := s.child(jobSpec{}, bridgeSpec{})
-		developer := srv.Client(srv.Tokens.Developer)
-		s.at(30*minute, func() {
-			again, err := developer.Jobs.Retry(context.Background(), "group/app", child.Jobs()[0].ID(), nil)
-			if assert.NoError(t, err) {
-				srv.Job(again.ID).Run(gitlabjobstest.Script{Runs: time.Hour, Result: failed})
+	for _, levels := range []int{1, 2, 3} {
+		synctest.Test(t, func(t *testing.T) {
+			srv := gitlabjobstest.NewMemoryServer(t)
+			app := srv.AddProject("group/app")
+			s := stage{t, srv, app, app.AddPipeline()}
+			root := s.root
+			for range levels - 1 {
+				s.root = s.child(jobSpec{}, bridgeSpec{})
 			}
+			s.child(after(time.Hour, success), bridgeSpec{})
+			ended := s.child(jobSpec{}, bridgeSpec{})
+			developer := srv.Client(srv.Tokens.Developer)
+			s.at(30*minute, func() {
+				again, err := developer.Jobs.Retry(context.Background(), "group/app", ended.Jobs()[0].ID(), nil)
+				if assert.NoError(t, err) {
+					srv.Job(again.ID).Run(gitlabjobstest.Script{Runs: time.Hour, Result: failed})
+				}
+			})
+			start := time.Now()
+			result, err := developer.Jobs.WaitPipeline(t.Context(), "group/app", root.ID(), &gitlabjobs.WaitOptions{Downstream: true})
+			require.NoError(t, err)
+			assert.False(t, result.Succeeded())
+			assert.GreaterOrEqual(t, time.Since(start), 90*minute)
 		})
-		start := time.Now()
-		result, err := developer.Jobs.WaitPipeline(t.Context(), "group/app", s.root.ID(), &gitlabjobs.WaitOptions{Downstream: true})
-		require.NoError(t, err)
-		assert.False(t, result.Succeeded())
-		assert.Equal(t, failed, result.Downstream[0].Status)
-		assert.GreaterOrEqual(t, time.Since(start), 90*minute)
-	})
+	}
 }
 
 func TestWaitPipelineGivesUpOnAStatusThatIsRefused(t *testing.T) {
@@ -202,6 +207,52 @@ func TestWaitPipelineDoesNotBelieveAPollThatContradictsItself(t *testing.T) {
 		assert.True(t, result.Succeeded())
 		assert.Equal(t, 4, polls)
 	})
+}
+
+// A job that is retried while the pages are read is on none of them, nor is the new one,
+// and the pipeline's status may be stale.
+func TestWaitPipelineDoesNotMissAJobThatIsRetriedWhileItReads(t *testing.T) {
+	t.Parallel()
+	const n = 150
+	job := func(id int, status string) string {
+		return fmt.Sprintf(`{"id":%d,"name":"j","status":%q,"pipeline":{"id":5,"status":"success"}}`, id, status)
+	}
+	for name, polls := range map[string][][]string{ // What is listed before the first n jobs.
+		"at the first poll": {{}, {job(1000, "running")}, {job(1000, "running")}, {job(1000, "success")}},
+		"at a later poll":   {{job(999, "running")}, {}, {job(1000, "running")}, {job(1000, "success")}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				poll := -1
+				client := newClient(t, func(req *http.Request) (*http.Response, error) {
+					if !strings.HasSuffix(req.URL.Path, "/jobs") {
+						return answer{body: "[]"}.to(req), nil
+					}
+					var page []string
+					header := map[string]string{"X-Next-Page": ""}
+					if req.URL.Query().Get("page") != "2" {
+						poll++
+						page = append(page, polls[min(poll, len(polls)-1)]...)
+						header["X-Next-Page"] = "2"
+					}
+					for i := range n / 2 {
+						id := n - i
+						if header["X-Next-Page"] == "" {
+							id -= n / 2
+						}
+						page = append(page, job(id, "success"))
+					}
+					return answer{header: header, body: "[" + strings.Join(page, ",") + "]"}.to(req), nil
+				})
+				result, err := client.Jobs.WaitPipeline(t.Context(), "1", 5, nil)
+				require.NoError(t, err)
+				assert.Len(t, result.Jobs, n+1)
+				assert.EqualValues(t, 1000, result.Jobs[0].ID)
+				assert.Equal(t, len(polls)-1, poll)
+			})
+		})
+	}
 }
 
 func TestWaitPipelineSendsItsRequestOptionsWithEveryRequest(t *testing.T) {

@@ -73,9 +73,6 @@ var (
 	errNoContext = errors.New("gitlabjobs: the context is nil: give context.Background()")
 )
 
-// reads reports whether the call changes nothing on the server.
-func (c *call) reads() bool { return c.method == http.MethodGet || c.method == http.MethodHead }
-
 type callKey struct{}
 
 func callFrom(ctx context.Context) *call {

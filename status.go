@@ -38,23 +38,23 @@ func (s Status) Finished() bool {
 // scheduled job is not blocked, because GitLab starts it when its time has come.
 func (s Status) Blocked() bool { return s == StatusManual }
 
-// active reports whether this is one of the known states in which a job has not ended.
-func (s Status) active() bool {
+// known reports whether this package knows a status.
+func (s Status) known() bool {
 	switch s {
-	case StatusCreated, StatusWaitingForResource, StatusPreparing, StatusWaitingForCallback, StatusPending,
-		StatusRunning, StatusCanceling, StatusManual, StatusScheduled:
+	case StatusCreated, StatusWaitingForResource, StatusPreparing, StatusWaitingForCallback, StatusPending, StatusRunning,
+		StatusSuccess, StatusFailed, StatusCanceling, StatusCanceled, StatusSkipped, StatusManual, StatusScheduled:
 		return true
 	default:
 		return false
 	}
 }
 
-// finished reports whether the job has ended. A job in an unknown state has if the
-// server says when.
+// finished reports whether the job has ended: by its status or, if this package does
+// not know that, by the time at which it finished.
 func (j *Job) finished() bool { return hasFinished(j.Status, j.FinishedAt) }
 
 func (b *Bridge) finished() bool { return hasFinished(b.Status, b.FinishedAt) }
 
 func hasFinished(s Status, at time.Time) bool {
-	return s.Finished() || !s.active() && !at.IsZero()
+	return s.Finished() || !s.known() && !at.IsZero()
 }

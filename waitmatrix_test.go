@@ -131,10 +131,20 @@ func waitRows() []waitRow {
 		// The pipeline's status.
 		{name: "a status that lags behind", spec: pipelineSpec{StatusLag: 3 * minute}, build: jobs(after(5*minute, success)), gitlab: success, succeeded: true, low: 8 * minute},
 		{name: "a failure that lags behind", spec: pipelineSpec{StatusLag: 3 * minute}, build: jobs(after(5*minute, failed), jobSpec{}), gitlab: failed, low: 8 * minute},
+		{name: "a manual status that lags behind", spec: pipelineSpec{StatusLag: 3 * minute}, build: jobs(after(5*minute, success), jobSpec{Status: manual}), gitlab: manual, err: gitlabjobs.ErrBlocked, low: 8 * minute},
 		{name: "a status that is ahead of a running job", spec: pipelineSpec{Status: success}, build: func(s stage) {
 			s.root.AddJob(after(5*minute, failed))
 			s.at(7*minute, func() { s.root.SetStatus(failed) })
 		}, gitlab: failed, low: 7 * minute},
+		{name: "a status that is ahead of a created job", spec: pipelineSpec{Status: success}, build: func(s stage) {
+			s.root.AddJob(jobSpec{})
+			job := s.root.AddJob(jobSpec{Status: created})
+			s.at(5*minute, func() { job.Enqueue(); job.Start(); job.Succeed() })
+		}, gitlab: success, succeeded: true, low: 5 * minute},
+		{name: "a status that is ahead of a manual job", spec: pipelineSpec{Status: success}, build: func(s stage) {
+			s.root.AddJob(jobSpec{Status: manual})
+			s.at(5*minute, func() { s.root.SetStatus(manual) })
+		}, gitlab: manual, err: gitlabjobs.ErrBlocked, low: 5 * minute},
 		{name: "a success that nothing confirms", spec: pipelineSpec{Status: success}, build: jobs(jobSpec{Status: failed}), gitlab: success, succeeded: true, low: minute, high: 6 * minute},
 		{name: "StopOnFailure while the status is stale", spec: pipelineSpec{Status: success}, build: jobs(jobSpec{Status: failed}), opts: gitlabjobs.WaitOptions{StopOnFailure: true}, gitlab: success},
 		{name: "StopOnManual while the status is stale", spec: pipelineSpec{Status: success}, build: jobs(jobSpec{Status: manual}), opts: gitlabjobs.WaitOptions{StopOnManual: true}, gitlab: success, err: gitlabjobs.ErrBlocked},
