@@ -2,6 +2,8 @@ package gitlabjobstest
 
 import (
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"example.com/gitlabjobs"
@@ -67,7 +69,7 @@ func (c *call) took(a Action, j *Job, newID int64) {
 
 func (j *Job) cancelable() bool {
 	switch j.status {
-	case gitlabjobs.StatusCanceling, gitlabjobs.StatusManual:
+	case gitlabjobs.StatusCanceling:
 		return false
 	default:
 		return !j.status.Finished()
@@ -97,12 +99,12 @@ func (j *Job) playable() bool {
 	if j.status == gitlabjobs.StatusManual || j.status == gitlabjobs.StatusScheduled {
 		return true
 	}
-	return j.spec.Manual && j.retryable()
+	return j.bridge == nil && j.spec.Manual && j.retryable()
 }
 
 func (c *call) cancelJob() *answer {
-	force, refused := c.boolean("force", false)
-	if refused != nil {
+	force := c.boolean("force")
+	if refused := c.refusedParameters(); refused != nil {
 		return refused
 	}
 	j, refused := c.writable(false)
@@ -110,22 +112,22 @@ func (c *call) cancelJob() *answer {
 		return refused
 	}
 	if force && c.role() < Maintainer {
-		return message(http.StatusForbidden, "403 Forbidden")
+		return forbiddenAnswer()
 	}
-	if j.cancelable() || force && j.status == gitlabjobs.StatusCanceling {
-		forced := force && j.status == gitlabjobs.StatusCanceling
-		j.cancel(forced, c.now)
+	// Force ends a job that is canceling, and changes no other.
+	if force && j.status == gitlabjobs.StatusCanceling || !force && j.cancelable() {
+		j.cancel(force, c.now)
 		c.took(ActionCancel, j, 0)
 	}
 	return reply(http.StatusCreated, c.jobAnswer(j))
 }
 
 func (c *call) retryJob() *answer {
-	inputs, refused := c.object("inputs")
-	if refused != nil {
+	inputs := c.object("inputs")
+	if refused := c.refusedParameters(); refused != nil {
 		return refused
 	}
-	j, refused := c.writable(true)
+	j, refused := c.changeable()
 	if refused != nil {
 		return refused
 	}
@@ -137,7 +139,7 @@ func (c *call) retryJob() *answer {
 	}
 	twin := j.replace(c.who.user, c.now)
 	if inputs != nil {
-		twin.inputs = inputs
+		twin.inputs = j.declared(inputs)
 	}
 	c.took(ActionRetry, j, twin.id)
 	if j.bridge != nil {
@@ -147,12 +149,18 @@ func (c *call) retryJob() *answer {
 }
 
 func (c *call) eraseJob() *answer {
-	j, refused := c.writable(false)
+	if refused := c.findProject(); refused != nil {
+		return refused
+	}
+	if c.role() < Reporter && c.project.visibility != Public {
+		return forbiddenAnswer()
+	}
+	j, refused := c.job(false)
 	if refused != nil {
 		return refused
 	}
-	if c.role() < Maintainer && j.user != c.who.user {
-		return message(http.StatusForbidden, "403 Forbidden")
+	if c.role() < Developer || c.role() < Maintainer && j.user != c.who.user {
+		return forbiddenAnswer()
 	}
 	if !j.erasable(c.now) {
 		return message(http.StatusForbidden, "403 Forbidden - Job is not erasable!")
@@ -161,58 +169,121 @@ func (c *call) eraseJob() *answer {
 		return message(http.StatusConflict,
 			"Action temporarily disabled. The project this pipeline belongs to is undergoing stats refresh.")
 	}
+	before := c.wireJob(j)
+	hadArtifacts := len(j.artifacts) > 0
 	j.erased, j.expires = c.now, time.Time{}
 	j.artifacts, j.log, j.made, j.script, j.plainLog = nil, nil, 0, nil, false
 	j.stamper.buffer = nil
 	c.took(ActionErase, j, 0)
-	return reply(http.StatusCreated, c.jobAnswer(j))
+	w := c.wireJob(j)
+	if hadArtifacts {
+		// GitLab answers with the artifacts that it has just deleted.
+		w.Artifacts, w.ArtifactsFile = before.Artifacts, before.ArtifactsFile
+	}
+	return reply(http.StatusCreated, c.ofAge(w))
 }
 
 func (c *call) playJob() *answer {
-	variables, refused := c.variables()
-	if refused != nil {
+	variables, inputs := c.variables(), c.object("job_inputs")
+	if refused := c.refusedParameters(); refused != nil {
 		return refused
 	}
-	inputs, refused := c.object("job_inputs")
-	if refused != nil {
-		return refused
-	}
-	j, refused := c.writable(true)
+	j, refused := c.changeable()
 	if refused != nil {
 		return refused
 	}
 	if !j.playable() {
 		return message(http.StatusBadRequest, "400 Bad request - Unplayable Job")
 	}
+	if j.status != gitlabjobs.StatusManual && j.status != gitlabjobs.StatusScheduled {
+		return c.playAgain(j)
+	}
 	if refused := j.refuseInputs(inputs); refused != nil {
 		return refused
 	}
-	played, newID := j, int64(0)
-	if j.status == gitlabjobs.StatusManual || j.status == gitlabjobs.StatusScheduled {
+	valid, unique := checkKeys(variables)
+	if !unique {
+		return serverError()
+	}
+	if valid {
 		j.user = c.who.user
+		j.variables, j.inputs = byKey(variables), j.declared(inputs)
 		j.enqueue(c.now)
 		j.wakeBridge(c.now)
-	} else {
-		played = j.replace(c.who.user, c.now)
-		newID = played.id
+		c.took(ActionPlay, j, 0)
 	}
-	played.variables, played.inputs = variables, inputs
-	c.took(ActionPlay, j, newID)
 	if j.bridge != nil {
-		return reply(http.StatusOK, c.bridgeAnswer(played))
+		return reply(http.StatusOK, c.bridgeAnswer(j))
 	}
-	return reply(http.StatusOK, c.jobAnswer(played))
+	return reply(http.StatusOK, c.jobAnswer(j))
 }
 
-func (j *Job) refuseInputs(inputs map[string]any) *answer {
-	takes := map[string]bool{}
-	for _, name := range j.spec.Inputs {
-		takes[name] = true
+// playAgain plays a manual job that has finished. GitLab drops the variables
+// and inputs that were sent.
+func (c *call) playAgain(j *Job) *answer {
+	twin := j.replace(c.who.user, c.now)
+	c.took(ActionPlay, j, twin.id)
+	return reply(http.StatusOK, c.jobAnswer(twin))
+}
+
+// maxVariableKey is how long the key of a variable may be.
+const maxVariableKey = 255
+
+// checkKeys says whether GitLab accepts the keys of variables, and whether no two
+// are the same. With a key that it does not accept, play does nothing.
+func checkKeys(variables []variable) (valid, unique bool) {
+	valid, unique = true, true
+	seen := map[string]bool{}
+	for _, v := range variables {
+		valid = valid && validKey(v.key)
+		unique = unique && !seen[v.key]
+		seen[v.key] = true
 	}
+	return valid, unique || !valid
+}
+
+func validKey(key string) bool {
+	return key != "" && len(key) <= maxVariableKey &&
+		strings.Trim(key, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") == ""
+}
+
+func byKey(variables []variable) map[string]string {
+	if variables == nil {
+		return nil
+	}
+	all := make(map[string]string, len(variables))
+	for _, v := range variables {
+		all[v.key] = v.value
+	}
+	return all
+}
+
+// declared returns the inputs that count: a job that declares none ignores
+// them.
+func (j *Job) declared(inputs map[string]any) map[string]any {
+	if len(j.spec.Inputs) == 0 {
+		return nil
+	}
+	return inputs
+}
+
+// refuseInputs refuses inputs that a job does not declare.
+func (j *Job) refuseInputs(inputs map[string]any) *answer {
+	if len(j.spec.Inputs) == 0 {
+		return nil
+	}
+	var unknown []string
 	for _, name := range sortedKeys(inputs) {
-		if !takes[name] {
-			return message(http.StatusBadRequest, "400 Bad request - Unknown input: "+name)
+		if !slices.Contains(j.spec.Inputs, name) {
+			unknown = append(unknown, name)
 		}
 	}
-	return nil
+	switch len(unknown) {
+	case 0:
+		return nil
+	case 1:
+		return message(http.StatusBadRequest, "400 Bad request - Unknown input: "+unknown[0])
+	default:
+		return message(http.StatusBadRequest, "400 Bad request - Unknown inputs: "+strings.Join(unknown, ", "))
+	}
 }

@@ -75,7 +75,7 @@ func (a *answer) finish(r *http.Request) {
 		a.body, a.value = body, nil
 		a.header.Set("Content-Type", "application/json")
 	}
-	if a.status/100 != 2 || a.length() == 0 {
+	if a.status/100 != 2 || a.length() == 0 || r.Method == http.MethodHead {
 		return
 	}
 	tag := a.tag
@@ -93,7 +93,7 @@ func (a *answer) finish(r *http.Request) {
 }
 
 func matches(r *http.Request, tag string) bool {
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+	if r.Method != http.MethodGet {
 		return false
 	}
 	for _, v := range r.Header.Values("If-None-Match") {
@@ -112,6 +112,20 @@ func (a *answer) length() int64 {
 		return -1
 	}
 	return a.content().size()
+}
+
+// secure gives a response of GitLab's application the headers that all of them
+// have.
+func (a *answer) secure(id string) {
+	a.header.Set("X-Content-Type-Options", "nosniff")
+	a.header.Set("X-Frame-Options", "SAMEORIGIN")
+	a.header.Set("X-Gitlab-Meta", `{"correlation_id":"`+id+`","version":"1"}`)
+	a.header.Set("Vary", "Origin")
+	cache := "no-cache"
+	if a.header.Get("Etag") != "" {
+		cache = "max-age=0, private, must-revalidate"
+	}
+	a.header.Set("Cache-Control", cache)
 }
 
 // stamp gives the answer the headers that every answer has.

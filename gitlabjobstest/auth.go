@@ -1,6 +1,7 @@
 package gitlabjobstest
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -19,26 +20,31 @@ type identity struct {
 
 // authenticate finds out who a request comes from, or refuses it.
 func (s *Server) authenticate(r *http.Request, query url.Values, rt *route) (identity, *answer) {
-	bearer, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	bearer := ""
+	if scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " "); strings.EqualFold(scheme, "Bearer") {
+		bearer = token
+	}
+	personal := or(or(r.Header.Get("Private-Token"), query.Get("private_token")), or(bearer, query.Get("access_token")))
 	jobToken := or(r.Header.Get("Job-Token"), query.Get("job_token"))
-	if strings.HasPrefix(bearer, jobTokenPrefix) && rt.jobToken {
-		bearer, jobToken = "", bearer
+	// Job tokens are looked at only where they open something.
+	if rt.jobToken && strings.HasPrefix(bearer, jobTokenPrefix) {
+		if who, refused := s.byJobToken(bearer); refused == nil {
+			return who, nil
+		}
 	}
-	personal := or(or(r.Header.Get("Private-Token"), query.Get("private_token")), bearer)
-	if personal != "" {
-		return s.byAccessToken(personal, r.Method)
-	}
-	// Where job tokens open nothing they are not looked at.
-	if jobToken != "" && rt.jobToken {
+	switch {
+	case personal != "" && !strings.HasPrefix(personal, jobTokenPrefix):
+		return s.byAccessToken(personal, r.Method, rt)
+	case jobToken != "" && rt.jobToken:
 		return s.byJobToken(jobToken)
-	}
-	if rt.public {
+	case rt.public:
 		return identity{}, nil
+	default:
+		return identity{}, unauthorized()
 	}
-	return identity{}, unauthorized()
 }
 
-func (s *Server) byAccessToken(secret, method string) (identity, *answer) {
+func (s *Server) byAccessToken(secret, method string, rt *route) (identity, *answer) {
 	t := s.world.tokens[secret]
 	switch {
 	case t == nil:
@@ -51,7 +57,7 @@ func (s *Server) byAccessToken(secret, method string) (identity, *answer) {
 		return identity{}, reply(http.StatusForbidden, map[string]string{
 			"error":             "insufficient_scope",
 			"error_description": "The request requires higher privileges than provided by the access token.",
-			"scope":             "ai_workflows api read_api",
+			"scope":             rt.scopes(),
 		})
 	}
 	return identity{user: t.user}, nil
@@ -67,6 +73,14 @@ func (s *Server) byJobToken(secret string) (identity, *answer) {
 		return identity{}, unauthorized()
 	}
 	return identity{user: j.user, job: j}, nil
+}
+
+// scopes are the scopes that GitLab names for a route, as it names them.
+func (rt *route) scopes() string {
+	if strings.Contains(rt.template, "/pipelines/") {
+		return "mcp mcp mcp mcp ai_workflows api read_api"
+	}
+	return "ai_workflows mcp api read_api"
 }
 
 func unauthorized() *answer { return message(http.StatusUnauthorized, "401 Unauthorized") }
@@ -96,12 +110,16 @@ func (c *call) findProject() *answer {
 	if n, err := strconv.ParseInt(id, 10, 64); err == nil {
 		c.project = w.projects[n]
 	} else if strings.Contains(id, "/") {
-		if c.project = w.paths[id]; c.project == nil {
-			c.project, moved = w.moved[id], true
+		if c.project = atPath(w.paths, id); c.project == nil {
+			c.project, moved = atPath(w.moved, id), true
 		}
 	}
 	if c.project == nil || !c.visible() {
 		return message(http.StatusNotFound, "404 Project Not Found")
+	}
+	if from := c.who.job; from != nil && !c.opensTo(from) {
+		return message(http.StatusForbidden, fmt.Sprintf("403 Forbidden - Authentication by CI/CD job token not allowed from %s to project #%d.",
+			from.pipeline.project.name(), c.project.id))
 	}
 	if moved {
 		return c.movedTo(c.project)
@@ -109,19 +127,41 @@ func (c *call) findProject() *answer {
 	return nil
 }
 
+// atPath finds a project by its path, in any case.
+func atPath(projects map[string]*Project, path string) *Project {
+	if p := projects[path]; p != nil {
+		return p
+	}
+	for other, p := range projects {
+		if strings.EqualFold(other, path) {
+			return p
+		}
+	}
+	return nil
+}
+
+// visible says whether the caller's user sees the project.
 func (c *call) visible() bool {
 	switch c.project.visibility {
 	case Public:
 		return true
 	case Internal:
-		return c.who.user != nil && c.who.job == nil || c.role() > 0
+		return c.who.user != nil
 	default:
-		return c.role() > 0
+		return c.project.members[c.who.user] > 0
 	}
 }
 
+// opensTo says whether the project can be read with the token of a job.
+func (c *call) opensTo(from *Job) bool {
+	return c.project == from.pipeline.project || !c.project.limitsJobTokens()
+}
+
+// limitsJobTokens says whether job tokens of other projects are refused.
+func (p *Project) limitsJobTokens() bool { return p.visibility != Public && !p.openToJobTokens }
+
 func (c *call) movedTo(p *Project) *answer {
-	if c.req.Method != http.MethodGet && c.req.Method != http.MethodHead {
+	if c.req.Method != http.MethodGet {
 		return message(http.StatusMethodNotAllowed, "Non GET methods are not allowed for moved projects")
 	}
 	_, rest, _ := strings.Cut(strings.TrimPrefix(c.req.URL.EscapedPath(), apiPath+"/projects/"), "/")
@@ -140,7 +180,7 @@ func (c *call) readable() *answer {
 		return refused
 	}
 	if c.project.visibility == Private && c.role() < Reporter {
-		return message(http.StatusForbidden, "403 Forbidden")
+		return forbiddenAnswer()
 	}
 	return nil
 }
@@ -161,14 +201,21 @@ func (c *call) writable(bridgeToo bool) (*Job, *answer) {
 		return nil, refused
 	}
 	if c.role() < Developer {
-		return nil, message(http.StatusForbidden, "403 Forbidden")
+		return nil, forbiddenAnswer()
 	}
-	j, refused := c.job(bridgeToo)
+	return c.job(bridgeToo)
+}
+
+// changeable is writable for an action that an archived job forbids.
+func (c *call) changeable() (*Job, *answer) {
+	j, refused := c.writable(true)
 	if refused != nil {
 		return nil, refused
 	}
 	if j.spec.Archived {
-		return nil, message(http.StatusForbidden, "403 Forbidden")
+		return nil, forbiddenAnswer()
 	}
 	return j, nil
 }
+
+func forbiddenAnswer() *answer { return message(http.StatusForbidden, "403 Forbidden") }

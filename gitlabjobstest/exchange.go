@@ -18,7 +18,7 @@ type exchange struct {
 	req     *http.Request
 	route   *route
 	vars    map[string]string
-	wrong   bool // The method.
+	allow   []string // The methods of the path, if the request has another one.
 	latency time.Duration
 	fault   *fault
 	record  *record
@@ -33,7 +33,7 @@ type exchange struct {
 // It is false where nothing is connected: the server is closed or down.
 func (s *Server) open(r *http.Request) (*exchange, bool) {
 	x := &exchange{srv: s, req: r, line: s.outages.line()}
-	x.route, x.vars, x.wrong = match(r.Method, r.URL.EscapedPath())
+	x.route, x.vars, x.allow = match(r.Method, r.URL.EscapedPath())
 	x.record = newRecord(r, x.template())
 	fits := s.matching(x.record)
 	now := s.lock()
@@ -107,6 +107,9 @@ func (x *exchange) act() *answer {
 		return x.dispatch(now)
 	}()
 	a.finish(x.req)
+	if !s.isStorage(x.req) {
+		a.secure(x.id)
+	}
 	return a
 }
 

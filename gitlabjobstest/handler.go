@@ -3,6 +3,7 @@ package gitlabjobstest
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -44,18 +45,21 @@ type call struct {
 	now     time.Time
 	vars    map[string]string
 	query   url.Values
-	body    map[string]any
 	who     identity
 	project *Project
 	memo    map[any]any // What jobs of one answer share.
+
+	params   parameters
+	repeated parameters // Those of the query, as Link repeats them.
+	refused  []string   // Why parameters are refused.
 }
 
-// match finds the endpoint for a path. wrong is true where the path is one and
-// the method is not.
-func match(method, escapedPath string) (rt *route, vars map[string]string, wrong bool) {
+// match finds the endpoint for a request. If there is none, allow has the
+// methods that the path has endpoints for.
+func match(method, escapedPath string) (rt *route, vars map[string]string, allow []string) {
 	rest, ok := strings.CutPrefix(escapedPath, apiPath)
 	if !ok {
-		return nil, nil, false
+		return nil, nil, nil
 	}
 	parts := strings.Split(rest, "/")
 	if method == http.MethodHead {
@@ -66,12 +70,12 @@ func match(method, escapedPath string) (rt *route, vars map[string]string, wrong
 		switch {
 		case !ok:
 		case r.method == method:
-			return &r, vars, false
+			return &r, vars, nil
 		default:
-			wrong = true
+			allow = append(allow, r.method)
 		}
 	}
-	return nil, nil, wrong
+	return nil, nil, allow
 }
 
 func fit(template, parts []string) (map[string]string, bool) {
@@ -97,25 +101,44 @@ func fit(template, parts []string) (map[string]string, bool) {
 }
 
 func (c *call) run(x *exchange) *answer {
-	if x.wrong {
-		return failure(http.StatusMethodNotAllowed, "405 Not Allowed")
+	if x.allow != nil && c.req.Method == http.MethodOptions {
+		return options(x.allow)
 	}
-	if x.route == nil || c.srv.lacks(x.route.template) {
+	if x.route == nil || c.srv.lacks(x.route.template) || c.badID() != "" && !c.srv.cfg.older {
 		return failure(http.StatusNotFound, "404 Not Found")
 	}
 	var refused *answer
 	if c.who, refused = c.srv.authenticate(c.req, c.query, x.route); refused != nil {
 		return refused
 	}
-	if refused = c.readBody(x.body); refused != nil {
+	if refused = c.readParameters(x.body); refused != nil {
 		return refused
 	}
-	for _, name := range []string{"job_id", "pipeline_id"} {
-		if v, ok := c.vars[name]; ok && !digits(v) {
-			return invalid(name)
-		}
+	if name := c.badID(); name != "" {
+		return invalid(name)
 	}
 	return x.route.do(c)
+}
+
+// options answers OPTIONS.
+func options(methods []string) *answer {
+	allow := append([]string{http.MethodOptions}, methods...)
+	if slices.Contains(methods, http.MethodGet) {
+		allow = append(allow, http.MethodHead)
+	}
+	a := text(http.StatusNoContent, "")
+	a.header.Set("Allow", strings.Join(allow, ", "))
+	return a
+}
+
+// badID returns the name of an id in the path that is not a positive number.
+func (c *call) badID() string {
+	for _, name := range []string{"job_id", "pipeline_id"} {
+		if v, ok := c.vars[name]; ok && (!digits(v) || v[0] == '-') {
+			return name
+		}
+	}
+	return ""
 }
 
 // lacks says whether a server of this age does not have an endpoint.

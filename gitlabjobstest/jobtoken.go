@@ -96,12 +96,15 @@ func (p *Project) groups() []wireID {
 	return ids
 }
 
+// planner is a role between Guest and Reporter. Every reporter has it.
+const planner Role = 15
+
 func (r Role) names() []string {
 	names := []string{}
 	for _, role := range []struct {
 		at   Role
 		name string
-	}{{Guest, "guest"}, {Reporter, "reporter"}, {Developer, "developer"}, {Maintainer, "maintainer"}} {
+	}{{Guest, "guest"}, {planner, "planner"}, {Reporter, "reporter"}, {Developer, "developer"}, {Maintainer, "maintainer"}} {
 		if role.at <= r {
 			names = append(names, role.name)
 		}

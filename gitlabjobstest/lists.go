@@ -27,12 +27,10 @@ func byScope(statuses []gitlabjobs.Status, also filter) filter {
 }
 
 func (c *call) listProjectJobs() *answer {
-	statuses, refused := c.scope()
-	if refused != nil {
-		return refused
-	}
-	pg, refused := c.page()
-	if refused != nil {
+	statuses := c.scope()
+	pg := c.page()
+	ref, kind := c.param("ref"), c.param("pagination")
+	if refused := c.refusedParameters(); refused != nil {
 		return refused
 	}
 	if refused := c.srv.limitJobs(c); refused != nil {
@@ -42,34 +40,31 @@ func (c *call) listProjectJobs() *answer {
 		return refused
 	}
 	var also filter
-	if ref, ok := c.param("ref"); ok && ref != "" {
+	if ref != "" {
 		also = func(j *Job) bool { return j.pipeline.spec.Ref == ref }
 	}
 	keep := byScope(statuses, also)
-	if kind, _ := c.param("pagination"); kind == "keyset" && !c.srv.cfg.older {
+	if kind == "keyset" && !c.srv.cfg.older {
 		return c.keysetPage(pg, keep)
 	}
-	if !c.srv.cfg.older && pg.number*pg.size > maxOffset {
+	tooFar := pg.size > 0 && pg.number > maxOffset/pg.size // GitLab compares before it cuts per_page.
+	pg = pg.byOffset()
+	first, ok := pg.first()
+	if !c.srv.cfg.older && (tooFar || !ok) {
 		return failure(http.StatusMethodNotAllowed, "Offset pagination has a maximum allowed offset of "+
 			strconv.Itoa(maxOffset)+" for requests that return objects of type Ci::Build. "+
 			"Remaining records can be retrieved using keyset pagination.")
 	}
-	rows := choose(c.project.jobs, keep, pg, false)
+	rows := choose(c.project.jobs, keep, first, int(pg.size), false)
 	a := reply(http.StatusOK, c.jobAnswers(rows.jobs))
 	pg.headers(c, a.header, rows)
 	return a
 }
 
 func (c *call) listPipelineJobs() *answer {
-	statuses, refused := c.scope()
-	if refused != nil {
-		return refused
-	}
-	retried, refused := c.boolean("include_retried", false)
-	if refused != nil {
-		return refused
-	}
-	c.query.Set("include_retried", strconv.FormatBool(retried))
+	retried := c.boolean("include_retried")
+	statuses := c.scope()
+	c.repeated["include_retried"] = strconv.FormatBool(retried)
 	return c.listPipeline(func(pl *Pipeline) ([]*Job, filter, func([]*Job) any) {
 		var also filter
 		if !retried && pl.retried > 0 {
@@ -80,10 +75,7 @@ func (c *call) listPipelineJobs() *answer {
 }
 
 func (c *call) listBridges() *answer {
-	statuses, refused := c.scope()
-	if refused != nil {
-		return refused
-	}
+	statuses := c.scope()
 	return c.listPipeline(func(pl *Pipeline) ([]*Job, filter, func([]*Job) any) {
 		return pl.bridges, byScope(statuses, func(j *Job) bool { return !j.retried }), c.bridgeAnswers
 	})
@@ -91,8 +83,8 @@ func (c *call) listBridges() *answer {
 
 // listPipeline answers with a page of what a pipeline has.
 func (c *call) listPipeline(of func(*Pipeline) ([]*Job, filter, func([]*Job) any)) *answer {
-	pg, refused := c.page()
-	if refused != nil {
+	pg := c.page().byOffset()
+	if refused := c.refusedParameters(); refused != nil {
 		return refused
 	}
 	if refused := c.readable(); refused != nil {
@@ -102,8 +94,12 @@ func (c *call) listPipeline(of func(*Pipeline) ([]*Job, filter, func([]*Job) any
 	if refused != nil {
 		return refused
 	}
+	first, ok := pg.first()
+	if !ok {
+		return serverError()
+	}
 	jobs, keep, encode := of(pl)
-	rows := choose(jobs, keep, pg, true)
+	rows := choose(jobs, keep, first, int(pg.size), true)
 	a := reply(http.StatusOK, encode(rows.jobs))
 	pg.headers(c, a.header, rows)
 	return a
@@ -128,14 +124,13 @@ type rows struct {
 
 // choose takes a page out of a list, the highest id first. Without a filter it
 // looks at that page's jobs only.
-func choose(jobs []*Job, keep filter, pg page, count bool) rows {
-	first := (pg.number - 1) * pg.size
+func choose(jobs []*Job, keep filter, first, size int, count bool) rows {
 	if keep == nil {
 		r := rows{total: len(jobs)}
-		for i := len(jobs) - 1 - first; i >= 0 && len(r.jobs) < pg.size; i-- {
+		for i := len(jobs) - 1 - first; i >= 0 && len(r.jobs) < size; i-- {
 			r.jobs = append(r.jobs, jobs[i])
 		}
-		r.more = first+pg.size < len(jobs)
+		r.more = first+size < len(jobs)
 		return r
 	}
 	r := rows{total: -1}
@@ -146,7 +141,7 @@ func choose(jobs []*Job, keep filter, pg page, count bool) rows {
 		}
 		switch seen++; {
 		case seen <= first:
-		case len(r.jobs) < pg.size:
+		case len(r.jobs) < size:
 			r.jobs = append(r.jobs, j)
 		default:
 			r.more = true

@@ -104,7 +104,7 @@ func (j *Job) Fail(reason gitlabjobs.FailureReason) {
 }
 
 // Cancel cancels the job as a request for it would: a running one with
-// GracefulCancel is canceling first, and one that is canceling, manual or
+// GracefulCancel is canceling first, and one that is canceling or
 // finished stays so.
 func (j *Job) Cancel() {
 	if j.srv.tb != nil {

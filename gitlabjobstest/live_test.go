@@ -55,7 +55,7 @@ func TestEachWayAJobMayEnd(t *testing.T) {
 		{"failed, stuck", JobSpec{Status: gitlabjobs.StatusPending}, failIt, gitlabjobs.StatusFailed, false},
 		{"cancelled", JobSpec{Status: gitlabjobs.StatusRunning}, (*Job).Cancel, gitlabjobs.StatusCanceled, true},
 		{"cancelled while it waited", JobSpec{Status: gitlabjobs.StatusPending}, (*Job).Cancel, gitlabjobs.StatusCanceled, false},
-		{"not cancelled: manual", JobSpec{Status: gitlabjobs.StatusManual}, (*Job).Cancel, gitlabjobs.StatusManual, false},
+		{"cancelled: manual", JobSpec{Status: gitlabjobs.StatusManual}, (*Job).Cancel, gitlabjobs.StatusCanceled, false},
 		{"not cancelled: it has ended", JobSpec{}, (*Job).Cancel, gitlabjobs.StatusSuccess, true},
 		{"not cancelled twice", JobSpec{Status: gitlabjobs.StatusCanceling, GracefulCancel: true}, (*Job).Cancel, gitlabjobs.StatusCanceling, true},
 		{"cancelled, gracefully", JobSpec{Status: gitlabjobs.StatusRunning, GracefulCancel: true}, (*Job).Cancel, gitlabjobs.StatusCanceling, true},

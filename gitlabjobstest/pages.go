@@ -3,8 +3,9 @@ package gitlabjobstest
 import (
 	"encoding/base64"
 	"encoding/json"
+	"maps"
+	"math"
 	"net/http"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,35 +17,38 @@ const (
 )
 
 // page is which page is asked for.
-type page struct {
-	number, size int
-	asked        int // The size, before it was cut to the most there is.
+type page struct{ number, size int64 }
+
+// page reads the parameters that every list has. The size is not cut yet.
+func (c *call) page() page {
+	pg := page{number: max(c.integer("page", 1), 1), size: c.integer("per_page", defaultPerPage)}
+	if pg.size == 0 {
+		c.refuse("per_page has a value not allowed")
+	}
+	return pg
 }
 
-// page reads the parameters that every list has.
-func (c *call) page() (page, *answer) {
-	number, refused := c.integer("page", 1)
-	if refused != nil {
-		return page{}, refused
+// byOffset returns the page as lists with page numbers cut it.
+func (pg page) byOffset() page {
+	if pg.size < 0 {
+		pg.size = defaultPerPage
 	}
-	size, refused := c.integer("per_page", defaultPerPage)
-	switch {
-	case refused != nil:
-		return page{}, refused
-	case size == 0:
-		return page{}, failure(http.StatusBadRequest, "per_page has a value not allowed")
-	case size < 0:
-		size = defaultPerPage
+	pg.size = min(pg.size, maxPerPage)
+	return pg
+}
+
+// first returns the index of the page's first row. It is false if it is beyond
+// what GitLab's database can count.
+func (pg page) first() (int, bool) {
+	if pg.number-1 > math.MaxInt64/pg.size {
+		return 0, false
 	}
-	// Far beyond what any list has, and far from an overflow.
-	const far = 1 << 30
-	number = min(max(number, 1), far)
-	return page{number: int(number), size: int(min(size, maxPerPage)), asked: int(min(size, far))}, nil
+	return int(min((pg.number-1)*pg.size, math.MaxInt32)), true
 }
 
 // headers gives the answer what GitLab says of a page with a number.
 func (pg page) headers(c *call, h http.Header, r rows) {
-	number := strconv.Itoa
+	number := itoa
 	prev, following := "", ""
 	if pg.number > 1 && len(r.jobs) > 0 {
 		prev = number(pg.number - 1)
@@ -59,39 +63,32 @@ func (pg page) headers(c *call, h http.Header, r rows) {
 	var links []string
 	add := func(n, rel string) {
 		if n != "" {
-			links = append(links, c.link(map[string]string{"page": n, "per_page": number(pg.asked)}, rel))
+			links = append(links, c.link(map[string]string{"page": n, "per_page": number(pg.size)}, rel))
 		}
 	}
 	add(prev, "prev")
 	add(following, "next")
 	add("1", "first")
 	if _, ofPipeline := c.vars["pipeline_id"]; ofPipeline && r.total <= maxTotal {
-		last := number(max((r.total+pg.size-1)/pg.size, 1))
-		h.Set("X-Total", number(r.total))
+		last := number(max((int64(r.total)+pg.size-1)/pg.size, 1))
+		h.Set("X-Total", strconv.Itoa(r.total))
 		h.Set("X-Total-Pages", last)
 		add(last, "last")
 	}
 	h.Set("Link", strings.Join(links, ", "))
 }
 
-// link is one entry of Link. It repeats every parameter of the request, those
-// in its path included, in the order of their names.
+// link is one entry of Link. It repeats every parameter of the query and the
+// path.
 func (c *call) link(set map[string]string, rel string) string {
-	params := url.Values{}
-	for k, v := range c.query {
-		if strings.HasSuffix(k, "[]") {
-			params[k] = v
-		} else {
-			params[k] = v[len(v)-1:]
-		}
-	}
+	params := maps.Clone(c.repeated)
 	for k, v := range c.vars {
-		params.Set(k, v)
+		params[k] = v
 	}
 	for k, v := range set {
-		params.Set(k, v)
+		params[k] = v
 	}
-	return "<" + c.srv.cfg.external + c.req.URL.EscapedPath() + "?" + params.Encode() + `>; rel="` + rel + `"`
+	return "<" + c.srv.cfg.external + c.req.URL.EscapedPath() + "?" + params.encode() + `>; rel="` + rel + `"`
 }
 
 // cursor says where a keyset page begins: behind a job, or ("p") before it.
@@ -108,63 +105,72 @@ func (cu cursor) String() string {
 	return base64.URLEncoding.EncodeToString(b)
 }
 
+// parseCursor reads a cursor. One without an id is the list's beginning.
 func parseCursor(s string) (id int64, backward, ok bool) {
-	b, err := base64.URLEncoding.DecodeString(s)
+	b, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(s, "="))
 	if err != nil {
 		return 0, false, false
 	}
-	var cu cursor
-	if json.Unmarshal(b, &cu) != nil {
+	var cu *cursor
+	if json.Unmarshal(b, &cu) != nil || cu == nil {
 		return 0, false, false
+	}
+	if cu.ID == "" {
+		return math.MaxInt64, false, true
 	}
 	id, err = strconv.ParseInt(cu.ID, 10, 64)
 	return id, cu.Kind == "p", err == nil
 }
 
-// keysetPage answers with a page that begins at a cursor.
+// serverError is GitLab's answer to what its code does not expect.
+func serverError() *answer {
+	return message(http.StatusInternalServerError, "500 Internal Server Error")
+}
+
+// keysetPage answers with a page that begins at a cursor. Its size has no
+// upper bound. A page that has no rows behind a cursor is an error of GitLab's.
 func (c *call) keysetPage(pg page, keep filter) *answer {
-	by, _ := c.param("order_by")
-	order, _ := c.param("sort")
+	by, order, at := c.param("order_by"), c.param("sort"), c.param("cursor")
+	if refused := c.refusedParameters(); refused != nil {
+		return refused
+	}
 	if or(by, "id") != "id" || or(order, "desc") != "desc" {
 		return failure(http.StatusMethodNotAllowed, "Keyset pagination is not yet available for this type of request")
 	}
-	jobs := c.project.jobs
-	var id int64
-	backward := false
-	at, _ := c.param("cursor")
+	if pg.size < 0 {
+		return serverError()
+	}
+	size := int(min(pg.size, math.MaxInt32))
+	id, backward := int64(math.MaxInt64), false
 	if at != "" {
 		var ok bool
 		if id, backward, ok = parseCursor(at); !ok {
-			return failure(http.StatusBadRequest, "cursor is invalid")
+			return serverError()
 		}
 	}
+	jobs := c.project.jobs
 	var rows []*Job
 	var before, behind bool // Whether there are rows on either side.
-	switch {
-	case backward:
-		rows, before = take(slices.Values(jobs[after(jobs, id):]), keep, pg.size)
+	if backward {
+		rows, before = take(slices.Values(jobs[after(jobs, id):]), keep, size)
 		slices.Reverse(rows)
-		behind = anyOf(jobs[:after(jobs, id)], keep)
-	case at != "":
+		behind = true // GitLab takes it that the cursor came from there.
+	} else {
 		from := after(jobs, id-1)
-		rows, behind = take(backwards(jobs[:from]), keep, pg.size)
-		before = anyOf(jobs[from:], keep)
-	default:
-		rows, behind = take(backwards(jobs), keep, pg.size)
+		rows, behind = take(backwards(jobs[:from]), keep, size)
+		before = id != math.MaxInt64 && anyOf(jobs[from:], keep)
+	}
+	if len(rows) == 0 && id != math.MaxInt64 {
+		return serverError()
 	}
 	a := reply(http.StatusOK, c.jobAnswers(rows))
-	if len(rows) == 0 {
-		return a
-	}
 	if before {
 		a.header.Set("X-Prev-Cursor", cursor{itoa(rows[0].id), "p"}.String())
 	}
 	if behind {
 		following := cursor{itoa(rows[len(rows)-1].id), "n"}.String()
 		a.header.Set("X-Next-Cursor", following)
-		set := map[string]string{
-			"cursor": following, "page": strconv.Itoa(pg.number), "per_page": strconv.Itoa(pg.asked),
-		}
+		set := map[string]string{"cursor": following, "page": itoa(pg.number), "per_page": itoa(pg.size)}
 		a.header.Set("Link", c.link(set, "next"))
 	}
 	return a

@@ -6,18 +6,22 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"mime"
 	"net/http"
-	"net/url"
-	"sort"
-	"strconv"
 	"strings"
 
 	"example.com/gitlabjobs"
 )
 
-// readBody reads the parameters in a request's body.
-func (c *call) readBody(body []byte) *answer {
+// readParameters reads the parameters in the query and in the body. The body
+// wins.
+func (c *call) readParameters(body []byte) *answer {
+	var ok bool
+	if c.params, ok = parseParameters(c.req.URL.RawQuery); !ok {
+		return failure(http.StatusBadRequest, "query params contains conflicting types")
+	}
+	c.repeated = maps.Clone(c.params)
 	if len(body) == 0 {
 		return nil
 	}
@@ -26,153 +30,238 @@ func (c *call) readBody(body []byte) *answer {
 	case "application/json":
 		d := json.NewDecoder(bytes.NewReader(body))
 		d.UseNumber()
-		err := d.Decode(&c.body)
+		var v any
+		err := d.Decode(&v)
 		if _, more := d.Token(); err != nil || more != io.EOF {
-			return failure(http.StatusBadRequest, "The request body is no JSON object")
+			return failure(http.StatusBadRequest, "\nProblem:\n  message body does not match declared format\nResolution:\n  "+
+				"when specifying application/json as content-type, you must pass valid application/json in the request's 'body' ")
+		}
+		// JSON that is not an object is valid, and has no parameters.
+		if object, isObject := nested(v).(parameters); isObject {
+			maps.Copy(c.params, object)
 		}
 	case "application/x-www-form-urlencoded":
-		form, err := url.ParseQuery(string(body))
-		if err != nil {
-			return failure(http.StatusBadRequest, "The request body is no form")
+		form, ok := parseParameters(string(body))
+		if !ok {
+			return failure(http.StatusBadRequest, "query params contains conflicting types")
 		}
-		maps.Copy(c.query, form)
+		maps.Copy(c.params, form)
 	default:
 		return failure(http.StatusUnsupportedMediaType, fmt.Sprintf("The provided content-type '%s' is not supported.", kind))
 	}
 	return nil
 }
 
+// nested gives decoded JSON the types of parameters.
+func nested(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		p := make(parameters, len(v))
+		for k, one := range v {
+			p[k] = nested(one)
+		}
+		return p
+	case []any:
+		for i, one := range v {
+			v[i] = nested(one)
+		}
+		return v
+	default:
+		return v
+	}
+}
+
 func invalid(name string) *answer { return failure(http.StatusBadRequest, name+" is invalid") }
 
-// param returns a parameter that is a single value, from body or query.
-func (c *call) param(name string) (string, bool) {
-	if v, ok := c.body[name]; ok {
-		if v == nil {
-			return "", false
-		}
+// refuse notes that a parameter is refused. GitLab reports all of them at once.
+func (c *call) refuse(why string) { c.refused = append(c.refused, why) }
+
+// refusedParameters returns the refusal of the parameters read so far, or nil.
+func (c *call) refusedParameters() *answer {
+	if len(c.refused) == 0 {
+		return nil
+	}
+	return failure(http.StatusBadRequest, strings.Join(c.refused, ", "))
+}
+
+// param returns a parameter that is a single value. A missing, null or nested
+// one is empty, and the last of them refused.
+func (c *call) param(name string) string {
+	v, ok := scalar(c.params[name])
+	if !ok {
+		c.refuse(name + " is invalid")
+	}
+	return v
+}
+
+// scalar converts a single value to a string.
+func scalar(v any) (s string, ok bool) {
+	switch v := v.(type) {
+	case nil:
+		return "", true
+	case parameters, []any:
+		return "", false
+	default:
 		return fmt.Sprint(v), true
 	}
-	v := c.query[name]
-	if len(v) == 0 {
-		return "", false
-	}
-	return v[len(v)-1], true
 }
 
-func (c *call) boolean(name string, otherwise bool) (bool, *answer) {
-	v, ok := c.param(name)
-	if !ok || v == "" {
-		return otherwise, nil
-	}
-	switch strings.ToLower(v) {
-	case "true", "t", "1", "on":
-		return true, nil
-	case "false", "f", "0", "off":
-		return false, nil
-	}
-	return false, invalid(name)
-}
-
-func (c *call) integer(name string, otherwise int64) (int64, *answer) {
-	v, ok := c.param(name)
-	if !ok || v == "" {
-		return otherwise, nil
-	}
-	n, err := strconv.ParseInt(v, 10, 64)
-	if err != nil {
-		return 0, invalid(name)
-	}
-	return n, nil
-}
-
-// scope returns the statuses that are asked for; none means all.
-func (c *call) scope() ([]gitlabjobs.Status, *answer) {
-	asked := c.query["scope[]"]
-	if one := c.query["scope"]; len(one) > 0 {
-		asked = one[len(one)-1:]
-		// The server takes the one for a list of one, and shows it so in Link.
-		c.query["scope[]"] = asked
-		delete(c.query, "scope")
-	}
-	var statuses []gitlabjobs.Status
-	for _, v := range asked {
-		if !known(gitlabjobs.Status(v)) {
-			return nil, failure(http.StatusBadRequest, "scope does not have a valid value")
+// boolean returns a parameter that is a boolean, as GitLab spells them.
+func (c *call) boolean(name string) bool {
+	v, ok := scalar(c.params[name])
+	switch {
+	case !ok:
+	case v == "":
+		return false
+	default:
+		switch strings.ToLower(v) {
+		case "true", "t", "yes", "y", "1", "on":
+			return true
+		case "false", "f", "no", "n", "0", "off":
+			return false
 		}
-		statuses = append(statuses, gitlabjobs.Status(v))
 	}
-	return statuses, nil
+	c.refuse(name + " is invalid")
+	return false
 }
 
-// object returns a parameter that is an object in a JSON body.
-func (c *call) object(name string) (map[string]any, *answer) {
-	v := c.body[name]
-	if v == nil {
-		return nil, nil
+// integer returns a parameter that is an integer. One that is too large is the
+// largest there is.
+func (c *call) integer(name string, otherwise int64) int64 {
+	v, ok := scalar(c.params[name])
+	v = strings.TrimSpace(v)
+	switch {
+	case ok && v == "":
+		return otherwise
+	case !ok || !digits(v):
+		c.refuse(name + " is invalid")
+		return otherwise
 	}
-	o, ok := v.(map[string]any)
-	if !ok {
-		return nil, invalid(name)
+	n := int64(0)
+	for _, d := range strings.TrimPrefix(v, "-") {
+		if n > (math.MaxInt64-9)/10 {
+			n = math.MaxInt64
+			break
+		}
+		n = n*10 + int64(d-'0')
 	}
-	return plainNumbers(o), nil
+	if strings.HasPrefix(v, "-") {
+		return -n
+	}
+	return n
 }
 
-// plainNumbers gives a test the numbers that encoding/json gives by itself.
-func plainNumbers(o map[string]any) map[string]any {
-	plain := make(map[string]any, len(o))
-	for k, v := range o {
-		if n, ok := v.(json.Number); ok {
-			if f, err := n.Float64(); err == nil {
-				v = f
+// scope returns the statuses that are asked for; none means all. The lists of
+// pipelines do not take them as an object.
+func (c *call) scope() []gitlabjobs.Status {
+	v, ok := c.params["scope"]
+	if !ok || v == nil {
+		return nil
+	}
+	_, ofPipeline := c.vars["pipeline_id"]
+	var asked []any
+	switch v := v.(type) {
+	case []any:
+		asked = v
+	case parameters:
+		if asked = []any{"unknown"}; !ofPipeline {
+			asked = nil
+			for _, k := range sortedKeys(v) {
+				asked = append(asked, v[k])
 			}
 		}
-		plain[k] = v
+	default:
+		asked = []any{v}
 	}
+	c.repeated["scope"] = asked
+	var statuses []gitlabjobs.Status
+	nested, unknown := false, false
+	for _, one := range asked {
+		s, isScalar := scalar(one)
+		nested = nested || !isScalar
+		unknown = unknown || !known(gitlabjobs.Status(s))
+		statuses = append(statuses, gitlabjobs.Status(s))
+	}
+	if nested {
+		c.refuse("scope is invalid")
+	}
+	if unknown {
+		c.refuse("scope does not have a valid value")
+	}
+	return statuses
+}
+
+// object returns a parameter that is an object.
+func (c *call) object(name string) map[string]any {
+	v := c.params[name]
+	if v == nil || v == "" {
+		return nil
+	}
+	o, ok := v.(parameters)
+	if !ok {
+		c.refuse(name + " is invalid")
+		return nil
+	}
+	plain, _ := plainValue(o).(map[string]any)
 	return plain
 }
 
+// plainValue gives a test the types that encoding/json decodes to.
+func plainValue(v any) any {
+	switch v := v.(type) {
+	case json.Number:
+		if f, err := v.Float64(); err == nil {
+			return f
+		}
+		return v.String()
+	case parameters:
+		plain := make(map[string]any, len(v))
+		for k, one := range v {
+			plain[k] = plainValue(one)
+		}
+		return plain
+	case []any:
+		plain := make([]any, len(v))
+		for i, one := range v {
+			plain[i] = plainValue(one)
+		}
+		return plain
+	default:
+		return v
+	}
+}
+
+// variable is one of those that a job is played with.
+type variable struct{ key, value string }
+
 // variables returns the variables that a job is played with.
-func (c *call) variables() (map[string]string, *answer) {
+func (c *call) variables() []variable {
 	const name = "job_variables_attributes"
-	v := c.body[name]
-	if v == nil {
-		return nil, nil
+	v := c.params[name]
+	if v == nil || v == "" {
+		return nil
 	}
 	list, ok := v.([]any)
 	if !ok {
-		return nil, invalid(name)
+		c.refuse(name + " is invalid")
+		return nil
 	}
-	set := make(map[string]string, len(list))
-	var wrong []string
+	set := make([]variable, len(list))
 	for i, item := range list {
-		o, ok := item.(map[string]any)
-		if !ok {
-			return nil, invalid(name)
-		}
-		for _, key := range []string{"key", "value"} {
-			switch s, isString := o[key].(string); {
-			case o[key] == nil:
-				wrong = append(wrong, fmt.Sprintf("%s[%d][%s] is missing", name, i, key))
-			case !isString:
-				wrong = append(wrong, fmt.Sprintf("%s[%d][%s] is invalid", name, i, key))
-			case key == "key" && s == "":
-				wrong = append(wrong, fmt.Sprintf("%s[%d][%s] is empty", name, i, key))
+		o, _ := item.(parameters)
+		part := func(key string) string {
+			v, ok := o[key]
+			if !ok {
+				c.refuse(fmt.Sprintf("%s[%d][%s] is missing", name, i, key))
+				return ""
 			}
+			s, ok := scalar(v)
+			if !ok {
+				c.refuse(fmt.Sprintf("%s[%d][%s] is invalid", name, i, key))
+			}
+			return s
 		}
-		key, _ := o["key"].(string)
-		set[key], _ = o["value"].(string)
+		set[i] = variable{strings.TrimSpace(part("key")), part("value")}
 	}
-	if len(wrong) > 0 {
-		return nil, failure(http.StatusBadRequest, strings.Join(wrong, ", "))
-	}
-	return set, nil
-}
-
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	sort.Strings(keys)
-	return keys
+	return set
 }

@@ -26,7 +26,12 @@ func TestParametersComeByQueryFormOrJSON(t *testing.T) {
 		{"not a boolean", "?force=maybe", "", "", 400, `{"error":"force is invalid"}`},
 		{"not JSON", "", "application/json", `{"force"`, 400, `"error"`},
 		{"more than JSON", "", "application/json", `{} {}`, 400, `"error"`},
-		{"not an object", "", "application/json", `[]`, 400, `"error"`},
+		{"not an object", "", "application/json", `[]`, 201, `"status":"canceling"`},
+		{"a list", "?force=true", "application/json", `[{"force":false}]`, 201, `"status":"canceled"`},
+		{"yes", "?force=yes", "", "", 201, `"status":"canceled"`},
+		{"a boolean in JSON, as a number", "", "application/json", `{"force":1}`, 201, `"status":"canceled"`},
+		{"a list for a boolean", "?force[]=true", "", "", 400, `{"error":"force is invalid"}`},
+		{"of two types", "?force=true&force[]=true", "", "", 400, `{"error":"query params contains conflicting types"}`},
 		{"not a form", "", "application/x-www-form-urlencoded", "a=%zz", 400, `"error"`},
 		{"of a kind that is none", "", "text/csv", "force", 415, "The provided content-type 'text/csv' is not supported."},
 	}
@@ -57,11 +62,11 @@ func TestParametersComeByQueryFormOrJSON(t *testing.T) {
 func TestPlayRefusesWhatIsNoVariableOrInput(t *testing.T) {
 	t.Parallel()
 	tests := map[string]string{
-		`{"job_variables_attributes":{}}`:                      "job_variables_attributes is invalid",
-		`{"job_variables_attributes":["A"]}`:                   "job_variables_attributes is invalid",
-		`{"job_variables_attributes":[{"key":1,"value":"x"}]}`: "job_variables_attributes[0][key] is invalid",
-		`{"job_variables_attributes":[{}]}`:                    "job_variables_attributes[0][key] is missing, job_variables_attributes[0][value] is missing",
-		`{"job_inputs":[]}`:                                    "job_inputs is invalid",
+		`{"job_variables_attributes":{}}`:                       "job_variables_attributes is invalid",
+		`{"job_variables_attributes":["A"]}`:                    "job_variables_attributes[0][key] is missing, job_variables_attributes[0][value] is missing",
+		`{"job_variables_attributes":[{"key":[],"value":"x"}]}`: "job_variables_attributes[0][key] is invalid",
+		`{"job_variables_attributes":[{}]}`:                     "job_variables_attributes[0][key] is missing, job_variables_attributes[0][value] is missing",
+		`{"job_inputs":[]}`:                                     "job_inputs is invalid",
 	}
 	for body, why := range tests {
 		w := newSmall(t)
@@ -75,7 +80,6 @@ func TestIdsBeyondAllBounds(t *testing.T) {
 	t.Parallel()
 	w := newSmall(t)
 	w.ask(t, "GET "+w.jobs+"/99999999999999999999", w.dev).is(404, notFound)
-	w.ask(t, "GET "+w.jobs+"/-1", w.dev).is(404, notFound)
 	w.ask(t, "GET /projects/99999999999999999999/jobs", w.dev).is(404, noProject)
 	w.ask(t, "GET /projects/7/pipelines/99999999999999999999/jobs", w.dev).is(404, notFound)
 	w.ask(t, "GET "+w.pipeline+"/jobs?page=999999999999&per_page=999999999999", w.dev).is(200, "[]")

@@ -21,18 +21,28 @@ func newWireCommit(projectURL string, spec PipelineSpec, at time.Time) *wireComm
 	name := spec.User.wire.Name
 	email := spec.User.wire.Username + "@example.com"
 	title := or(spec.CommitTitle, `Add "jobs" & <stages>`)
-	signed := name + " <" + email + ">"
-	reviewed := "Reviewer <reviewer@example.com>"
 	// GitLab leaves these times in the zone that the commit was made in.
 	when := at.In(time.FixedZone("", 2*60*60)).Format("2006-01-02T15:04:05.000-07:00")
 	c := &wireCommit{
 		ID: spec.SHA, ShortID: spec.SHA[:8], ParentIDs: []string{sha("parent of " + spec.SHA)},
-		Title: first(title), Message: strings.TrimSpace(title) + "\n\nSigned-off-by: " + signed + "\nSigned-off-by: " + reviewed + "\n",
+		Title: first(title), Message: strings.TrimSpace(title) + "\n",
 		AuthorName: name, AuthorEmail: email, CommitterName: name, CommitterEmail: email,
 		CreatedAt: when, AuthoredDate: when, CommittedDate: when,
-		Trailers:         map[string]string{"Signed-off-by": signed},
-		ExtendedTrailers: map[string][]string{"Signed-off-by": {signed, reviewed}},
-		WebURL:           projectURL + "/-/commit/" + spec.SHA,
+		Trailers: map[string]string{}, ExtendedTrailers: map[string][]string{},
+		WebURL: projectURL + "/-/commit/" + spec.SHA,
+	}
+	for i, key := range sortedKeys(spec.CommitTrailers) {
+		values := spec.CommitTrailers[key]
+		if len(values) == 0 {
+			continue
+		}
+		if i == 0 {
+			c.Message += "\n"
+		}
+		for _, v := range values {
+			c.Message += key + ": " + v + "\n"
+		}
+		c.Trailers[key], c.ExtendedTrailers[key] = values[len(values)-1], append([]string(nil), values...)
 	}
 	c.encoded = encoded(c)
 	return c

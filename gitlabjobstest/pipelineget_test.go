@@ -45,7 +45,7 @@ func TestFactsOfAPipeline(t *testing.T) {
 			token := w.running.Token()
 			w.ask(t, "GET "+w.pipeline, "JOB-TOKEN: "+token).is(404, noProject)
 			w.ask(t, "GET "+w.pipeline+"?job_token="+token).is(404, noProject)
-			w.ask(t, "GET "+w.pipeline, "Authorization: Bearer "+token).is(401, noToken)
+			w.ask(t, "GET "+w.pipeline, "Authorization: Bearer "+token).is(404, noProject)
 			w.ask(t, "GET "+w.openPipe, "JOB-TOKEN: "+token).is(200)
 		}},
 		{"a public project's pipeline needs no token", func(t *testing.T, w *small) {

@@ -31,6 +31,7 @@ type PipelineSpec struct {
 	StatusLag time.Duration
 
 	CommitTitle          string
+	CommitTrailers       map[string][]string // Such as "Signed-off-by": {"Ada <ada@example.com>"}. None by default.
 	CreatedAt, UpdatedAt time.Time
 }
 

@@ -4,7 +4,11 @@ import "time"
 
 // jobAnswer is a job as the server sends it, of the age that it has.
 func (c *call) jobAnswer(j *Job) any {
-	w := c.wireJob(j)
+	return c.ofAge(c.wireJob(j))
+}
+
+// ofAge is a job as a server of this age sends it.
+func (c *call) ofAge(w *wireJob) any {
 	if c.srv.cfg.older {
 		return w.older()
 	}
@@ -91,7 +95,7 @@ func (c *call) basic(j *Job) wireBasic {
 		CreatedAt: iso(j.created), StartedAt: isoOrNull(j.started), FinishedAt: isoOrNull(j.finished),
 		ErasedAt: isoOrNull(j.erased), FailureReason: string(j.reason),
 		WebURL:         j.pipeline.project.webURL() + "/-/jobs/" + itoa(j.id),
-		Project:        wireProject{CIJobTokenScopeEnabled: !j.pipeline.project.openToJobTokens},
+		Project:        wireProject{CIJobTokenScopeEnabled: j.pipeline.project.limitsJobTokens()},
 		Duration:       c.seconds(j.started, j.finished),
 		QueuedDuration: c.seconds(j.queued, or(j.started, j.finished)),
 	}

@@ -78,8 +78,6 @@ func (j *Job) replace(user *User, now time.Time) *Job {
 	if spec.Script != nil {
 		twin.begin(spec.Script, now)
 	}
-	if twin.bridge != nil {
-		j.srv.agenda.plan(now, twin, twin.trigger)
-	}
+	twin.wakeBridge(now)
 	return twin
 }

@@ -12,21 +12,19 @@ const maxByteLimit = 512_000
 
 // trace answers with a job's log, or with a part of it.
 func (c *call) trace() *answer {
-	offset, limit := int64(0), int64(-1)
+	const whole = -1
+	offset, limit := int64(0), int64(whole)
 	if !c.srv.cfg.older {
-		var refused *answer
-		if offset, refused = c.integer("byte_offset", 0); refused != nil {
-			return refused
-		}
+		offset = c.integer("byte_offset", 0)
 		if offset < 0 {
-			return failure(http.StatusBadRequest, "byte_offset does not have a valid value")
+			c.refuse("byte_offset does not have a valid value")
 		}
-		const whole = -1
-		if limit, refused = c.integer("byte_limit", whole); refused != nil {
+		limit = c.integer("byte_limit", whole)
+		if given := c.param("byte_limit"); given != "" && (limit < 1 || limit > maxByteLimit) && len(c.refused) == 0 {
+			c.refuse("byte_limit does not have a valid value")
+		}
+		if refused := c.refusedParameters(); refused != nil {
 			return refused
-		}
-		if v, said := c.param("byte_limit"); said && v != "" && (limit < 1 || limit > maxByteLimit) {
-			return failure(http.StatusBadRequest, "byte_limit does not have a valid value")
 		}
 	}
 	if refused := c.readable(); refused != nil {

@@ -137,7 +137,7 @@ func (j *Job) wakeBridge(at time.Time) {
 	if j.bridge == nil {
 		return
 	}
-	j.started = at
+	j.queued, j.started = at, at
 	j.srv.agenda.plan(at, j, j.trigger)
 }
 
