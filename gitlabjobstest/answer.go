@@ -19,6 +19,8 @@ type answer struct {
 	log    *content // In place of body: what is not held.
 	tag    string   // The entity tag, where it does not follow from the body.
 	how    delivery
+
+	handler http.Handler // In place of status, value and body: what answers once the server is unlocked.
 }
 
 // content is the body.

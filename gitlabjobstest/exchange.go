@@ -33,7 +33,7 @@ type exchange struct {
 // It is false where nothing is connected: the server is closed or down.
 func (s *Server) open(r *http.Request) (*exchange, bool) {
 	x := &exchange{srv: s, req: r, line: s.outages.line()}
-	x.route, x.vars, x.allow = match(r.Method, r.URL.EscapedPath())
+	x.route, x.vars, x.allow = match(s.routes(), r.Method, r.URL.EscapedPath())
 	x.record = newRecord(r, x.template())
 	fits := s.matching(x.record)
 	now := s.lock()
@@ -106,6 +106,9 @@ func (x *exchange) act() *answer {
 		defer s.mu.Unlock()
 		return x.dispatch(now)
 	}()
+	if a.handler != nil {
+		a.serve(a.handler, x)
+	}
 	a.finish(x.req)
 	if !s.isStorage(x.req) {
 		a.secure(x.id)

@@ -53,7 +53,7 @@ func (s *Server) Fault(f Fault) *FaultHandle {
 	if s.tb != nil {
 		s.tb.Helper()
 	}
-	if why := f.refuse(); why != "" {
+	if why := f.refuse(s.routes()); why != "" {
 		s.bad("Fault: %s", why)
 		return &FaultHandle{srv: s}
 	}
@@ -91,7 +91,7 @@ func (h *FaultHandle) Clear() {
 	h.set.left = 0
 }
 
-func (f *Fault) refuse() string {
+func (f *Fault) refuse(routes []route) string {
 	switch {
 	case f.Times < Always || f.Skip < 0:
 		return "Times is how many requests it strikes, or Always, and Skip is 0 or more"
@@ -105,12 +105,12 @@ func (f *Fault) refuse() string {
 	if f.Route == "" {
 		return ""
 	}
-	for _, r := range routes() {
+	for _, r := range routes {
 		if r.template == f.Route && (f.Method == "" || f.Method == r.method) {
 			return ""
 		}
 	}
-	return "there is no endpoint " + f.Method + " " + f.Route + ": write it as /projects/:id/jobs/:job_id, with no /api/v4"
+	return "there is no endpoint " + f.Method + " " + f.Route + ": write it as /projects/:id/jobs/:job_id, with no /api/v4, or add it with Handle first"
 }
 
 // ClearFaults lets nothing more go wrong.

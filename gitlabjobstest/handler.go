@@ -17,24 +17,26 @@ type route struct {
 	jobToken         bool // Job tokens open it.
 	public           bool // It can be read without a token where the project is public.
 	do               func(*call) *answer
+	added            bool         // By Handle, beside the server's own.
+	handler          http.Handler // In place of do, for a route that was added by Handle.
 }
 
 func routes() []route {
 	const get, post = http.MethodGet, http.MethodPost
 	return []route{
-		{get, "/projects/:id/jobs", true, false, (*call).listProjectJobs},
-		{get, "/projects/:id/pipelines/:pipeline_id", false, true, (*call).getPipeline},
-		{get, "/projects/:id/pipelines/:pipeline_id/jobs", true, true, (*call).listPipelineJobs},
-		{get, "/projects/:id/pipelines/:pipeline_id/bridges", true, true, (*call).listBridges},
-		{get, "/projects/:id/pipelines/:pipeline_id/trigger_jobs", true, true, (*call).listBridges},
-		{get, "/projects/:id/jobs/:job_id", false, false, (*call).getJob},
-		{get, "/projects/:id/jobs/:job_id/trace", false, false, (*call).trace},
-		{post, "/projects/:id/jobs/:job_id/cancel", false, false, (*call).cancelJob},
-		{post, "/projects/:id/jobs/:job_id/retry", false, false, (*call).retryJob},
-		{post, "/projects/:id/jobs/:job_id/erase", false, false, (*call).eraseJob},
-		{post, "/projects/:id/jobs/:job_id/play", false, false, (*call).playJob},
-		{get, "/job", true, false, (*call).tokenJob},
-		{get, "/job/allowed_agents", true, false, (*call).allowedAgents},
+		{method: get, template: "/projects/:id/jobs", jobToken: true, do: (*call).listProjectJobs},
+		{method: get, template: "/projects/:id/pipelines/:pipeline_id", public: true, do: (*call).getPipeline},
+		{method: get, template: "/projects/:id/pipelines/:pipeline_id/jobs", jobToken: true, public: true, do: (*call).listPipelineJobs},
+		{method: get, template: "/projects/:id/pipelines/:pipeline_id/bridges", jobToken: true, public: true, do: (*call).listBridges},
+		{method: get, template: "/projects/:id/pipelines/:pipeline_id/trigger_jobs", jobToken: true, public: true, do: (*call).listBridges},
+		{method: get, template: "/projects/:id/jobs/:job_id", do: (*call).getJob},
+		{method: get, template: "/projects/:id/jobs/:job_id/trace", do: (*call).trace},
+		{method: post, template: "/projects/:id/jobs/:job_id/cancel", do: (*call).cancelJob},
+		{method: post, template: "/projects/:id/jobs/:job_id/retry", do: (*call).retryJob},
+		{method: post, template: "/projects/:id/jobs/:job_id/erase", do: (*call).eraseJob},
+		{method: post, template: "/projects/:id/jobs/:job_id/play", do: (*call).playJob},
+		{method: get, template: "/job", jobToken: true, do: (*call).tokenJob},
+		{method: get, template: "/job/allowed_agents", jobToken: true, do: (*call).allowedAgents},
 	}
 }
 
@@ -56,7 +58,7 @@ type call struct {
 
 // match finds the endpoint for a request. If there is none, allow has the
 // methods that the path has endpoints for.
-func match(method, escapedPath string) (rt *route, vars map[string]string, allow []string) {
+func match(routes []route, method, escapedPath string) (rt *route, vars map[string]string, allow []string) {
 	rest, ok := strings.CutPrefix(escapedPath, apiPath)
 	if !ok {
 		return nil, nil, nil
@@ -65,7 +67,7 @@ func match(method, escapedPath string) (rt *route, vars map[string]string, allow
 	if method == http.MethodHead {
 		method = http.MethodGet
 	}
-	for _, r := range routes() {
+	for _, r := range routes {
 		vars, ok := fit(strings.Split(r.template, "/"), parts)
 		switch {
 		case !ok:
@@ -110,6 +112,9 @@ func (c *call) run(x *exchange) *answer {
 	var refused *answer
 	if c.who, refused = c.srv.authenticate(c.req, c.query, x.route); refused != nil {
 		return refused
+	}
+	if x.route.handler != nil {
+		return c.handled(x.route.handler)
 	}
 	if refused = c.readParameters(x.body); refused != nil {
 		return refused

@@ -47,6 +47,7 @@ type Server struct {
 	agenda    agenda
 	limits    limits
 	faults    []*fault
+	endpoints []route // Never changed, but replaced.
 	requests  []*record
 	actions   []ActionTaken
 	answered  int64
@@ -97,7 +98,7 @@ func newServer(t TB, opts []Option) *Server {
 	if t != nil {
 		t.Helper()
 	}
-	s := &Server{tb: t}
+	s := &Server{tb: t, endpoints: routes()}
 	for _, opt := range opts {
 		if opt != nil {
 			opt(s)
