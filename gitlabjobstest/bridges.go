@@ -55,7 +55,7 @@ func (pl *Pipeline) AddBridge(specs ...BridgeSpec) *Bridge {
 	defer pl.srv.mu.Unlock()
 	spec, ok := only(specs)
 	if !ok {
-		pl.srv.bad("AddBridge to pipeline %d: give one BridgeSpec at most", pl.id)
+		pl.srv.bad("AddBridge to pipeline %d: got several BridgeSpecs: pass one or none", pl.id)
 		return &Bridge{&Job{srv: pl.srv, pipeline: pl, bridge: &bridge{}}}
 	}
 	return pl.addBridge(spec, now)
@@ -125,17 +125,17 @@ func (pl *Pipeline) refuseDownstream(spec BridgeSpec) string {
 	}
 	switch {
 	case down.srv != pl.srv:
-		return "the downstream pipeline is of another server: add one to this server"
+		return "Downstream belongs to another server: add a pipeline to this server"
 	case down.id == 0 || down.deleted:
-		return "the downstream pipeline was refused, or deleted: give it another one"
+		return "Downstream could not be added, or was deleted: use another pipeline"
 	case spec.AnyDownstream:
 		return ""
 	case down.upstream != nil:
-		return fmt.Sprintf("the downstream pipeline %d has a bridge already: give each bridge its own, or set AnyDownstream", down.id)
+		return fmt.Sprintf("Downstream is pipeline %d, which another bridge triggers: use a pipeline of its own for each bridge, or set AnyDownstream", down.id)
 	}
 	for up := pl; ; up = up.upstream.pipeline {
 		if up == down {
-			return "the downstream pipeline is the bridge's own, or above it: give it another one, or set AnyDownstream"
+			return "Downstream is the bridge's own pipeline, or above it: use another one, or set AnyDownstream"
 		}
 		if up.upstream == nil {
 			return ""

@@ -73,7 +73,7 @@ func DelayAnswer(d time.Duration) Effect { return changes(func(a *answer) { a.ho
 // CutBody closes the connection after so many bytes of the body.
 func CutBody(after int64) Effect {
 	if after < 0 {
-		return Effect{bad: fmt.Sprintf("CutBody(%d): give 0 or more bytes", after)}
+		return Effect{bad: fmt.Sprintf("CutBody(%d): use 0 or more bytes", after)}
 	}
 	return does(effect{change: func(_ *Server, a *answer) {
 		if after < a.length() {
@@ -85,7 +85,7 @@ func CutBody(after int64) Effect {
 // SlowBody sends the body so many bytes at a time, with a pause before each.
 func SlowBody(n int, pause time.Duration) Effect {
 	if n < 1 || pause <= 0 {
-		return Effect{bad: fmt.Sprintf("SlowBody(%d, %v): give 1 byte or more, and a pause", n, pause)}
+		return Effect{bad: fmt.Sprintf("SlowBody(%d, %v): use 1 byte or more, and a pause above 0", n, pause)}
 	}
 	return changes(func(a *answer) { a.how.chunk, a.how.every = n, pause })
 }
@@ -116,7 +116,7 @@ func EmptyBody() Effect {
 // request acts on nothing.
 func Answer(status int, header http.Header, body string) Effect {
 	if status < 200 || status > 599 {
-		return Effect{bad: fmt.Sprintf("Answer(%d): give a status from 200 to 599", status)}
+		return Effect{bad: fmt.Sprintf("Answer(%d): use a status from 200 to 599", status)}
 	}
 	return answers(func(*Server) *answer { return own(status, header, body) })
 }
@@ -125,7 +125,7 @@ func Answer(status int, header http.Header, body string) Effect {
 // proxy gave up on a server that did not.
 func AnswerAfter(status int, header http.Header, body string) Effect {
 	if status < 200 || status > 599 {
-		return Effect{bad: fmt.Sprintf("AnswerAfter(%d): give a status from 200 to 599", status)}
+		return Effect{bad: fmt.Sprintf("AnswerAfter(%d): use a status from 200 to 599", status)}
 	}
 	return changes(func(a *answer) { *a = *own(status, header, body) })
 }
@@ -213,7 +213,7 @@ func seconds(d time.Duration) string { return itoa(int64((d + time.Second - 1) /
 // server's own.
 func Redirect(status int, location string) Effect {
 	if status < 300 || status > 399 || location == "" {
-		return Effect{bad: "Redirect(" + strconv.Itoa(status) + "): give a status from 300 to 399 and a location"}
+		return Effect{bad: "Redirect(" + strconv.Itoa(status) + "): use a status from 300 to 399 and a location"}
 	}
 	return Answer(status, http.Header{"Location": {location}}, "")
 }
@@ -226,7 +226,7 @@ func MalformedJSON() Effect {
 // TruncatedJSON answers with the first so many bytes, as if that were all.
 func TruncatedJSON(n int) Effect {
 	if n < 0 {
-		return Effect{bad: fmt.Sprintf("TruncatedJSON(%d): give 0 or more bytes", n)}
+		return Effect{bad: fmt.Sprintf("TruncatedJSON(%d): use 0 or more bytes", n)}
 	}
 	return Rewrite(func(body []byte) []byte { return body[:min(n, len(body))] })
 }
@@ -249,7 +249,7 @@ func SetField(key string, value any) Effect {
 // that has a JobSpec.LogSize passes as it is: there may be too much of it.
 func Rewrite(f func(body []byte) []byte) Effect {
 	if f == nil {
-		return Effect{bad: "Rewrite(nil): give a function"}
+		return Effect{bad: "Rewrite(nil): pass a function"}
 	}
 	return changes(func(a *answer) { a.rewrite(f) })
 }

@@ -1,7 +1,9 @@
 package gitlabjobstest
 
 import (
+	"fmt"
 	"math/rand/v2"
+	"strings"
 	"time"
 )
 
@@ -94,11 +96,11 @@ func (h *FaultHandle) Clear() {
 func (f *Fault) refuse(routes []route) string {
 	switch {
 	case f.Times < Always || f.Skip < 0:
-		return "Times is how many requests it strikes, or Always, and Skip is 0 or more"
+		return fmt.Sprintf("Times is %d and Skip is %d: use Always or 0 and more, and for Skip 0 and more", f.Times, f.Skip)
 	case f.Probability < 0 || f.Probability > 1:
-		return "the Probability is from 0 to 1"
+		return fmt.Sprintf("Probability is %v: use a number from 0 to 1", f.Probability)
 	case f.Latency < 0:
-		return "the Latency is below 0"
+		return fmt.Sprintf("Latency is %v: use 0 or more", f.Latency)
 	case f.Do.bad != "":
 		return f.Do.bad
 	}
@@ -110,7 +112,7 @@ func (f *Fault) refuse(routes []route) string {
 			return ""
 		}
 	}
-	return "there is no endpoint " + f.Method + " " + f.Route + ": write it as /projects/:id/jobs/:job_id, with no /api/v4, or add it with Handle first"
+	return strings.TrimSpace("there is no route "+f.Method+" "+f.Route) + ": write Route like /projects/:id/jobs/:job_id, without /api/v4, or add it with Server.Handle first"
 }
 
 // ClearFaults lets nothing more go wrong.

@@ -52,7 +52,7 @@ func (pl *Pipeline) AddJob(specs ...JobSpec) *Job {
 	defer pl.srv.mu.Unlock()
 	spec, ok := only(specs)
 	if !ok {
-		pl.srv.bad("AddJob to pipeline %d: give one JobSpec at most, or use AddJobs", pl.id)
+		pl.srv.bad("AddJob to pipeline %d: got several JobSpecs: pass one or none, or use AddJobs", pl.id)
 		return &Job{srv: pl.srv, pipeline: pl}
 	}
 	return pl.addJob(spec, now)
@@ -81,7 +81,7 @@ func (pl *Pipeline) AddJobs(n int, spec func(i int) JobSpec) []*Job {
 	now := pl.srv.lock()
 	defer pl.srv.mu.Unlock()
 	if n < 0 {
-		pl.srv.bad("AddJobs(%d): give 0 or more", n)
+		pl.srv.bad("AddJobs(%d): use 0 or more", n)
 	}
 	jobs := make([]*Job, len(made))
 	for i := range made {

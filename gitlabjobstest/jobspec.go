@@ -139,53 +139,53 @@ func (j *Job) refuse() string {
 	_, knownRunner := splitsAtReturn(spec.RunnerVersion)
 	switch {
 	case j.pipeline.id == 0:
-		return "the pipeline was refused: mend that first"
+		return "its pipeline could not be added: fix that error first"
 	case j.pipeline.deleted:
-		return "the pipeline was deleted: add another one"
+		return "its pipeline was deleted: add it to another one"
 	case spec.ID < 0:
-		return "an id is above 0: leave it out to be given one"
+		return fmt.Sprintf("ID is %d: use a positive number, or leave it out to get the next free one", spec.ID)
 	case j.srv.world.jobs[spec.ID] != nil:
-		return fmt.Sprintf("the id %d is taken: leave it out to be given one", spec.ID)
+		return fmt.Sprintf("ID %d is taken: leave it out to get the next free one", spec.ID)
 	case !known(spec.Status) && !spec.AnyStatus:
-		return fmt.Sprintf("%q is no status of GitLab's: use one of the gitlabjobs.Status constants, or set AnyStatus", spec.Status)
+		return fmt.Sprintf("Status is %q, which GitLab does not have: use a gitlabjobs.Status constant, or set AnyStatus", spec.Status)
 	case spec.FailureReason != "" && spec.Status != gitlabjobs.StatusFailed:
-		return fmt.Sprintf("a job that is %s has no FailureReason: set Status to gitlabjobs.StatusFailed", spec.Status)
+		return fmt.Sprintf("FailureReason is %s, but Status is %s: set Status to gitlabjobs.StatusFailed", spec.FailureReason, spec.Status)
 	case spec.User != nil && spec.NoUser:
-		return "it has a User and NoUser: leave out one of them"
+		return "User and NoUser are both set: leave out one of them"
 	case spec.User != nil && spec.User.srv != j.srv:
-		return "the user is of another server: add one to this server with AddUser"
+		return "User belongs to another server: add one to this server with Server.AddUser"
 	case spec.Runner.srv != j.srv:
-		return "the runner is of another server: add one to this server with AddRunner"
+		return "Runner belongs to another server: add one to this server with Server.AddRunner"
 	case (spec.Log != "" || spec.LogSize > 0) && spec.NoLog:
-		return "it has a log and NoLog: leave out one of them"
+		return "NoLog and a log are both set: leave out one of them"
 	case spec.Log != "" && spec.LogSize > 0:
-		return "it has a Log and a LogSize: leave out one of them"
+		return "Log and LogSize are both set: leave out one of them"
 	case spec.LogSize < 0 || spec.LogSize == 0 && spec.LogAt != nil:
-		return "a LogSize is 0 or more, and LogAt needs one above 0"
+		return fmt.Sprintf("LogSize is %d: use 0 or more, and with LogAt a number above 0", spec.LogSize)
 	case !knownRunner:
 		return fmt.Sprintf("RunnerVersion is %q: use a major and a minor version from 16.0 on, such as 18.7", spec.RunnerVersion)
 	case spec.LogSize > 0 && spec.Stamped:
-		return "it has a LogSize and Stamped: let LogAt write its lines as they are to be"
+		return "LogSize and Stamped are both set: leave out Stamped, and let LogAt write the prefixes"
 	case spec.Coverage < 0 || spec.Coverage > 100:
-		return "the Coverage is in percent: from 0 to 100"
+		return fmt.Sprintf("Coverage is %v: use a percentage from 0 to 100", spec.Coverage)
 	case spec.NeverStarted && spec.Status != gitlabjobs.StatusFailed:
-		return "NeverStarted is for failed jobs: a status such as pending says it already"
+		return fmt.Sprintf("NeverStarted is set, but Status is %s: use it with gitlabjobs.StatusFailed only", spec.Status)
 	case spec.NeverStarted && !spec.StartedAt.IsZero():
-		return "it has a StartedAt and NeverStarted: leave out one of them"
+		return "StartedAt and NeverStarted are both set: leave out one of them"
 	case spec.AutoRetry < 0 || spec.AutoRetry > maxAutoRetry:
 		return fmt.Sprintf("AutoRetry is %d: use 0 to %d", spec.AutoRetry, maxAutoRetry)
 	case spec.CancelTakes < 0:
-		return "CancelTakes is below 0"
+		return fmt.Sprintf("CancelTakes is %v: use 0 or more", spec.CancelTakes)
 	case spec.CancelTakes > 0 && !spec.GracefulCancel:
-		return "CancelTakes needs GracefulCancel"
+		return "CancelTakes is set: set GracefulCancel too, or the job is canceled at once"
 	case !spec.ScheduledAt.IsZero() && spec.Status != gitlabjobs.StatusScheduled:
-		return fmt.Sprintf("a job that is %s has no ScheduledAt: set Status to gitlabjobs.StatusScheduled", spec.Status)
+		return fmt.Sprintf("ScheduledAt is set, but Status is %s: set Status to gitlabjobs.StatusScheduled, or leave it out", spec.Status)
 	case !spec.ErasedAt.IsZero() && !spec.Status.Finished():
-		return fmt.Sprintf("a job that is %s can't be erased: leave out ErasedAt", spec.Status)
+		return fmt.Sprintf("ErasedAt is set, but Status is %s: leave out ErasedAt, or use a status such as gitlabjobs.StatusSuccess", spec.Status)
 	}
 	for _, a := range spec.Artifacts {
 		if a.Type == "" || a.Size < 0 {
-			return "an artifact has a Type, such as archive, and a Size of 0 or more"
+			return fmt.Sprintf("an artifact has the Type %q and the Size %d: use a Type such as archive, and a Size of 0 or more", a.Type, a.Size)
 		}
 	}
 	for i := range spec.Retries {
@@ -195,7 +195,7 @@ func (j *Job) refuse() string {
 	}
 	if spec.Script != nil {
 		if spec.Status.Finished() {
-			return fmt.Sprintf("a job that is %s has no use for a Script: leave out the Status", spec.Status)
+			return fmt.Sprintf("Script is set, but Status is %s: leave out Status to run it at once, or put it into Retries to run it when the job is retried", spec.Status)
 		}
 		return spec.Script.refuse()
 	}

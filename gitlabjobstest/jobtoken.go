@@ -32,7 +32,7 @@ func (p *Project) AddAgent(spec AgentSpec) int64 {
 		spec.ConfigProject = p
 	}
 	if spec.ConfigProject.srv != s || spec.ID < 0 {
-		s.bad("AddAgent to %s: the id is below 0, or ConfigProject is of another server: leave them out", p.path)
+		s.bad("AddAgent to %s: ID is negative, or ConfigProject belongs to another server: leave them out", p.path)
 		return 0
 	}
 	if spec.Configuration == nil {

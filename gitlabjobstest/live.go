@@ -45,7 +45,7 @@ func (j *Job) waiting(what string) bool {
 		if j.srv.tb != nil {
 			j.srv.tb.Helper()
 		}
-		j.srv.bad("%s of job %d: it is %s: add it as pending, or retry it first", what, j.id, j.is())
+		j.srv.bad("%s of job %d: it is %s: add it with the Status gitlabjobs.StatusPending, or retry it and use the new job", what, j.id, j.is())
 		return false
 	}
 	return true
@@ -60,7 +60,7 @@ func (j *Job) AppendLog(text string) {
 	now := j.srv.lock()
 	defer j.srv.mu.Unlock()
 	if j.deleted || j.started.IsZero() || !j.erased.IsZero() {
-		j.srv.bad("AppendLog to job %d: it is %s and has no log to add to: Start it first", j.id, j.is())
+		j.srv.bad("AppendLog to job %d: it is %s and has no log: call Start first", j.id, j.is())
 		return
 	}
 	j.heldLog(now)
@@ -128,7 +128,7 @@ func (j *Job) FinishCancel() {
 	now := j.srv.lock()
 	defer j.srv.mu.Unlock()
 	if j.deleted || j.status != gitlabjobs.StatusCanceling {
-		j.srv.bad("FinishCancel of job %d: it is %s: cancel it while it runs, with GracefulCancel in its JobSpec", j.id, j.is())
+		j.srv.bad("FinishCancel of job %d: it is %s: set GracefulCancel in its JobSpec, and cancel it while it is running", j.id, j.is())
 		return
 	}
 	j.finish(gitlabjobs.StatusCanceled, "", now)
@@ -140,7 +140,7 @@ func (j *Job) open(what string) bool {
 		if j.srv.tb != nil {
 			j.srv.tb.Helper()
 		}
-		j.srv.bad("%s of job %d: it is %s already: add it as running, or retry it first", what, j.id, j.is())
+		j.srv.bad("%s of job %d: it is %s: add it with the Status gitlabjobs.StatusRunning, or retry it and use the new job", what, j.id, j.is())
 		return false
 	}
 	return true

@@ -32,7 +32,7 @@ func WithExternalURL(rawURL string) Option {
 	return func(s *Server) {
 		u, err := url.Parse(rawURL)
 		if err != nil || u.Scheme == "" || u.Host == "" {
-			s.cfg.wrong = fmt.Sprintf("WithExternalURL(%q): give a scheme and a host, such as https://gitlab.example.com", rawURL)
+			s.cfg.wrong = fmt.Sprintf("WithExternalURL(%q): use a scheme and a host, such as https://gitlab.example.com", rawURL)
 			return
 		}
 		s.cfg.external = strings.TrimSuffix(rawURL, "/")
@@ -74,7 +74,7 @@ func LogsInStorage() Option {
 func JobsRateLimit(perMinute int) Option {
 	return func(s *Server) {
 		if perMinute < 1 {
-			s.cfg.wrong = fmt.Sprintf("JobsRateLimit(%d): give at least 1 request a minute", perMinute)
+			s.cfg.wrong = fmt.Sprintf("JobsRateLimit(%d): use at least 1 request a minute", perMinute)
 			return
 		}
 		s.cfg.jobsPerMin = perMinute
@@ -87,7 +87,7 @@ func JobsRateLimit(perMinute int) Option {
 func Throttle(requests int, period time.Duration) Option {
 	return func(s *Server) {
 		if requests < 1 || period < time.Second {
-			s.cfg.wrong = fmt.Sprintf("Throttle(%d, %v): give at least 1 request and 1s", requests, period)
+			s.cfg.wrong = fmt.Sprintf("Throttle(%d, %v): use at least 1 request and 1s", requests, period)
 			return
 		}
 		s.cfg.throttle, s.cfg.throttleTime = requests, period

@@ -22,7 +22,7 @@ func (s *Server) Down(d time.Duration) {
 		s.tb.Helper()
 	}
 	if d <= 0 {
-		s.bad("Down(%v): give a time above 0", d)
+		s.bad("Down(%v): use a duration above 0", d)
 		return
 	}
 	now := s.lock()

@@ -62,7 +62,7 @@ func (p *Project) AddPipeline(specs ...PipelineSpec) *Pipeline {
 	defer p.srv.mu.Unlock()
 	spec, ok := only(specs)
 	if !ok {
-		p.srv.bad("AddPipeline to %s: give one PipelineSpec at most", p.path)
+		p.srv.bad("AddPipeline to %s: got several PipelineSpecs: pass one or none", p.path)
 		return &Pipeline{srv: p.srv, project: p, counts: map[countKey]int{}}
 	}
 	return p.addPipeline(spec, now)
@@ -113,19 +113,19 @@ func (pl *Pipeline) recommit() {
 func (w *world) refusePipeline(p *Project, spec PipelineSpec, pl *Pipeline) string {
 	switch {
 	case p.deleted:
-		return "the project was deleted: add another one"
+		return "the project was deleted: add the pipeline to another one"
 	case spec.ID < 0:
-		return "an id is above 0: leave it out to be given one"
+		return fmt.Sprintf("ID is %d: use a positive number, or leave it out to get the next free one", spec.ID)
 	case w.pipelines[spec.ID] != nil:
-		return fmt.Sprintf("the id %d is taken: leave it out to be given one", spec.ID)
+		return fmt.Sprintf("ID %d is taken: leave it out to get the next free one", spec.ID)
 	case spec.User.srv != p.srv:
-		return "the user is of another server: add one to this server with AddUser"
+		return "User belongs to another server: add one to this server with Server.AddUser"
 	case spec.Status != "" && !known(spec.Status) && !spec.AnyStatus:
-		return fmt.Sprintf("%q is no status of GitLab's: use one of the gitlabjobs.Status constants, or set AnyStatus", spec.Status)
+		return fmt.Sprintf("Status is %q, which GitLab does not have: use a gitlabjobs.Status constant, or set AnyStatus", spec.Status)
 	case spec.StatusLag < 0:
 		return fmt.Sprintf("StatusLag is %v: use 0 or more", spec.StatusLag)
 	case spec.SHA != "" && !hex40(spec.SHA):
-		return "the SHA has 40 hex digits: leave it out to be given one"
+		return fmt.Sprintf("SHA is %q: use 40 hexadecimal digits, or leave it out", spec.SHA)
 	case pl.updated.Before(pl.created):
 		return "UpdatedAt is before CreatedAt: leave out one of them"
 	}

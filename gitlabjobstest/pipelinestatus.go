@@ -30,7 +30,7 @@ func (pl *Pipeline) SetStatus(status gitlabjobs.Status) {
 	now := pl.srv.lock()
 	defer pl.srv.mu.Unlock()
 	if status != "" && !known(status) && !pl.spec.AnyStatus {
-		pl.srv.bad("SetStatus(%q) of pipeline %d: use one of the gitlabjobs.Status constants, or set AnyStatus in its PipelineSpec", status, pl.id)
+		pl.srv.bad("SetStatus(%q) of pipeline %d: use a gitlabjobs.Status constant, or set AnyStatus in its PipelineSpec", status, pl.id)
 		return
 	}
 	pl.spec.Status = status

@@ -89,17 +89,17 @@ func (j *Job) fillTimes(now time.Time) string {
 			continue
 		}
 		if t.Before(highest) {
-			return fmt.Sprintf("its times go back: created, queued, started, finished, erased are %v: leave some of them out", steps)
+			return fmt.Sprintf("the times created, queued, started, finished and erased are not in order: %v: leave some of them out", steps)
 		}
 		highest = t
 	}
 	switch {
 	case !started && !j.started.IsZero():
-		return fmt.Sprintf("a job that is %s has no StartedAt", j.status)
+		return fmt.Sprintf("StartedAt is set, but Status is %s: leave out StartedAt, or use gitlabjobs.StatusRunning", j.status)
 	case !started && finished && (spec.Log != "" || spec.LogSize > 0):
-		return fmt.Sprintf("a job that is %s and has no StartedAt has no Log", j.status)
+		return fmt.Sprintf("a log is set, but the job is %s and never started: set StartedAt, or leave out the log", j.status)
 	case !finished && !j.finished.IsZero() && j.status != gitlabjobs.StatusSkipped:
-		return fmt.Sprintf("a job that is %s has no FinishedAt", j.status)
+		return fmt.Sprintf("FinishedAt is set, but Status is %s: leave out FinishedAt, or use a status such as gitlabjobs.StatusSuccess", j.status)
 	}
 	return ""
 }

@@ -40,13 +40,13 @@ func (p *Project) MoveTo(path string) {
 	to := w.moved[path]
 	switch {
 	case w.projects[p.id] != p:
-		s.bad("MoveTo(%q): the project %s was refused, or deleted: add it first", path, p.path)
+		s.bad("MoveTo(%q): the project %s could not be added, or was deleted: add it first", path, p.path)
 		return
 	case !fullPath(path):
-		s.bad("MoveTo(%q): give the full path: a group, a slash and a name, such as group/app", path)
+		s.bad("MoveTo(%q): use a full path, such as group/app", path)
 		return
 	case w.paths[path] != nil || to != nil && to != p:
-		s.bad("MoveTo(%q): the path is taken: give another one", path)
+		s.bad("MoveTo(%q): the path is taken: use another one", path)
 		return
 	}
 	delete(w.paths, p.path)

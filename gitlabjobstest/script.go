@@ -28,11 +28,11 @@ type Script struct {
 func (sc *Script) refuse() string {
 	switch {
 	case sc.Pending < 0 || sc.Every < 0 || sc.Runs < 0 || sc.Lines < 0:
-		return "a Script's times and Lines are 0 or more"
+		return fmt.Sprintf("the Script's Pending, Every, Runs and Lines are %v, %v, %v and %d: use 0 or more", sc.Pending, sc.Every, sc.Runs, sc.Lines)
 	case sc.Result != "" && sc.Result != gitlabjobs.StatusRunning && !sc.Result.Finished():
-		return fmt.Sprintf("a Script's Result is a status that a job ends in, or running, not %s", sc.Result)
+		return fmt.Sprintf("the Script's Result is %s: use a status that a job ends in, or gitlabjobs.StatusRunning for a job that never ends", sc.Result)
 	case sc.Reason != "" && sc.Result != gitlabjobs.StatusFailed:
-		return "a Script's Reason needs the Result gitlabjobs.StatusFailed"
+		return fmt.Sprintf("the Script's Reason is %s: set its Result to gitlabjobs.StatusFailed", sc.Reason)
 	}
 	return ""
 }
@@ -50,7 +50,7 @@ func (j *Job) Run(script Script) {
 		return
 	}
 	if j.deleted || j.status.Finished() || j.status == gitlabjobs.StatusCanceling {
-		j.srv.bad("Run of job %d: it is %s: add it as pending, or retry it first", j.id, j.is())
+		j.srv.bad("Run of job %d: it is %s: add it with the Status gitlabjobs.StatusPending, or retry it and use the new job", j.id, j.is())
 		return
 	}
 	j.writeLines(now) // What the script before has written stays.

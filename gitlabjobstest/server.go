@@ -105,7 +105,7 @@ func newServer(t TB, opts []Option) *Server {
 		}
 	}
 	if s.cfg.older && s.cfg.newer {
-		s.cfg.wrong = "OlderServer and NewerServer: a server is one or the other: leave out one of them"
+		s.cfg.wrong = "OlderServer and NewerServer are both given: leave out one of them"
 	}
 	if s.cfg.wrong != "" {
 		s.bad("%s", s.cfg.wrong)

@@ -91,12 +91,12 @@ func (s *Server) AddUser(spec UserSpec) *User {
 	defer s.mu.Unlock()
 	for _, u := range s.world.users {
 		if u.id == spec.ID || u.wire.Username == spec.Username {
-			s.bad("AddUser(%+v): the id or the username is taken: leave it out to be given one", spec)
+			s.bad("AddUser(%+v): the ID or the username is taken: leave it out to get a free one", spec)
 			return u
 		}
 	}
 	if spec.ID < 0 {
-		s.bad("AddUser(%+v): an id is above 0: leave it out to be given one", spec)
+		s.bad("AddUser(%+v): ID is negative: use a positive number, or leave it out", spec)
 		return s.Users.Outsider
 	}
 	return s.addUser(spec)
@@ -127,7 +127,7 @@ func (s *Server) Revoke(token string) {
 	defer s.mu.Unlock()
 	t := s.world.tokens[token]
 	if t == nil {
-		s.bad("Revoke: the token is none of the server's: take it from Tokens or from User.Token")
+		s.bad("Revoke: the server has no such token: use one of Server.Tokens or User.Token")
 		return
 	}
 	t.revoked, t.expired = true, false
@@ -151,9 +151,9 @@ func (p *Project) AddMember(u *User, role Role) {
 	defer p.srv.mu.Unlock()
 	switch {
 	case u == nil || u.srv != p.srv:
-		p.srv.bad("AddMember to %s: the user is of another server: add one to this server with AddUser", p.path)
+		p.srv.bad("AddMember to %s: the user belongs to another server: add one to this server with Server.AddUser", p.path)
 	case role != Guest && role != Reporter && role != Developer && role != Maintainer:
-		p.srv.bad("AddMember to %s: the role is Guest, Reporter, Developer or Maintainer, not %d", p.path, role)
+		p.srv.bad("AddMember to %s: the role is %d: use Guest, Reporter, Developer or Maintainer", p.path, role)
 	default:
 		p.members[u] = role
 	}
@@ -184,10 +184,10 @@ func (s *Server) AddRunner(spec RunnerSpec) *Runner {
 	defer s.mu.Unlock()
 	switch {
 	case spec.ID < 0 || s.world.runners[spec.ID] != nil:
-		s.bad("AddRunner(%+v): the id is taken or below 0: leave it out to be given one", spec)
+		s.bad("AddRunner(%+v): the ID is taken or negative: leave it out to get the next free one", spec)
 		return s.world.runner
 	case spec.Type != "" && spec.Type != "instance_type" && spec.Type != "group_type" && spec.Type != "project_type":
-		s.bad("AddRunner(%+v): the type is instance_type, group_type or project_type", spec)
+		s.bad("AddRunner(%+v): use the Type instance_type, group_type or project_type", spec)
 		return s.world.runner
 	}
 	return s.addRunner(spec)

@@ -1,6 +1,7 @@
 package gitlabjobstest
 
 import (
+	"fmt"
 	"slices"
 	"sort"
 	"strings"
@@ -124,7 +125,7 @@ func (s *Server) AddProject(path string, specs ...ProjectSpec) *Project {
 
 func (w *world) refuseProject(path string, v Visibility, specs []ProjectSpec) string {
 	if len(specs) > 1 {
-		return "give one ProjectSpec at most"
+		return "got several ProjectSpecs: pass one or none"
 	}
 	var spec ProjectSpec
 	if len(specs) > 0 {
@@ -132,22 +133,22 @@ func (w *world) refuseProject(path string, v Visibility, specs []ProjectSpec) st
 	}
 	switch {
 	case !fullPath(path):
-		return "give the full path: a group, a slash and a name, such as group/app"
+		return "use a full path, such as group/app"
 	case w.paths[path] != nil || w.moved[path] != nil:
-		return "the path is taken: give another one"
+		return "the path is taken: use another one"
 	case spec.ID < 0:
-		return "an id is above 0: leave it out to be given one"
+		return fmt.Sprintf("ID is %d: use a positive number, or leave it out to get the next free one", spec.ID)
 	case w.projects[spec.ID] != nil:
-		return "the id is taken: leave it out to be given one"
+		return fmt.Sprintf("ID %d is taken: leave it out to get the next free one", spec.ID)
 	case v != Private && v != Internal && v != Public:
-		return "the visibility is Private, Internal or Public"
+		return fmt.Sprintf("Visibility is %q: use Private, Internal or Public", v)
 	}
 	for _, old := range spec.MovedFrom {
 		switch {
 		case !fullPath(old) || w.paths[old] != nil || old == path:
-			return "MovedFrom " + old + ": give a full path that no project has now"
+			return "MovedFrom " + old + ": use a full path that no project has now"
 		case w.moved[old] != nil:
-			return "MovedFrom " + old + ": another project has moved from there: give it to one of them"
+			return "MovedFrom " + old + ": another project has moved from there: set it for one of them"
 		}
 	}
 	return ""
@@ -210,7 +211,7 @@ func (s *Server) Job(id int64) *Job {
 	if j := s.world.jobs[id]; j != nil && j.bridge == nil {
 		return j
 	}
-	s.bad("Job(%d): there is no such job: take the id from AddJob or from an answer", id)
+	s.bad("Job(%d): there is no such job: use the ID of a job that AddJob or a response returned", id)
 	return &Job{srv: s, pipeline: s.strayPipeline()}
 }
 
@@ -224,7 +225,7 @@ func (s *Server) Bridge(id int64) *Bridge {
 	if j := s.world.jobs[id]; j != nil && j.bridge != nil {
 		return &Bridge{j}
 	}
-	s.bad("Bridge(%d): there is no such bridge: take the id from AddBridge or from an answer", id)
+	s.bad("Bridge(%d): there is no such bridge: use the ID of a bridge that AddBridge or a response returned", id)
 	return &Bridge{&Job{srv: s, pipeline: s.strayPipeline(), bridge: &bridge{}}}
 }
 
@@ -238,7 +239,7 @@ func (s *Server) Pipeline(id int64) *Pipeline {
 	if pl := s.world.pipelines[id]; pl != nil {
 		return pl
 	}
-	s.bad("Pipeline(%d): there is no such pipeline: take the id from AddPipeline or from an answer", id)
+	s.bad("Pipeline(%d): there is no such pipeline: use the ID of a pipeline that AddPipeline or a response returned", id)
 	return s.strayPipeline()
 }
 
@@ -252,7 +253,7 @@ func (s *Server) Project(path string) *Project {
 	if p := s.world.paths[path]; p != nil {
 		return p
 	}
-	s.bad("Project(%q): there is no such project: add it with AddProject", path)
+	s.bad("Project(%q): there is no such project: add it with AddProject first", path)
 	return s.strayPipeline().project
 }
 
