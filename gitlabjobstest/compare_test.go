@@ -28,7 +28,9 @@ func comparedHeaders() []string {
 
 // comparer says how much of two responses has to be equal.
 type comparer struct {
-	values bool // The values that the data set decides, not only their kinds.
+	// values compares the values that the data set decides too. Without it only
+	// the keys and the kinds are compared, and null is of every kind.
+	values bool
 }
 
 // compare returns how two responses differ.
@@ -63,6 +65,9 @@ func (c comparer) compare(want, got response) (differences []string) {
 	return differences
 }
 
+// linkHost matches the host that a server believes it has.
+var linkHost = regexp.MustCompile(`<https?://[^/>]+/`)
+
 // opaque matches what Link repeats of a cursor or a token.
 var opaque = regexp.MustCompile(`\b(cursor|[a-z]+_token)=[^&>]*`)
 
@@ -74,7 +79,8 @@ func significant(name string, values []string) string {
 	case strings.HasSuffix(name, "-Cursor"), name == "Etag":
 		return "(any)"
 	case name == "Link":
-		return opaque.ReplaceAllString(strings.Join(values, ", "), "$1=*")
+		link := opaque.ReplaceAllString(strings.Join(values, ", "), "$1=*")
+		return linkHost.ReplaceAllString(link, "</")
 	default:
 		return strings.Join(values, ", ")
 	}
@@ -109,6 +115,9 @@ func volatile(path string) bool {
 
 // json compares decoded JSON.
 func (c comparer) json(path string, want, got any, differ func(string, ...any)) {
+	if !c.values && (want == nil || got == nil || strings.HasSuffix(path, "trailers") || strings.HasSuffix(path, ".configuration")) {
+		return
+	}
 	if kind(want) != kind(got) {
 		differ("%s is %s, not %s", path, kind(got), kind(want))
 		return
@@ -126,7 +135,7 @@ func (c comparer) json(path string, want, got any, differ func(string, ...any)) 
 		}
 	case []any:
 		got, _ := got.([]any)
-		if len(want) != len(got) {
+		if len(want) != len(got) && (c.values || path == "") {
 			differ("%s has %d items, not %d", path, len(got), len(want))
 		}
 		for i := range min(len(want), len(got)) {

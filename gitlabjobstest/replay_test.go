@@ -10,6 +10,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -43,23 +44,32 @@ func (r *recorded) response() response {
 
 func readRecording(t *testing.T) []recorded {
 	t.Helper()
-	f, err := os.Open("testdata/recording.jsonl.gz")
+	all, err := recording()
 	require.NoError(t, err)
+	return all
+}
+
+var recording = sync.OnceValues(func() (all []recorded, err error) {
+	f, err := os.Open("testdata/recording.jsonl.gz")
+	if err != nil {
+		return nil, err
+	}
 	defer f.Close()
 	z, err := gzip.NewReader(f)
-	require.NoError(t, err)
-	var all []recorded
+	if err != nil {
+		return nil, err
+	}
 	lines := json.NewDecoder(bufio.NewReader(z))
 	for {
 		var r recorded
-		err := lines.Decode(&r)
-		if err == io.EOF {
-			return all
+		if err := lines.Decode(&r); err == io.EOF {
+			return all, nil
+		} else if err != nil {
+			return nil, err
 		}
-		require.NoError(t, err)
 		all = append(all, r)
 	}
-}
+})
 
 func send(t *testing.T, s *gt.Server, r *recorded, placeholders map[string]string) response {
 	t.Helper()
