@@ -4,9 +4,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"net/http"
-	"strconv"
 	"strings"
-	"time"
+
+	"example.com/gitlabjobs/gitlabjobstest/internal/delivery"
 )
 
 // answer is what the server has to say to a request, before it goes out by
@@ -18,7 +18,7 @@ type answer struct {
 	body   []byte   // Otherwise the body as it is.
 	log    *content // In place of body: what is not held.
 	tag    string   // The entity tag, where it does not follow from the body.
-	how    delivery
+	how    delivery.Manner
 
 	handler http.Handler // In place of status, value and body: what answers once the server is unlocked.
 }
@@ -34,18 +34,6 @@ func (a *answer) content() content {
 // hold gives the answer another body.
 func (a *answer) hold(body []byte) {
 	a.body, a.log = body, nil
-}
-
-// delivery is how an answer goes out where all is not well.
-type delivery struct {
-	reset   bool // The connection is reset in place of an answer.
-	hang    bool // Nothing comes.
-	cut     bool // The connection closes after so many bytes of the body.
-	cutAt   int64
-	chunk   int // Bytes at a time; 0: all at once.
-	every   time.Duration
-	endless bool // The body repeats for ever.
-	after   time.Duration
 }
 
 func reply(status int, value any) *answer {
@@ -77,7 +65,7 @@ func (a *answer) finish(r *http.Request) {
 		a.body, a.value = body, nil
 		a.header.Set("Content-Type", "application/json")
 	}
-	if a.status/100 != 2 || a.length() == 0 || r.Method == http.MethodHead {
+	if a.status/100 != 2 || a.content().size() == 0 || r.Method == http.MethodHead {
 		return
 	}
 	tag := a.tag
@@ -108,12 +96,13 @@ func matches(r *http.Request, tag string) bool {
 	return false
 }
 
-// length is the Content-Length that the answer announces, or -1.
-func (a *answer) length() int64 {
-	if a.how.endless {
-		return -1
+// response is the answer as it is delivered.
+func (a *answer) response(id string) *delivery.Response {
+	if a.header == nil {
+		a.header = http.Header{}
 	}
-	return a.content().size()
+	a.header.Set("X-Request-Id", id)
+	return &delivery.Response{Status: a.status, Header: a.header, Body: a.content(), Manner: a.how}
 }
 
 // secure gives a response of GitLab's application the headers that all of them
@@ -128,18 +117,4 @@ func (a *answer) secure(id string) {
 		cache = "max-age=0, private, must-revalidate"
 	}
 	a.header.Set("Cache-Control", cache)
-}
-
-// stamp gives the answer the headers that every answer has.
-func (a *answer) stamp(id string, now time.Time) {
-	if a.header == nil {
-		a.header = http.Header{}
-	}
-	a.header.Set("X-Request-Id", id)
-	if a.header.Get("Date") == "" {
-		a.header.Set("Date", now.UTC().Format(http.TimeFormat))
-	}
-	if n := a.length(); n >= 0 && a.status != http.StatusNotModified {
-		a.header.Set("Content-Length", strconv.FormatInt(n, 10))
-	}
 }

@@ -9,6 +9,14 @@ type content struct {
 	held []byte
 }
 
+// Size, Generated and Part make a content a body of package delivery.
+
+// Size returns the number of bytes.
+func (c content) Size() int64 { return c.size() }
+
+// Generated returns how many of them are made as they are read.
+func (c content) Generated() int64 { return c.made }
+
 func (c content) size() int64 { return c.made + int64(len(c.held)) }
 
 // cut returns so many bytes from an offset on; a negative limit means the rest.
@@ -27,9 +35,9 @@ func (c content) cut(offset, limit int64) content {
 	return c
 }
 
-// part returns some of the n bytes at an offset, at least one: held ones as
+// Part returns at least one and at most n bytes from an offset on: held ones as
 // they are, others in buf.
-func (c content) part(off, n int64, buf []byte) []byte {
+func (c content) Part(off, n int64, buf []byte) []byte {
 	if off >= c.made {
 		held := c.held[off-c.made:]
 		return held[:min(n, int64(len(held)))]

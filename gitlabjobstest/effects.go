@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"example.com/gitlabjobs/gitlabjobstest/internal/delivery"
 )
 
 // Effect is what goes wrong in a [Fault].
@@ -48,7 +50,7 @@ func Refuse() Effect {
 	return does(effect{refuse: true, answer: resetAnswer})
 }
 
-func resetAnswer(*Server) *answer { return &answer{how: delivery{reset: true}} }
+func resetAnswer(*Server) *answer { return &answer{how: delivery.Manner{Reset: true}} }
 
 // ResetBefore resets the connection before the request has acted on anything.
 func ResetBefore() Effect { return does(effect{answer: resetAnswer}) }
@@ -56,19 +58,19 @@ func ResetBefore() Effect { return does(effect{answer: resetAnswer}) }
 // ResetAfter resets the connection after the request has acted: what it asked
 // for has happened, and the client does not learn of it.
 func ResetAfter() Effect {
-	return does(effect{change: func(_ *Server, a *answer) { a.how.reset = true }})
+	return does(effect{change: func(_ *Server, a *answer) { a.how.Reset = true }})
 }
 
 // Hang never answers. The request acts on nothing, and ends with its client.
 func Hang() Effect {
-	return answers(func(*Server) *answer { return &answer{how: delivery{hang: true}} })
+	return answers(func(*Server) *answer { return &answer{how: delivery.Manner{Hang: true}} })
 }
 
 // HangAfter acts as it should, and never answers.
-func HangAfter() Effect { return changes(func(a *answer) { a.how.hang = true }) }
+func HangAfter() Effect { return changes(func(a *answer) { a.how.Hang = true }) }
 
 // DelayAnswer acts as it should at once, and answers later.
-func DelayAnswer(d time.Duration) Effect { return changes(func(a *answer) { a.how.after = d }) }
+func DelayAnswer(d time.Duration) Effect { return changes(func(a *answer) { a.how.Delay = d }) }
 
 // CutBody closes the connection after so many bytes of the body.
 func CutBody(after int64) Effect {
@@ -76,8 +78,8 @@ func CutBody(after int64) Effect {
 		return Effect{bad: fmt.Sprintf("CutBody(%d): use 0 or more bytes", after)}
 	}
 	return does(effect{change: func(_ *Server, a *answer) {
-		if after < a.length() {
-			a.how.cut, a.how.cutAt = true, after
+		if !a.how.Endless && after < a.content().size() {
+			a.how.Cut, a.how.CutAfter = true, after
 		}
 	}})
 }
@@ -87,7 +89,7 @@ func SlowBody(n int, pause time.Duration) Effect {
 	if n < 1 || pause <= 0 {
 		return Effect{bad: fmt.Sprintf("SlowBody(%d, %v): use 1 byte or more, and a pause above 0", n, pause)}
 	}
-	return changes(func(a *answer) { a.how.chunk, a.how.every = n, pause })
+	return changes(func(a *answer) { a.how.Chunk, a.how.Pause = n, pause })
 }
 
 // EndlessBody answers with a log that does not end, or where JSON is asked for
@@ -98,7 +100,7 @@ func EndlessBody() Effect {
 		if a.header.Get("Content-Type") == "application/json" {
 			line = "         \n"
 		}
-		a.how.endless = true
+		a.how.Endless = true
 		a.hold(bytes.Repeat([]byte(line), 4<<10))
 	})
 }

@@ -196,7 +196,7 @@ func TestARefusedConnection(t *testing.T) {
 		o := cancelOnce(t.Context(), t, s, client, Fault{Do: Refuse()})
 		assert.False(t, o.acted)
 		assert.Empty(t, s.Requests(), "the server has not seen it")
-		if s.web != nil {
+		if s.socket {
 			isReset(t, o)
 			return
 		}

@@ -1,16 +1,13 @@
 package gitlabjobstest
 
 import (
-	"context"
 	"fmt"
-	"io"
-	"log"
-	"net"
 	"net/http"
 	"sync"
 	"time"
 
 	"example.com/gitlabjobs"
+	"example.com/gitlabjobs/gitlabjobstest/internal/delivery"
 )
 
 // MemoryURL is the URL of a server that has no socket.
@@ -29,16 +26,13 @@ type Server struct {
 	Tokens Tokens // Access tokens of its first users.
 	Users  Users  // Its first users: each project has them as members.
 
-	tb       TB
-	cfg      config
-	web      *http.Server // nil: no socket.
-	handlers sync.WaitGroup
+	tb      TB
+	cfg     config
+	network *delivery.Network
+	socket  bool
 
 	errMu sync.Mutex
 	err   error // The first bad set-up of a server without a test.
-
-	outages outages
-	conns   connections
 
 	mu        sync.Mutex
 	closed    bool
@@ -99,6 +93,7 @@ func newServer(t TB, opts []Option) *Server {
 		t.Helper()
 	}
 	s := &Server{tb: t, endpoints: routes()}
+	s.network = delivery.New(network{s})
 	for _, opt := range opts {
 		if opt != nil {
 			opt(s)
@@ -123,23 +118,13 @@ func (s *Server) found(url string) {
 }
 
 func (s *Server) listen() error {
-	l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
+	url, serve, err := s.network.Listen(s.cfg.keepAlive)
 	if err != nil {
 		return err
 	}
-	s.found("http://" + l.Addr().String())
-	s.web = &http.Server{
-		Handler: http.HandlerFunc(s.serveSocket), ReadHeaderTimeout: time.Minute,
-		// What goes wrong here goes wrong on purpose.
-		ErrorLog:  log.New(io.Discard, "", 0),
-		ConnState: s.conns.track,
-	}
-	s.web.SetKeepAlivesEnabled(s.cfg.keepAlive)
-	s.handlers.Go(func() {
-		// Serve returns when Close closes the listener; there is nobody to
-		// tell of an error, and each client sees it anyway.
-		_ = s.web.Serve(l)
-	})
+	s.socket = true
+	s.found(url)
+	serve()
 	return nil
 }
 
@@ -148,19 +133,17 @@ func (s *Server) listen() error {
 // twice does nothing.
 func (s *Server) Close() {
 	s.mu.Lock()
-	done := s.closed
 	s.closed = true
 	s.mu.Unlock()
-	if done {
-		return
-	}
-	s.outages.strike()
-	if s.web == nil {
-		return
-	}
-	_ = s.web.Close()
-	s.handlers.Wait()
+	s.network.Close()
 }
+
+// Transport returns a transport that reaches the server without a socket, for
+// servers of either kind. It behaves as net/http's does: it calls the hooks of
+// net/http/httptrace, returns at once when the request's context ends, and
+// fails with the same errors. It answers for every host, so that a test sees
+// what is sent to another one (see [Request.Host]). It starts no goroutine.
+func (s *Server) Transport() http.RoundTripper { return s.network.Transport() }
 
 // Client returns a client of the server that sends the token as a personal
 // access token; an empty token means none. The options come after the
@@ -179,7 +162,7 @@ func (s *Server) ClientWithAuth(auth gitlabjobs.Auth, opts ...gitlabjobs.ClientO
 	if s.tb != nil {
 		s.tb.Helper()
 	}
-	if s.web == nil {
+	if !s.socket {
 		own := gitlabjobs.WithHTTPClient(&http.Client{Transport: s.Transport()})
 		opts = append([]gitlabjobs.ClientOption{own}, opts...)
 	}

@@ -22,7 +22,7 @@ const (
 // storageHost is where the logs are: on a socket another name of the server's
 // own address, since that name is what makes it another host.
 func (s *Server) storageHost() string {
-	if s.web == nil {
+	if !s.socket {
 		return memoryStorage
 	}
 	_, port, _ := net.SplitHostPort(strings.TrimPrefix(s.URL, "http://"))

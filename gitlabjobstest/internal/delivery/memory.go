@@ -1,4 +1,4 @@
-package gitlabjobstest
+package delivery
 
 import (
 	"context"
@@ -13,16 +13,14 @@ import (
 	"syscall"
 )
 
-// Transport returns a transport that reaches the server without a socket, for
-// servers of either kind. It behaves as net/http's does: it calls the hooks of
-// net/http/httptrace, returns at once when the request's context ends, and
-// fails with the same errors. It answers for every host, so that a test sees
-// what is sent to another one (see [Request.Host]). It starts no goroutine.
-func (s *Server) Transport() http.RoundTripper { return &transport{s} }
+// Transport returns a transport that reaches the handler without a socket. Like
+// net/http's it calls the hooks of net/http/httptrace, returns as soon as the
+// request's context ends, and fails with the same errors. It serves every host.
+func (n *Network) Transport() http.RoundTripper { return &transport{n} }
 
-type transport struct{ srv *Server }
+type transport struct{ network *Network }
 
-// RoundTrip answers a request.
+// RoundTrip responds to a request.
 func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.Body != nil {
 		defer r.Body.Close()
@@ -32,27 +30,30 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, context.Cause(ctx)
 	}
 	if r.URL == nil || r.URL.Host == "" {
-		return nil, fmt.Errorf("gitlabjobstest: the request has no host")
+		return nil, errors.New("gitlabjobstest: the request has no host")
 	}
 	hooks := httptrace.ContextClientTrace(ctx)
 	if hooks == nil {
 		hooks = &httptrace.ClientTrace{}
 	}
-	// What the server is handed is its own, as it would be behind a socket.
-	served := r.Clone(ctx)
+	served := r.Clone(ctx) // The handler must not share the request with the client.
 	served.Body = r.Body
-	x, open := t.srv.open(served)
+	g := t.network.interruptions.guard()
+	x, accepted := t.network.handler.Accept(served)
 	err := connect(hooks, r, func() error {
 		switch {
-		case !open:
+		case !accepted:
 			return refusedError()
-		case x.refused():
-			return or(x.line.wait(ctx, x.latency, nil), refusedError())
+		case x.Refused():
+			if err := g.wait(ctx, x.Latency(), nil); err != nil {
+				return err
+			}
+			return refusedError()
 		}
 		return nil
 	})
 	if err != nil {
-		return nil, wireError(err)
+		return nil, clientError(err)
 	}
 	if hooks.WroteHeaders != nil {
 		hooks.WroteHeaders()
@@ -61,26 +62,23 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.Body != nil {
 		served.Body = &errReader{r: r.Body, err: &sent}
 	}
-	x.afterBody = func() error {
+	resp, err := respond(ctx, served, x, g, func() error {
 		if hooks.WroteRequest != nil {
 			hooks.WroteRequest(httptrace.WroteRequestInfo{Err: sent})
 		}
 		return sent
-	}
-	a, err := x.answer(ctx)
+	})
 	if err != nil {
-		x.over()
-		return nil, wireError(err)
+		x.Done()
+		return nil, clientError(err)
 	}
 	if hooks.GotFirstResponseByte != nil {
 		hooks.GotFirstResponseByte()
 	}
-	resp := x.response(a) //nolint:contextcheck // Its body outlives this call, and looks at the request's context.
-	resp.Request = r
-	return resp, nil
+	return resp.toClient(r, x, g), nil //nolint:contextcheck // The body outlives this call and checks the request's context.
 }
 
-// connect calls the hooks of a new connection, and fails where dialling does.
+// connect calls the hooks of a new connection, and fails if dialing does.
 func connect(hooks *httptrace.ClientTrace, r *http.Request, dial func() error) error {
 	host, port := r.URL.Hostname(), r.URL.Port()
 	if port == "" {
@@ -121,8 +119,8 @@ func refusedError() error { return opError("dial", "connect", syscall.ECONNREFUS
 
 func resetError() error { return opError("read", "read", syscall.ECONNRESET) }
 
-// wireError is what an error of the server's is to a client.
-func wireError(err error) error {
+// clientError returns the error that a client sees.
+func clientError(err error) error {
 	if errors.Is(err, errBroken) {
 		return resetError()
 	}
@@ -136,8 +134,7 @@ func opError(op, call string, errno syscall.Errno) error {
 	}
 }
 
-// errReader keeps the error of a request's body, so that the client hears of
-// it.
+// errReader keeps the error of reading a request's body.
 type errReader struct {
 	r   io.Reader
 	err *error
@@ -151,29 +148,28 @@ func (e *errReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Close is the transport's to do.
+// Close does nothing: the transport closes the body.
 func (e *errReader) Close() error { return nil }
 
-// response is the answer as net/http gives it to a client.
-func (x *exchange) response(a *answer) *http.Response {
-	r := x.req
+// toClient returns the response as net/http returns it to a client.
+func (r *Response) toClient(req *http.Request, x Exchange, g guard) *http.Response {
 	resp := &http.Response{
-		Status:     fmt.Sprintf("%d %s", a.status, http.StatusText(a.status)),
-		StatusCode: a.status,
+		Status:     fmt.Sprintf("%d %s", r.Status, http.StatusText(r.Status)),
+		StatusCode: r.Status,
 		Proto:      "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: a.header, ContentLength: a.length(),
+		Header: r.Header, ContentLength: r.length(), Request: req,
 	}
-	if r.Method == http.MethodHead || a.status == http.StatusNotModified || a.status == http.StatusNoContent {
+	if bodyless(req.Method, r.Status) {
 		resp.Body = http.NoBody
-		if a.status != http.StatusOK {
+		if r.Status == http.StatusNotModified || r.Status == http.StatusNoContent {
 			resp.ContentLength = 0
 		}
-		x.over()
+		x.Done()
 		return resp
 	}
-	resp.Body = newBody(r.Context(), x, a)
-	if a.length() == 0 {
-		x.over() // Nobody need read what is empty.
+	resp.Body = newMemoryBody(req.Context(), x, g, r)
+	if r.length() == 0 {
+		x.Done() // There is nothing to read.
 	}
 	return resp
 }
