@@ -68,7 +68,7 @@ func (x *exchange) Received(body []byte) {
 
 // Respond lets the request act and returns the response, as a fault changes it.
 func (x *exchange) Respond() *delivery.Response {
-	var a *answer
+	var a *response
 	if x.fault != nil {
 		a = x.fault.effect.instead(x.srv)
 	}
@@ -78,7 +78,7 @@ func (x *exchange) Respond() *delivery.Response {
 			x.fault.effect.alter(x.srv, a)
 		}
 	}
-	return a.response(x.id)
+	return a.deliverable(x.id)
 }
 
 // Answered records the status of the response.
@@ -101,10 +101,10 @@ func (x *exchange) Done() {
 }
 
 // act lets the request act on the world.
-func (x *exchange) act() *answer {
+func (x *exchange) act() *response {
 	s := x.srv
 	now := s.lock()
-	a := func() *answer {
+	a := func() *response {
 		defer s.mu.Unlock()
 		return x.dispatch(now)
 	}()
@@ -118,7 +118,7 @@ func (x *exchange) act() *answer {
 	return a
 }
 
-func (x *exchange) dispatch(now time.Time) *answer {
+func (x *exchange) dispatch(now time.Time) *response {
 	s := x.srv
 	if err := s.Err(); err != nil {
 		return message(http.StatusInternalServerError, "500 Internal Server Error: "+err.Error())

@@ -46,17 +46,17 @@ func (j *Job) Run(script Script) {
 	now := j.srv.lock()
 	defer j.srv.mu.Unlock()
 	if why := script.refuse(); why != "" {
-		j.srv.bad("Run of job %d: %s", j.id, why)
+		j.srv.failf("Run of job %d: %s", j.id, why)
 		return
 	}
 	if j.deleted || j.status.Finished() || j.status == gitlabjobs.StatusCanceling {
-		j.srv.bad("Run of job %d: it is %s: add it with the Status gitlabjobs.StatusPending, or retry it and use the new job", j.id, j.is())
+		j.srv.failf("Run of job %d: it is %s: add it with the Status gitlabjobs.StatusPending, or retry it and use the new job", j.id, j.state())
 		return
 	}
 	j.writeLines(now) // What the script before has written stays.
 	j.spec.Script = &script
 	if j.status == gitlabjobs.StatusRunning {
-		j.turn++ // How it would have ended does not.
+		j.transitions++ // How it would have ended does not.
 		j.begin(&script, now)
 		return
 	}
@@ -67,7 +67,7 @@ func (j *Job) Run(script Script) {
 func (j *Job) begin(script *Script, at time.Time) {
 	switch j.status {
 	case gitlabjobs.StatusPending:
-		j.srv.agenda.plan(at.Add(script.Pending), j, j.start)
+		j.srv.schedule.plan(at.Add(script.Pending), j, j.start)
 	case gitlabjobs.StatusRunning:
 		j.script, j.since, j.lines = script, at, 0
 		if script.Result == gitlabjobs.StatusRunning {
@@ -75,7 +75,7 @@ func (j *Job) begin(script *Script, at time.Time) {
 		}
 		took := max(script.Runs, time.Duration(script.Lines)*script.Every)
 		result := or(script.Result, gitlabjobs.StatusSuccess)
-		j.srv.agenda.plan(at.Add(took), j, func(at time.Time) { j.finish(result, script.Reason, at) })
+		j.srv.schedule.plan(at.Add(took), j, func(at time.Time) { j.finish(result, script.Reason, at) })
 	default: // It has not come to that yet.
 	}
 }

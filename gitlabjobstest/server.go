@@ -38,7 +38,7 @@ type Server struct {
 	closed    bool
 	downUntil time.Time
 	world     world
-	agenda    agenda
+	schedule  schedule
 	limits    limits
 	faults    []*fault
 	endpoints []route // Never changed, but replaced.
@@ -68,7 +68,7 @@ func NewServer(t TB, opts ...Option) *Server {
 func NewMemoryServer(t TB, opts ...Option) *Server {
 	t.Helper()
 	s := newServer(t, opts)
-	s.found(MemoryURL)
+	s.setURL(MemoryURL)
 	t.Cleanup(s.Close)
 	return s
 }
@@ -103,13 +103,13 @@ func newServer(t TB, opts []Option) *Server {
 		s.cfg.wrong = "OlderServer and NewerServer are both given: leave out one of them"
 	}
 	if s.cfg.wrong != "" {
-		s.bad("%s", s.cfg.wrong)
+		s.failf("%s", s.cfg.wrong)
 	}
 	return s
 }
 
 // found lays out what every server has once its URL is known.
-func (s *Server) found(url string) {
+func (s *Server) setURL(url string) {
 	s.URL = url
 	if s.cfg.external == "" {
 		s.cfg.external = url
@@ -123,7 +123,7 @@ func (s *Server) listen() error {
 		return err
 	}
 	s.socket = true
-	s.found(url)
+	s.setURL(url)
 	serve()
 	return nil
 }
@@ -168,7 +168,7 @@ func (s *Server) ClientWithAuth(auth gitlabjobs.Auth, opts ...gitlabjobs.ClientO
 	}
 	c, err := gitlabjobs.NewClient(s.URL, auth, opts...)
 	if err != nil {
-		s.bad("no client of the server can be made: %v", err)
+		s.failf("no client of the server can be made: %v", err)
 	}
 	return c
 }
@@ -182,7 +182,7 @@ func (s *Server) Err() error {
 
 // bad reports a set-up that no GitLab could have: it ends the test, or where
 // there is none is kept for Err.
-func (s *Server) bad(format string, args ...any) {
+func (s *Server) failf(format string, args ...any) {
 	if s.tb != nil {
 		s.tb.Helper()
 		s.tb.Fatalf("gitlabjobstest: "+format, args...)
@@ -199,6 +199,6 @@ func (s *Server) bad(format string, args ...any) {
 func (s *Server) lock() time.Time {
 	s.mu.Lock()
 	now := time.Now()
-	s.agenda.settle(now)
+	s.schedule.runDue(now)
 	return now
 }

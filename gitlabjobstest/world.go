@@ -38,12 +38,12 @@ func (w *world) init(s *Server) {
 		lastPipeline: 100,
 		lastJob:      1000,
 	}
-	s.firstUsers()
+	s.addDefaultUsers()
 	w.runner = s.addRunner(RunnerSpec{})
 }
 
 // next returns the id that was asked for, or the one after the highest.
-func next(last *int64, asked int64) int64 {
+func nextID(last *int64, asked int64) int64 {
 	if asked == 0 {
 		asked = *last + 1
 	}
@@ -102,7 +102,7 @@ func (s *Server) AddProject(path string, specs ...ProjectSpec) *Project {
 	}
 	p := &Project{
 		srv: s, path: path, visibility: spec.Visibility, statsRefreshing: spec.StatsRefreshing,
-		openToJobTokens: spec.OpenToJobTokens, created: spec.CreatedAt, members: s.firstMembers(),
+		openToJobTokens: spec.OpenToJobTokens, created: spec.CreatedAt, members: s.defaultMembers(),
 	}
 	if p.visibility == "" {
 		p.visibility = Private
@@ -111,10 +111,10 @@ func (s *Server) AddProject(path string, specs ...ProjectSpec) *Project {
 		p.created = now.Add(-90 * 24 * time.Hour)
 	}
 	if why := s.world.refuseProject(path, p.visibility, specs); why != "" {
-		s.bad("AddProject(%q): %s", path, why)
+		s.failf("AddProject(%q): %s", path, why)
 		return p
 	}
-	p.id = next(&s.world.lastProject, spec.ID)
+	p.id = nextID(&s.world.lastProject, spec.ID)
 	s.world.projects[p.id] = p
 	s.world.paths[path] = p
 	for _, old := range spec.MovedFrom {
@@ -193,11 +193,11 @@ func insert(jobs []*Job, j *Job) []*Job {
 	if n := len(jobs); n == 0 || jobs[n-1].id < j.id {
 		return append(jobs, j)
 	}
-	return slices.Insert(jobs, after(jobs, j.id), j)
+	return slices.Insert(jobs, indexAfter(jobs, j.id), j)
 }
 
 // after returns the index of the first job with a higher id.
-func after(jobs []*Job, id int64) int {
+func indexAfter(jobs []*Job, id int64) int {
 	return sort.Search(len(jobs), func(i int) bool { return jobs[i].id > id })
 }
 
@@ -211,8 +211,8 @@ func (s *Server) Job(id int64) *Job {
 	if j := s.world.jobs[id]; j != nil && j.bridge == nil {
 		return j
 	}
-	s.bad("Job(%d): there is no such job: use the ID of a job that AddJob or a response returned", id)
-	return &Job{srv: s, pipeline: s.strayPipeline()}
+	s.failf("Job(%d): there is no such job: use the ID of a job that AddJob or a response returned", id)
+	return &Job{srv: s, pipeline: s.detachedPipeline()}
 }
 
 // Bridge returns a bridge by its id, such as the one that a retry has made.
@@ -225,8 +225,8 @@ func (s *Server) Bridge(id int64) *Bridge {
 	if j := s.world.jobs[id]; j != nil && j.bridge != nil {
 		return &Bridge{j}
 	}
-	s.bad("Bridge(%d): there is no such bridge: use the ID of a bridge that AddBridge or a response returned", id)
-	return &Bridge{&Job{srv: s, pipeline: s.strayPipeline(), bridge: &bridge{}}}
+	s.failf("Bridge(%d): there is no such bridge: use the ID of a bridge that AddBridge or a response returned", id)
+	return &Bridge{&Job{srv: s, pipeline: s.detachedPipeline(), bridge: &bridge{}}}
 }
 
 // Pipeline returns a pipeline by its id, such as one that a bridge has started.
@@ -239,8 +239,8 @@ func (s *Server) Pipeline(id int64) *Pipeline {
 	if pl := s.world.pipelines[id]; pl != nil {
 		return pl
 	}
-	s.bad("Pipeline(%d): there is no such pipeline: use the ID of a pipeline that AddPipeline or a response returned", id)
-	return s.strayPipeline()
+	s.failf("Pipeline(%d): there is no such pipeline: use the ID of a pipeline that AddPipeline or a response returned", id)
+	return s.detachedPipeline()
 }
 
 // Project returns a project by its full path.
@@ -253,13 +253,13 @@ func (s *Server) Project(path string) *Project {
 	if p := s.world.paths[path]; p != nil {
 		return p
 	}
-	s.bad("Project(%q): there is no such project: add it with AddProject first", path)
-	return s.strayPipeline().project
+	s.failf("Project(%q): there is no such project: add it with AddProject first", path)
+	return s.detachedPipeline().project
 }
 
-// strayPipeline is what a bad look-up returns where it can't end a test: it
+// detachedPipeline is what a bad look-up returns where it can't end a test: it
 // belongs to nothing that a request could reach.
-func (s *Server) strayPipeline() *Pipeline {
+func (s *Server) detachedPipeline() *Pipeline {
 	p := &Project{srv: s, path: "no/such", visibility: Private, members: map[*User]Role{}}
 	return &Pipeline{srv: s, project: p, counts: map[countKey]int{}}
 }

@@ -127,7 +127,7 @@ func (j *Job) fill(now time.Time) string {
 		return why
 	}
 	j.fillFiles()
-	j.id = next(&s.world.lastJob, spec.ID)
+	j.id = nextID(&s.world.lastJob, spec.ID)
 	if j.spec.Name == "" {
 		j.spec.Name = fmt.Sprintf("job %d", j.id)
 	}
@@ -146,7 +146,7 @@ func (j *Job) refuse() string {
 		return fmt.Sprintf("ID is %d: use a positive number, or leave it out to get the next free one", spec.ID)
 	case j.srv.world.jobs[spec.ID] != nil:
 		return fmt.Sprintf("ID %d is taken: leave it out to get the next free one", spec.ID)
-	case !known(spec.Status) && !spec.AnyStatus:
+	case !knownStatus(spec.Status) && !spec.AnyStatus:
 		return fmt.Sprintf("Status is %q, which GitLab does not have: use a gitlabjobs.Status constant, or set AnyStatus", spec.Status)
 	case spec.FailureReason != "" && spec.Status != gitlabjobs.StatusFailed:
 		return fmt.Sprintf("FailureReason is %s, but Status is %s: set Status to gitlabjobs.StatusFailed", spec.FailureReason, spec.Status)
@@ -203,7 +203,7 @@ func (j *Job) refuse() string {
 }
 
 // known tells GitLab's own statuses.
-func known(s gitlabjobs.Status) bool {
+func knownStatus(s gitlabjobs.Status) bool {
 	switch s {
 	case gitlabjobs.StatusCreated, gitlabjobs.StatusWaitingForResource, gitlabjobs.StatusPreparing,
 		gitlabjobs.StatusWaitingForCallback, gitlabjobs.StatusPending, gitlabjobs.StatusRunning,

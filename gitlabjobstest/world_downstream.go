@@ -16,7 +16,7 @@ func (b *Bridge) Start() {
 	}
 	now := j.srv.lock()
 	defer j.srv.mu.Unlock()
-	if j.waiting("Start") {
+	if j.requireWaiting("Start") {
 		j.started = now
 		j.trigger(now)
 	}
@@ -31,7 +31,7 @@ func (b *Bridge) Succeed() {
 	}
 	now := j.srv.lock()
 	defer j.srv.mu.Unlock()
-	if !j.open("Succeed") {
+	if !j.requireUnfinished("Succeed") {
 		return
 	}
 	if j.started.IsZero() {
@@ -99,50 +99,50 @@ func (j *Job) launch(at time.Time) {
 			Status: gitlabjobs.StatusPending, User: j.user, CreatedAt: at,
 		}, at)
 	case down.upstream != j:
-		down = down.again(j.user, at)
+		down = down.rerun(j.user, at)
 	default:
-		down.wake(at)
+		down.startCreated(at)
 	}
 	down.upstream = j
 	j.bridge.spec.Downstream, j.bridge.down = down, down
 }
 
 // wake starts what is created in a pipeline.
-func (pl *Pipeline) wake(at time.Time) {
+func (pl *Pipeline) startCreated(at time.Time) {
 	for _, j := range pl.jobs {
 		if j.status == gitlabjobs.StatusCreated {
 			j.enqueue(at)
 		}
 	}
-	pl.wakeBridges(at)
+	pl.startBridges(at)
 	if pl.spec.Status == gitlabjobs.StatusCreated {
 		pl.spec.Status = gitlabjobs.StatusPending
 		pl.refresh(at)
 	}
 }
 
-// wakeBridges lets bridges that wait for nobody start. It leaves them to the
+// startBridges lets bridges that wait for nobody start. It leaves them to the
 // agenda, which takes them one by one: they may have pipelines with bridges.
-func (pl *Pipeline) wakeBridges(at time.Time) {
+func (pl *Pipeline) startBridges(at time.Time) {
 	for _, j := range pl.bridges {
 		if j.status == gitlabjobs.StatusCreated && !j.retried && !j.spec.Manual {
-			j.wakeBridge(at)
+			j.startBridgeSoon(at)
 		}
 	}
 }
 
-// wakeBridge lets a bridge start its pipeline. GitLab does so in the
+// startBridgeSoon lets a bridge start its pipeline. GitLab does so in the
 // background: the answer to play does not have it yet.
-func (j *Job) wakeBridge(at time.Time) {
+func (j *Job) startBridgeSoon(at time.Time) {
 	if j.bridge == nil {
 		return
 	}
 	j.queued, j.started = at, at
-	j.srv.agenda.plan(at, j, j.trigger)
+	j.srv.schedule.plan(at, j, j.trigger)
 }
 
 // again starts a pipeline with the same jobs, for a bridge that runs again.
-func (pl *Pipeline) again(user *User, at time.Time) *Pipeline {
+func (pl *Pipeline) rerun(user *User, at time.Time) *Pipeline {
 	spec := pl.spec
 	spec.ID, spec.Status, spec.User, spec.CreatedAt, spec.UpdatedAt = 0, "", user, at, time.Time{}
 	twin := pl.project.addPipeline(spec, at)
@@ -150,7 +150,7 @@ func (pl *Pipeline) again(user *User, at time.Time) *Pipeline {
 		if j.retried {
 			continue
 		}
-		js := j.afresh(user)
+		js := j.retrySpec(user)
 		if j.spec.Manual {
 			js.Status = gitlabjobs.StatusManual
 		}
@@ -171,7 +171,7 @@ func (pl *Pipeline) again(user *User, at time.Time) *Pipeline {
 		b := twin.addBridge(bs, at).job.bridge
 		b.spec.Downstream, b.spec.AnyDownstream = j.bridge.spec.Downstream, j.bridge.spec.AnyDownstream
 	}
-	twin.wakeBridges(at)
+	twin.startBridges(at)
 	return twin
 }
 

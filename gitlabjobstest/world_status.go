@@ -29,8 +29,8 @@ func (pl *Pipeline) SetStatus(status gitlabjobs.Status) {
 	}
 	now := pl.srv.lock()
 	defer pl.srv.mu.Unlock()
-	if status != "" && !known(status) && !pl.spec.AnyStatus {
-		pl.srv.bad("SetStatus(%q) of pipeline %d: use a gitlabjobs.Status constant, or set AnyStatus in its PipelineSpec", status, pl.id)
+	if status != "" && !knownStatus(status) && !pl.spec.AnyStatus {
+		pl.srv.failf("SetStatus(%q) of pipeline %d: use a gitlabjobs.Status constant, or set AnyStatus in its PipelineSpec", status, pl.id)
 		return
 	}
 	pl.spec.Status = status
@@ -57,7 +57,7 @@ func (pl *Pipeline) transition(at time.Time) {
 		update(at)
 		return
 	}
-	pl.srv.agenda.planPipeline(at.Add(pl.spec.StatusLag), pl, update)
+	pl.srv.schedule.planPipeline(at.Add(pl.spec.StatusLag), pl, update)
 }
 
 // statusAfter returns the status that the pipeline has once that of its jobs is

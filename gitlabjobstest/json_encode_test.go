@@ -24,7 +24,7 @@ func TestJobsAreEncodedAsByEncodingJSON(t *testing.T) {
 		w.add(s)
 	}
 	c := &call{srv: w.Server, now: time.Now(), memo: map[any]any{}}
-	jobs, isJobs := c.jobAnswers(w.app.jobs).(wireJobs)
+	jobs, isJobs := c.jobsJSON(w.app.jobs).(wireJobs)
 	require.True(t, isJobs)
 	for _, v := range []any{jobs, wireJobs{}, jobs[0]} {
 		want, err := json.Marshal(v)

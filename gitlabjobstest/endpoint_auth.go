@@ -19,7 +19,7 @@ type identity struct {
 }
 
 // authenticate finds out who a request comes from, or refuses it.
-func (s *Server) authenticate(r *http.Request, query url.Values, rt *route) (identity, *answer) {
+func (s *Server) authenticate(r *http.Request, query url.Values, rt *route) (identity, *response) {
 	bearer := ""
 	if scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " "); strings.EqualFold(scheme, "Bearer") {
 		bearer = token
@@ -44,7 +44,7 @@ func (s *Server) authenticate(r *http.Request, query url.Values, rt *route) (ide
 	}
 }
 
-func (s *Server) byAccessToken(secret, method string, rt *route) (identity, *answer) {
+func (s *Server) byAccessToken(secret, method string, rt *route) (identity, *response) {
 	t := s.world.tokens[secret]
 	switch {
 	case t == nil:
@@ -63,7 +63,7 @@ func (s *Server) byAccessToken(secret, method string, rt *route) (identity, *ans
 	return identity{user: t.user}, nil
 }
 
-func (s *Server) byJobToken(secret string) (identity, *answer) {
+func (s *Server) byJobToken(secret string) (identity, *response) {
 	id, err := strconv.ParseInt(strings.TrimPrefix(secret, jobTokenPrefix), 10, 64)
 	j := s.world.jobs[id]
 	if err != nil || !strings.HasPrefix(secret, jobTokenPrefix) || j == nil || j.bridge != nil {
@@ -83,9 +83,9 @@ func (rt *route) scopes() string {
 	return "ai_workflows mcp api read_api"
 }
 
-func unauthorized() *answer { return message(http.StatusUnauthorized, "401 Unauthorized") }
+func unauthorized() *response { return message(http.StatusUnauthorized, "401 Unauthorized") }
 
-func invalidToken(why string) *answer {
+func invalidToken(why string) *response {
 	a := reply(http.StatusUnauthorized, map[string]string{"error": "invalid_token", "error_description": why})
 	a.header.Set("Www-Authenticate",
 		`Bearer realm="Protected by OAuth 2.0", error="invalid_token", error_description="`+why+`"`)
@@ -95,15 +95,15 @@ func invalidToken(why string) *answer {
 // role returns what the caller may do in the call's project; 0 is nothing
 // beyond what everybody may.
 func (c *call) role() Role {
-	from := c.who.job
-	if c.who.user == nil || from != nil && from.pipeline.project != c.project && !c.project.openToJobTokens {
+	from := c.caller.job
+	if c.caller.user == nil || from != nil && from.pipeline.project != c.project && !c.project.openToJobTokens {
 		return 0
 	}
-	return c.project.members[c.who.user]
+	return c.project.members[c.caller.user]
 }
 
 // findProject finds the project of the call, as far as the caller may see it.
-func (c *call) findProject() *answer {
+func (c *call) findProject() *response {
 	w := &c.srv.world
 	id := c.vars["id"]
 	var moved bool
@@ -117,7 +117,7 @@ func (c *call) findProject() *answer {
 	if c.project == nil || !c.visible() {
 		return message(http.StatusNotFound, "404 Project Not Found")
 	}
-	if from := c.who.job; from != nil && !c.opensTo(from) {
+	if from := c.caller.job; from != nil && !c.opensTo(from) {
 		return message(http.StatusForbidden, fmt.Sprintf("403 Forbidden - Authentication by CI/CD job token not allowed from %s to project #%d.",
 			from.pipeline.project.name(), c.project.id))
 	}
@@ -146,9 +146,9 @@ func (c *call) visible() bool {
 	case Public:
 		return true
 	case Internal:
-		return c.who.user != nil
+		return c.caller.user != nil
 	default:
-		return c.project.members[c.who.user] > 0
+		return c.project.members[c.caller.user] > 0
 	}
 }
 
@@ -160,7 +160,7 @@ func (c *call) opensTo(from *Job) bool {
 // limitsJobTokens says whether job tokens of other projects are refused.
 func (p *Project) limitsJobTokens() bool { return p.visibility != Public && !p.openToJobTokens }
 
-func (c *call) movedTo(p *Project) *answer {
+func (c *call) movedTo(p *Project) *response {
 	if c.req.Method != http.MethodGet {
 		return message(http.StatusMethodNotAllowed, "Non GET methods are not allowed for moved projects")
 	}
@@ -175,18 +175,18 @@ func (c *call) movedTo(p *Project) *answer {
 }
 
 // readable finds the project and asks whether the caller may read its jobs.
-func (c *call) readable() *answer {
+func (c *call) readable() *response {
 	if refused := c.findProject(); refused != nil {
 		return refused
 	}
 	if c.project.visibility == Private && c.role() < Reporter {
-		return forbiddenAnswer()
+		return forbiddenResponse()
 	}
 	return nil
 }
 
 // job finds the job of the call.
-func (c *call) job(bridgeToo bool) (*Job, *answer) {
+func (c *call) job(bridgeToo bool) (*Job, *response) {
 	id, err := strconv.ParseInt(c.vars["job_id"], 10, 64)
 	j := c.srv.world.jobs[id]
 	if err != nil || j == nil || j.pipeline.project != c.project || j.bridge != nil && !bridgeToo {
@@ -196,26 +196,26 @@ func (c *call) job(bridgeToo bool) (*Job, *answer) {
 }
 
 // writable finds the job of the call, for an action.
-func (c *call) writable(bridgeToo bool) (*Job, *answer) {
+func (c *call) writable(bridgeToo bool) (*Job, *response) {
 	if refused := c.findProject(); refused != nil {
 		return nil, refused
 	}
 	if c.role() < Developer {
-		return nil, forbiddenAnswer()
+		return nil, forbiddenResponse()
 	}
 	return c.job(bridgeToo)
 }
 
 // changeable is writable for an action that an archived job forbids.
-func (c *call) changeable() (*Job, *answer) {
+func (c *call) changeable() (*Job, *response) {
 	j, refused := c.writable(true)
 	if refused != nil {
 		return nil, refused
 	}
 	if j.spec.Archived {
-		return nil, forbiddenAnswer()
+		return nil, forbiddenResponse()
 	}
 	return j, nil
 }
 
-func forbiddenAnswer() *answer { return message(http.StatusForbidden, "403 Forbidden") }
+func forbiddenResponse() *response { return message(http.StatusForbidden, "403 Forbidden") }

@@ -36,7 +36,7 @@ func (j *Job) attempt() int {
 }
 
 // afresh is what a job's successor is added as.
-func (j *Job) afresh(user *User) JobSpec {
+func (j *Job) retrySpec(user *User) JobSpec {
 	spec := j.spec
 	spec.ID, spec.Status, spec.FailureReason = 0, gitlabjobs.StatusPending, ""
 	spec.Retried, spec.Archived, spec.NeverStarted = false, false, false
@@ -64,7 +64,7 @@ func (j *Job) replace(user *User, now time.Time) *Job {
 	if j.bridge == nil {
 		pl.retried++
 	}
-	spec := j.afresh(user)
+	spec := j.retrySpec(user)
 	twin := &Job{srv: j.srv, pipeline: pl, spec: spec}
 	if j.bridge != nil {
 		twin.bridge = &bridge{spec: j.bridge.spec}
@@ -78,6 +78,6 @@ func (j *Job) replace(user *User, now time.Time) *Job {
 	if spec.Script != nil {
 		twin.begin(spec.Script, now)
 	}
-	twin.wakeBridge(now)
+	twin.startBridgeSoon(now)
 	return twin
 }

@@ -131,10 +131,10 @@ func (j *Job) writeFirst(at time.Time) {
 	j.write(j.spec.Log, at)
 }
 
-// makeUpLog lets a job that has ended and has written nothing have a log like
+// addDefaultLog lets a job that has ended and has written nothing have a log like
 // that of one which was added so. A script says what is written, and that may
 // be nothing.
-func (j *Job) makeUpLog() {
+func (j *Job) addDefaultLog() {
 	spec := &j.spec
 	if j.bridge == nil && !j.started.IsZero() && j.erased.IsZero() && !spec.NoLog && spec.Script == nil {
 		j.plainLog = j.made == 0 && len(j.log) == 0

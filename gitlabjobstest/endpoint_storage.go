@@ -35,7 +35,7 @@ func (s *Server) isStorage(r *http.Request) bool {
 }
 
 // toStorage sends the client to where the job's log is.
-func (c *call) toStorage(j *Job) *answer {
+func (c *call) toStorage(j *Job) *response {
 	path := fmt.Sprintf("%s%s/%d/job.log", storageFolder, sha(fmt.Sprint("project ", j.pipeline.project.id)), j.id)
 	when := c.now.UTC().Format(storageTime)
 	query := url.Values{
@@ -58,7 +58,7 @@ func signature(path, when string) string { return sha("key of the storage" + pat
 
 // fromStorage answers as the storage does: to a signed URL alone, and to
 // nobody who shows a token as well.
-func (c *call) fromStorage() *answer {
+func (c *call) fromStorage() *response {
 	if c.showsToken() {
 		return storageError(http.StatusBadRequest, "InvalidArgument", "Only one auth mechanism allowed")
 	}
@@ -79,7 +79,7 @@ func (c *call) fromStorage() *answer {
 	if c.req.Method != http.MethodGet && c.req.Method != http.MethodHead {
 		return storageError(http.StatusMethodNotAllowed, "MethodNotAllowed", "The method is not allowed against this resource.")
 	}
-	return j.logAnswer(j.content(c.now))
+	return j.logResponse(j.content(c.now))
 }
 
 // showsToken tells a token of GitLab's, where a client can put one.
@@ -117,7 +117,7 @@ func (c *call) carries(secret string) bool {
 	return false
 }
 
-func storageError(status int, code, why string) *answer {
+func storageError(status int, code, why string) *response {
 	a := text(status, `<?xml version="1.0" encoding="UTF-8"?>`+"\n<Error><Code>"+code+"</Code><Message>"+why+"</Message></Error>")
 	a.header.Set("Content-Type", "application/xml")
 	return a

@@ -63,8 +63,8 @@ func (j *Job) Count(a Action) int {
 	return n
 }
 
-func (c *call) took(a Action, j *Job, newID int64) {
-	c.srv.actions = append(c.srv.actions, ActionTaken{Action: a, JobID: j.id, NewID: newID, By: c.who.user, At: c.now})
+func (c *call) record(a Action, j *Job, newID int64) {
+	c.srv.actions = append(c.srv.actions, ActionTaken{Action: a, JobID: j.id, NewID: newID, By: c.caller.user, At: c.now})
 }
 
 func (j *Job) cancelable() bool {
@@ -102,7 +102,7 @@ func (j *Job) playable() bool {
 	return j.bridge == nil && j.spec.Manual && j.retryable()
 }
 
-func (c *call) cancelJob() *answer {
+func (c *call) cancelJob() *response {
 	force := c.boolean("force")
 	if refused := c.refusedParameters(); refused != nil {
 		return refused
@@ -112,17 +112,17 @@ func (c *call) cancelJob() *answer {
 		return refused
 	}
 	if force && c.role() < Maintainer {
-		return forbiddenAnswer()
+		return forbiddenResponse()
 	}
 	// Force ends a job that is canceling, and changes no other.
 	if force && j.status == gitlabjobs.StatusCanceling || !force && j.cancelable() {
 		j.cancel(force, c.now)
-		c.took(ActionCancel, j, 0)
+		c.record(ActionCancel, j, 0)
 	}
-	return reply(http.StatusCreated, c.jobAnswer(j))
+	return reply(http.StatusCreated, c.jobJSON(j))
 }
 
-func (c *call) retryJob() *answer {
+func (c *call) retryJob() *response {
 	inputs := c.object("inputs")
 	if refused := c.refusedParameters(); refused != nil {
 		return refused
@@ -137,30 +137,30 @@ func (c *call) retryJob() *answer {
 	if refused := j.refuseInputs(inputs); refused != nil {
 		return refused
 	}
-	twin := j.replace(c.who.user, c.now)
+	twin := j.replace(c.caller.user, c.now)
 	if inputs != nil {
 		twin.inputs = j.declared(inputs)
 	}
-	c.took(ActionRetry, j, twin.id)
+	c.record(ActionRetry, j, twin.id)
 	if j.bridge != nil {
 		return reply(http.StatusCreated, c.bridgeAsJob(twin))
 	}
-	return reply(http.StatusCreated, c.jobAnswer(twin))
+	return reply(http.StatusCreated, c.jobJSON(twin))
 }
 
-func (c *call) eraseJob() *answer {
+func (c *call) eraseJob() *response {
 	if refused := c.findProject(); refused != nil {
 		return refused
 	}
 	if c.role() < Reporter && c.project.visibility != Public {
-		return forbiddenAnswer()
+		return forbiddenResponse()
 	}
 	j, refused := c.job(false)
 	if refused != nil {
 		return refused
 	}
-	if c.role() < Developer || c.role() < Maintainer && j.user != c.who.user {
-		return forbiddenAnswer()
+	if c.role() < Developer || c.role() < Maintainer && j.user != c.caller.user {
+		return forbiddenResponse()
 	}
 	if !j.erasable(c.now) {
 		return message(http.StatusForbidden, "403 Forbidden - Job is not erasable!")
@@ -174,7 +174,7 @@ func (c *call) eraseJob() *answer {
 	j.erased, j.expires = c.now, time.Time{}
 	j.artifacts, j.log, j.made, j.script, j.plainLog = nil, nil, 0, nil, false
 	j.stamper.buffer = nil
-	c.took(ActionErase, j, 0)
+	c.record(ActionErase, j, 0)
 	w := c.wireJob(j)
 	if hadArtifacts {
 		// GitLab answers with the artifacts that it has just deleted.
@@ -183,7 +183,7 @@ func (c *call) eraseJob() *answer {
 	return reply(http.StatusCreated, c.ofAge(w))
 }
 
-func (c *call) playJob() *answer {
+func (c *call) playJob() *response {
 	variables, inputs := c.variables(), c.object("job_inputs")
 	if refused := c.refusedParameters(); refused != nil {
 		return refused
@@ -206,24 +206,24 @@ func (c *call) playJob() *answer {
 		return serverError()
 	}
 	if valid {
-		j.user = c.who.user
+		j.user = c.caller.user
 		j.variables, j.inputs = byKey(variables), j.declared(inputs)
 		j.enqueue(c.now)
-		j.wakeBridge(c.now)
-		c.took(ActionPlay, j, 0)
+		j.startBridgeSoon(c.now)
+		c.record(ActionPlay, j, 0)
 	}
 	if j.bridge != nil {
-		return reply(http.StatusOK, c.bridgeAnswer(j))
+		return reply(http.StatusOK, c.bridgeJSON(j))
 	}
-	return reply(http.StatusOK, c.jobAnswer(j))
+	return reply(http.StatusOK, c.jobJSON(j))
 }
 
 // playAgain plays a manual job that has finished. GitLab drops the variables
 // and inputs that were sent.
-func (c *call) playAgain(j *Job) *answer {
-	twin := j.replace(c.who.user, c.now)
-	c.took(ActionPlay, j, twin.id)
-	return reply(http.StatusOK, c.jobAnswer(twin))
+func (c *call) playAgain(j *Job) *response {
+	twin := j.replace(c.caller.user, c.now)
+	c.record(ActionPlay, j, twin.id)
+	return reply(http.StatusOK, c.jobJSON(twin))
 }
 
 // maxVariableKey is how long the key of a variable may be.
@@ -268,7 +268,7 @@ func (j *Job) declared(inputs map[string]any) map[string]any {
 }
 
 // refuseInputs refuses inputs that a job does not declare.
-func (j *Job) refuseInputs(inputs map[string]any) *answer {
+func (j *Job) refuseInputs(inputs map[string]any) *response {
 	if len(j.spec.Inputs) == 0 {
 		return nil
 	}

@@ -32,26 +32,26 @@ func (p *Project) AddAgent(spec AgentSpec) int64 {
 		spec.ConfigProject = p
 	}
 	if spec.ConfigProject.srv != s || spec.ID < 0 {
-		s.bad("AddAgent to %s: ID is negative, or ConfigProject belongs to another server: leave them out", p.path)
+		s.failf("AddAgent to %s: ID is negative, or ConfigProject belongs to another server: leave them out", p.path)
 		return 0
 	}
 	if spec.Configuration == nil {
 		spec.Configuration = map[string]any{}
 	}
-	a := &agent{next(&s.world.lastAgent, spec.ID), spec.ConfigProject, spec.Configuration}
+	a := &agent{nextID(&s.world.lastAgent, spec.ID), spec.ConfigProject, spec.Configuration}
 	p.agents = append(p.agents, a)
 	return a.id
 }
 
 // tokenJob answers with the job whose token the request has.
-func (c *call) tokenJob() *answer {
-	if c.who.job == nil {
+func (c *call) tokenJob() *response {
+	if c.caller.job == nil {
 		return message(http.StatusNotFound, "404 Job Not Found")
 	}
-	return reply(http.StatusOK, c.jobAnswer(c.who.job))
+	return reply(http.StatusOK, c.jobJSON(c.caller.job))
 }
 
-func (c *call) getJob() *answer {
+func (c *call) getJob() *response {
 	if refused := c.readable(); refused != nil {
 		return refused
 	}
@@ -59,12 +59,12 @@ func (c *call) getJob() *answer {
 	if refused != nil {
 		return refused
 	}
-	return reply(http.StatusOK, c.jobAnswer(j))
+	return reply(http.StatusOK, c.jobJSON(j))
 }
 
 // allowedAgents answers with the agents that the token's job may use.
-func (c *call) allowedAgents() *answer {
-	j := c.who.job
+func (c *call) allowedAgents() *response {
+	j := c.caller.job
 	if j == nil {
 		return message(http.StatusNotFound, "404 Job Not Found")
 	}
@@ -74,7 +74,7 @@ func (c *call) allowedAgents() *answer {
 		Job:           wireID{j.id},
 		Pipeline:      wireID{j.pipeline.id},
 		Project:       wireAgentProject{ID: c.project.id, Groups: c.project.groups()},
-		User:          wireAgentUser{ID: c.who.user.id, Username: c.who.user.wire.Username, RolesInProject: c.role().names()},
+		User:          wireAgentUser{ID: c.caller.user.id, Username: c.caller.user.wire.Username, RolesInProject: c.role().names()},
 	}
 	for _, a := range c.project.agents {
 		w.AllowedAgents = append(w.AllowedAgents, wireAgent{ID: a.id, ConfigProject: a.project.wire(), Configuration: a.configuration})

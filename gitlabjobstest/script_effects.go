@@ -13,24 +13,24 @@ import (
 
 // Effect is what goes wrong in a [Fault].
 type Effect struct {
-	make func() effect
-	bad  string
+	make    func() effect
+	problem string
 }
 
 type effect struct {
-	refuse bool                   // Nothing is connected.
-	answer func(*Server) *answer  // In place of what was asked for, which does not happen.
-	change func(*Server, *answer) // After what was asked for has happened.
+	refuse bool                     // Nothing is connected.
+	answer func(*Server) *response  // In place of what was asked for, which does not happen.
+	change func(*Server, *response) // After what was asked for has happened.
 }
 
-func (e effect) instead(s *Server) *answer {
+func (e effect) instead(s *Server) *response {
 	if e.answer == nil {
 		return nil
 	}
 	return e.answer(s)
 }
 
-func (e effect) alter(s *Server, a *answer) {
+func (e effect) alter(s *Server, a *response) {
 	if e.change != nil {
 		e.change(s, a)
 	}
@@ -38,46 +38,46 @@ func (e effect) alter(s *Server, a *answer) {
 
 func does(e effect) Effect { return Effect{make: func() effect { return e }} }
 
-func answers(f func(*Server) *answer) Effect { return does(effect{answer: f}) }
+func answers(f func(*Server) *response) Effect { return does(effect{answer: f}) }
 
-func changes(f func(*answer)) Effect {
-	return does(effect{change: func(_ *Server, a *answer) { f(a) }})
+func changes(f func(*response)) Effect {
+	return does(effect{change: func(_ *Server, a *response) { f(a) }})
 }
 
 // Refuse refuses the connection. On a socket, where a server hears of a request
 // only once there is a connection, it resets that before it reads anything.
 func Refuse() Effect {
-	return does(effect{refuse: true, answer: resetAnswer})
+	return does(effect{refuse: true, answer: resetResponse})
 }
 
-func resetAnswer(*Server) *answer { return &answer{how: delivery.Manner{Reset: true}} }
+func resetResponse(*Server) *response { return &response{how: delivery.Manner{Reset: true}} }
 
 // ResetBefore resets the connection before the request has acted on anything.
-func ResetBefore() Effect { return does(effect{answer: resetAnswer}) }
+func ResetBefore() Effect { return does(effect{answer: resetResponse}) }
 
 // ResetAfter resets the connection after the request has acted: what it asked
 // for has happened, and the client does not learn of it.
 func ResetAfter() Effect {
-	return does(effect{change: func(_ *Server, a *answer) { a.how.Reset = true }})
+	return does(effect{change: func(_ *Server, a *response) { a.how.Reset = true }})
 }
 
 // Hang never answers. The request acts on nothing, and ends with its client.
 func Hang() Effect {
-	return answers(func(*Server) *answer { return &answer{how: delivery.Manner{Hang: true}} })
+	return answers(func(*Server) *response { return &response{how: delivery.Manner{Hang: true}} })
 }
 
 // HangAfter acts as it should, and never answers.
-func HangAfter() Effect { return changes(func(a *answer) { a.how.Hang = true }) }
+func HangAfter() Effect { return changes(func(a *response) { a.how.Hang = true }) }
 
 // DelayAnswer acts as it should at once, and answers later.
-func DelayAnswer(d time.Duration) Effect { return changes(func(a *answer) { a.how.Delay = d }) }
+func DelayAnswer(d time.Duration) Effect { return changes(func(a *response) { a.how.Delay = d }) }
 
 // CutBody closes the connection after so many bytes of the body.
 func CutBody(after int64) Effect {
 	if after < 0 {
-		return Effect{bad: fmt.Sprintf("CutBody(%d): use 0 or more bytes", after)}
+		return Effect{problem: fmt.Sprintf("CutBody(%d): use 0 or more bytes", after)}
 	}
-	return does(effect{change: func(_ *Server, a *answer) {
+	return does(effect{change: func(_ *Server, a *response) {
 		if !a.how.Endless && after < a.content().size() {
 			a.how.Cut, a.how.CutAfter = true, after
 		}
@@ -87,15 +87,15 @@ func CutBody(after int64) Effect {
 // SlowBody sends the body so many bytes at a time, with a pause before each.
 func SlowBody(n int, pause time.Duration) Effect {
 	if n < 1 || pause <= 0 {
-		return Effect{bad: fmt.Sprintf("SlowBody(%d, %v): use 1 byte or more, and a pause above 0", n, pause)}
+		return Effect{problem: fmt.Sprintf("SlowBody(%d, %v): use 1 byte or more, and a pause above 0", n, pause)}
 	}
-	return changes(func(a *answer) { a.how.Chunk, a.how.Pause = n, pause })
+	return changes(func(a *response) { a.how.Chunk, a.how.Pause = n, pause })
 }
 
 // EndlessBody answers with a log that does not end, or where JSON is asked for
 // with white space that does not.
 func EndlessBody() Effect {
-	return changes(func(a *answer) {
+	return changes(func(a *response) {
 		line := "and so on\n"
 		if a.header.Get("Content-Type") == "application/json" {
 			line = "         \n"
@@ -107,7 +107,7 @@ func EndlessBody() Effect {
 
 // EmptyBody acts as it should and answers 200 with nothing.
 func EmptyBody() Effect {
-	return changes(func(a *answer) {
+	return changes(func(a *response) {
 		a.status = http.StatusOK
 		a.hold(nil)
 		a.header.Del("Etag")
@@ -118,21 +118,21 @@ func EmptyBody() Effect {
 // request acts on nothing.
 func Answer(status int, header http.Header, body string) Effect {
 	if status < 200 || status > 599 {
-		return Effect{bad: fmt.Sprintf("Answer(%d): use a status from 200 to 599", status)}
+		return Effect{problem: fmt.Sprintf("Answer(%d): use a status from 200 to 599", status)}
 	}
-	return answers(func(*Server) *answer { return own(status, header, body) })
+	return answers(func(*Server) *response { return own(status, header, body) })
 }
 
 // AnswerAfter is [Answer] to a request that has acted as it should, as where a
 // proxy gave up on a server that did not.
 func AnswerAfter(status int, header http.Header, body string) Effect {
 	if status < 200 || status > 599 {
-		return Effect{bad: fmt.Sprintf("AnswerAfter(%d): use a status from 200 to 599", status)}
+		return Effect{problem: fmt.Sprintf("AnswerAfter(%d): use a status from 200 to 599", status)}
 	}
-	return changes(func(a *answer) { *a = *own(status, header, body) })
+	return changes(func(a *response) { *a = *own(status, header, body) })
 }
 
-func own(status int, header http.Header, body string) *answer {
+func own(status int, header http.Header, body string) *response {
 	a := text(status, body)
 	for k, v := range header {
 		for _, one := range v {
@@ -151,14 +151,14 @@ func BadGateway() Effect {
 
 // InternalError is GitLab's 500.
 func InternalError() Effect {
-	return answers(func(*Server) *answer {
+	return answers(func(*Server) *response {
 		return finished(message(http.StatusInternalServerError, "500 Internal Server Error"))
 	})
 }
 
 // Unavailable is a 503, with Retry-After in seconds where a time is given.
 func Unavailable(retryAfter time.Duration) Effect {
-	return answers(func(*Server) *answer {
+	return answers(func(*Server) *response {
 		a := finished(message(http.StatusServiceUnavailable, "503 Service Unavailable"))
 		if retryAfter > 0 {
 			a.header.Set("Retry-After", seconds(retryAfter))
@@ -169,13 +169,13 @@ func Unavailable(retryAfter time.Duration) Effect {
 
 // Conflict is the 409 of a job that another request holds.
 func Conflict() Effect {
-	return answers(func(*Server) *answer {
+	return answers(func(*Server) *response {
 		return finished(message(http.StatusConflict, "409 Conflict: Resource lock"))
 	})
 }
 
 // finished encodes an answer that no endpoint has made.
-func finished(a *answer) *answer {
+func finished(a *response) *response {
 	a.finish(&http.Request{})
 	return a
 }
@@ -201,7 +201,7 @@ func TooManyRequestsReset(d time.Duration) Effect {
 }
 
 func tooMany(say func(http.Header)) Effect {
-	return answers(func(*Server) *answer {
+	return answers(func(*Server) *response {
 		a := finished(appLimit())
 		say(a.header)
 		return a
@@ -215,7 +215,7 @@ func seconds(d time.Duration) string { return itoa(int64((d + time.Second - 1) /
 // server's own.
 func Redirect(status int, location string) Effect {
 	if status < 300 || status > 399 || location == "" {
-		return Effect{bad: "Redirect(" + strconv.Itoa(status) + "): use a status from 300 to 399 and a location"}
+		return Effect{problem: "Redirect(" + strconv.Itoa(status) + "): use a status from 300 to 399 and a location"}
 	}
 	return Answer(status, http.Header{"Location": {location}}, "")
 }
@@ -228,7 +228,7 @@ func MalformedJSON() Effect {
 // TruncatedJSON answers with the first so many bytes, as if that were all.
 func TruncatedJSON(n int) Effect {
 	if n < 0 {
-		return Effect{bad: fmt.Sprintf("TruncatedJSON(%d): use 0 or more bytes", n)}
+		return Effect{problem: fmt.Sprintf("TruncatedJSON(%d): use 0 or more bytes", n)}
 	}
 	return Rewrite(func(body []byte) []byte { return body[:min(n, len(body))] })
 }
@@ -240,7 +240,7 @@ func UnknownStatus(status string) Effect { return SetField("status", status) }
 // have yet or one that it has. Answers that are no success in JSON pass as they
 // are.
 func SetField(key string, value any) Effect {
-	return changes(func(a *answer) {
+	return changes(func(a *response) {
 		if a.status/100 == 2 && a.header.Get("Content-Type") == "application/json" {
 			a.rewrite(func(body []byte) []byte { return setField(body, key, value) })
 		}
@@ -251,12 +251,12 @@ func SetField(key string, value any) Effect {
 // that has a JobSpec.LogSize passes as it is: there may be too much of it.
 func Rewrite(f func(body []byte) []byte) Effect {
 	if f == nil {
-		return Effect{bad: "Rewrite(nil): pass a function"}
+		return Effect{problem: "Rewrite(nil): pass a function"}
 	}
-	return changes(func(a *answer) { a.rewrite(f) })
+	return changes(func(a *response) { a.rewrite(f) })
 }
 
-func (a *answer) rewrite(f func(body []byte) []byte) {
+func (a *response) rewrite(f func(body []byte) []byte) {
 	if a.log == nil {
 		a.body = f(bytes.Clone(a.body))
 		a.header.Del("Etag")

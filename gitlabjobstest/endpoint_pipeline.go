@@ -11,7 +11,7 @@ import (
 
 // getPipeline answers with one pipeline. Job tokens are ignored here: only a
 // public project's pipelines can be read with one.
-func (c *call) getPipeline() *answer {
+func (c *call) getPipeline() *response {
 	if refused := c.readable(); refused != nil {
 		return refused
 	}

@@ -56,7 +56,7 @@ func (s *Server) Fault(f Fault) *FaultHandle {
 		s.tb.Helper()
 	}
 	if why := f.refuse(s.routes()); why != "" {
-		s.bad("Fault: %s", why)
+		s.failf("Fault: %s", why)
 		return &FaultHandle{srv: s}
 	}
 	set := &fault{Fault: f, left: or(f.Times, 1)}
@@ -101,8 +101,8 @@ func (f *Fault) refuse(routes []route) string {
 		return fmt.Sprintf("Probability is %v: use a number from 0 to 1", f.Probability)
 	case f.Latency < 0:
 		return fmt.Sprintf("Latency is %v: use 0 or more", f.Latency)
-	case f.Do.bad != "":
-		return f.Do.bad
+	case f.Do.problem != "":
+		return f.Do.problem
 	}
 	if f.Route == "" {
 		return ""

@@ -18,7 +18,7 @@ type window struct {
 }
 
 // hit counts one more request of a user in the present window.
-func hit(windows *map[*User]*window, u *User, now time.Time, period time.Duration) *window {
+func countRequest(windows *map[*User]*window, u *User, now time.Time, period time.Duration) *window {
 	if *windows == nil {
 		*windows = map[*User]*window{}
 	}
@@ -32,11 +32,11 @@ func hit(windows *map[*User]*window, u *User, now time.Time, period time.Duratio
 }
 
 // limitJobs is GitLab's limit of the list of project jobs.
-func (s *Server) limitJobs(c *call) *answer {
+func (s *Server) limitJobs(c *call) *response {
 	if s.cfg.jobsPerMin == 0 {
 		return nil
 	}
-	if w := hit(&s.limits.jobs, c.who.user, c.now, time.Minute); w.n > s.cfg.jobsPerMin {
+	if w := countRequest(&s.limits.jobs, c.caller.user, c.now, time.Minute); w.n > s.cfg.jobsPerMin {
 		return appLimit()
 	}
 	return nil
@@ -44,7 +44,7 @@ func (s *Server) limitJobs(c *call) *answer {
 
 // appLimit is the answer of the limits within GitLab's application: it does
 // not say for how long.
-func appLimit() *answer {
+func appLimit() *response {
 	return reply(http.StatusTooManyRequests, map[string]any{"message": map[string]string{
 		"error": "This endpoint has been requested too many times. Try again later.",
 	}})
@@ -52,7 +52,7 @@ func appLimit() *answer {
 
 // throttle is the limit before GitLab's application. It returns nil where there
 // is none, headers alone (with no status) below it, and the refusal beyond.
-func (s *Server) throttle(c *call) *answer {
+func (s *Server) throttle(c *call) *response {
 	limit, period := s.cfg.throttle, s.cfg.throttleTime
 	if limit == 0 {
 		return nil
@@ -61,9 +61,9 @@ func (s *Server) throttle(c *call) *answer {
 	if who, refused := s.authenticate(c.req, c.query, &route{jobToken: true, public: true}); refused == nil {
 		user = who.user
 	}
-	w := hit(&s.limits.all, user, c.now, period)
+	w := countRequest(&s.limits.all, user, c.now, period)
 	reset := w.began.Add(period)
-	a := &answer{header: http.Header{}}
+	a := &response{header: http.Header{}}
 	if !s.cfg.hideLimits {
 		a.header.Set("Ratelimit-Limit", strconv.Itoa(limit))
 		a.header.Set("Ratelimit-Observed", strconv.Itoa(w.n))

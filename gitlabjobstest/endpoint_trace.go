@@ -11,7 +11,7 @@ import (
 const maxByteLimit = 512_000
 
 // trace answers with a job's log, or with a part of it.
-func (c *call) trace() *answer {
+func (c *call) trace() *response {
 	const whole = -1
 	offset, limit := int64(0), int64(whole)
 	if !c.srv.cfg.older {
@@ -41,14 +41,14 @@ func (c *call) trace() *answer {
 	if c.srv.cfg.storage && log.size() > 0 {
 		return c.toStorage(j)
 	}
-	a := j.logAnswer(log.cut(offset, limit))
+	a := j.logResponse(log.cut(offset, limit))
 	a.header.Set("Content-Disposition", `infile; filename="`+strconv.FormatInt(j.id, 10)+`.log"`)
 	return a
 }
 
-// logAnswer answers with a log, or with a part of it.
-func (j *Job) logAnswer(log content) *answer {
-	a := &answer{status: http.StatusOK, header: http.Header{"Content-Type": {"text/plain"}}}
+// logResponse answers with a log, or with a part of it.
+func (j *Job) logResponse(log content) *response {
+	a := &response{status: http.StatusOK, header: http.Header{"Content-Type": {"text/plain"}}}
 	if log.made == 0 {
 		a.body = slices.Clip(log.held)
 		return a

@@ -60,7 +60,7 @@ const (
 	scopeNone
 )
 
-func (s *Server) firstUsers() {
+func (s *Server) addDefaultUsers() {
 	add := func() *User { return s.addUser(UserSpec{}) }
 	s.Users = Users{Maintainer: add(), Developer: add(), Reporter: add(), Guest: add(), Outsider: add()}
 	boss := s.Users.Maintainer
@@ -75,7 +75,7 @@ func (s *Server) firstUsers() {
 	s.world.tokens[s.Tokens.Revoked] = &accessToken{user: boss, revoked: true}
 }
 
-func (s *Server) firstMembers() map[*User]Role {
+func (s *Server) defaultMembers() map[*User]Role {
 	return map[*User]Role{
 		s.Users.Maintainer: Maintainer, s.Users.Developer: Developer,
 		s.Users.Reporter: Reporter, s.Users.Guest: Guest,
@@ -91,19 +91,19 @@ func (s *Server) AddUser(spec UserSpec) *User {
 	defer s.mu.Unlock()
 	for _, u := range s.world.users {
 		if u.id == spec.ID || u.wire.Username == spec.Username {
-			s.bad("AddUser(%+v): the ID or the username is taken: leave it out to get a free one", spec)
+			s.failf("AddUser(%+v): the ID or the username is taken: leave it out to get a free one", spec)
 			return u
 		}
 	}
 	if spec.ID < 0 {
-		s.bad("AddUser(%+v): ID is negative: use a positive number, or leave it out", spec)
+		s.failf("AddUser(%+v): ID is negative: use a positive number, or leave it out", spec)
 		return s.Users.Outsider
 	}
 	return s.addUser(spec)
 }
 
 func (s *Server) addUser(spec UserSpec) *User {
-	id := next(&s.world.lastUser, spec.ID)
+	id := nextID(&s.world.lastUser, spec.ID)
 	if spec.Username == "" {
 		spec.Username = fmt.Sprintf("user%d", id)
 	}
@@ -127,7 +127,7 @@ func (s *Server) Revoke(token string) {
 	defer s.mu.Unlock()
 	t := s.world.tokens[token]
 	if t == nil {
-		s.bad("Revoke: the server has no such token: use one of Server.Tokens or User.Token")
+		s.failf("Revoke: the server has no such token: use one of Server.Tokens or User.Token")
 		return
 	}
 	t.revoked, t.expired = true, false
@@ -151,9 +151,9 @@ func (p *Project) AddMember(u *User, role Role) {
 	defer p.srv.mu.Unlock()
 	switch {
 	case u == nil || u.srv != p.srv:
-		p.srv.bad("AddMember to %s: the user belongs to another server: add one to this server with Server.AddUser", p.path)
+		p.srv.failf("AddMember to %s: the user belongs to another server: add one to this server with Server.AddUser", p.path)
 	case role != Guest && role != Reporter && role != Developer && role != Maintainer:
-		p.srv.bad("AddMember to %s: the role is %d: use Guest, Reporter, Developer or Maintainer", p.path, role)
+		p.srv.failf("AddMember to %s: the role is %d: use Guest, Reporter, Developer or Maintainer", p.path, role)
 	default:
 		p.members[u] = role
 	}
@@ -184,17 +184,17 @@ func (s *Server) AddRunner(spec RunnerSpec) *Runner {
 	defer s.mu.Unlock()
 	switch {
 	case spec.ID < 0 || s.world.runners[spec.ID] != nil:
-		s.bad("AddRunner(%+v): the ID is taken or negative: leave it out to get the next free one", spec)
+		s.failf("AddRunner(%+v): the ID is taken or negative: leave it out to get the next free one", spec)
 		return s.world.runner
 	case spec.Type != "" && spec.Type != "instance_type" && spec.Type != "group_type" && spec.Type != "project_type":
-		s.bad("AddRunner(%+v): use the Type instance_type, group_type or project_type", spec)
+		s.failf("AddRunner(%+v): use the Type instance_type, group_type or project_type", spec)
 		return s.world.runner
 	}
 	return s.addRunner(spec)
 }
 
 func (s *Server) addRunner(spec RunnerSpec) *Runner {
-	r := &Runner{srv: s, id: next(&s.world.lastRunner, spec.ID)}
+	r := &Runner{srv: s, id: nextID(&s.world.lastRunner, spec.ID)}
 	if spec.Description == "" {
 		spec.Description = fmt.Sprintf("runner-%d.example.com", r.id)
 	}

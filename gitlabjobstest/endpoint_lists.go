@@ -26,7 +26,7 @@ func byScope(statuses []gitlabjobs.Status, also filter) filter {
 	}
 }
 
-func (c *call) listProjectJobs() *answer {
+func (c *call) listProjectJobs() *response {
 	statuses := c.scope()
 	pg := c.page()
 	ref, kind := c.param("ref"), c.param("pagination")
@@ -56,12 +56,12 @@ func (c *call) listProjectJobs() *answer {
 			"Remaining records can be retrieved using keyset pagination.")
 	}
 	rows := choose(c.project.jobs, keep, first, int(pg.size), false)
-	a := reply(http.StatusOK, c.jobAnswers(rows.jobs))
+	a := reply(http.StatusOK, c.jobsJSON(rows.jobs))
 	pg.headers(c, a.header, rows)
 	return a
 }
 
-func (c *call) listPipelineJobs() *answer {
+func (c *call) listPipelineJobs() *response {
 	retried := c.boolean("include_retried")
 	statuses := c.scope()
 	c.repeated["include_retried"] = strconv.FormatBool(retried)
@@ -70,19 +70,19 @@ func (c *call) listPipelineJobs() *answer {
 		if !retried && pl.retried > 0 {
 			also = func(j *Job) bool { return !j.retried }
 		}
-		return pl.jobs, byScope(statuses, also), c.jobAnswers
+		return pl.jobs, byScope(statuses, also), c.jobsJSON
 	})
 }
 
-func (c *call) listBridges() *answer {
+func (c *call) listBridges() *response {
 	statuses := c.scope()
 	return c.listPipeline(func(pl *Pipeline) ([]*Job, filter, func([]*Job) any) {
-		return pl.bridges, byScope(statuses, func(j *Job) bool { return !j.retried }), c.bridgeAnswers
+		return pl.bridges, byScope(statuses, func(j *Job) bool { return !j.retried }), c.bridgesJSON
 	})
 }
 
 // listPipeline answers with a page of what a pipeline has.
-func (c *call) listPipeline(of func(*Pipeline) ([]*Job, filter, func([]*Job) any)) *answer {
+func (c *call) listPipeline(of func(*Pipeline) ([]*Job, filter, func([]*Job) any)) *response {
 	pg := c.page().byOffset()
 	if refused := c.refusedParameters(); refused != nil {
 		return refused
@@ -106,7 +106,7 @@ func (c *call) listPipeline(of func(*Pipeline) ([]*Job, filter, func([]*Job) any
 }
 
 // findPipeline finds the pipeline of the call.
-func (c *call) findPipeline() (*Pipeline, *answer) {
+func (c *call) findPipeline() (*Pipeline, *response) {
 	id, err := strconv.ParseInt(c.vars["pipeline_id"], 10, 64)
 	pl := c.srv.world.pipelines[id]
 	if err != nil || pl == nil || pl.project != c.project {

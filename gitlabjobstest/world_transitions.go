@@ -14,7 +14,7 @@ func (j *Job) Enqueue() {
 	}
 	now := j.srv.lock()
 	defer j.srv.mu.Unlock()
-	if j.waiting("Enqueue") && j.status != gitlabjobs.StatusPending {
+	if j.requireWaiting("Enqueue") && j.status != gitlabjobs.StatusPending {
 		j.enqueue(now)
 	}
 }
@@ -26,13 +26,13 @@ func (j *Job) Start() {
 	}
 	now := j.srv.lock()
 	defer j.srv.mu.Unlock()
-	if j.waiting("Start") {
+	if j.requireWaiting("Start") {
 		j.start(now)
 	}
 }
 
 // is says what a job is, for a line that tells what is wrong.
-func (j *Job) is() string {
+func (j *Job) state() string {
 	if j.deleted {
 		return "deleted"
 	}
@@ -40,12 +40,12 @@ func (j *Job) is() string {
 }
 
 // waiting refuses what can be done only before a job has started.
-func (j *Job) waiting(what string) bool {
+func (j *Job) requireWaiting(what string) bool {
 	if j.deleted || j.status == gitlabjobs.StatusRunning || j.status == gitlabjobs.StatusCanceling || j.status.Finished() {
 		if j.srv.tb != nil {
 			j.srv.tb.Helper()
 		}
-		j.srv.bad("%s of job %d: it is %s: add it with the Status gitlabjobs.StatusPending, or retry it and use the new job", what, j.id, j.is())
+		j.srv.failf("%s of job %d: it is %s: add it with the Status gitlabjobs.StatusPending, or retry it and use the new job", what, j.id, j.state())
 		return false
 	}
 	return true
@@ -60,7 +60,7 @@ func (j *Job) AppendLog(text string) {
 	now := j.srv.lock()
 	defer j.srv.mu.Unlock()
 	if j.deleted || j.started.IsZero() || !j.erased.IsZero() {
-		j.srv.bad("AppendLog to job %d: it is %s and has no log: call Start first", j.id, j.is())
+		j.srv.failf("AppendLog to job %d: it is %s and has no log: call Start first", j.id, j.state())
 		return
 	}
 	j.heldLog(now)
@@ -76,7 +76,7 @@ func (j *Job) Succeed() {
 	}
 	now := j.srv.lock()
 	defer j.srv.mu.Unlock()
-	if !j.open("Succeed") {
+	if !j.requireUnfinished("Succeed") {
 		return
 	}
 	if j.started.IsZero() {
@@ -94,7 +94,7 @@ func (j *Job) Fail(reason gitlabjobs.FailureReason) {
 	}
 	now := j.srv.lock()
 	defer j.srv.mu.Unlock()
-	if !j.open("Fail") {
+	if !j.requireUnfinished("Fail") {
 		return
 	}
 	if j.started.IsZero() {
@@ -114,7 +114,7 @@ func (j *Job) Cancel() {
 	defer j.srv.mu.Unlock()
 	switch {
 	case j.deleted:
-		j.open("Cancel")
+		j.requireUnfinished("Cancel")
 	case j.cancelable():
 		j.cancel(false, now)
 	}
@@ -128,19 +128,19 @@ func (j *Job) FinishCancel() {
 	now := j.srv.lock()
 	defer j.srv.mu.Unlock()
 	if j.deleted || j.status != gitlabjobs.StatusCanceling {
-		j.srv.bad("FinishCancel of job %d: it is %s: set GracefulCancel in its JobSpec, and cancel it while it is running", j.id, j.is())
+		j.srv.failf("FinishCancel of job %d: it is %s: set GracefulCancel in its JobSpec, and cancel it while it is running", j.id, j.state())
 		return
 	}
 	j.finish(gitlabjobs.StatusCanceled, "", now)
 }
 
 // open refuses what can be done only before a job has ended.
-func (j *Job) open(what string) bool {
+func (j *Job) requireUnfinished(what string) bool {
 	if j.deleted || j.status.Finished() {
 		if j.srv.tb != nil {
 			j.srv.tb.Helper()
 		}
-		j.srv.bad("%s of job %d: it is %s: add it with the Status gitlabjobs.StatusRunning, or retry it and use the new job", what, j.id, j.is())
+		j.srv.failf("%s of job %d: it is %s: add it with the Status gitlabjobs.StatusRunning, or retry it and use the new job", what, j.id, j.state())
 		return false
 	}
 	return true
@@ -148,7 +148,7 @@ func (j *Job) open(what string) bool {
 
 // move is the only way from one status to another.
 func (j *Job) move(to gitlabjobs.Status, at time.Time) {
-	j.turn++
+	j.transitions++
 	j.pipeline.count(j, -1)
 	j.status = to
 	j.pipeline.count(j, 1)
@@ -194,7 +194,7 @@ func (j *Job) finish(as gitlabjobs.Status, reason gitlabjobs.FailureReason, at t
 	if !j.spec.LiveLog {
 		j.live = false
 	}
-	j.makeUpLog()
+	j.addDefaultLog()
 	j.move(as, at)
 	if as == gitlabjobs.StatusFailed {
 		j.autoRetry(at)
@@ -215,6 +215,6 @@ func (j *Job) cancel(force bool, at time.Time) {
 // time.
 func (j *Job) planCancel(at time.Time) {
 	if takes := j.spec.CancelTakes; takes > 0 {
-		j.srv.agenda.plan(at.Add(takes), j, func(at time.Time) { j.finish(gitlabjobs.StatusCanceled, "", at) })
+		j.srv.schedule.plan(at.Add(takes), j, func(at time.Time) { j.finish(gitlabjobs.StatusCanceled, "", at) })
 	}
 }

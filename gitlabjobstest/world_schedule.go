@@ -9,27 +9,27 @@ import (
 // request and each method of a handle first lets happen what is due. So a
 // server needs no goroutine and no timer, and what happens late to be looked
 // at still has the time at which it was due.
-type agenda struct {
+type schedule struct {
 	due events
 	seq int
 }
 
 type event struct {
-	at   time.Time
-	seq  int  // Keeps what is due at the same time in order.
-	job  *Job // nil: it concerns no job.
-	turn int  // The job's, when this was planned.
-	do   func(at time.Time)
+	at          time.Time
+	seq         int  // Keeps what is due at the same time in order.
+	job         *Job // nil: it concerns no job.
+	transitions int  // The job's, when this was planned.
+	do          func(at time.Time)
 }
 
 // plan lets something happen to a job, unless it moves on before.
-func (a *agenda) plan(at time.Time, j *Job, do func(at time.Time)) {
+func (a *schedule) plan(at time.Time, j *Job, do func(at time.Time)) {
 	a.seq++
-	heap.Push(&a.due, &event{at: at, seq: a.seq, job: j, turn: j.turn, do: do})
+	heap.Push(&a.due, &event{at: at, seq: a.seq, job: j, transitions: j.transitions, do: do})
 }
 
 // planPipeline lets something happen to a pipeline, unless it is deleted before.
-func (a *agenda) planPipeline(at time.Time, pl *Pipeline, do func(at time.Time)) {
+func (a *schedule) planPipeline(at time.Time, pl *Pipeline, do func(at time.Time)) {
 	a.seq++
 	heap.Push(&a.due, &event{at: at, seq: a.seq, do: func(at time.Time) {
 		if !pl.deleted {
@@ -39,10 +39,10 @@ func (a *agenda) planPipeline(at time.Time, pl *Pipeline, do func(at time.Time))
 }
 
 // settle lets happen what is due by now.
-func (a *agenda) settle(now time.Time) {
+func (a *schedule) runDue(now time.Time) {
 	for len(a.due) > 0 && !a.due[0].at.After(now) {
 		e, _ := heap.Pop(&a.due).(*event)
-		if e != nil && (e.job == nil || e.turn == e.job.turn) {
+		if e != nil && (e.job == nil || e.transitions == e.job.transitions) {
 			e.do(e.at)
 		}
 	}

@@ -16,7 +16,7 @@ import (
 
 // readParameters reads the parameters in the query and in the body. The body
 // wins.
-func (c *call) readParameters(body []byte) *answer {
+func (c *call) readParameters(body []byte) *response {
 	var ok bool
 	if c.params, ok = parseParameters(c.req.URL.RawQuery); !ok {
 		return failure(http.StatusBadRequest, "query params contains conflicting types")
@@ -71,13 +71,13 @@ func nested(v any) any {
 	}
 }
 
-func invalid(name string) *answer { return failure(http.StatusBadRequest, name+" is invalid") }
+func invalid(name string) *response { return failure(http.StatusBadRequest, name+" is invalid") }
 
 // refuse notes that a parameter is refused. GitLab reports all of them at once.
 func (c *call) refuse(why string) { c.refused = append(c.refused, why) }
 
 // refusedParameters returns the refusal of the parameters read so far, or nil.
-func (c *call) refusedParameters() *answer {
+func (c *call) refusedParameters() *response {
 	if len(c.refused) == 0 {
 		return nil
 	}
@@ -179,7 +179,7 @@ func (c *call) scope() []gitlabjobs.Status {
 	for _, one := range asked {
 		s, isScalar := scalar(one)
 		nested = nested || !isScalar
-		unknown = unknown || !known(gitlabjobs.Status(s))
+		unknown = unknown || !knownStatus(gitlabjobs.Status(s))
 		statuses = append(statuses, gitlabjobs.Status(s))
 	}
 	if nested {

@@ -11,7 +11,7 @@ func (s *Server) Down(d time.Duration) {
 		s.tb.Helper()
 	}
 	if d <= 0 {
-		s.bad("Down(%v): use a duration above 0", d)
+		s.failf("Down(%v): use a duration above 0", d)
 		return
 	}
 	now := s.lock()

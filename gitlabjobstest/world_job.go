@@ -34,12 +34,12 @@ type Job struct {
 	live      bool  // The log is not among the artifacts.
 	deleted   bool
 
-	turn      int // Counts the transitions: what was planned before one is void after it.
-	script    *Script
-	since     time.Time // The script's start.
-	lines     int       // Of the script, that are in log.
-	variables map[string]string
-	inputs    map[string]any
+	transitions int // Counts the transitions: what was planned before one is void after it.
+	script      *Script
+	since       time.Time // The script's start.
+	lines       int       // Of the script, that are in log.
+	variables   map[string]string
+	inputs      map[string]any
 }
 
 // AddJob adds a job to the pipeline. What is known of it is said by one
@@ -52,7 +52,7 @@ func (pl *Pipeline) AddJob(specs ...JobSpec) *Job {
 	defer pl.srv.mu.Unlock()
 	spec, ok := only(specs)
 	if !ok {
-		pl.srv.bad("AddJob to pipeline %d: got several JobSpecs: pass one or none, or use AddJobs", pl.id)
+		pl.srv.failf("AddJob to pipeline %d: got several JobSpecs: pass one or none, or use AddJobs", pl.id)
 		return &Job{srv: pl.srv, pipeline: pl}
 	}
 	return pl.addJob(spec, now)
@@ -81,7 +81,7 @@ func (pl *Pipeline) AddJobs(n int, spec func(i int) JobSpec) []*Job {
 	now := pl.srv.lock()
 	defer pl.srv.mu.Unlock()
 	if n < 0 {
-		pl.srv.bad("AddJobs(%d): use 0 or more", n)
+		pl.srv.failf("AddJobs(%d): use 0 or more", n)
 	}
 	jobs := make([]*Job, len(made))
 	for i := range made {
@@ -111,7 +111,7 @@ func (pl *Pipeline) enterJob(j *Job, now time.Time) {
 	j.srv, j.pipeline = pl.srv, pl
 	spec := &j.spec
 	if why := j.fill(now); why != "" {
-		pl.srv.bad("AddJob %q to pipeline %d: %s", spec.Name, pl.id, why)
+		pl.srv.failf("AddJob %q to pipeline %d: %s", spec.Name, pl.id, why)
 		return
 	}
 	j.enter()
@@ -122,7 +122,7 @@ func (pl *Pipeline) enterJob(j *Job, now time.Time) {
 		j.planCancel(now)
 	}
 	if at := spec.ScheduledAt; !at.IsZero() {
-		j.srv.agenda.plan(at, j, j.enqueue)
+		j.srv.schedule.plan(at, j, j.enqueue)
 	}
 }
 

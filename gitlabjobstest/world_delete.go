@@ -40,13 +40,13 @@ func (p *Project) MoveTo(path string) {
 	to := w.moved[path]
 	switch {
 	case w.projects[p.id] != p:
-		s.bad("MoveTo(%q): the project %s could not be added, or was deleted: add it first", path, p.path)
+		s.failf("MoveTo(%q): the project %s could not be added, or was deleted: add it first", path, p.path)
 		return
 	case !fullPath(path):
-		s.bad("MoveTo(%q): use a full path, such as group/app", path)
+		s.failf("MoveTo(%q): use a full path, such as group/app", path)
 		return
 	case w.paths[path] != nil || to != nil && to != p:
-		s.bad("MoveTo(%q): the path is taken: use another one", path)
+		s.failf("MoveTo(%q): the path is taken: use another one", path)
 		return
 	}
 	delete(w.paths, p.path)
@@ -113,7 +113,7 @@ func (b *Bridge) Delete() { b.job.Delete() }
 // remove leaves it to the caller to take the job out of the lists.
 func (j *Job) remove() {
 	j.deleted = true
-	j.turn++ // What was planned for it is void.
+	j.transitions++ // What was planned for it is void.
 	delete(j.srv.world.jobs, j.id)
 	if j.bridge != nil && j.bridge.spec.Downstream != nil && j.bridge.spec.Downstream.upstream == j {
 		j.bridge.spec.Downstream.upstream = nil

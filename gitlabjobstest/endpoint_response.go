@@ -11,7 +11,7 @@ import (
 
 // answer is what the server has to say to a request, before it goes out by
 // socket or in memory.
-type answer struct {
+type response struct {
 	status int
 	header http.Header
 	value  any      // Encoded by finish, where it is not nil.
@@ -24,7 +24,7 @@ type answer struct {
 }
 
 // content is the body.
-func (a *answer) content() content {
+func (a *response) content() content {
 	if a.log != nil {
 		return *a.log
 	}
@@ -32,31 +32,31 @@ func (a *answer) content() content {
 }
 
 // hold gives the answer another body.
-func (a *answer) hold(body []byte) {
+func (a *response) hold(body []byte) {
 	a.body, a.log = body, nil
 }
 
-func reply(status int, value any) *answer {
-	return &answer{status: status, header: http.Header{}, value: value}
+func reply(status int, value any) *response {
+	return &response{status: status, header: http.Header{}, value: value}
 }
 
 // message is the error shape of most refusals.
-func message(status int, text string) *answer {
+func message(status int, text string) *response {
 	return reply(status, map[string]string{"message": text})
 }
 
 // failure is the error shape of parameter checks, and of what the API's
 // framework refuses.
-func failure(status int, text string) *answer {
+func failure(status int, text string) *response {
 	return reply(status, map[string]string{"error": text})
 }
 
-func text(status int, body string) *answer {
-	return &answer{status: status, header: http.Header{}, body: []byte(body)}
+func text(status int, body string) *response {
+	return &response{status: status, header: http.Header{}, body: []byte(body)}
 }
 
 // finish encodes the answer and gives it the headers that go with its body.
-func (a *answer) finish(r *http.Request) {
+func (a *response) finish(r *http.Request) {
 	if a.value != nil {
 		body, err := encode(a.value)
 		if err != nil {
@@ -97,7 +97,7 @@ func matches(r *http.Request, tag string) bool {
 }
 
 // response is the answer as it is delivered.
-func (a *answer) response(id string) *delivery.Response {
+func (a *response) deliverable(id string) *delivery.Response {
 	if a.header == nil {
 		a.header = http.Header{}
 	}
@@ -107,7 +107,7 @@ func (a *answer) response(id string) *delivery.Response {
 
 // secure gives a response of GitLab's application the headers that all of them
 // have.
-func (a *answer) secure(id string) {
+func (a *response) secure(id string) {
 	a.header.Set("X-Content-Type-Options", "nosniff")
 	a.header.Set("X-Frame-Options", "SAMEORIGIN")
 	a.header.Set("X-Gitlab-Meta", `{"correlation_id":"`+id+`","version":"1"}`)

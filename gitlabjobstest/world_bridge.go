@@ -55,7 +55,7 @@ func (pl *Pipeline) AddBridge(specs ...BridgeSpec) *Bridge {
 	defer pl.srv.mu.Unlock()
 	spec, ok := only(specs)
 	if !ok {
-		pl.srv.bad("AddBridge to pipeline %d: got several BridgeSpecs: pass one or none", pl.id)
+		pl.srv.failf("AddBridge to pipeline %d: got several BridgeSpecs: pass one or none", pl.id)
 		return &Bridge{&Job{srv: pl.srv, pipeline: pl, bridge: &bridge{}}}
 	}
 	return pl.addBridge(spec, now)
@@ -86,7 +86,7 @@ func (pl *Pipeline) addBridge(spec BridgeSpec, now time.Time) *Bridge {
 	j := &Job{srv: s, pipeline: pl, bridge: &bridge{spec: spec}}
 	b := &Bridge{j}
 	if why := pl.refuseDownstream(spec); why != "" {
-		s.bad("AddBridge %q to pipeline %d: %s", spec.Name, pl.id, why)
+		s.failf("AddBridge %q to pipeline %d: %s", spec.Name, pl.id, why)
 		return b
 	}
 	// A bridge that failed by itself never got as far as to start.
@@ -98,7 +98,7 @@ func (pl *Pipeline) addBridge(spec BridgeSpec, now time.Time) *Bridge {
 		CreatedAt: spec.CreatedAt, QueuedAt: spec.QueuedAt, StartedAt: spec.StartedAt, FinishedAt: spec.FinishedAt,
 	}
 	if why := j.fill(now); why != "" {
-		s.bad("AddBridge %q to pipeline %d: %s", spec.Name, pl.id, why)
+		s.failf("AddBridge %q to pipeline %d: %s", spec.Name, pl.id, why)
 		return b
 	}
 	if spec.Name == "" {

@@ -25,13 +25,13 @@ func (s *Server) Handle(pattern string, handler http.Handler) {
 	method, path, _ := strings.Cut(pattern, " ")
 	switch {
 	case method == "" || method != strings.ToUpper(method) || !strings.HasPrefix(path, "/") || strings.ContainsAny(path, " {}"):
-		s.bad("Handle(%q): write the pattern as GET /projects/:id/variables, with a method and a path", pattern)
+		s.failf("Handle(%q): write the pattern as GET /projects/:id/variables, with a method and a path", pattern)
 		return
 	case strings.HasPrefix(path, apiPath):
-		s.bad("Handle(%q): leave out %s: each route is below it", pattern, apiPath)
+		s.failf("Handle(%q): leave out %s: each route is below it", pattern, apiPath)
 		return
 	case handler == nil:
-		s.bad("Handle(%q): the handler is nil", pattern)
+		s.failf("Handle(%q): the handler is nil", pattern)
 		return
 	}
 	s.mu.Lock()
@@ -58,17 +58,17 @@ func (s *Server) routes() []route {
 
 // handled lets the handler of an added route answer, if the caller may see the
 // project.
-func (c *call) handled(h http.Handler) *answer {
+func (c *call) handled(h http.Handler) *response {
 	if _, ofProject := c.vars["id"]; ofProject && strings.HasPrefix(c.req.URL.Path, apiPath+"/projects/") {
 		if refused := c.findProject(); refused != nil {
 			return refused
 		}
 	}
-	return &answer{header: http.Header{}, handler: h}
+	return &response{header: http.Header{}, handler: h}
 }
 
 // serve fills the answer with what a handler writes.
-func (a *answer) serve(h http.Handler, x *exchange) {
+func (a *response) serve(h http.Handler, x *exchange) {
 	r := x.req.Clone(x.req.Context())
 	r.Body = io.NopCloser(bytes.NewReader(x.body))
 	for name, value := range x.vars {

@@ -123,13 +123,13 @@ func parseCursor(s string) (id int64, backward, ok bool) {
 }
 
 // serverError is GitLab's answer to what its code does not expect.
-func serverError() *answer {
+func serverError() *response {
 	return message(http.StatusInternalServerError, "500 Internal Server Error")
 }
 
 // keysetPage answers with a page that begins at a cursor. Its size has no
 // upper bound. A page that has no rows behind a cursor is an error of GitLab's.
-func (c *call) keysetPage(pg page, keep filter) *answer {
+func (c *call) keysetPage(pg page, keep filter) *response {
 	by, order, at := c.param("order_by"), c.param("sort"), c.param("cursor")
 	if refused := c.refusedParameters(); refused != nil {
 		return refused
@@ -152,18 +152,18 @@ func (c *call) keysetPage(pg page, keep filter) *answer {
 	var rows []*Job
 	var before, behind bool // Whether there are rows on either side.
 	if backward {
-		rows, before = take(slices.Values(jobs[after(jobs, id):]), keep, size)
+		rows, before = take(slices.Values(jobs[indexAfter(jobs, id):]), keep, size)
 		slices.Reverse(rows)
 		behind = true // GitLab takes it that the cursor came from there.
 	} else {
-		from := after(jobs, id-1)
+		from := indexAfter(jobs, id-1)
 		rows, behind = take(backwards(jobs[:from]), keep, size)
 		before = id != math.MaxInt64 && anyOf(jobs[from:], keep)
 	}
 	if len(rows) == 0 && id != math.MaxInt64 {
 		return serverError()
 	}
-	a := reply(http.StatusOK, c.jobAnswers(rows))
+	a := reply(http.StatusOK, c.jobsJSON(rows))
 	if before {
 		a.header.Set("X-Prev-Cursor", cursor{itoa(rows[0].id), "p"}.String())
 	}

@@ -62,7 +62,7 @@ func (p *Project) AddPipeline(specs ...PipelineSpec) *Pipeline {
 	defer p.srv.mu.Unlock()
 	spec, ok := only(specs)
 	if !ok {
-		p.srv.bad("AddPipeline to %s: got several PipelineSpecs: pass one or none", p.path)
+		p.srv.failf("AddPipeline to %s: got several PipelineSpecs: pass one or none", p.path)
 		return &Pipeline{srv: p.srv, project: p, counts: map[countKey]int{}}
 	}
 	return p.addPipeline(spec, now)
@@ -90,12 +90,12 @@ func (p *Project) addPipeline(spec PipelineSpec, now time.Time) *Pipeline {
 		pl.updated = pl.created
 	}
 	if why := s.world.refusePipeline(p, spec, pl); why != "" {
-		s.bad("AddPipeline to %s: %s", p.path, why)
+		s.failf("AddPipeline to %s: %s", p.path, why)
 		return pl
 	}
 	p.pipelines++
 	pl.iid = p.pipelines
-	pl.id = next(&s.world.lastPipeline, spec.ID)
+	pl.id = nextID(&s.world.lastPipeline, spec.ID)
 	s.world.pipelines[pl.id] = pl
 	if pl.spec.SHA == "" {
 		pl.spec.SHA = sha(fmt.Sprint("pipeline ", pl.id))
@@ -120,7 +120,7 @@ func (w *world) refusePipeline(p *Project, spec PipelineSpec, pl *Pipeline) stri
 		return fmt.Sprintf("ID %d is taken: leave it out to get the next free one", spec.ID)
 	case spec.User.srv != p.srv:
 		return "User belongs to another server: add one to this server with Server.AddUser"
-	case spec.Status != "" && !known(spec.Status) && !spec.AnyStatus:
+	case spec.Status != "" && !knownStatus(spec.Status) && !spec.AnyStatus:
 		return fmt.Sprintf("Status is %q, which GitLab does not have: use a gitlabjobs.Status constant, or set AnyStatus", spec.Status)
 	case spec.StatusLag < 0:
 		return fmt.Sprintf("StatusLag is %v: use 0 or more", spec.StatusLag)

@@ -2,8 +2,8 @@ package gitlabjobstest
 
 import "time"
 
-// jobAnswer is a job as the server sends it, of the age that it has.
-func (c *call) jobAnswer(j *Job) any {
+// jobJSON is a job as the server sends it, of the age that it has.
+func (c *call) jobJSON(j *Job) any {
 	return c.ofAge(c.wireJob(j))
 }
 
@@ -40,9 +40,9 @@ func (c *call) wireJob(j *Job) *wireJob {
 	return w
 }
 
-func (c *call) jobAnswers(jobs []*Job) any {
+func (c *call) jobsJSON(jobs []*Job) any {
 	if c.srv.cfg.older {
-		return encodable(jobs, c.jobAnswer)
+		return encodable(jobs, c.jobJSON)
 	}
 	all := make(wireJobs, len(jobs))
 	for i, j := range jobs {
@@ -59,8 +59,8 @@ func encodable(jobs []*Job, encode func(*Job) any) []any {
 	return all
 }
 
-// bridgeAnswer is a bridge as lists and play have it.
-func (c *call) bridgeAnswer(j *Job) any {
+// bridgeJSON is a bridge as lists and play have it.
+func (c *call) bridgeJSON(j *Job) any {
 	w := &wireBridge{wireBasic: c.basic(j)}
 	if down := j.bridge.shown(); down != nil {
 		w.DownstreamPipeline = c.pipeline(down)
@@ -71,8 +71,8 @@ func (c *call) bridgeAnswer(j *Job) any {
 	return w
 }
 
-func (c *call) bridgeAnswers(jobs []*Job) any {
-	return encodable(jobs, c.bridgeAnswer)
+func (c *call) bridgesJSON(jobs []*Job) any {
+	return encodable(jobs, c.bridgeJSON)
 }
 
 // bridgeAsJob is a bridge as retry has it.

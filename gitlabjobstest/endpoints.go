@@ -16,7 +16,7 @@ type route struct {
 	method, template string
 	jobToken         bool // Job tokens open it.
 	public           bool // It can be read without a token where the project is public.
-	do               func(*call) *answer
+	do               func(*call) *response
 	added            bool         // By Handle, beside the server's own.
 	handler          http.Handler // In place of do, for a route that was added by Handle.
 }
@@ -47,7 +47,7 @@ type call struct {
 	now     time.Time
 	vars    map[string]string
 	query   url.Values
-	who     identity
+	caller  identity
 	project *Project
 	memo    map[any]any // What jobs of one answer share.
 
@@ -102,15 +102,15 @@ func fit(template, parts []string) (map[string]string, bool) {
 	return vars, true
 }
 
-func (c *call) run(x *exchange) *answer {
+func (c *call) run(x *exchange) *response {
 	if x.allow != nil && c.req.Method == http.MethodOptions {
 		return options(x.allow)
 	}
 	if x.route == nil || c.srv.lacks(x.route.template) || c.badID() != "" && !c.srv.cfg.older {
 		return failure(http.StatusNotFound, "404 Not Found")
 	}
-	var refused *answer
-	if c.who, refused = c.srv.authenticate(c.req, c.query, x.route); refused != nil {
+	var refused *response
+	if c.caller, refused = c.srv.authenticate(c.req, c.query, x.route); refused != nil {
 		return refused
 	}
 	if x.route.handler != nil {
@@ -126,7 +126,7 @@ func (c *call) run(x *exchange) *answer {
 }
 
 // options answers OPTIONS.
-func options(methods []string) *answer {
+func options(methods []string) *response {
 	allow := append([]string{http.MethodOptions}, methods...)
 	if slices.Contains(methods, http.MethodGet) {
 		allow = append(allow, http.MethodHead)
