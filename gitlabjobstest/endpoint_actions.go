@@ -9,7 +9,7 @@ import (
 	"example.com/gitlabjobs"
 )
 
-// Action is something that a request does to a job.
+// Action is a change that a request makes to a job.
 type Action string
 
 // The actions.
@@ -20,17 +20,17 @@ const (
 	ActionPlay   Action = "play"
 )
 
-// ActionTaken is an action that took effect. One that was refused, or changed
-// nothing, as cancel of a finished job, is none.
+// ActionTaken is an action that took effect. Actions that were refused or
+// changed nothing, such as cancel of a finished job, are not recorded.
 type ActionTaken struct {
 	Action Action
-	JobID  int64 // A bridge's too.
-	NewID  int64 // Of the job that took its place; 0: it kept its own.
+	JobID  int64 // Or of the bridge.
+	NewID  int64 // Of the job that replaced it. 0 if the job kept its ID.
 	By     *User
 	At     time.Time
 }
 
-// Actions returns the actions that took effect, in their order.
+// Actions returns the actions that took effect, in order.
 func (s *Server) Actions() []ActionTaken {
 	s.lock()
 	defer s.mu.Unlock()
@@ -114,7 +114,7 @@ func (c *call) cancelJob() *response {
 	if force && c.role() < Maintainer {
 		return forbiddenResponse()
 	}
-	// Force ends a job that is canceling, and changes no other.
+	// force ends a canceling job and changes no other.
 	if force && j.status == gitlabjobs.StatusCanceling || !force && j.cancelable() {
 		j.cancel(force, c.now)
 		c.record(ActionCancel, j, 0)
@@ -177,7 +177,7 @@ func (c *call) eraseJob() *response {
 	c.record(ActionErase, j, 0)
 	w := c.wireJob(j)
 	if hadArtifacts {
-		// GitLab answers with the artifacts that it has just deleted.
+		// GitLab's response still has the artifacts that it has just deleted.
 		w.Artifacts, w.ArtifactsFile = before.Artifacts, before.ArtifactsFile
 	}
 	return reply(http.StatusCreated, c.ofAge(w))
@@ -218,19 +218,19 @@ func (c *call) playJob() *response {
 	return reply(http.StatusOK, c.jobJSON(j))
 }
 
-// playAgain plays a manual job that has finished. GitLab drops the variables
-// and inputs that were sent.
+// playAgain plays a finished manual job. GitLab drops the variables and inputs
+// of the request.
 func (c *call) playAgain(j *Job) *response {
 	twin := j.replace(c.caller.user, c.now)
 	c.record(ActionPlay, j, twin.id)
 	return reply(http.StatusOK, c.jobJSON(twin))
 }
 
-// maxVariableKey is how long the key of a variable may be.
+// maxVariableKey is the maximum length of the key of a variable.
 const maxVariableKey = 255
 
-// checkKeys says whether GitLab accepts the keys of variables, and whether no two
-// are the same. With a key that it does not accept, play does nothing.
+// checkKeys tells whether GitLab accepts the keys of variables, and whether
+// they are unique. If it does not accept one, play does nothing.
 func checkKeys(variables []variable) (valid, unique bool) {
 	valid, unique = true, true
 	seen := map[string]bool{}
@@ -258,8 +258,8 @@ func byKey(variables []variable) map[string]string {
 	return all
 }
 
-// declared returns the inputs that count: a job that declares none ignores
-// them.
+// declared returns the inputs if the job declares any. GitLab ignores them
+// otherwise.
 func (j *Job) declared(inputs map[string]any) map[string]any {
 	if len(j.spec.Inputs) == 0 {
 		return nil
@@ -267,7 +267,7 @@ func (j *Job) declared(inputs map[string]any) map[string]any {
 	return inputs
 }
 
-// refuseInputs refuses inputs that a job does not declare.
+// refuseInputs refuses inputs that the job does not declare.
 func (j *Job) refuseInputs(inputs map[string]any) *response {
 	if len(j.spec.Inputs) == 0 {
 		return nil

@@ -8,16 +8,17 @@ import (
 	"strings"
 )
 
-// Handle adds a route to the server, or replaces one of its own. The pattern is
-// a method and a path below /api/v4, such as
-// "GET /projects/:id/pipelines/:pipeline_id/variables". The handler reads the
-// values of the path with [http.Request.PathValue], such as "id".
+// Handle adds a route to the server, or replaces one. The pattern is a method
+// and a path below /api/v4, such as "GET
+// /projects/:id/pipelines/:pipeline_id/variables". The handler gets the values
+// in the path from [http.Request.PathValue], such as "id".
 //
-// The route behaves like the server's own ones: requests are recorded, struck by
-// faults, and refused without a valid token. A project that the user cannot see
-// is 404. The route does not accept job tokens, unless it replaces one that does.
-// The handler may use the server. Its response is JSON unless it sets a
-// Content-Type. If several added routes fit a request, the first of them is used.
+// The route behaves like the others: requests are recorded, struck by faults,
+// and refused without a valid token. A project that the user cannot see is 404.
+// Job tokens are not accepted, unless the route replaces one that accepts them.
+// The handler may use the server. The Content-Type of its response is
+// application/json unless it sets another. If several added routes fit a
+// request, the first one is used.
 func (s *Server) Handle(pattern string, handler http.Handler) {
 	if s.tb != nil {
 		s.tb.Helper()
@@ -39,7 +40,7 @@ func (s *Server) Handle(pattern string, handler http.Handler) {
 	routes := slices.Clone(s.endpoints)
 	i := slices.IndexFunc(routes, func(r route) bool { return r.method == method && r.template == path })
 	if i < 0 {
-		// Before the server's own, which may be less specific.
+		// Before the built-in routes, which may be less specific.
 		if i = slices.IndexFunc(routes, func(r route) bool { return !r.added }); i < 0 {
 			i = len(routes)
 		}
@@ -49,15 +50,15 @@ func (s *Server) Handle(pattern string, handler http.Handler) {
 	s.endpoints = routes
 }
 
-// routes returns the endpoints of the server.
+// routes returns the routes of the server.
 func (s *Server) routes() []route {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.endpoints
 }
 
-// handled lets the handler of an added route answer, if the caller may see the
-// project.
+// handled returns a response by the handler of an added route, if the caller
+// can see the project.
 func (c *call) handled(h http.Handler) *response {
 	if _, ofProject := c.vars["id"]; ofProject && strings.HasPrefix(c.req.URL.Path, apiPath+"/projects/") {
 		if refused := c.findProject(); refused != nil {
@@ -67,7 +68,7 @@ func (c *call) handled(h http.Handler) *response {
 	return &response{header: http.Header{}, handler: h}
 }
 
-// serve fills the answer with what a handler writes.
+// serve sets the response to what a handler writes.
 func (a *response) serve(h http.Handler, x *exchange) {
 	r := x.req.Clone(x.req.Context())
 	r.Body = io.NopCloser(bytes.NewReader(x.body))

@@ -12,13 +12,14 @@ import (
 
 const jobTokenPrefix = "job-token-"
 
-// identity is who a request comes from: nobody, a user, or a job for its user.
+// identity is the sender of a request: nobody, a user, or a job on behalf of
+// its user.
 type identity struct {
 	user *User
 	job  *Job
 }
 
-// authenticate finds out who a request comes from, or refuses it.
+// authenticate identifies the sender of a request, or refuses the request.
 func (s *Server) authenticate(r *http.Request, query url.Values, rt *route) (identity, *response) {
 	bearer := ""
 	if scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " "); strings.EqualFold(scheme, "Bearer") {
@@ -26,7 +27,7 @@ func (s *Server) authenticate(r *http.Request, query url.Values, rt *route) (ide
 	}
 	personal := or(or(r.Header.Get("Private-Token"), query.Get("private_token")), or(bearer, query.Get("access_token")))
 	jobToken := or(r.Header.Get("Job-Token"), query.Get("job_token"))
-	// Job tokens are looked at only where they open something.
+	// GitLab ignores job tokens on routes that do not accept them.
 	if rt.jobToken && strings.HasPrefix(bearer, jobTokenPrefix) {
 		if who, refused := s.byJobToken(bearer); refused == nil {
 			return who, nil
@@ -75,7 +76,7 @@ func (s *Server) byJobToken(secret string) (identity, *response) {
 	return identity{user: j.user, job: j}, nil
 }
 
-// scopes are the scopes that GitLab names for a route, as it names them.
+// scopes returns the scopes that GitLab lists in insufficient_scope.
 func (rt *route) scopes() string {
 	if strings.Contains(rt.template, "/pipelines/") {
 		return "mcp mcp mcp mcp ai_workflows api read_api"
@@ -92,8 +93,8 @@ func invalidToken(why string) *response {
 	return a
 }
 
-// role returns what the caller may do in the call's project; 0 is nothing
-// beyond what everybody may.
+// role returns the caller's role in the project of the call. 0 means no more
+// than everybody.
 func (c *call) role() Role {
 	from := c.caller.job
 	if c.caller.user == nil || from != nil && from.pipeline.project != c.project && !c.project.openToJobTokens {
@@ -102,7 +103,7 @@ func (c *call) role() Role {
 	return c.project.members[c.caller.user]
 }
 
-// findProject finds the project of the call, as far as the caller may see it.
+// findProject finds the project of the call if the caller can see it.
 func (c *call) findProject() *response {
 	w := &c.srv.world
 	id := c.vars["id"]
@@ -140,7 +141,7 @@ func atPath(projects map[string]*Project, path string) *Project {
 	return nil
 }
 
-// visible says whether the caller's user sees the project.
+// visible tells whether the caller's user can see the project.
 func (c *call) visible() bool {
 	switch c.project.visibility {
 	case Public:
@@ -152,12 +153,12 @@ func (c *call) visible() bool {
 	}
 }
 
-// opensTo says whether the project can be read with the token of a job.
+// opensTo tells whether a job's token can read the project.
 func (c *call) opensTo(from *Job) bool {
 	return c.project == from.pipeline.project || !c.project.limitsJobTokens()
 }
 
-// limitsJobTokens says whether job tokens of other projects are refused.
+// limitsJobTokens tells whether job tokens of other projects are refused.
 func (p *Project) limitsJobTokens() bool { return p.visibility != Public && !p.openToJobTokens }
 
 func (c *call) movedTo(p *Project) *response {
@@ -174,7 +175,7 @@ func (c *call) movedTo(p *Project) *response {
 	return a
 }
 
-// readable finds the project and asks whether the caller may read its jobs.
+// readable finds the project and checks whether the caller can read its jobs.
 func (c *call) readable() *response {
 	if refused := c.findProject(); refused != nil {
 		return refused
@@ -195,7 +196,7 @@ func (c *call) job(bridgeToo bool) (*Job, *response) {
 	return j, nil
 }
 
-// writable finds the job of the call, for an action.
+// writable finds the job of the call for an action.
 func (c *call) writable(bridgeToo bool) (*Job, *response) {
 	if refused := c.findProject(); refused != nil {
 		return nil, refused
@@ -206,7 +207,7 @@ func (c *call) writable(bridgeToo bool) (*Job, *response) {
 	return c.job(bridgeToo)
 }
 
-// changeable is writable for an action that an archived job forbids.
+// changeable is writable for actions that archived jobs do not allow.
 func (c *call) changeable() (*Job, *response) {
 	j, refused := c.writable(true)
 	if refused != nil {

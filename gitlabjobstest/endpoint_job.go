@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// AgentSpec is what a test says of an agent for Kubernetes.
+// AgentSpec describes an agent for Kubernetes.
 type AgentSpec struct {
 	ID            int64
-	ConfigProject *Project       // Where it is configured: the project itself by default.
+	ConfigProject *Project       // Where it is configured. Default: the project itself.
 	Configuration map[string]any // How jobs may use it.
 }
 
@@ -19,8 +19,8 @@ type agent struct {
 	configuration map[string]any
 }
 
-// AddAgent lets the project's jobs use an agent for Kubernetes, and returns its
-// id.
+// AddAgent adds an agent for Kubernetes that the project's jobs may use, and
+// returns its ID.
 func (p *Project) AddAgent(spec AgentSpec) int64 {
 	s := p.srv
 	if s.tb != nil {
@@ -43,7 +43,7 @@ func (p *Project) AddAgent(spec AgentSpec) int64 {
 	return a.id
 }
 
-// tokenJob answers with the job whose token the request has.
+// tokenJob responds with the job whose token the request has.
 func (c *call) tokenJob() *response {
 	if c.caller.job == nil {
 		return message(http.StatusNotFound, "404 Job Not Found")
@@ -62,7 +62,7 @@ func (c *call) getJob() *response {
 	return reply(http.StatusOK, c.jobJSON(j))
 }
 
-// allowedAgents answers with the agents that the token's job may use.
+// allowedAgents responds with the agents that the token's job may use.
 func (c *call) allowedAgents() *response {
 	j := c.caller.job
 	if j == nil {
@@ -85,8 +85,8 @@ func (c *call) allowedAgents() *response {
 	return reply(http.StatusOK, w)
 }
 
-// groups are those above the project, from the nearest on. Their ids are made
-// up: groups have no other part in the Jobs API.
+// groups returns the groups above the project, the nearest first. Their IDs are
+// arbitrary: nothing else in the Jobs API refers to them.
 func (p *Project) groups() []wireID {
 	n := strings.Count(p.path, "/")
 	ids := make([]wireID, n)
@@ -96,7 +96,7 @@ func (p *Project) groups() []wireID {
 	return ids
 }
 
-// planner is a role between Guest and Reporter. Every reporter has it.
+// planner is a role between Guest and Reporter, which every reporter includes.
 const planner Role = 15
 
 func (r Role) names() []string {
@@ -120,7 +120,7 @@ func (p *Project) wire() wireConfigProject {
 	}
 }
 
-// iso writes a time as GitLab does.
+// iso formats a time as GitLab does.
 func iso(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
 
 func isoOrNull(t time.Time) *string {

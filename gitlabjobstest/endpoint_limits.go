@@ -6,8 +6,7 @@ import (
 	"time"
 )
 
-// limits counts requests. Both kinds count in windows that begin at a full
-// minute or period.
+// limits counts requests, in windows that start at a full minute or period.
 type limits struct {
 	jobs, all map[*User]*window
 }
@@ -17,7 +16,7 @@ type window struct {
 	n     int
 }
 
-// hit counts one more request of a user in the present window.
+// countRequest counts a request of a user in the current window.
 func countRequest(windows *map[*User]*window, u *User, now time.Time, period time.Duration) *window {
 	if *windows == nil {
 		*windows = map[*User]*window{}
@@ -31,7 +30,7 @@ func countRequest(windows *map[*User]*window, u *User, now time.Time, period tim
 	return w
 }
 
-// limitJobs is GitLab's limit of the list of project jobs.
+// limitJobs applies GitLab's limit for the list of project jobs.
 func (s *Server) limitJobs(c *call) *response {
 	if s.cfg.jobsPerMin == 0 {
 		return nil
@@ -42,22 +41,23 @@ func (s *Server) limitJobs(c *call) *response {
 	return nil
 }
 
-// appLimit is the answer of the limits within GitLab's application: it does
-// not say for how long.
+// appLimit is the response of limits in GitLab's application. It does not tell
+// how long to wait.
 func appLimit() *response {
 	return reply(http.StatusTooManyRequests, map[string]any{"message": map[string]string{
 		"error": "This endpoint has been requested too many times. Try again later.",
 	}})
 }
 
-// throttle is the limit before GitLab's application. It returns nil where there
-// is none, headers alone (with no status) below it, and the refusal beyond.
+// throttle applies the limit in front of GitLab's application. It returns nil
+// if there is none, headers without a status below the limit, and the 429
+// beyond it.
 func (s *Server) throttle(c *call) *response {
 	limit, period := s.cfg.throttle, s.cfg.throttleTime
 	if limit == 0 {
 		return nil
 	}
-	var user *User // nil: whoever has no token, or a wrong one.
+	var user *User // nil for requests without a valid token.
 	if who, refused := s.authenticate(c.req, c.query, &route{jobToken: true, public: true}); refused == nil {
 		user = who.user
 	}
@@ -78,7 +78,7 @@ func (s *Server) throttle(c *call) *response {
 	if !s.cfg.hideLimits {
 		a.header.Set("Ratelimit-Resettime", reset.UTC().Format(http.TimeFormat))
 	}
-	// Rounded up: somebody who comes back then is let in.
+	// Rounded up, so that a client that waits as long is not too early.
 	wait := (reset.Sub(c.now) + time.Second - 1) / time.Second
 	a.header.Set("Retry-After", itoa(int64(wait)))
 	return a

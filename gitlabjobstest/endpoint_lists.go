@@ -8,13 +8,13 @@ import (
 	"example.com/gitlabjobs"
 )
 
-// maxTotal is how many rows a list may have for GitLab to say how many.
+// maxTotal is the number of rows up to which GitLab sends totals.
 const maxTotal = 10_000
 
-// maxOffset is how far into a project's jobs pages with numbers go.
+// maxOffset is the maximum offset in a project's jobs.
 const maxOffset = 50_000
 
-// filter says which jobs of a list are asked for; nil means all.
+// filter tells which jobs of a list are asked for. nil means all.
 type filter func(*Job) bool
 
 func byScope(statuses []gitlabjobs.Status, also filter) filter {
@@ -47,7 +47,7 @@ func (c *call) listProjectJobs() *response {
 	if kind == "keyset" && !c.srv.cfg.older {
 		return c.keysetPage(pg, keep)
 	}
-	tooFar := pg.size > 0 && pg.number > maxOffset/pg.size // GitLab compares before it cuts per_page.
+	tooFar := pg.size > 0 && pg.number > maxOffset/pg.size // GitLab checks this before it caps per_page.
 	pg = pg.byOffset()
 	first, ok := pg.first()
 	if !c.srv.cfg.older && (tooFar || !ok) {
@@ -81,7 +81,7 @@ func (c *call) listBridges() *response {
 	})
 }
 
-// listPipeline answers with a page of what a pipeline has.
+// listPipeline responds with a page of a pipeline's jobs or bridges.
 func (c *call) listPipeline(of func(*Pipeline) ([]*Job, filter, func([]*Job) any)) *response {
 	pg := c.page().byOffset()
 	if refused := c.refusedParameters(); refused != nil {
@@ -119,11 +119,11 @@ func (c *call) findPipeline() (*Pipeline, *response) {
 type rows struct {
 	jobs  []*Job
 	more  bool
-	total int // -1: not counted.
+	total int // -1 if not counted.
 }
 
-// choose takes a page out of a list, the highest id first. Without a filter it
-// looks at that page's jobs only.
+// choose returns a page of a list, the highest ID first. Without a filter it
+// only visits the jobs of that page.
 func choose(jobs []*Job, keep filter, first, size int, count bool) rows {
 	if keep == nil {
 		r := rows{total: len(jobs)}

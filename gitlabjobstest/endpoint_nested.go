@@ -6,13 +6,13 @@ import (
 	"strings"
 )
 
-// parameters are a request's parameters, nested as GitLab's framework reads
-// them: a value is a string, a []any or a parameters. JSON adds json.Number,
-// bool and nil.
+// parameters are the parameters of a request, nested as GitLab's framework
+// parses them: a value is a string, a []any or a parameters, and in JSON also a
+// json.Number, a bool or nil.
 type parameters map[string]any
 
-// parseParameters reads a query or a form. It is false if a name is used with
-// two types, as in "a=1&a[]=2", or if the escaping is wrong.
+// parseParameters parses a query or a form. It is false if a name has values of
+// two types, as in "a=1&a[]=2", or if the escaping is invalid.
 func parseParameters(raw string) (parameters, bool) {
 	p := parameters{}
 	for pair := range strings.SplitSeq(raw, "&") {
@@ -87,13 +87,13 @@ func (p parameters) list(key string) ([]any, bool) {
 	return list, ok || !taken
 }
 
-// has tells if a name such as "[b]" has a value.
+// has tells whether a name such as "[b]" has a value.
 func (p parameters) has(name string) bool {
 	_, ok := p[strings.Trim(name, "[]")]
 	return ok
 }
 
-// encode writes the parameters as a query, in the order of their names.
+// encode encodes the parameters as a query, ordered by name.
 func (p parameters) encode() string {
 	var parts []string
 	for _, k := range sortedKeys(p) {

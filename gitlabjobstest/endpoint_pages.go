@@ -16,10 +16,10 @@ const (
 	maxPerPage     = 100
 )
 
-// page is which page is asked for.
+// page is the requested page of a list.
 type page struct{ number, size int64 }
 
-// page reads the parameters that every list has. The size is not cut yet.
+// page reads the parameters of every list. The size is not capped yet.
 func (c *call) page() page {
 	pg := page{number: max(c.integer("page", 1), 1), size: c.integer("per_page", defaultPerPage)}
 	if pg.size == 0 {
@@ -28,7 +28,7 @@ func (c *call) page() page {
 	return pg
 }
 
-// byOffset returns the page as lists with page numbers cut it.
+// byOffset returns the page with its size capped, for offset pagination.
 func (pg page) byOffset() page {
 	if pg.size < 0 {
 		pg.size = defaultPerPage
@@ -37,8 +37,8 @@ func (pg page) byOffset() page {
 	return pg
 }
 
-// first returns the index of the page's first row. It is false if it is beyond
-// what GitLab's database can count.
+// first returns the index of the page's first row. It is false if that is more
+// than GitLab's database can handle.
 func (pg page) first() (int, bool) {
 	if pg.number-1 > math.MaxInt64/pg.size {
 		return 0, false
@@ -46,7 +46,7 @@ func (pg page) first() (int, bool) {
 	return int(min((pg.number-1)*pg.size, math.MaxInt32)), true
 }
 
-// headers gives the answer what GitLab says of a page with a number.
+// headers sets the headers of offset pagination.
 func (pg page) headers(c *call, h http.Header, r rows) {
 	number := itoa
 	prev, following := "", ""
@@ -78,8 +78,8 @@ func (pg page) headers(c *call, h http.Header, r rows) {
 	h.Set("Link", strings.Join(links, ", "))
 }
 
-// link is one entry of Link. It repeats every parameter of the query and the
-// path.
+// link returns one entry of Link. It repeats every parameter of the query and
+// the path.
 func (c *call) link(set map[string]string, rel string) string {
 	params := maps.Clone(c.repeated)
 	for k, v := range c.vars {
@@ -91,7 +91,8 @@ func (c *call) link(set map[string]string, rel string) string {
 	return "<" + c.srv.cfg.external + c.req.URL.EscapedPath() + "?" + params.encode() + `>; rel="` + rel + `"`
 }
 
-// cursor says where a keyset page begins: behind a job, or ("p") before it.
+// cursor is the position of a keyset page: after a job, or before it if Kind is
+// "p".
 type cursor struct {
 	ID   string `json:"id"`
 	Kind string `json:"_kd"`
@@ -105,7 +106,7 @@ func (cu cursor) String() string {
 	return base64.URLEncoding.EncodeToString(b)
 }
 
-// parseCursor reads a cursor. One without an id is the list's beginning.
+// parseCursor parses a cursor. Without an ID it is the start of the list.
 func parseCursor(s string) (id int64, backward, ok bool) {
 	b, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(s, "="))
 	if err != nil {
@@ -122,13 +123,13 @@ func parseCursor(s string) (id int64, backward, ok bool) {
 	return id, cu.Kind == "p", err == nil
 }
 
-// serverError is GitLab's answer to what its code does not expect.
+// serverError is the response to errors that GitLab does not handle.
 func serverError() *response {
 	return message(http.StatusInternalServerError, "500 Internal Server Error")
 }
 
-// keysetPage answers with a page that begins at a cursor. Its size has no
-// upper bound. A page that has no rows behind a cursor is an error of GitLab's.
+// keysetPage responds with a page at a cursor. Its size is not capped. As in
+// GitLab, a page without rows after its cursor is a server error.
 func (c *call) keysetPage(pg page, keep filter) *response {
 	by, order, at := c.param("order_by"), c.param("sort"), c.param("cursor")
 	if refused := c.refusedParameters(); refused != nil {
@@ -150,11 +151,11 @@ func (c *call) keysetPage(pg page, keep filter) *response {
 	}
 	jobs := c.project.jobs
 	var rows []*Job
-	var before, behind bool // Whether there are rows on either side.
+	var before, behind bool // Whether there are rows on that side.
 	if backward {
 		rows, before = take(slices.Values(jobs[indexAfter(jobs, id):]), keep, size)
 		slices.Reverse(rows)
-		behind = true // GitLab takes it that the cursor came from there.
+		behind = true // GitLab assumes that the cursor came from there.
 	} else {
 		from := indexAfter(jobs, id-1)
 		rows, behind = take(backwards(jobs[:from]), keep, size)
@@ -186,7 +187,7 @@ func backwards(jobs []*Job) func(func(*Job) bool) {
 	}
 }
 
-// take returns the first jobs of a sequence that a filter keeps, and whether
+// take returns the first jobs of a sequence that pass the filter, and whether
 // there are more.
 func take(seq func(func(*Job) bool), keep filter, size int) (taken []*Job, more bool) {
 	for j := range seq {
@@ -201,7 +202,7 @@ func take(seq func(func(*Job) bool), keep filter, size int) (taken []*Job, more 
 	return taken, false
 }
 
-// anyOf says whether a filter keeps any of the jobs.
+// anyOf tells whether any of the jobs passes the filter.
 func anyOf(jobs []*Job, keep filter) bool {
 	return keep == nil && len(jobs) > 0 || keep != nil && slices.ContainsFunc(jobs, keep)
 }

@@ -14,8 +14,8 @@ import (
 	"example.com/gitlabjobs"
 )
 
-// readParameters reads the parameters in the query and in the body. The body
-// wins.
+// readParameters reads the parameters of the query and the body. Those of the
+// body win.
 func (c *call) readParameters(body []byte) *response {
 	var ok bool
 	if c.params, ok = parseParameters(c.req.URL.RawQuery); !ok {
@@ -36,7 +36,7 @@ func (c *call) readParameters(body []byte) *response {
 			return failure(http.StatusBadRequest, "\nProblem:\n  message body does not match declared format\nResolution:\n  "+
 				"when specifying application/json as content-type, you must pass valid application/json in the request's 'body' ")
 		}
-		// JSON that is not an object is valid, and has no parameters.
+		// JSON that is not an object is valid, but has no parameters.
 		if object, isObject := nested(v).(parameters); isObject {
 			maps.Copy(c.params, object)
 		}
@@ -52,7 +52,7 @@ func (c *call) readParameters(body []byte) *response {
 	return nil
 }
 
-// nested gives decoded JSON the types of parameters.
+// nested converts decoded JSON to parameters.
 func nested(v any) any {
 	switch v := v.(type) {
 	case map[string]any:
@@ -73,10 +73,11 @@ func nested(v any) any {
 
 func invalid(name string) *response { return failure(http.StatusBadRequest, name+" is invalid") }
 
-// refuse notes that a parameter is refused. GitLab reports all of them at once.
+// refuse records an invalid parameter. GitLab reports all of them at once.
 func (c *call) refuse(why string) { c.refused = append(c.refused, why) }
 
-// refusedParameters returns the refusal of the parameters read so far, or nil.
+// refusedParameters returns the response for the invalid parameters so far, or
+// nil.
 func (c *call) refusedParameters() *response {
 	if len(c.refused) == 0 {
 		return nil
@@ -84,8 +85,8 @@ func (c *call) refusedParameters() *response {
 	return failure(http.StatusBadRequest, strings.Join(c.refused, ", "))
 }
 
-// param returns a parameter that is a single value. A missing, null or nested
-// one is empty, and the last of them refused.
+// param returns a parameter that is a single value. It is empty if the
+// parameter is missing or null, and nested values are invalid.
 func (c *call) param(name string) string {
 	v, ok := scalar(c.params[name])
 	if !ok {
@@ -106,7 +107,8 @@ func scalar(v any) (s string, ok bool) {
 	}
 }
 
-// boolean returns a parameter that is a boolean, as GitLab spells them.
+// boolean returns a boolean parameter in any of the spellings that GitLab
+// accepts.
 func (c *call) boolean(name string) bool {
 	v, ok := scalar(c.params[name])
 	switch {
@@ -125,8 +127,8 @@ func (c *call) boolean(name string) bool {
 	return false
 }
 
-// integer returns a parameter that is an integer. One that is too large is the
-// largest there is.
+// integer returns an integer parameter. Numbers that are too large become the
+// largest int64.
 func (c *call) integer(name string, otherwise int64) int64 {
 	v, ok := scalar(c.params[name])
 	v = strings.TrimSpace(v)
@@ -151,8 +153,8 @@ func (c *call) integer(name string, otherwise int64) int64 {
 	return n
 }
 
-// scope returns the statuses that are asked for; none means all. The lists of
-// pipelines do not take them as an object.
+// scope returns the requested statuses. None means all. The lists of pipelines
+// do not accept them as an object.
 func (c *call) scope() []gitlabjobs.Status {
 	v, ok := c.params["scope"]
 	if !ok || v == nil {
@@ -206,7 +208,7 @@ func (c *call) object(name string) map[string]any {
 	return plain
 }
 
-// plainValue gives a test the types that encoding/json decodes to.
+// plainValue converts a value to the types that encoding/json decodes to.
 func plainValue(v any) any {
 	switch v := v.(type) {
 	case json.Number:
@@ -231,7 +233,7 @@ func plainValue(v any) any {
 	}
 }
 
-// variable is one of those that a job is played with.
+// variable is a variable that a job is played with.
 type variable struct{ key, value string }
 
 // variables returns the variables that a job is played with.

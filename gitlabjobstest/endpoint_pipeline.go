@@ -9,8 +9,8 @@ import (
 	"example.com/gitlabjobs"
 )
 
-// getPipeline answers with one pipeline. Job tokens are ignored here: only a
-// public project's pipelines can be read with one.
+// getPipeline responds with one pipeline. Job tokens are ignored, so with one
+// only a public project's pipelines can be read.
 func (c *call) getPipeline() *response {
 	if refused := c.readable(); refused != nil {
 		return refused
@@ -49,8 +49,8 @@ func (u *wireUser) basic() wireBasicUser {
 	return wireBasicUser{u.ID, u.Username, u.PublicEmail, u.Name, u.State, u.Locked, u.AvatarURL, u.WebURL}
 }
 
-// times returns when the pipeline's first job started, and when its last one
-// ended if the pipeline has ended.
+// times returns when the first job started, and when the last one ended if the
+// pipeline has ended.
 func (pl *Pipeline) times() (started, finished time.Time) {
 	for _, j := range pl.jobs {
 		if !j.started.IsZero() && (started.IsZero() || j.started.Before(started)) {
@@ -72,7 +72,7 @@ func (pl *Pipeline) coverage() (sum float64, n int) {
 	return sum, n
 }
 
-// detailedStatus is how GitLab's own pages show the status.
+// detailedStatus returns the status as GitLab's web pages show it.
 func (c *call) detailedStatus(pl *Pipeline) wireDetailedStatus {
 	status := string(pl.status)
 	text := strings.ReplaceAll(status, "_", " ")

@@ -9,21 +9,20 @@ import (
 	"example.com/gitlabjobs/gitlabjobstest/internal/delivery"
 )
 
-// answer is what the server has to say to a request, before it goes out by
-// socket or in memory.
+// response is a response before it is delivered.
 type response struct {
 	status int
 	header http.Header
-	value  any      // Encoded by finish, where it is not nil.
-	body   []byte   // Otherwise the body as it is.
-	log    *content // In place of body: what is not held.
-	tag    string   // The entity tag, where it does not follow from the body.
+	value  any      // Encoded by finish if it is not nil.
+	body   []byte   // Otherwise the encoded body.
+	log    *content // Instead of body, if not all of it is stored.
+	tag    string   // The entity tag, if it is not computed from the body.
 	how    delivery.Manner
 
-	handler http.Handler // In place of status, value and body: what answers once the server is unlocked.
+	handler http.Handler // Instead of status, value and body: called once the server is unlocked.
 }
 
-// content is the body.
+// content returns the body.
 func (a *response) content() content {
 	if a.log != nil {
 		return *a.log
@@ -31,7 +30,7 @@ func (a *response) content() content {
 	return content{held: a.body}
 }
 
-// hold gives the answer another body.
+// hold replaces the body.
 func (a *response) hold(body []byte) {
 	a.body, a.log = body, nil
 }
@@ -40,13 +39,13 @@ func reply(status int, value any) *response {
 	return &response{status: status, header: http.Header{}, value: value}
 }
 
-// message is the error shape of most refusals.
+// message returns an error response of most endpoints.
 func message(status int, text string) *response {
 	return reply(status, map[string]string{"message": text})
 }
 
-// failure is the error shape of parameter checks, and of what the API's
-// framework refuses.
+// failure returns an error response of parameter checks and of the API
+// framework.
 func failure(status int, text string) *response {
 	return reply(status, map[string]string{"error": text})
 }
@@ -55,7 +54,7 @@ func text(status int, body string) *response {
 	return &response{status: status, header: http.Header{}, body: []byte(body)}
 }
 
-// finish encodes the answer and gives it the headers that go with its body.
+// finish encodes the response and sets the headers that depend on the body.
 func (a *response) finish(r *http.Request) {
 	if a.value != nil {
 		body, err := encode(a.value)
@@ -96,7 +95,7 @@ func matches(r *http.Request, tag string) bool {
 	return false
 }
 
-// response is the answer as it is delivered.
+// deliverable returns the response for delivery.
 func (a *response) deliverable(id string) *delivery.Response {
 	if a.header == nil {
 		a.header = http.Header{}
@@ -105,8 +104,7 @@ func (a *response) deliverable(id string) *delivery.Response {
 	return &delivery.Response{Status: a.status, Header: a.header, Body: a.content(), Manner: a.how}
 }
 
-// secure gives a response of GitLab's application the headers that all of them
-// have.
+// secure sets the headers that every response of GitLab's application has.
 func (a *response) secure(id string) {
 	a.header.Set("X-Content-Type-Options", "nosniff")
 	a.header.Set("X-Frame-Options", "SAMEORIGIN")

@@ -19,8 +19,8 @@ const (
 	storageTime    = "20060102T150405Z"
 )
 
-// storageHost is where the logs are: on a socket another name of the server's
-// own address, since that name is what makes it another host.
+// storageHost is the host of the logs. With a socket it is another name for the
+// server's address, which makes it another host for clients.
 func (s *Server) storageHost() string {
 	if !s.socket {
 		return memoryStorage
@@ -29,12 +29,12 @@ func (s *Server) storageHost() string {
 	return "localhost:" + port
 }
 
-// isStorage tells a request to the storage of the logs.
+// isStorage tells whether a request is for the storage of the logs.
 func (s *Server) isStorage(r *http.Request) bool {
 	return s.cfg.storage && or(r.Host, r.URL.Host) == s.storageHost()
 }
 
-// toStorage sends the client to where the job's log is.
+// toStorage redirects the client to the job's log.
 func (c *call) toStorage(j *Job) *response {
 	path := fmt.Sprintf("%s%s/%d/job.log", storageFolder, sha(fmt.Sprint("project ", j.pipeline.project.id)), j.id)
 	when := c.now.UTC().Format(storageTime)
@@ -46,7 +46,7 @@ func (c *call) toStorage(j *Job) *response {
 		"X-Amz-SignedHeaders": {"host"},
 		"X-Amz-Signature":     {signature(path, when)},
 	}
-	scheme := or(c.req.URL.Scheme, "http") // In memory the client may have used another one.
+	scheme := or(c.req.URL.Scheme, "http") // In memory the client may use another one.
 	to := scheme + "://" + c.srv.storageHost() + path + "?" + query.Encode()
 	a := text(http.StatusFound, "This resource has been moved temporarily to "+to+".")
 	a.header.Set("Content-Type", "text/plain")
@@ -56,8 +56,8 @@ func (c *call) toStorage(j *Job) *response {
 
 func signature(path, when string) string { return sha("key of the storage" + path + when) }
 
-// fromStorage answers as the storage does: to a signed URL alone, and to
-// nobody who shows a token as well.
+// fromStorage responds like the storage: only to a signed URL, and not to
+// requests that carry a token.
 func (c *call) fromStorage() *response {
 	if c.showsToken() {
 		return storageError(http.StatusBadRequest, "InvalidArgument", "Only one auth mechanism allowed")
@@ -82,7 +82,7 @@ func (c *call) fromStorage() *response {
 	return j.logResponse(j.content(c.now))
 }
 
-// showsToken tells a token of GitLab's, where a client can put one.
+// showsToken tells whether a request carries a token of GitLab.
 func (c *call) showsToken() bool {
 	for _, name := range []string{"Authorization", "Private-Token", "Job-Token", "Deploy-Token"} {
 		if c.req.Header.Get(name) != "" {
@@ -92,7 +92,7 @@ func (c *call) showsToken() bool {
 	if slices.ContainsFunc([]string{"private_token", "job_token", "access_token"}, c.query.Has) {
 		return true
 	}
-	// A token by another name is one still.
+	// A token under another name is a token too.
 	for secret := range c.srv.world.tokens {
 		if c.carries(secret) {
 			return true
@@ -101,7 +101,7 @@ func (c *call) showsToken() bool {
 	return c.carries(jobTokenPrefix)
 }
 
-// carries says whether a header, or the query, has a token in it.
+// carries tells whether a header or the query contains a token.
 func (c *call) carries(secret string) bool {
 	coded := base64.StdEncoding.EncodeToString([]byte(secret))
 	if strings.Contains(c.req.URL.RawQuery, url.QueryEscape(secret)) {

@@ -7,10 +7,10 @@ import (
 	"strconv"
 )
 
-// maxByteLimit is how much of a log byte_limit may ask for.
+// maxByteLimit is the maximum of byte_limit.
 const maxByteLimit = 512_000
 
-// trace answers with a job's log, or with a part of it.
+// trace responds with a job's log or a part of it.
 func (c *call) trace() *response {
 	const whole = -1
 	offset, limit := int64(0), int64(whole)
@@ -46,7 +46,7 @@ func (c *call) trace() *response {
 	return a
 }
 
-// logResponse answers with a log, or with a part of it.
+// logResponse responds with a log or a part of it.
 func (j *Job) logResponse(log content) *response {
 	a := &response{status: http.StatusOK, header: http.Header{"Content-Type": {"text/plain"}}}
 	if log.made == 0 {
@@ -54,7 +54,8 @@ func (j *Job) logResponse(log content) *response {
 		return a
 	}
 	a.log = &log
-	// The tag can't come of the bytes: making all of them takes its time.
+	// The tag is not computed from the bytes: generating all of them takes too
+	// long.
 	of := fmt.Sprint("log ", j.id, log.from, log.made, len(log.held), j.started.UnixNano())
 	a.tag = `W/"` + sha(of)[:32] + `"`
 	return a

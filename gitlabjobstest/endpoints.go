@@ -11,14 +11,14 @@ import (
 
 const apiPath = "/api/v4"
 
-// route is an endpoint.
+// route is an endpoint of the API.
 type route struct {
 	method, template string
-	jobToken         bool // Job tokens open it.
-	public           bool // It can be read without a token where the project is public.
+	jobToken         bool // Job tokens are accepted.
+	public           bool // No token is needed if the project is public.
 	do               func(*call) *response
-	added            bool         // By Handle, beside the server's own.
-	handler          http.Handler // In place of do, for a route that was added by Handle.
+	added            bool         // Added by Handle, not built in.
+	handler          http.Handler // Instead of do, if set by Handle.
 }
 
 func routes() []route {
@@ -40,7 +40,7 @@ func routes() []route {
 	}
 }
 
-// call is one request on its way through an endpoint, with the world locked.
+// call is a request that is being executed, with the world locked.
 type call struct {
 	srv     *Server
 	req     *http.Request
@@ -49,15 +49,15 @@ type call struct {
 	query   url.Values
 	caller  identity
 	project *Project
-	memo    map[any]any // What jobs of one answer share.
+	memo    map[any]any // What the jobs of a response share.
 
 	params   parameters
-	repeated parameters // Those of the query, as Link repeats them.
-	refused  []string   // Why parameters are refused.
+	repeated parameters // Those of the query, in the form that Link repeats.
+	refused  []string   // What is wrong with parameters.
 }
 
-// match finds the endpoint for a request. If there is none, allow has the
-// methods that the path has endpoints for.
+// match finds the route of a request. If there is none, allow has the methods
+// that the path supports.
 func match(routes []route, method, escapedPath string) (rt *route, vars map[string]string, allow []string) {
 	rest, ok := strings.CutPrefix(escapedPath, apiPath)
 	if !ok {
@@ -125,7 +125,7 @@ func (c *call) run(x *exchange) *response {
 	return x.route.do(c)
 }
 
-// options answers OPTIONS.
+// options responds to OPTIONS.
 func options(methods []string) *response {
 	allow := append([]string{http.MethodOptions}, methods...)
 	if slices.Contains(methods, http.MethodGet) {
@@ -136,7 +136,7 @@ func options(methods []string) *response {
 	return a
 }
 
-// badID returns the name of an id in the path that is not a positive number.
+// badID returns the name of an ID in the path that is not a positive number.
 func (c *call) badID() string {
 	for _, name := range []string{"job_id", "pipeline_id"} {
 		if v, ok := c.vars[name]; ok && (!digits(v) || v[0] == '-') {
@@ -146,13 +146,13 @@ func (c *call) badID() string {
 	return ""
 }
 
-// lacks says whether a server of this age does not have an endpoint.
+// lacks tells whether a server of this age lacks a route.
 func (s *Server) lacks(template string) bool {
 	return s.cfg.older && strings.HasSuffix(template, "/trigger_jobs") ||
 		s.cfg.newer && strings.HasSuffix(template, "/bridges")
 }
 
-// digits tells a number, even one too large for an id.
+// digits tells whether a string is a decimal integer of any size.
 func digits(s string) bool {
 	s = strings.TrimPrefix(s, "-")
 	return s != "" && strings.Trim(s, "0123456789") == ""

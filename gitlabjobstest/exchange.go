@@ -9,13 +9,13 @@ import (
 	"example.com/gitlabjobs/gitlabjobstest/internal/delivery"
 )
 
-// exchange is one request and what becomes of it.
+// exchange is one request and its response.
 type exchange struct {
 	srv     *Server
 	req     *http.Request
 	route   *route
 	vars    map[string]string
-	allow   []string // The methods of the path, if the request has another one.
+	allow   []string // The methods that the path has, if the request has another one.
 	latency time.Duration
 	fault   *fault
 	record  *record
@@ -27,7 +27,7 @@ type exchange struct {
 type network struct{ *Server }
 
 // Accept finds a request's route and the fault that strikes it. It is false if
-// nothing is connected: the server is closed or down.
+// the server is closed or down.
 func (s network) Accept(r *http.Request) (delivery.Exchange, bool) {
 	x := &exchange{srv: s.Server, req: r}
 	x.route, x.vars, x.allow = match(s.routes(), r.Method, r.URL.EscapedPath())
@@ -54,7 +54,7 @@ func (x *exchange) template() string {
 // Refused tells whether a fault refuses the connection.
 func (x *exchange) Refused() bool { return x.fault != nil && x.fault.effect.refuse }
 
-// Latency is that of the faults.
+// Latency is the latency of the faults.
 func (x *exchange) Latency() time.Duration { return x.latency }
 
 // Received records the request.
@@ -66,7 +66,8 @@ func (x *exchange) Received(body []byte) {
 	x.srv.requests = append(x.srv.requests, x.record)
 }
 
-// Respond lets the request act and returns the response, as a fault changes it.
+// Respond executes the request and returns the response with the changes of a
+// fault.
 func (x *exchange) Respond() *delivery.Response {
 	var a *response
 	if x.fault != nil {
@@ -88,7 +89,7 @@ func (x *exchange) Answered(status int) {
 	x.record.Status = status
 }
 
-// Sent records how much of the body was sent.
+// Sent records how many bytes of the body were sent.
 func (x *exchange) Sent(n int) { x.record.sent.Add(int64(n)) }
 
 // Done records when the exchange was over. Only the first time counts.
@@ -100,7 +101,7 @@ func (x *exchange) Done() {
 	}
 }
 
-// act lets the request act on the world.
+// act executes the request.
 func (x *exchange) act() *response {
 	s := x.srv
 	now := s.lock()

@@ -5,15 +5,14 @@ import (
 	"strconv"
 )
 
-// encode encodes an answer. Lists of jobs are what a test asks for most, by the
-// hundred, so that jobs have an encoder of their own; it writes what
-// encoding/json would.
+// encode encodes the value of a response as encoding/json does. Jobs have their
+// own encoder, because tests read lists of them most often.
 func encode(v any) ([]byte, error) {
 	switch v := v.(type) {
 	case *wireJob:
 		return v.encode(nil)
 	case wireJobs:
-		const job = 4 << 10 // What one takes, or less.
+		const job = 4 << 10 // Size of a job, generously.
 		out := append(make([]byte, 0, len(v)*job+2), '[')
 		for i, w := range v {
 			if i > 0 {
@@ -30,7 +29,7 @@ func encode(v any) ([]byte, error) {
 	}
 }
 
-// encode appends the job, key by key in the order of its type.
+// encode appends the job with the keys in the order of its type.
 func (w *wireJob) encode(to []byte) ([]byte, error) {
 	o := &object{out: to}
 	o.basic(&w.wireBasic)
@@ -129,11 +128,11 @@ func (o *object) artifacts(key string, all []wireArtifact) {
 	o.out = append(o.out, ']')
 }
 
-// object is a JSON object that is being written.
+// object is a JSON object that is being encoded.
 type object struct {
 	out   []byte
 	begun bool
-	err   error // The first.
+	err   error // The first error.
 }
 
 func (o *object) key(k string) {
@@ -148,7 +147,7 @@ func (o *object) key(k string) {
 
 func (o *object) end() ([]byte, error) { return append(o.out, '}'), o.err }
 
-// inner takes back what another object was written behind.
+// inner ends a nested object and continues after it.
 func (o *object) inner(in *object) {
 	o.out = append(in.out, '}')
 	o.err = or(o.err, in.err)
@@ -164,7 +163,7 @@ func (o *object) null(k string) {
 	o.out = append(o.out, "null"...)
 }
 
-// value encodes what is rare.
+// value encodes a value of any type.
 func (o *object) value(k string, v any) {
 	encoded, err := json.Marshal(v)
 	o.err = or(o.err, err)
@@ -214,8 +213,8 @@ func (o *object) text(k, s string) {
 	o.out = append(o.out, '"')
 }
 
-// encoded is what many answers have in common, encoded once. What it is made of
-// always can be.
+// encoded encodes a value that many responses share. Encoding these types
+// cannot fail.
 func encoded(v any) []byte {
 	b, err := json.Marshal(v)
 	if err != nil {

@@ -21,7 +21,7 @@ func newWireCommit(projectURL string, spec PipelineSpec, at time.Time) *wireComm
 	name := spec.User.wire.Name
 	email := spec.User.wire.Username + "@example.com"
 	title := or(spec.CommitTitle, `Add "jobs" & <stages>`)
-	// GitLab leaves these times in the zone that the commit was made in.
+	// GitLab sends these times in the time zone of the commit.
 	when := at.In(time.FixedZone("", 2*60*60)).Format("2006-01-02T15:04:05.000-07:00")
 	c := &wireCommit{
 		ID: spec.SHA, ShortID: spec.SHA[:8], ParentIDs: []string{sha("parent of " + spec.SHA)},

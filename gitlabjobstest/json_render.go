@@ -2,12 +2,12 @@ package gitlabjobstest
 
 import "time"
 
-// jobJSON is a job as the server sends it, of the age that it has.
+// jobJSON returns a job as a server of this age sends it.
 func (c *call) jobJSON(j *Job) any {
 	return c.ofAge(c.wireJob(j))
 }
 
-// ofAge is a job as a server of this age sends it.
+// ofAge converts a job for a server of this age.
 func (c *call) ofAge(w *wireJob) any {
 	if c.srv.cfg.older {
 		return w.older()
@@ -59,7 +59,7 @@ func encodable(jobs []*Job, encode func(*Job) any) []any {
 	return all
 }
 
-// bridgeJSON is a bridge as lists and play have it.
+// bridgeJSON returns a bridge as lists and play send it.
 func (c *call) bridgeJSON(j *Job) any {
 	w := &wireBridge{wireBasic: c.basic(j)}
 	if down := j.bridge.shown(); down != nil {
@@ -75,7 +75,7 @@ func (c *call) bridgesJSON(jobs []*Job) any {
 	return encodable(jobs, c.bridgeJSON)
 }
 
-// bridgeAsJob is a bridge as retry has it.
+// bridgeAsJob returns a bridge as retry sends it.
 func (c *call) bridgeAsJob(j *Job) any {
 	w := &wireBridgeJob{
 		wireBasic: c.basic(j), Artifacts: []wireArtifact{}, Archived: j.spec.Archived, TagList: []string{"bridge"},
@@ -114,8 +114,8 @@ func (c *call) basic(j *Job) wireBasic {
 	return w
 }
 
-// seconds is how long something took, or has taken by now; null where it has
-// not begun.
+// seconds returns a duration in seconds, up to now if it has not ended, or nil
+// if it has not started.
 func (c *call) seconds(from, to time.Time) *float64 {
 	if from.IsZero() {
 		return nil
@@ -124,7 +124,7 @@ func (c *call) seconds(from, to time.Time) *float64 {
 	return &s
 }
 
-// pipeline is the same for each job of an answer, and made once.
+// pipeline returns a pipeline. The jobs of a response share it.
 func (c *call) pipeline(pl *Pipeline) *wirePipeline {
 	if w, ok := c.memo[pl].(*wirePipeline); ok {
 		return w

@@ -2,8 +2,8 @@ package gitlabjobstest
 
 import "strings"
 
-// The types in this file are what GitLab sends, key by key in its order. They
-// are not the library's, so that a mistake there can't hide itself here.
+// The types in this file are what GitLab sends, with the keys in its order.
+// They are not the library's, so that an error there cannot hide here.
 
 type wireBasic struct {
 	ID             int64         `json:"id"`
@@ -48,7 +48,7 @@ type wireBridge struct {
 	DownstreamPipeline *wirePipeline `json:"downstream_pipeline"`
 }
 
-// wireBridgeJob is a bridge as retry answers with it.
+// wireBridgeJob is a bridge as retry sends it.
 type wireBridgeJob struct {
 	wireBasic
 
@@ -156,7 +156,7 @@ type wireUser struct {
 	Following       int     `json:"following"`
 	LocalTime       *string `json:"local_time"`
 
-	encoded []byte // The rest, as JSON.
+	encoded []byte // All of the above as JSON.
 }
 
 type wireCommit struct {
@@ -176,7 +176,7 @@ type wireCommit struct {
 	ExtendedTrailers map[string][]string `json:"extended_trailers"`
 	WebURL           string              `json:"web_url"`
 
-	encoded []byte // The rest, as JSON.
+	encoded []byte // All of the above as JSON.
 }
 
 type wireRunner struct {
@@ -193,7 +193,7 @@ type wireRunner struct {
 	Status             string  `json:"status"`
 	JobExecutionStatus string  `json:"job_execution_status"`
 
-	encoded []byte // The rest, as JSON.
+	encoded []byte // All of the above as JSON.
 }
 
 type wireRunnerManager struct {
@@ -209,7 +209,7 @@ type wireRunnerManager struct {
 	Status             string `json:"status"`
 	JobExecutionStatus string `json:"job_execution_status"`
 
-	encoded []byte // The rest, as JSON.
+	encoded []byte // All of the above as JSON.
 }
 
 type wireID struct {
@@ -257,7 +257,7 @@ type wireEnvironment struct {
 	Slug string `json:"slug"`
 }
 
-// first is the first line of a text.
+// first returns the first line of a text.
 func first(text string) string {
 	line, _, _ := strings.Cut(text, "\n")
 	return line

@@ -8,18 +8,18 @@ import (
 	"example.com/gitlabjobs"
 )
 
-// Script says how a job goes on by itself: it waits, runs, writes lines to its
-// log, and ends. The server reads the clock at each request, so that a script
-// needs no goroutine and runs in virtual time too.
+// Script runs a job by itself: the job waits, runs, writes lines to its log and
+// ends. The server computes the job's state from the clock at each request, so
+// a script needs no goroutine and works in virtual time.
 type Script struct {
-	Pending time.Duration      // How long the job waits for a runner.
-	Lines   int                // How many lines it writes.
+	Pending time.Duration      // How long the job is pending.
+	Lines   int                // Number of lines that it writes.
 	Every   time.Duration      // The time before each line.
-	Line    func(i int) string // Line i, from 0, its end included or not. It may not use the server. nil: "line 1" and so on.
+	Line    func(i int) string // Returns line i, counted from 0, with or without its newline. It must not use the server. nil writes "line 1" and so on.
 
-	Runs   time.Duration            // How long the job runs, where that is longer than its lines take.
-	Result gitlabjobs.Status        // Success by default; running for a job that never ends.
-	Reason gitlabjobs.FailureReason // Of a Result that is failed: script_failure by default.
+	Runs   time.Duration            // How long the job runs, if that is longer than its lines take.
+	Result gitlabjobs.Status        // Success by default. Running makes a job that never ends.
+	Reason gitlabjobs.FailureReason // If Result is failed. Default script_failure.
 
 	// Stamped writes the log as newer runners do: see JobSpec.Stamped.
 	Stamped bool
@@ -37,8 +37,8 @@ func (sc *Script) refuse() string {
 	return ""
 }
 
-// Run lets the job go on by a script from now on, in place of one that it has:
-// it is pending, where it has not started, and then goes its way.
+// Run makes the job run by a script from now on, instead of its previous one. A
+// job that has not started becomes pending first.
 func (j *Job) Run(script Script) {
 	if j.srv.tb != nil {
 		j.srv.tb.Helper()
@@ -53,17 +53,18 @@ func (j *Job) Run(script Script) {
 		j.srv.failf("Run of job %d: it is %s: add it with the Status gitlabjobs.StatusPending, or retry it and use the new job", j.id, j.state())
 		return
 	}
-	j.writeLines(now) // What the script before has written stays.
+	j.writeLines(now) // Lines that the previous script has written stay.
 	j.spec.Script = &script
 	if j.status == gitlabjobs.StatusRunning {
-		j.transitions++ // How it would have ended does not.
+		j.transitions++ // The end that it planned does not.
 		j.begin(&script, now)
 		return
 	}
 	j.enqueue(now)
 }
 
-// begin plans what a script says of a job that is pending or running.
+// begin schedules the next step of a script for a job that is pending or
+// running.
 func (j *Job) begin(script *Script, at time.Time) {
 	switch j.status {
 	case gitlabjobs.StatusPending:
@@ -76,11 +77,11 @@ func (j *Job) begin(script *Script, at time.Time) {
 		took := max(script.Runs, time.Duration(script.Lines)*script.Every)
 		result := or(script.Result, gitlabjobs.StatusSuccess)
 		j.srv.schedule.plan(at.Add(took), j, func(at time.Time) { j.finish(result, script.Reason, at) })
-	default: // It has not come to that yet.
+	default: // Other statuses have no next step.
 	}
 }
 
-// writeLines brings the log up to the lines that the script has written by now.
+// writeLines appends the lines that the script has written by now.
 func (j *Job) writeLines(now time.Time) {
 	sc := j.script
 	if sc == nil || j.lines >= sc.Lines {

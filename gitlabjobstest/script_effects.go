@@ -11,16 +11,16 @@ import (
 	"example.com/gitlabjobs/gitlabjobstest/internal/delivery"
 )
 
-// Effect is what goes wrong in a [Fault].
+// Effect is what a [Fault] does to a request.
 type Effect struct {
 	make    func() effect
 	problem string
 }
 
 type effect struct {
-	refuse bool                     // Nothing is connected.
-	answer func(*Server) *response  // In place of what was asked for, which does not happen.
-	change func(*Server, *response) // After what was asked for has happened.
+	refuse bool                     // The connection is refused.
+	answer func(*Server) *response  // Replaces the response. The request has no effect.
+	change func(*Server, *response) // Changes the response, after the request has taken effect.
 }
 
 func (e effect) instead(s *Server) *response {
@@ -44,35 +44,36 @@ func changes(f func(*response)) Effect {
 	return does(effect{change: func(_ *Server, a *response) { f(a) }})
 }
 
-// Refuse refuses the connection. On a socket, where a server hears of a request
-// only once there is a connection, it resets that before it reads anything.
+// Refuse refuses the connection. A server with a socket resets it before it
+// reads the request.
 func Refuse() Effect {
 	return does(effect{refuse: true, answer: resetResponse})
 }
 
 func resetResponse(*Server) *response { return &response{how: delivery.Manner{Reset: true}} }
 
-// ResetBefore resets the connection before the request has acted on anything.
+// ResetBefore resets the connection before the request takes effect.
 func ResetBefore() Effect { return does(effect{answer: resetResponse}) }
 
-// ResetAfter resets the connection after the request has acted: what it asked
-// for has happened, and the client does not learn of it.
+// ResetAfter resets the connection after the request has taken effect, so that
+// the client does not learn of it.
 func ResetAfter() Effect {
 	return does(effect{change: func(_ *Server, a *response) { a.how.Reset = true }})
 }
 
-// Hang never answers. The request acts on nothing, and ends with its client.
+// Hang never responds. The request has no effect and ends when its client gives
+// up.
 func Hang() Effect {
 	return answers(func(*Server) *response { return &response{how: delivery.Manner{Hang: true}} })
 }
 
-// HangAfter acts as it should, and never answers.
+// HangAfter lets the request take effect and never responds.
 func HangAfter() Effect { return changes(func(a *response) { a.how.Hang = true }) }
 
-// DelayAnswer acts as it should at once, and answers later.
+// DelayAnswer lets the request take effect at once and responds later.
 func DelayAnswer(d time.Duration) Effect { return changes(func(a *response) { a.how.Delay = d }) }
 
-// CutBody closes the connection after so many bytes of the body.
+// CutBody closes the connection after a number of bytes of the body.
 func CutBody(after int64) Effect {
 	if after < 0 {
 		return Effect{problem: fmt.Sprintf("CutBody(%d): use 0 or more bytes", after)}
@@ -84,7 +85,7 @@ func CutBody(after int64) Effect {
 	}})
 }
 
-// SlowBody sends the body so many bytes at a time, with a pause before each.
+// SlowBody sends the body in chunks of n bytes, with a pause before each.
 func SlowBody(n int, pause time.Duration) Effect {
 	if n < 1 || pause <= 0 {
 		return Effect{problem: fmt.Sprintf("SlowBody(%d, %v): use 1 byte or more, and a pause above 0", n, pause)}
@@ -92,8 +93,8 @@ func SlowBody(n int, pause time.Duration) Effect {
 	return changes(func(a *response) { a.how.Chunk, a.how.Pause = n, pause })
 }
 
-// EndlessBody answers with a log that does not end, or where JSON is asked for
-// with white space that does not.
+// EndlessBody responds with a log that does not end, or for JSON with white
+// space that does not end.
 func EndlessBody() Effect {
 	return changes(func(a *response) {
 		line := "and so on\n"
@@ -105,7 +106,7 @@ func EndlessBody() Effect {
 	})
 }
 
-// EmptyBody acts as it should and answers 200 with nothing.
+// EmptyBody lets the request take effect and responds with 200 and no body.
 func EmptyBody() Effect {
 	return changes(func(a *response) {
 		a.status = http.StatusOK
@@ -114,8 +115,8 @@ func EmptyBody() Effect {
 	})
 }
 
-// Answer answers with a status, headers and a body of the test's own. The
-// request acts on nothing.
+// Answer responds with the given status, headers and body. The request has no
+// effect.
 func Answer(status int, header http.Header, body string) Effect {
 	if status < 200 || status > 599 {
 		return Effect{problem: fmt.Sprintf("Answer(%d): use a status from 200 to 599", status)}
@@ -123,8 +124,8 @@ func Answer(status int, header http.Header, body string) Effect {
 	return answers(func(*Server) *response { return own(status, header, body) })
 }
 
-// AnswerAfter is [Answer] to a request that has acted as it should, as where a
-// proxy gave up on a server that did not.
+// AnswerAfter is [Answer] for a request that has taken effect, as when a proxy
+// gives up on a server that does not.
 func AnswerAfter(status int, header http.Header, body string) Effect {
 	if status < 200 || status > 599 {
 		return Effect{problem: fmt.Sprintf("AnswerAfter(%d): use a status from 200 to 599", status)}
@@ -142,21 +143,22 @@ func own(status int, header http.Header, body string) *response {
 	return a
 }
 
-// BadGateway is a proxy's 502, in HTML.
+// BadGateway responds with a proxy's 502, in HTML.
 func BadGateway() Effect {
 	return Answer(http.StatusBadGateway, http.Header{"Content-Type": {"text/html"}},
 		"<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n"+
 			"<center><h1>502 Bad Gateway</h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n")
 }
 
-// InternalError is GitLab's 500.
+// InternalError responds with GitLab's 500.
 func InternalError() Effect {
 	return answers(func(*Server) *response {
 		return finished(message(http.StatusInternalServerError, "500 Internal Server Error"))
 	})
 }
 
-// Unavailable is a 503, with Retry-After in seconds where a time is given.
+// Unavailable responds with a 503. A duration above 0 is sent as Retry-After,
+// in seconds.
 func Unavailable(retryAfter time.Duration) Effect {
 	return answers(func(*Server) *response {
 		a := finished(message(http.StatusServiceUnavailable, "503 Service Unavailable"))
@@ -167,35 +169,36 @@ func Unavailable(retryAfter time.Duration) Effect {
 	})
 }
 
-// Conflict is the 409 of a job that another request holds.
+// Conflict responds with the 409 that GitLab sends if another request holds the
+// job.
 func Conflict() Effect {
 	return answers(func(*Server) *response {
 		return finished(message(http.StatusConflict, "409 Conflict: Resource lock"))
 	})
 }
 
-// finished encodes an answer that no endpoint has made.
+// finished encodes a response that does not come from an endpoint.
 func finished(a *response) *response {
 	a.finish(&http.Request{})
 	return a
 }
 
-// TooManyRequests is a 429 that does not say for how long.
+// TooManyRequests responds with a 429 that does not tell how long to wait.
 func TooManyRequests() Effect { return tooMany(func(http.Header) {}) }
 
-// TooManyRequestsFor is a 429 with Retry-After in seconds.
+// TooManyRequestsFor responds with a 429 and Retry-After in seconds.
 func TooManyRequestsFor(d time.Duration) Effect {
 	return tooMany(func(h http.Header) { h.Set("Retry-After", seconds(d)) })
 }
 
-// TooManyRequestsUntil is a 429 with Retry-After as the date that is so far
-// away when it is sent.
+// TooManyRequestsUntil responds with a 429 and Retry-After as a date, d after
+// the response.
 func TooManyRequestsUntil(d time.Duration) Effect {
 	return tooMany(func(h http.Header) { h.Set("Retry-After", time.Now().Add(d).UTC().Format(http.TimeFormat)) })
 }
 
-// TooManyRequestsReset is a 429 with RateLimit-Reset alone: the Unix time that
-// is so far away when it is sent.
+// TooManyRequestsReset responds with a 429 and only RateLimit-Reset: the Unix
+// time d after the response.
 func TooManyRequestsReset(d time.Duration) Effect {
 	return tooMany(func(h http.Header) { h.Set("Ratelimit-Reset", itoa(time.Now().Add(d).Unix())) })
 }
@@ -208,11 +211,11 @@ func tooMany(say func(http.Header)) Effect {
 	})
 }
 
-// seconds rounds up: somebody who comes back then is not too early.
+// seconds rounds up, so that a client that waits as long is not too early.
 func seconds(d time.Duration) string { return itoa(int64((d + time.Second - 1) / time.Second)) }
 
-// Redirect sends the client elsewhere. A location without a host is the
-// server's own.
+// Redirect responds with a redirect. A location without a host is on the server
+// itself.
 func Redirect(status int, location string) Effect {
 	if status < 300 || status > 399 || location == "" {
 		return Effect{problem: "Redirect(" + strconv.Itoa(status) + "): use a status from 300 to 399 and a location"}
@@ -220,12 +223,13 @@ func Redirect(status int, location string) Effect {
 	return Answer(status, http.Header{"Location": {location}}, "")
 }
 
-// MalformedJSON answers with something that was meant to be JSON.
+// MalformedJSON responds with a body that is not valid JSON.
 func MalformedJSON() Effect {
 	return Rewrite(func(body []byte) []byte { return append([]byte("{,"), body...) })
 }
 
-// TruncatedJSON answers with the first so many bytes, as if that were all.
+// TruncatedJSON responds with the first n bytes of the body, as if they were
+// all.
 func TruncatedJSON(n int) Effect {
 	if n < 0 {
 		return Effect{problem: fmt.Sprintf("TruncatedJSON(%d): use 0 or more bytes", n)}
@@ -233,12 +237,12 @@ func TruncatedJSON(n int) Effect {
 	return Rewrite(func(body []byte) []byte { return body[:min(n, len(body))] })
 }
 
-// UnknownStatus gives each job of the answer a status of tomorrow's GitLab.
+// UnknownStatus gives each job of the response a status that GitLab does not
+// have yet.
 func UnknownStatus(status string) Effect { return SetField("status", status) }
 
-// SetField sets a key of each object of the answer, one that GitLab does not
-// have yet or one that it has. Answers that are no success in JSON pass as they
-// are.
+// SetField sets a key in each object of the response, whether GitLab has the
+// key or not. Responses that are not a success in JSON are not changed.
 func SetField(key string, value any) Effect {
 	return changes(func(a *response) {
 		if a.status/100 == 2 && a.header.Get("Content-Type") == "application/json" {
@@ -247,8 +251,8 @@ func SetField(key string, value any) Effect {
 	})
 }
 
-// Rewrite changes the body of the answer, after the request has acted. A log
-// that has a JobSpec.LogSize passes as it is: there may be too much of it.
+// Rewrite changes the body of the response after the request has taken effect.
+// A log with a JobSpec.LogSize is not changed, since it may be too large.
 func Rewrite(f func(body []byte) []byte) Effect {
 	if f == nil {
 		return Effect{problem: "Rewrite(nil): pass a function"}
@@ -265,7 +269,7 @@ func (a *response) rewrite(f func(body []byte) []byte) {
 
 func setField(body []byte, key string, value any) []byte {
 	d := json.NewDecoder(bytes.NewReader(body))
-	d.UseNumber() // Ids do not fit into a float64.
+	d.UseNumber() // IDs do not fit into a float64.
 	var v any
 	if d.Decode(&v) != nil {
 		return body

@@ -7,50 +7,48 @@ import (
 	"time"
 )
 
-// Always as the Times of a [Fault] lets it strike for as long as the server
-// lives.
+// Always, as the Times of a [Fault], makes it strike without an end.
 const Always = -1
 
-// Fault is something that goes wrong, and with which requests. Faults are
-// looked at in the order in which they were set, up to the first that a request
-// fits and that Does something. One that only has a Latency does not end the
-// search: such latencies add up, and what comes behind strikes too.
+// Fault is a failure and the requests that it strikes. Each request meets the
+// faults in the order in which they were set, up to the first one that fits and
+// has an Effect. Faults that only have a Latency do not end the search: their
+// latencies add up.
 type Fault struct {
-	Method string // Empty: any.
-	Route  string // An endpoint, such as /projects/:id/jobs/:job_id; empty: any.
-	Skip   int    // So many fitting requests are let through first.
-	Times  int    // How many it strikes: 0 means one.
+	Method string // Empty means any.
+	Route  string // An endpoint, such as /projects/:id/jobs/:job_id. Empty means any.
+	Skip   int    // Number of fitting requests that pass first.
+	Times  int    // Number of requests that it strikes. 0 means one.
 
-	// Match says whether a request fits; nil means that each does. It is asked
-	// before the request is read, which hence has no Body yet, by several
-	// requests at once if there are. It may use the server.
+	// Match tells whether a request fits. nil means that each does. It is
+	// called before the request is read, so the request has no Body, and
+	// possibly by several requests at once. It may use the server.
 	Match func(Request) bool
 
-	Probability float64 // That it strikes a fitting request; 0 means it does for sure.
-	Seed        uint64  // Of the probability: the same one strikes the same requests.
+	Probability float64 // That it strikes a fitting request. 0 means always.
+	Seed        uint64  // Of the probability. The same seed strikes the same requests.
 
 	Latency time.Duration // Passes before anything else happens.
-	Do      Effect        // What goes wrong; the zero Effect is nothing beyond the latency.
+	Do      Effect        // What goes wrong. The zero Effect adds nothing to the latency.
 }
 
-// fault is a Fault that has been set.
+// fault is a Fault that was set.
 type fault struct {
 	Fault
 
 	effect effect
 	chance *rand.Rand
-	left   int // Negative: no end.
+	left   int // Negative means without an end.
 	struck int
 }
 
-// FaultHandle is a fault that was set.
+// FaultHandle refers to a fault that was set.
 type FaultHandle struct {
 	srv *Server
-	set *fault // nil: it was refused.
+	set *fault // nil if it was invalid.
 }
 
-// Fault lets something go wrong. What it returns tells how often it did, and
-// ends it.
+// Fault sets a fault. The handle tells how often it struck, and ends it.
 func (s *Server) Fault(f Fault) *FaultHandle {
 	if s.tb != nil {
 		s.tb.Helper()
@@ -82,8 +80,7 @@ func (h *FaultHandle) Struck() int {
 	return h.set.struck
 }
 
-// Clear ends the fault: it strikes no further request. Clearing it twice does
-// nothing.
+// Clear ends the fault. Clearing it twice does nothing.
 func (h *FaultHandle) Clear() {
 	if h.set == nil {
 		return
@@ -115,7 +112,7 @@ func (f *Fault) refuse(routes []route) string {
 	return strings.TrimSpace("there is no route "+f.Method+" "+f.Route) + ": write Route like /projects/:id/jobs/:job_id, without /api/v4, or add it with Server.Handle first"
 }
 
-// ClearFaults lets nothing more go wrong.
+// ClearFaults ends all faults.
 func (s *Server) ClearFaults() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -125,13 +122,13 @@ func (s *Server) ClearFaults() {
 	s.faults = nil
 }
 
-// fits says what can be said of a request without asking Match.
+// fits tells whether a request fits, apart from Match.
 func (f *fault) fits(r *record) bool {
 	return f.left != 0 && (f.Method == "" || f.Method == r.Method) && (f.Route == "" || f.Route == r.Route)
 }
 
-// matching asks each Match that there is. The server is not locked meanwhile,
-// since a test's function may well look at it.
+// matching calls each Match. The server is not locked meanwhile, because a
+// test's function may use it.
 func (s *Server) matching(r *record) map[*fault]bool {
 	s.mu.Lock()
 	var ask []*fault
@@ -151,8 +148,8 @@ func (s *Server) matching(r *record) map[*fault]bool {
 	return said
 }
 
-// strike returns the latency that a request meets, and the fault that does
-// something to it, or nil.
+// strike returns the latency of a request and the fault that has an effect on
+// it, or nil.
 func (s *Server) strike(r *record, matched map[*fault]bool) (time.Duration, *fault) {
 	var latency time.Duration
 	for _, f := range s.faults {

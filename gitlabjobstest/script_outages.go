@@ -2,10 +2,10 @@ package gitlabjobstest
 
 import "time"
 
-// Down takes the server off the network for so long: what it is answering
-// breaks at once, bodies and hangs too, and connections are refused until then
-// (on a socket they are reset, as by [Refuse]). What happens in it goes on:
-// jobs, scripts, and the faults that were set, which meet no request meanwhile.
+// Down takes the server off the network for a duration. Everything in flight
+// breaks at once, bodies and hanging responses too, and connections are refused
+// until then (with a socket they are reset, as by [Refuse]). Jobs and scripts
+// continue. Faults strike no request meanwhile.
 func (s *Server) Down(d time.Duration) {
 	if s.tb != nil {
 		s.tb.Helper()
@@ -22,5 +22,5 @@ func (s *Server) Down(d time.Duration) {
 	s.network.Interrupt()
 }
 
-// shut says that nothing connects.
+// shut tells whether connections are refused.
 func (s *Server) shut(now time.Time) bool { return s.closed || now.Before(s.downUntil) }

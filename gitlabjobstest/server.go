@@ -13,18 +13,19 @@ import (
 // MemoryURL is the URL of a server that has no socket.
 const MemoryURL = "http://gitlab.test"
 
-// TB is what a [Server] needs of a test: a *testing.T, *testing.B or *testing.F.
+// TB is the part of a test that a [Server] uses: a *testing.T, *testing.B or
+// *testing.F.
 type TB interface {
 	Helper()
 	Fatalf(format string, args ...any)
 	Cleanup(f func())
 }
 
-// Server is a fake GitLab. It is safe for concurrent use, its set-up included.
+// Server is a fake GitLab server. It is safe for concurrent use.
 type Server struct {
-	URL    string // Where it answers, without /api/v4 and without a slash at the end.
-	Tokens Tokens // Access tokens of its first users.
-	Users  Users  // Its first users: each project has them as members.
+	URL    string // The base URL, without /api/v4 and without a trailing slash.
+	Tokens Tokens // Access tokens of the default users.
+	Users  Users  // The default users, who are members of each project.
 
 	tb      TB
 	cfg     config
@@ -32,7 +33,7 @@ type Server struct {
 	socket  bool
 
 	errMu sync.Mutex
-	err   error // The first bad set-up of a server without a test.
+	err   error // The first set-up error of a server without a test.
 
 	mu        sync.Mutex
 	closed    bool
@@ -41,17 +42,18 @@ type Server struct {
 	schedule  schedule
 	limits    limits
 	faults    []*fault
-	endpoints []route // Never changed, but replaced.
+	endpoints []route // Replaced as a whole, never modified.
 	requests  []*record
 	actions   []ActionTaken
 	answered  int64
 }
 
-// NewServer starts a server on a loopback socket. It ends with the test. Each
-// request has a connection of its own, unless [KeepAlive] is given.
+// NewServer starts a server on a loopback socket. It is closed at the end of
+// the test. Each request has a connection of its own, unless [KeepAlive] is
+// given.
 //
-// It is not for testing/synctest: a goroutine that waits for a socket keeps
-// virtual time from passing. Use [NewMemoryServer] there.
+// Do not use it with testing/synctest: virtual time does not pass while a
+// goroutine waits for a socket. Use [NewMemoryServer] there.
 func NewServer(t TB, opts ...Option) *Server {
 	t.Helper()
 	s := newServer(t, opts)
@@ -62,9 +64,9 @@ func NewServer(t TB, opts ...Option) *Server {
 	return s
 }
 
-// NewMemoryServer makes a server without a socket, for tests in the virtual
-// time of testing/synctest. Its URL is [MemoryURL], and [Server.Transport] and
-// [Server.Client] reach it. It starts no goroutine and no timer.
+// NewMemoryServer returns a server without a socket, for tests in the virtual
+// time of testing/synctest. Its URL is [MemoryURL], and it can be reached with
+// [Server.Transport] and [Server.Client]. It starts no goroutine and no timer.
 func NewMemoryServer(t TB, opts ...Option) *Server {
 	t.Helper()
 	s := newServer(t, opts)
@@ -73,9 +75,9 @@ func NewMemoryServer(t TB, opts ...Option) *Server {
 	return s
 }
 
-// Start starts a server on a loopback socket, for programs: close it in the
-// end. With no test to fail, a bad set-up is kept for [Server.Err], and every
-// later answer is a 500 that names it.
+// Start starts a server on a loopback socket for a program, which has to close
+// it. There is no test to fail, so the first set-up error is returned by
+// [Server.Err], and every later response is a 500 that contains it.
 func Start(opts ...Option) (*Server, error) {
 	s := newServer(nil, opts)
 	if err := s.listen(); err != nil {
@@ -108,7 +110,7 @@ func newServer(t TB, opts []Option) *Server {
 	return s
 }
 
-// found lays out what every server has once its URL is known.
+// setURL initializes the server once its URL is known.
 func (s *Server) setURL(url string) {
 	s.URL = url
 	if s.cfg.external == "" {
@@ -128,9 +130,9 @@ func (s *Server) listen() error {
 	return nil
 }
 
-// Close ends the server. What it is answering breaks at once, bodies and hangs
-// too; on a socket Close waits for that. Later requests are refused. Closing
-// twice does nothing.
+// Close closes the server. Responses in flight break at once, bodies and
+// hanging responses too. With a socket Close waits for that. Later requests are
+// refused. Closing twice does nothing.
 func (s *Server) Close() {
 	s.mu.Lock()
 	s.closed = true
@@ -138,16 +140,16 @@ func (s *Server) Close() {
 	s.network.Close()
 }
 
-// Transport returns a transport that reaches the server without a socket, for
-// servers of either kind. It behaves as net/http's does: it calls the hooks of
-// net/http/httptrace, returns at once when the request's context ends, and
-// fails with the same errors. It answers for every host, so that a test sees
-// what is sent to another one (see [Request.Host]). It starts no goroutine.
+// Transport returns a transport that reaches the server without a socket, also
+// for servers that have one. It behaves like net/http's: it calls the hooks of
+// net/http/httptrace, returns as soon as the request's context ends, and fails
+// with the same errors. It serves every host, so that a test can see what is
+// sent to other hosts (see [Request.Host]). It starts no goroutine.
 func (s *Server) Transport() http.RoundTripper { return s.network.Transport() }
 
 // Client returns a client of the server that sends the token as a personal
-// access token; an empty token means none. The options come after the
-// server's own, so they win.
+// access token. An empty token means none. The options are applied after the
+// server's own.
 func (s *Server) Client(token string, opts ...gitlabjobs.ClientOption) *gitlabjobs.Client {
 	auth := gitlabjobs.NoAuth()
 	if token != "" {
@@ -156,8 +158,8 @@ func (s *Server) Client(token string, opts ...gitlabjobs.ClientOption) *gitlabjo
 	return s.ClientWithAuth(auth, opts...)
 }
 
-// ClientWithAuth is [Server.Client] with another way to authenticate, such as
-// gitlabjobs.JobToken(job.Token()).
+// ClientWithAuth is [Server.Client] with another kind of authentication, such
+// as gitlabjobs.JobToken(job.Token()).
 func (s *Server) ClientWithAuth(auth gitlabjobs.Auth, opts ...gitlabjobs.ClientOption) *gitlabjobs.Client {
 	if s.tb != nil {
 		s.tb.Helper()
@@ -173,15 +175,15 @@ func (s *Server) ClientWithAuth(auth gitlabjobs.Auth, opts ...gitlabjobs.ClientO
 	return c
 }
 
-// Err returns the first bad set-up of a server made by [Start], or nil.
+// Err returns the first set-up error of a server made by [Start], or nil.
 func (s *Server) Err() error {
 	s.errMu.Lock()
 	defer s.errMu.Unlock()
 	return s.err
 }
 
-// bad reports a set-up that no GitLab could have: it ends the test, or where
-// there is none is kept for Err.
+// failf reports a set-up error: it ends the test, or without one keeps the
+// error for Err.
 func (s *Server) failf(format string, args ...any) {
 	if s.tb != nil {
 		s.tb.Helper()
@@ -195,7 +197,7 @@ func (s *Server) failf(format string, args ...any) {
 	}
 }
 
-// lock locks the world and brings it up to the present.
+// lock locks the world and runs the events that are due.
 func (s *Server) lock() time.Time {
 	s.mu.Lock()
 	now := time.Now()

@@ -10,17 +10,17 @@ import (
 	"example.com/gitlabjobs"
 )
 
-// world is all that a server knows, guarded by its mutex.
+// world is the state of a server, guarded by its mutex.
 type world struct {
 	projects  map[int64]*Project
 	paths     map[string]*Project
 	moved     map[string]*Project
 	pipelines map[int64]*Pipeline
-	jobs      map[int64]*Job // Bridges too: they share the ids.
+	jobs      map[int64]*Job // Bridges too: they share the IDs.
 	users     []*User
 	tokens    map[string]*accessToken
 	runners   map[int64]*Runner
-	runner    *Runner // Takes a job that names none.
+	runner    *Runner // Runs the jobs that name none.
 
 	lastProject, lastPipeline, lastJob, lastUser, lastRunner, lastAgent int64
 }
@@ -34,7 +34,7 @@ func (w *world) init(s *Server) {
 		jobs:      map[int64]*Job{},
 		tokens:    map[string]*accessToken{},
 		runners:   map[int64]*Runner{},
-		// Ids that start apart show at once when one is taken for another.
+		// IDs start apart, so that a test notices when one is used for another.
 		lastPipeline: 100,
 		lastJob:      1000,
 	}
@@ -42,7 +42,7 @@ func (w *world) init(s *Server) {
 	w.runner = s.addRunner(RunnerSpec{})
 }
 
-// next returns the id that was asked for, or the one after the highest.
+// nextID returns the ID that was asked for, or the one after the highest.
 func nextID(last *int64, asked int64) int64 {
 	if asked == 0 {
 		asked = *last + 1
@@ -51,24 +51,23 @@ func nextID(last *int64, asked int64) int64 {
 	return asked
 }
 
-// Visibility says who sees a project.
+// Visibility is who can see a project.
 type Visibility string
 
 // The visibilities of a project.
 const (
 	Private  Visibility = "private"  // Its members.
-	Internal Visibility = "internal" // Whoever has signed in.
+	Internal Visibility = "internal" // Every user.
 	Public   Visibility = "public"   // Everybody.
 )
 
-// ProjectSpec is what a test says of a project; zero values mean something
-// plausible.
+// ProjectSpec describes a project. Zero values get sensible defaults.
 type ProjectSpec struct {
 	ID              int64
 	Visibility      Visibility // Private by default.
-	MovedFrom       []string   // Paths it had before: 301, and 405 for writes.
-	StatsRefreshing bool       // Erase is 409 meanwhile.
-	OpenToJobTokens bool       // Job tokens of other projects, of a user who is a member, read it.
+	MovedFrom       []string   // Earlier paths: 301, or 405 for writes.
+	StatsRefreshing bool       // Erase is 409.
+	OpenToJobTokens bool       // Job tokens of other projects can read it if their user is a member.
 	CreatedAt       time.Time
 }
 
@@ -82,14 +81,14 @@ type Project struct {
 	openToJobTokens bool
 	created         time.Time
 	members         map[*User]Role
-	jobs            []*Job // Without bridges, by ascending id.
+	jobs            []*Job // Without bridges, by ascending ID.
 	agents          []*agent
-	pipelines       int64 // The last iid.
+	pipelines       int64 // The last IID.
 	deleted         bool
 }
 
-// AddProject adds a project by its full path, such as "group/app". More than
-// the path may be said by one [ProjectSpec].
+// AddProject adds a project by its full path, such as "group/app". At most one
+// [ProjectSpec] describes it further.
 func (s *Server) AddProject(path string, specs ...ProjectSpec) *Project {
 	if s.tb != nil {
 		s.tb.Helper()
@@ -159,7 +158,7 @@ func fullPath(path string) bool {
 	return len(parts) > 1 && !slices.Contains(parts, "")
 }
 
-// ID returns the project's id.
+// ID returns the project's ID.
 func (p *Project) ID() int64 { return p.id }
 
 // Path returns the project's full path.
@@ -169,14 +168,14 @@ func (p *Project) Path() string {
 	return p.path
 }
 
-// ByID returns the project as the library's methods take it, by its id.
+// ByID returns the project by its ID, for the library's methods.
 func (p *Project) ByID() gitlabjobs.Project { return gitlabjobs.ProjectID(p.id) }
 
-// ByPath returns the project as the library's methods take it, by its path.
+// ByPath returns the project by its path, for the library's methods.
 func (p *Project) ByPath() gitlabjobs.Project { return gitlabjobs.Project(p.Path()) }
 
-// SetStatsRefreshing says whether GitLab is refreshing the project's
-// statistics: erase answers 409 meanwhile.
+// SetStatsRefreshing sets whether GitLab is refreshing the project's
+// statistics. Erase is 409 meanwhile.
 func (p *Project) SetStatsRefreshing(on bool) {
 	p.srv.lock()
 	defer p.srv.mu.Unlock()
@@ -187,8 +186,8 @@ func (p *Project) name() string { return p.path[strings.LastIndex(p.path, "/")+1
 
 func (p *Project) webURL() string { return p.srv.cfg.external + "/" + p.path }
 
-// insert keeps a list of jobs in the order of their ids. Nearly every id is
-// the highest yet, so that it is an append.
+// insert adds a job to a list that is ordered by ID. Nearly always that is an
+// append.
 func insert(jobs []*Job, j *Job) []*Job {
 	if n := len(jobs); n == 0 || jobs[n-1].id < j.id {
 		return append(jobs, j)
@@ -196,12 +195,12 @@ func insert(jobs []*Job, j *Job) []*Job {
 	return slices.Insert(jobs, indexAfter(jobs, j.id), j)
 }
 
-// after returns the index of the first job with a higher id.
+// indexAfter returns the index of the first job with a higher ID.
 func indexAfter(jobs []*Job, id int64) int {
 	return sort.Search(len(jobs), func(i int) bool { return jobs[i].id > id })
 }
 
-// Job returns a job by its id, such as the one that a retry has made.
+// Job returns a job by its ID, such as the one that a retry has created.
 func (s *Server) Job(id int64) *Job {
 	if s.tb != nil {
 		s.tb.Helper()
@@ -215,7 +214,7 @@ func (s *Server) Job(id int64) *Job {
 	return &Job{srv: s, pipeline: s.detachedPipeline()}
 }
 
-// Bridge returns a bridge by its id, such as the one that a retry has made.
+// Bridge returns a bridge by its ID, such as the one that a retry has created.
 func (s *Server) Bridge(id int64) *Bridge {
 	if s.tb != nil {
 		s.tb.Helper()
@@ -229,7 +228,7 @@ func (s *Server) Bridge(id int64) *Bridge {
 	return &Bridge{&Job{srv: s, pipeline: s.detachedPipeline(), bridge: &bridge{}}}
 }
 
-// Pipeline returns a pipeline by its id, such as one that a bridge has started.
+// Pipeline returns a pipeline by its ID, such as one that a bridge has started.
 func (s *Server) Pipeline(id int64) *Pipeline {
 	if s.tb != nil {
 		s.tb.Helper()
@@ -257,8 +256,8 @@ func (s *Server) Project(path string) *Project {
 	return s.detachedPipeline().project
 }
 
-// detachedPipeline is what a bad look-up returns where it can't end a test: it
-// belongs to nothing that a request could reach.
+// detachedPipeline is returned by a failed lookup that cannot end a test. No
+// request can reach it.
 func (s *Server) detachedPipeline() *Pipeline {
 	p := &Project{srv: s, path: "no/such", visibility: Private, members: map[*User]Role{}}
 	return &Pipeline{srv: s, project: p, counts: map[countKey]int{}}

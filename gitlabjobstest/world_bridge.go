@@ -7,30 +7,30 @@ import (
 	"example.com/gitlabjobs"
 )
 
-// BridgeSpec is what a test says of a bridge; zero values mean something
-// plausible: a bridge that has succeeded.
+// BridgeSpec describes a bridge. Zero values get sensible defaults: a bridge
+// that has succeeded.
 type BridgeSpec struct {
 	ID            int64
-	Name          string                   // "trigger" and its id by default.
+	Name          string                   // "trigger" and the ID by default.
 	Stage         string                   // "deploy" by default.
-	Status        gitlabjobs.Status        // Success by default; with Depend as Downstream has it: running until that ends.
-	FailureReason gitlabjobs.FailureReason // Of a failed bridge: downstream_pipeline_creation_failed by default.
+	Status        gitlabjobs.Status        // Success by default. With Depend that of Downstream, or running until it ends.
+	FailureReason gitlabjobs.FailureReason // If failed. Default downstream_pipeline_creation_failed.
 	AllowFailure  bool
-	Manual        bool // It waits to be played, or did. Manual bridges are so by themselves.
+	Manual        bool // It has to be played, or was. Implied by a manual Status.
 	Retried       bool
 	User          *User
 	NoUser        bool
 	NoCommit      bool
 
-	// Downstream is the pipeline that the bridge triggers. It shows once the
-	// bridge is running or has succeeded; before, it waits for the bridge to be
-	// played or started. A bridge that starts and has none starts a child pipeline.
+	// Downstream is the pipeline that the bridge triggers. Responses have it
+	// once the bridge is running or has succeeded. A bridge that starts without
+	// one creates a child pipeline.
 	Downstream *Pipeline
-	Depend     bool // The bridge waits for its downstream pipeline and ends as it does.
+	Depend     bool // The bridge gets the status of its downstream pipeline (strategy: depend).
 
-	// AnyDownstream allows a Downstream that GitLab would not let it have: the
-	// bridge's own pipeline, one above it, or another bridge's. It is shown, and
-	// neither started nor followed by this bridge.
+	// AnyDownstream allows a Downstream that GitLab would not allow: the
+	// bridge's own pipeline, one above it, or another bridge's. It is only
+	// shown: this bridge neither starts nor follows it.
 	AnyDownstream bool
 
 	CreatedAt, QueuedAt, StartedAt, FinishedAt time.Time
@@ -39,14 +39,14 @@ type BridgeSpec struct {
 // Bridge is a bridge of a [Server]: a job that triggers a pipeline.
 type Bridge struct{ job *Job }
 
-// bridge is what a bridge has besides a job.
+// bridge is the part of a bridge that other jobs do not have.
 type bridge struct {
 	spec BridgeSpec
-	down *Pipeline // nil: not started.
+	down *Pipeline // nil if not started.
 }
 
-// AddBridge adds a bridge to the pipeline. What is known of it is said by one
-// [BridgeSpec] at most.
+// AddBridge adds a bridge to the pipeline. At most one [BridgeSpec] describes
+// it.
 func (pl *Pipeline) AddBridge(specs ...BridgeSpec) *Bridge {
 	if pl.srv.tb != nil {
 		pl.srv.tb.Helper()
@@ -89,7 +89,7 @@ func (pl *Pipeline) addBridge(spec BridgeSpec, now time.Time) *Bridge {
 		s.failf("AddBridge %q to pipeline %d: %s", spec.Name, pl.id, why)
 		return b
 	}
-	// A bridge that failed by itself never got as far as to start.
+	// A bridge that failed by itself never started.
 	never := spec.Status == gitlabjobs.StatusFailed && spec.Downstream == nil && spec.StartedAt.IsZero()
 	j.spec = JobSpec{
 		ID: spec.ID, Name: spec.Name, Stage: spec.Stage, Status: spec.Status, FailureReason: spec.FailureReason,
@@ -143,16 +143,16 @@ func (pl *Pipeline) refuseDownstream(spec BridgeSpec) string {
 	}
 }
 
-// ID returns the bridge's id.
+// ID returns the bridge's ID.
 func (b *Bridge) ID() int64 { return b.job.id }
 
 // Name returns the bridge's name.
 func (b *Bridge) Name() string { return b.job.spec.Name }
 
-// Status returns the bridge's status at this moment.
+// Status returns the bridge's current status.
 func (b *Bridge) Status() gitlabjobs.Status { return b.job.Status() }
 
-// Retried says whether another bridge has taken this one's place.
+// Retried tells whether another bridge has replaced this one.
 func (b *Bridge) Retried() bool { return b.job.Retried() }
 
 // Variables returns the variables that the bridge was played with.

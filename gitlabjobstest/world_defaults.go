@@ -7,14 +7,14 @@ import (
 	"example.com/gitlabjobs"
 )
 
-// When a job gets where, counted from its making, where a test does not say.
+// The default times of a job, counted from its creation.
 const (
 	untilQueued   = 1250 * time.Millisecond
 	untilStarted  = 3500 * time.Millisecond
 	untilFinished = 42123456 * time.Microsecond
 )
 
-// reached says which steps a job in a status has behind it.
+// reached tells which steps a job in its status has passed.
 func (j *Job) reached() (queued, started, finished bool) {
 	switch j.status {
 	case gitlabjobs.StatusPending, gitlabjobs.StatusWaitingForCallback:
@@ -24,19 +24,20 @@ func (j *Job) reached() (queued, started, finished bool) {
 	case gitlabjobs.StatusSuccess, gitlabjobs.StatusFailed:
 		return true, !j.spec.NeverStarted, true
 	case gitlabjobs.StatusCanceled:
-		// GitLab cancels a job that has not run at once, hence most of them.
+		// GitLab cancels a job that is not running at once, so most canceled
+		// jobs never started.
 		return true, !j.spec.StartedAt.IsZero(), true
 	default:
 		return false, false, false
 	}
 }
 
-// fillTimes completes the times, from what is said of them or back from the
-// present.
+// fillTimes sets the times that the spec leaves out. It returns what is wrong
+// with the others.
 func (j *Job) fillTimes(now time.Time) string {
 	queued, started, finished := j.reached()
 	if j.bridge != nil {
-		queued = false // A bridge waits for no runner.
+		queued = false // A bridge does not wait for a runner.
 	}
 	spec := &j.spec
 	j.created, j.queued, j.started, j.finished = spec.CreatedAt, spec.QueuedAt, spec.StartedAt, spec.FinishedAt
@@ -67,7 +68,7 @@ func (j *Job) fillTimes(now time.Time) string {
 		if t.IsZero() {
 			*t = j.created.Add(after)
 			if t.After(now) {
-				*t = now // Nothing has happened in the future.
+				*t = now // Nothing is in the future.
 			}
 			if t.Before(last) {
 				*t = last
@@ -104,7 +105,7 @@ func (j *Job) fillTimes(now time.Time) string {
 	return ""
 }
 
-// fillFiles gives the job its log and its artifacts.
+// fillFiles sets the log and the artifacts.
 func (j *Job) fillFiles() {
 	spec := &j.spec
 	j.live = spec.LiveLog || !j.status.Finished()
@@ -125,15 +126,14 @@ func (j *Job) fillFiles() {
 	}
 }
 
-// writeFirst gives the log what it begins with.
+// writeFirst writes the log that the spec starts with.
 func (j *Job) writeFirst(at time.Time) {
 	j.made = j.spec.LogSize
 	j.write(j.spec.Log, at)
 }
 
-// addDefaultLog lets a job that has ended and has written nothing have a log like
-// that of one which was added so. A script says what is written, and that may
-// be nothing.
+// addDefaultLog gives a job that has ended without writing anything the default
+// log. The log of a job with a Script may be empty.
 func (j *Job) addDefaultLog() {
 	spec := &j.spec
 	if j.bridge == nil && !j.started.IsZero() && j.erased.IsZero() && !spec.NoLog && spec.Script == nil {

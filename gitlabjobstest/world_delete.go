@@ -2,8 +2,8 @@ package gitlabjobstest
 
 import "slices"
 
-// Delete deletes the project with its pipelines, and where it has moved from:
-// 404 from now on. Deleting twice does nothing.
+// Delete deletes the project with its pipelines and its earlier paths. Requests
+// for it are 404 from now on. Deleting twice does nothing.
 func (p *Project) Delete() {
 	s := p.srv
 	s.lock()
@@ -27,8 +27,8 @@ func (p *Project) Delete() {
 	}
 }
 
-// MoveTo moves the project to another full path. A read by an earlier path is a
-// 301 from now on, and a write 405.
+// MoveTo moves the project to another full path. A read at an earlier path is
+// 301 from now on, a write 405.
 func (p *Project) MoveTo(path string) {
 	s := p.srv
 	if s.tb != nil {
@@ -50,7 +50,7 @@ func (p *Project) MoveTo(path string) {
 		return
 	}
 	delete(w.paths, p.path)
-	delete(w.moved, path) // It may have been there before.
+	delete(w.moved, path) // It may have been its path before.
 	w.moved[p.path] = p
 	p.path = path
 	w.paths[path] = p
@@ -61,9 +61,10 @@ func (p *Project) MoveTo(path string) {
 	}
 }
 
-// Delete deletes the pipeline with its jobs and bridges: 404 from now on, and
-// null for the bridge that has triggered it. The pipelines that its own bridges
-// have triggered stay. Deleting twice does nothing.
+// Delete deletes the pipeline with its jobs and bridges. Requests for it are
+// 404 from now on, and the bridge that triggered it has a null
+// downstream_pipeline. Pipelines that its own bridges have triggered stay.
+// Deleting twice does nothing.
 func (pl *Pipeline) Delete() {
 	pl.srv.lock()
 	defer pl.srv.mu.Unlock()
@@ -74,7 +75,7 @@ func (pl *Pipeline) Delete() {
 	pl.project.jobs = slices.DeleteFunc(pl.project.jobs, func(j *Job) bool { return j.deleted })
 }
 
-// remove leaves it to the caller to take the jobs out of the project.
+// remove removes the pipeline. The caller removes its jobs from the project.
 func (pl *Pipeline) remove() {
 	pl.deleted = true
 	delete(pl.srv.world.pipelines, pl.id)
@@ -86,8 +87,8 @@ func (pl *Pipeline) remove() {
 	pl.upstream = nil
 }
 
-// Delete deletes the job: it is in no list from now on, and 404. Deleting twice
-// does nothing.
+// Delete deletes the job. Requests for it are 404 from now on, and lists do not
+// have it. Deleting twice does nothing.
 func (j *Job) Delete() {
 	now := j.srv.lock()
 	defer j.srv.mu.Unlock()
@@ -106,14 +107,14 @@ func (j *Job) Delete() {
 	pl.transition(now)
 }
 
-// Delete deletes the bridge: it is in no list from now on. The pipeline that it
-// has triggered stays. Deleting twice does nothing.
+// Delete deletes the bridge. Lists do not have it from now on. The pipeline
+// that it triggered stays. Deleting twice does nothing.
 func (b *Bridge) Delete() { b.job.Delete() }
 
-// remove leaves it to the caller to take the job out of the lists.
+// remove removes the job. The caller removes it from the lists.
 func (j *Job) remove() {
 	j.deleted = true
-	j.transitions++ // What was planned for it is void.
+	j.transitions++ // Cancels what was scheduled for it.
 	delete(j.srv.world.jobs, j.id)
 	if j.bridge != nil && j.bridge.spec.Downstream != nil && j.bridge.spec.Downstream.upstream == j {
 		j.bridge.spec.Downstream.upstream = nil

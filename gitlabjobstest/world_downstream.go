@@ -6,9 +6,9 @@ import (
 	"example.com/gitlabjobs"
 )
 
-// Start lets the bridge trigger its downstream pipeline, as GitLab does when
-// the stage before it is done: the jobs and the bridges that are created there
-// start with it. A bridge that has none starts a child pipeline.
+// Start makes the bridge trigger its downstream pipeline, as GitLab does when
+// the stage before has finished. The created jobs and bridges of that pipeline
+// start. A bridge without a downstream pipeline creates a child pipeline.
 func (b *Bridge) Start() {
 	j := b.job
 	if j.srv.tb != nil {
@@ -22,8 +22,8 @@ func (b *Bridge) Start() {
 	}
 }
 
-// Succeed ends the bridge in success. Where it has a downstream pipeline that
-// it has not triggered, it does so first.
+// Succeed ends the bridge with success. If it has not yet triggered its
+// downstream pipeline, it does so first.
 func (b *Bridge) Succeed() {
 	j := b.job
 	if j.srv.tb != nil {
@@ -43,8 +43,8 @@ func (b *Bridge) Succeed() {
 	j.finish(gitlabjobs.StatusSuccess, "", now)
 }
 
-// Fail ends the bridge as failed, for downstream_pipeline_creation_failed
-// where no reason is given.
+// Fail ends the bridge as failed. The default reason is
+// downstream_pipeline_creation_failed.
 func (b *Bridge) Fail(reason gitlabjobs.FailureReason) {
 	if b.job.srv.tb != nil {
 		b.job.srv.tb.Helper()
@@ -52,8 +52,8 @@ func (b *Bridge) Fail(reason gitlabjobs.FailureReason) {
 	b.job.Fail(or(reason, gitlabjobs.FailureDownstreamCreation))
 }
 
-// shown is the pipeline that the bridge has started, or nil, as where it is
-// gone.
+// shown is the pipeline that the bridge has started, or nil if there is none or
+// it was deleted.
 func (b *bridge) shown() *Pipeline {
 	if b.down == nil || b.down.deleted {
 		return nil
@@ -61,7 +61,7 @@ func (b *bridge) shown() *Pipeline {
 	return b.down
 }
 
-// waiting is the pipeline that the bridge is to start, or nil.
+// waiting is the pipeline that the bridge is going to start, or nil.
 func (b *bridge) waiting() *Pipeline {
 	if b.spec.Downstream == nil || b.spec.Downstream.deleted {
 		return nil
@@ -69,8 +69,8 @@ func (b *bridge) waiting() *Pipeline {
 	return b.spec.Downstream
 }
 
-// trigger starts the downstream pipeline of a bridge, and lets the bridge wait
-// for it or be done.
+// trigger starts the downstream pipeline of a bridge. The bridge then follows
+// it, or has finished.
 func (j *Job) trigger(at time.Time) {
 	j.launch(at)
 	if !j.bridge.spec.Depend {
@@ -83,13 +83,13 @@ func (j *Job) trigger(at time.Time) {
 	}
 }
 
-// launch starts the downstream pipeline: a new one, where there is none or
-// where another bridge has started it.
+// launch starts the downstream pipeline. It creates one if there is none, or if
+// another bridge has started it.
 func (j *Job) launch(at time.Time) {
 	down := j.bridge.waiting()
 	switch {
 	case down != nil && j.bridge.spec.AnyDownstream:
-		j.bridge.down = down // Shown, no more: who starts the pipeline above starts no end.
+		j.bridge.down = down // Only shown: starting a pipeline above would never end.
 		return
 	case down == nil && j.pipeline.project.deleted:
 		return
@@ -107,7 +107,7 @@ func (j *Job) launch(at time.Time) {
 	j.bridge.spec.Downstream, j.bridge.down = down, down
 }
 
-// wake starts what is created in a pipeline.
+// startCreated starts the created jobs and bridges of a pipeline.
 func (pl *Pipeline) startCreated(at time.Time) {
 	for _, j := range pl.jobs {
 		if j.status == gitlabjobs.StatusCreated {
@@ -121,8 +121,8 @@ func (pl *Pipeline) startCreated(at time.Time) {
 	}
 }
 
-// startBridges lets bridges that wait for nobody start. It leaves them to the
-// agenda, which takes them one by one: they may have pipelines with bridges.
+// startBridges starts the bridges that need no manual action. The schedule
+// starts them one by one, because their pipelines may have bridges too.
 func (pl *Pipeline) startBridges(at time.Time) {
 	for _, j := range pl.bridges {
 		if j.status == gitlabjobs.StatusCreated && !j.retried && !j.spec.Manual {
@@ -131,8 +131,8 @@ func (pl *Pipeline) startBridges(at time.Time) {
 	}
 }
 
-// startBridgeSoon lets a bridge start its pipeline. GitLab does so in the
-// background: the answer to play does not have it yet.
+// startBridgeSoon makes a bridge start its pipeline. GitLab does that in the
+// background: the response to play does not have the pipeline yet.
 func (j *Job) startBridgeSoon(at time.Time) {
 	if j.bridge == nil {
 		return
@@ -141,7 +141,7 @@ func (j *Job) startBridgeSoon(at time.Time) {
 	j.srv.schedule.plan(at, j, j.trigger)
 }
 
-// again starts a pipeline with the same jobs, for a bridge that runs again.
+// rerun starts a pipeline with the same jobs, for a bridge that runs again.
 func (pl *Pipeline) rerun(user *User, at time.Time) *Pipeline {
 	spec := pl.spec
 	spec.ID, spec.Status, spec.User, spec.CreatedAt, spec.UpdatedAt = 0, "", user, at, time.Time{}
@@ -167,7 +167,7 @@ func (pl *Pipeline) rerun(user *User, at time.Time) *Pipeline {
 		if bs.Manual {
 			bs.Status = gitlabjobs.StatusManual
 		}
-		// Another bridge has the pipeline: this one will start it anew.
+		// Another bridge has the pipeline: this one will start a copy.
 		b := twin.addBridge(bs, at).job.bridge
 		b.spec.Downstream, b.spec.AnyDownstream = j.bridge.spec.Downstream, j.bridge.spec.AnyDownstream
 	}
@@ -175,8 +175,8 @@ func (pl *Pipeline) rerun(user *User, at time.Time) *Pipeline {
 	return twin
 }
 
-// follow brings a bridge to the status of its downstream pipeline, back to
-// running where that goes on after it has ended.
+// follow gives a bridge the status of its downstream pipeline. It is running
+// again if that has resumed after its end.
 func (j *Job) follow(down *Pipeline, goesOn bool, at time.Time) {
 	switch {
 	case j.status.Finished():

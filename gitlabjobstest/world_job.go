@@ -14,7 +14,7 @@ type Job struct {
 	pipeline *Pipeline
 	id       int64
 	spec     JobSpec
-	bridge   *bridge // nil: it is no bridge.
+	bridge   *bridge // nil if it is not a bridge.
 
 	status   gitlabjobs.Status
 	reason   gitlabjobs.FailureReason
@@ -26,24 +26,23 @@ type Job struct {
 	created, queued, started, finished, erased, expires time.Time
 
 	artifacts []Artifact
-	made      int64 // How much of the log, before what is in log, is made as it is read.
+	made      int64 // Size of the generated part of the log, before the part in log.
 	log       []byte
 	stamper   stamper
-	plainLog  bool  // The log is the one that is made up, and not yet in log.
-	plainSize int64 // Of that; 0: not known yet.
+	plainLog  bool  // The job has the default log, which is not in log yet.
+	plainSize int64 // Its size. 0 if it is not known yet.
 	live      bool  // The log is not among the artifacts.
 	deleted   bool
 
-	transitions int // Counts the transitions: what was planned before one is void after it.
+	transitions int // Counts the transitions. Each cancels what was scheduled before it.
 	script      *Script
 	since       time.Time // The script's start.
-	lines       int       // Of the script, that are in log.
+	lines       int       // Lines of the script that are in log.
 	variables   map[string]string
 	inputs      map[string]any
 }
 
-// AddJob adds a job to the pipeline. What is known of it is said by one
-// [JobSpec] at most.
+// AddJob adds a job to the pipeline. At most one [JobSpec] describes it.
 func (pl *Pipeline) AddJob(specs ...JobSpec) *Job {
 	if pl.srv.tb != nil {
 		pl.srv.tb.Helper()
@@ -66,8 +65,8 @@ func only[T any](specs []T) (spec T, ok bool) {
 	return spec, len(specs) < 2
 }
 
-// AddJobs adds n jobs to the pipeline: spec says what is known of job i, and
-// nil that nothing is.
+// AddJobs adds n jobs to the pipeline. spec describes job i, counted from 0.
+// nil means defaults.
 func (pl *Pipeline) AddJobs(n int, spec func(i int) JobSpec) []*Job {
 	if pl.srv.tb != nil {
 		pl.srv.tb.Helper()
@@ -102,8 +101,7 @@ func (pl *Pipeline) addJob(spec JobSpec, now time.Time) *Job {
 	return j
 }
 
-// enterJob adds a job that has its spec, and leaves it to the caller to refresh
-// the pipeline.
+// enterJob adds a job that has its spec. The caller refreshes the pipeline.
 func (pl *Pipeline) enterJob(j *Job, now time.Time) {
 	if pl.srv.tb != nil {
 		pl.srv.tb.Helper()
@@ -126,8 +124,8 @@ func (pl *Pipeline) enterJob(j *Job, now time.Time) {
 	}
 }
 
-// enter makes the job part of its pipeline and project. The pipeline is to be
-// refreshed then.
+// enter adds the job to its pipeline and project. The caller refreshes the
+// pipeline.
 func (j *Job) enter() {
 	j.srv.world.jobs[j.id] = j
 	pl := j.pipeline
@@ -143,7 +141,7 @@ func (j *Job) enter() {
 	pl.count(j, 1)
 }
 
-// ID returns the job's id.
+// ID returns the job's ID.
 func (j *Job) ID() int64 { return j.id }
 
 // Name returns the job's name.
@@ -156,21 +154,21 @@ func (j *Job) Pipeline() *Pipeline { return j.pipeline }
 // canceling.
 func (j *Job) Token() string { return fmt.Sprintf("%s%d", jobTokenPrefix, j.id) }
 
-// Status returns the job's status at this moment.
+// Status returns the job's current status.
 func (j *Job) Status() gitlabjobs.Status {
 	j.srv.lock()
 	defer j.srv.mu.Unlock()
 	return j.status
 }
 
-// Retried says whether another job has taken this one's place.
+// Retried tells whether another job has replaced this one.
 func (j *Job) Retried() bool {
 	j.srv.lock()
 	defer j.srv.mu.Unlock()
 	return j.retried
 }
 
-// Erased says whether the job's log and artifacts were erased.
+// Erased tells whether the job's log and artifacts were erased.
 func (j *Job) Erased() bool {
 	j.srv.lock()
 	defer j.srv.mu.Unlock()

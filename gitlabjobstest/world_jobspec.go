@@ -7,35 +7,36 @@ import (
 	"example.com/gitlabjobs"
 )
 
-// JobSpec is what a test says of a job; zero values mean something plausible:
-// a job that has succeeded, with a log and the times that go with it.
+// JobSpec describes a job. Zero values get sensible defaults: a job that has
+// succeeded, with a log and times to match.
 type JobSpec struct {
 	ID            int64
-	Name          string                   // "job" and its id by default.
+	Name          string                   // "job" and the ID by default.
 	Stage         string                   // "test" by default.
-	Status        gitlabjobs.Status        // Success by default; pending where there is a Script, scheduled where there is a ScheduledAt.
+	Status        gitlabjobs.Status        // Success by default, pending with a Script, scheduled with a ScheduledAt.
 	AnyStatus     bool                     // Allows a Status that GitLab does not have.
-	FailureReason gitlabjobs.FailureReason // Of a failed job: script_failure by default.
+	FailureReason gitlabjobs.FailureReason // If failed. Default script_failure.
 	AllowFailure  bool
-	Manual        bool     // It waits to be played, or did: it may be played again. Manual jobs are so by themselves.
-	Retried       bool     // Another job has taken its place.
-	Archived      bool     // Too old to be retried, played, erased or cancelled.
-	Coverage      float64  // Percent; 0 for none.
-	TagList       []string // The runner tags it asks for.
-	Inputs        []string // The names of the inputs that it takes.
+	Manual        bool     // It has to be played, or was and can be played again. Implied by a manual Status.
+	Retried       bool     // Another job has replaced it.
+	Archived      bool     // Too old to be retried or played.
+	Coverage      float64  // Percent. 0 means none.
+	TagList       []string // The tags that its runner must have.
+	Inputs        []string // The names of the inputs that it declares.
 
-	User     *User // Who started it: the pipeline's user by default.
+	User     *User // Who started it. Default: the pipeline's user.
 	NoUser   bool
 	NoCommit bool
-	Runner   *Runner // Where it runs, once it does: the server's first runner by default.
+	Runner   *Runner // Where it runs. Default: the server's first runner.
 
-	// Those left out follow from the others, the Status and the present.
+	// Times that are left out are computed from the others, the Status and the
+	// present.
 	CreatedAt, QueuedAt, StartedAt, FinishedAt, ErasedAt time.Time
 
-	NeverStarted bool   // A failed job: it failed before it ran, as stuck ones do.
-	Log          string // What it has written, or writes first once it starts. A finished job has one made up if it is empty.
-	NoLog        bool   // It ran without a log.
-	LiveLog      bool   // Its log is not yet among its artifacts.
+	NeverStarted bool   // The job failed before it started, like a stuck one.
+	Log          string // The log so far, or what the job writes first when it starts. If empty, a finished job has a default log.
+	NoLog        bool   // The job has no log.
+	LiveLog      bool   // The log is not among the artifacts yet.
 
 	// Stamped writes the log as newer runners do, with a prefix of 32 bytes before
 	// each line: the time, the stream, and whether it continues the line before.
@@ -49,37 +50,37 @@ type JobSpec struct {
 	// its last carriage return.
 	RunnerVersion string
 
-	// LogSize is a log of so many bytes, in place of Log, that is not held: LogAt
-	// makes any part of it, whenever that is asked for. It fills p with what is
-	// at an offset, always the same, for several requests at once. Without it the
-	// log is of numbered lines of 64 bytes, no two alike.
+	// LogSize is the size of a log that is generated while it is read, instead
+	// of Log. LogAt fills p with the bytes at an offset. It must always return
+	// the same bytes, and may be called by several requests at once. Without
+	// LogAt the log consists of numbered lines of 64 bytes, all different.
 	LogSize int64
 	LogAt   func(p []byte, off int64)
 
-	Artifacts         []Artifact // Besides the log.
+	Artifacts         []Artifact // Without the log.
 	ArtifactsExpireAt time.Time
 
-	GracefulCancel bool          // Cancelling it while it runs makes it canceling first.
-	CancelTakes    time.Duration // How long it is canceling then; 0: until FinishCancel.
+	GracefulCancel bool          // If canceled while running, the job is canceling first.
+	CancelTakes    time.Duration // How long the job is canceling then. 0 means until FinishCancel.
 
-	ScheduledAt time.Time // When a scheduled job becomes pending; zero: once it is played.
+	ScheduledAt time.Time // When a scheduled job becomes pending. Zero means when it is played.
 
-	Script *Script // How it goes on once it is pending; a retry goes the same way, unless Retries says otherwise.
+	Script *Script // What the job does once it is pending. Retries do the same, unless Retries is set.
 
-	// Retries are the scripts of the attempts that follow, in this order: the first
-	// one is that of the job's retry, the second that of the retry's. Attempts after
-	// the last run by the last.
+	// Retries are the scripts of the following attempts in order: the first one
+	// is for the retry of this job, the second for the retry of that one.
+	// Further attempts use the last.
 	Retries []Script
 
-	// AutoRetry is how often GitLab retries the job by itself after it has failed,
-	// as the keyword retry in .gitlab-ci.yml says: 0 to 2.
+	// AutoRetry is how often GitLab itself retries the job after a failure, 0
+	// to 2, like the keyword retry in .gitlab-ci.yml.
 	AutoRetry int
 
 	Environment *Environment
 }
 
-// Artifact is a file that a job left behind. Filename and Format have a value
-// that goes with the Type where they are left empty.
+// Artifact is a file that a job has created. If Filename or Format is empty, it
+// gets the usual value for the Type.
 type Artifact struct {
 	Type     string // archive, metadata, junit, ...
 	Size     int64
@@ -90,8 +91,8 @@ type Artifact struct {
 // Environment is what a job deploys to.
 type Environment struct{ Slug, Tier string }
 
-// fill makes a whole job of what a test says of it in its spec, and returns
-// what is wrong with that.
+// fill sets the state of a job from its spec. It returns what is wrong with the
+// spec.
 func (j *Job) fill(now time.Time) string {
 	s, spec := j.srv, &j.spec
 	spec.Stage = or(spec.Stage, "test")
@@ -202,7 +203,7 @@ func (j *Job) refuse() string {
 	return ""
 }
 
-// known tells GitLab's own statuses.
+// knownStatus tells whether GitLab has a status.
 func knownStatus(s gitlabjobs.Status) bool {
 	switch s {
 	case gitlabjobs.StatusCreated, gitlabjobs.StatusWaitingForResource, gitlabjobs.StatusPreparing,

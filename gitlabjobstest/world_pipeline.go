@@ -9,25 +9,25 @@ import (
 	"example.com/gitlabjobs"
 )
 
-// PipelineSpec is what a test says of a pipeline; zero values mean something
-// plausible.
+// PipelineSpec describes a pipeline. Zero values get sensible defaults.
 type PipelineSpec struct {
 	ID     int64
 	Ref    string // "main" by default.
 	Tag    bool   // Ref is a tag.
-	SHA    string // 40 hex digits.
+	SHA    string // 40 hexadecimal digits.
 	Source string // "push" by default.
-	User   *User  // Starts the jobs. Users.Developer by default.
+	User   *User  // Who starts the jobs. Users.Developer by default.
 
-	// Status is a fixed status, such as that of a pipeline whose YAML is broken or
-	// that has only external checks: see Pipeline.SetStatus. If it is empty, GitLab
-	// computes it from the jobs and bridges; without any it is created.
+	// Status is a fixed status, for example of a pipeline with invalid YAML, or
+	// with external checks only: see Pipeline.SetStatus. If it is empty, the
+	// status is computed from the jobs and bridges, and is created if there are
+	// none.
 	Status    gitlabjobs.Status
 	AnyStatus bool // Allows a Status that GitLab does not have.
 
 	// StatusLag is how long the pipeline keeps its status after its jobs have
-	// changed theirs, since GitLab updates pipelines in the background. Adding a
-	// job updates it at once.
+	// changed, as GitLab updates pipelines in the background. Adding a job
+	// updates it at once.
 	StatusLag time.Duration
 
 	CommitTitle          string
@@ -46,14 +46,14 @@ type Pipeline struct {
 	created, updated time.Time
 	status           gitlabjobs.Status
 	counts           map[countKey]int // Jobs and bridges that are not retried.
-	jobs, bridges    []*Job           // By ascending id.
-	retried          int              // Of jobs.
+	jobs, bridges    []*Job           // By ascending ID.
+	retried          int              // Number of retried jobs.
 	upstream         *Job             // The bridge that triggers it.
 	deleted          bool
 }
 
-// AddPipeline adds a pipeline to the project. What is known of it is said by
-// one [PipelineSpec] at most.
+// AddPipeline adds a pipeline to the project. At most one [PipelineSpec]
+// describes it.
 func (p *Project) AddPipeline(specs ...PipelineSpec) *Pipeline {
 	if p.srv.tb != nil {
 		p.srv.tb.Helper()
@@ -104,8 +104,8 @@ func (p *Project) addPipeline(spec PipelineSpec, now time.Time) *Pipeline {
 	return pl
 }
 
-// recommit makes the pipeline's commit, with the URL of where the project is.
-// Answers that are on their way keep the one that they have.
+// recommit sets the pipeline's commit, with the project's current URL.
+// Responses that are being sent keep theirs.
 func (pl *Pipeline) recommit() {
 	pl.commit = newWireCommit(pl.project.webURL(), pl.spec, pl.created.Add(-time.Minute))
 }
@@ -137,8 +137,8 @@ func hex40(s string) bool {
 	return err == nil && len(b) == 20
 }
 
-// sha returns something that looks like a commit's id, and is the same for the
-// same seed.
+// sha returns a string like a commit ID. It is always the same for the same
+// seed.
 func sha(seed string) string {
 	sum := sha256.Sum256([]byte(seed))
 	return hex.EncodeToString(sum[:20])
@@ -152,28 +152,27 @@ func or[T comparable](v, otherwise T) T {
 	return v
 }
 
-// ID returns the pipeline's id.
+// ID returns the pipeline's ID.
 func (pl *Pipeline) ID() int64 { return pl.id }
 
 // Project returns the project that the pipeline belongs to.
 func (pl *Pipeline) Project() *Project { return pl.project }
 
-// Status returns the pipeline's status at this moment.
+// Status returns the pipeline's current status.
 func (pl *Pipeline) Status() gitlabjobs.Status {
 	pl.srv.lock()
 	defer pl.srv.mu.Unlock()
 	return pl.status
 }
 
-// Jobs returns the pipeline's jobs, retried ones included, by ascending id.
+// Jobs returns the pipeline's jobs with retried ones, by ascending ID.
 func (pl *Pipeline) Jobs() []*Job {
 	pl.srv.lock()
 	defer pl.srv.mu.Unlock()
 	return append([]*Job(nil), pl.jobs...)
 }
 
-// Bridges returns the pipeline's bridges, retried ones included, by ascending
-// id.
+// Bridges returns the pipeline's bridges with retried ones, by ascending ID.
 func (pl *Pipeline) Bridges() []*Bridge {
 	pl.srv.lock()
 	defer pl.srv.mu.Unlock()

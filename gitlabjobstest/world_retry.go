@@ -7,15 +7,15 @@ import (
 	"example.com/gitlabjobs"
 )
 
-// maxAutoRetry is how often GitLab lets .gitlab-ci.yml ask for a retry.
+// maxAutoRetry is the most that GitLab allows for the keyword retry.
 const maxAutoRetry = 2
 
 // autoRetry retries a job that has just failed if its JobSpec asks for it.
-// Every retry of the job counts, those that a user asked for too.
+// Retries by users count too.
 func (j *Job) autoRetry(at time.Time) {
 	switch j.reason {
 	case gitlabjobs.FailureQuotaExceeded, gitlabjobs.FailureNoMatchingRunner, gitlabjobs.FailureMissingDependency:
-		return // GitLab knows that these would fail again.
+		return // GitLab does not retry these: they would fail again.
 	default:
 	}
 	if j.retryable() && j.attempt() <= j.spec.AutoRetry {
@@ -35,7 +35,7 @@ func (j *Job) attempt() int {
 	return n
 }
 
-// afresh is what a job's successor is added as.
+// retrySpec returns the spec of the job that replaces this one.
 func (j *Job) retrySpec(user *User) JobSpec {
 	spec := j.spec
 	spec.ID, spec.Status, spec.FailureReason = 0, gitlabjobs.StatusPending, ""
@@ -56,7 +56,7 @@ func (j *Job) retrySpec(user *User) JobSpec {
 	return spec
 }
 
-// replace lets a new, pending job take the place of this one.
+// replace replaces the job by a new, pending one.
 func (j *Job) replace(user *User, now time.Time) *Job {
 	pl := j.pipeline
 	pl.count(j, -1)
@@ -69,7 +69,7 @@ func (j *Job) replace(user *User, now time.Time) *Job {
 	if j.bridge != nil {
 		twin.bridge = &bridge{spec: j.bridge.spec}
 	}
-	// What GitLab has made once it can make again: nothing is refused here.
+	// The spec was valid once, so it still is.
 	_ = twin.fill(now)
 	twin.created, twin.queued = now, now
 	twin.inputs = maps.Clone(j.inputs)

@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-// agenda holds what is to happen to jobs, and when. Nothing waits for it: each
-// request and each method of a handle first lets happen what is due. So a
-// server needs no goroutine and no timer, and what happens late to be looked
-// at still has the time at which it was due.
+// schedule holds future events. Nothing waits for them: each request and each
+// method of a handle first runs those that are due. So a server needs no
+// goroutine and no timer, and an event that is run late still has the time at
+// which it was due.
 type schedule struct {
 	due events
 	seq int
@@ -16,19 +16,20 @@ type schedule struct {
 
 type event struct {
 	at          time.Time
-	seq         int  // Keeps what is due at the same time in order.
-	job         *Job // nil: it concerns no job.
-	transitions int  // The job's, when this was planned.
+	seq         int  // Orders events of the same time.
+	job         *Job // nil if the event is not about a job.
+	transitions int  // Of the job, when the event was scheduled.
 	do          func(at time.Time)
 }
 
-// plan lets something happen to a job, unless it moves on before.
+// plan schedules an event of a job. A transition of the job before cancels it.
 func (a *schedule) plan(at time.Time, j *Job, do func(at time.Time)) {
 	a.seq++
 	heap.Push(&a.due, &event{at: at, seq: a.seq, job: j, transitions: j.transitions, do: do})
 }
 
-// planPipeline lets something happen to a pipeline, unless it is deleted before.
+// planPipeline schedules an event of a pipeline. Deleting the pipeline cancels
+// it.
 func (a *schedule) planPipeline(at time.Time, pl *Pipeline, do func(at time.Time)) {
 	a.seq++
 	heap.Push(&a.due, &event{at: at, seq: a.seq, do: func(at time.Time) {
@@ -38,7 +39,7 @@ func (a *schedule) planPipeline(at time.Time, pl *Pipeline, do func(at time.Time
 	}})
 }
 
-// settle lets happen what is due by now.
+// runDue runs the events that are due by now.
 func (a *schedule) runDue(now time.Time) {
 	for len(a.due) > 0 && !a.due[0].at.After(now) {
 		e, _ := heap.Pop(&a.due).(*event)
@@ -61,14 +62,14 @@ func (e events) Less(i, k int) bool {
 
 func (e events) Swap(i, k int) { e[i], e[k] = e[k], e[i] }
 
-// Push is for container/heap.
+// Push implements heap.Interface.
 func (e *events) Push(x any) {
 	if ev, ok := x.(*event); ok {
 		*e = append(*e, ev)
 	}
 }
 
-// Pop is for container/heap.
+// Pop implements heap.Interface.
 func (e *events) Pop() any {
 	last := len(*e) - 1
 	ev := (*e)[last]

@@ -20,9 +20,8 @@ func (pl *Pipeline) count(j *Job, by int) {
 	}
 }
 
-// SetStatus gives the pipeline a fixed status, whatever its jobs do. Use it for
-// a pipeline whose status comes from external checks. An empty status makes it
-// follow its jobs again.
+// SetStatus sets a fixed status, whatever the jobs do, for example that of
+// external checks. An empty status makes the pipeline follow its jobs again.
 func (pl *Pipeline) SetStatus(status gitlabjobs.Status) {
 	if pl.srv.tb != nil {
 		pl.srv.tb.Helper()
@@ -37,14 +36,13 @@ func (pl *Pipeline) SetStatus(status gitlabjobs.Status) {
 	pl.refresh(now)
 }
 
-// refresh gives the pipeline the status that it would have had if all its jobs
-// had been there from the start.
+// refresh sets the status as if all jobs had been there from the start.
 func (pl *Pipeline) refresh(at time.Time) {
 	status := or(pl.spec.Status, composite(pl.counts))
 	pl.setStatus(or(status, gitlabjobs.StatusCreated), at)
 }
 
-// transition updates the status after a job has changed, once the StatusLag has
+// transition updates the status after a job has changed, when the StatusLag has
 // passed.
 func (pl *Pipeline) transition(at time.Time) {
 	computed := composite(pl.counts)
@@ -60,9 +58,9 @@ func (pl *Pipeline) transition(at time.Time) {
 	pl.srv.schedule.planPipeline(at.Add(pl.spec.StatusLag), pl, update)
 }
 
-// statusAfter returns the status that the pipeline has once that of its jobs is
-// computed. GitLab never moves a pipeline back to created, and one that runs or
-// has finished does not become pending again: it is running.
+// statusAfter returns the pipeline's status for the computed status of its
+// jobs. GitLab never moves a pipeline back to created, and one that is running
+// or has finished becomes running instead of pending.
 func (pl *Pipeline) statusAfter(computed gitlabjobs.Status) gitlabjobs.Status {
 	switch {
 	case computed == "" || computed == gitlabjobs.StatusCreated:
@@ -83,8 +81,8 @@ func (pl *Pipeline) hasRun() bool {
 	}
 }
 
-// setStatus changes the status of the pipeline, and of the bridge that
-// triggered it if that depends on it.
+// setStatus sets the status of the pipeline, and that of the bridge that
+// triggered it if the bridge depends on it.
 func (pl *Pipeline) setStatus(status gitlabjobs.Status, at time.Time) {
 	if status == pl.status {
 		return

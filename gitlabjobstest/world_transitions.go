@@ -6,8 +6,8 @@ import (
 	"example.com/gitlabjobs"
 )
 
-// Enqueue makes a job that waits for something else pending, as GitLab does
-// when the stage before it is done.
+// Enqueue makes a waiting job pending, as GitLab does when the stage before has
+// finished.
 func (j *Job) Enqueue() {
 	if j.srv.tb != nil {
 		j.srv.tb.Helper()
@@ -19,7 +19,7 @@ func (j *Job) Enqueue() {
 	}
 }
 
-// Start lets a runner take the job.
+// Start starts the job, as a runner does.
 func (j *Job) Start() {
 	if j.srv.tb != nil {
 		j.srv.tb.Helper()
@@ -31,7 +31,7 @@ func (j *Job) Start() {
 	}
 }
 
-// is says what a job is, for a line that tells what is wrong.
+// state describes the job in set-up errors.
 func (j *Job) state() string {
 	if j.deleted {
 		return "deleted"
@@ -39,7 +39,7 @@ func (j *Job) state() string {
 	return string(j.status)
 }
 
-// waiting refuses what can be done only before a job has started.
+// requireWaiting fails if the job has started or was deleted.
 func (j *Job) requireWaiting(what string) bool {
 	if j.deleted || j.status == gitlabjobs.StatusRunning || j.status == gitlabjobs.StatusCanceling || j.status.Finished() {
 		if j.srv.tb != nil {
@@ -51,7 +51,7 @@ func (j *Job) requireWaiting(what string) bool {
 	return true
 }
 
-// AppendLog adds to the log of a job that has started. Like a runner, it may
+// AppendLog appends to the log of a job that has started. Like a runner, it may
 // write the last part after the job has ended.
 func (j *Job) AppendLog(text string) {
 	if j.srv.tb != nil {
@@ -67,9 +67,9 @@ func (j *Job) AppendLog(text string) {
 	j.write(text, now)
 }
 
-// Succeed ends the job in success. A job that no runner has taken runs for no
-// time at all. A job that ends, in whatever way, and has written nothing has a
-// log made up, unless it has a Script or NoLog.
+// Succeed ends the job with success. If it has not started, it starts first. A
+// job that ends without having written anything gets a default log, unless it
+// has a Script or NoLog.
 func (j *Job) Succeed() {
 	if j.srv.tb != nil {
 		j.srv.tb.Helper()
@@ -85,9 +85,8 @@ func (j *Job) Succeed() {
 	j.finish(gitlabjobs.StatusSuccess, "", now)
 }
 
-// Fail ends the job as failed, for script_failure where no reason is given. A
-// job that no runner has taken fails without having run, as stuck jobs do, and
-// for stuck_or_timeout_failure.
+// Fail ends the job as failed. The default reason is script_failure, or
+// stuck_or_timeout_failure for a job that has not started.
 func (j *Job) Fail(reason gitlabjobs.FailureReason) {
 	if j.srv.tb != nil {
 		j.srv.tb.Helper()
@@ -103,9 +102,8 @@ func (j *Job) Fail(reason gitlabjobs.FailureReason) {
 	j.finish(gitlabjobs.StatusFailed, reason, now)
 }
 
-// Cancel cancels the job as a request for it would: a running one with
-// GracefulCancel is canceling first, and one that is canceling or
-// finished stays so.
+// Cancel cancels the job as a request does. A running job with GracefulCancel
+// is canceling first. A job that is canceling or finished does not change.
 func (j *Job) Cancel() {
 	if j.srv.tb != nil {
 		j.srv.tb.Helper()
@@ -120,7 +118,7 @@ func (j *Job) Cancel() {
 	}
 }
 
-// FinishCancel lets the runner of a job that is canceling be done with it.
+// FinishCancel ends a job that is canceling, as its runner does.
 func (j *Job) FinishCancel() {
 	if j.srv.tb != nil {
 		j.srv.tb.Helper()
@@ -134,7 +132,7 @@ func (j *Job) FinishCancel() {
 	j.finish(gitlabjobs.StatusCanceled, "", now)
 }
 
-// open refuses what can be done only before a job has ended.
+// requireUnfinished fails if the job has ended or was deleted.
 func (j *Job) requireUnfinished(what string) bool {
 	if j.deleted || j.status.Finished() {
 		if j.srv.tb != nil {
@@ -146,7 +144,7 @@ func (j *Job) requireUnfinished(what string) bool {
 	return true
 }
 
-// move is the only way from one status to another.
+// move changes the status. Every change goes through it.
 func (j *Job) move(to gitlabjobs.Status, at time.Time) {
 	j.transitions++
 	j.pipeline.count(j, -1)
@@ -180,7 +178,7 @@ func (j *Job) start(at time.Time) {
 
 func (j *Job) finish(as gitlabjobs.Status, reason gitlabjobs.FailureReason, at time.Time) {
 	if j.status == gitlabjobs.StatusCanceling {
-		// However the script ends, GitLab has a cancelled job then.
+		// Whatever the result of its script, the job is canceled.
 		as, reason = gitlabjobs.StatusCanceled, ""
 	}
 	if as == gitlabjobs.StatusFailed {
@@ -211,8 +209,7 @@ func (j *Job) cancel(force bool, at time.Time) {
 	j.planCancel(at)
 }
 
-// planCancel lets the runner of a job that is canceling be done with it in
-// time.
+// planCancel schedules the end of a job that is canceling.
 func (j *Job) planCancel(at time.Time) {
 	if takes := j.spec.CancelTakes; takes > 0 {
 		j.srv.schedule.plan(at.Add(takes), j, func(at time.Time) { j.finish(gitlabjobs.StatusCanceled, "", at) })

@@ -5,12 +5,11 @@ import (
 	"time"
 )
 
-// Role is what a member may do in a project.
+// Role is a member's role in a project.
 type Role int
 
-// The roles, from the least to the most. A reporter reads jobs, a developer
-// cancels, retries and plays them and erases the own ones, a maintainer does
-// all that to any.
+// The roles in ascending order. A reporter can read jobs. A developer can also
+// cancel, retry and play them, and erase their own. A maintainer can erase any.
 const (
 	Guest      Role = 10
 	Reporter   Role = 20
@@ -18,21 +17,21 @@ const (
 	Maintainer Role = 40
 )
 
-// Tokens are the access tokens that a [Server] knows from its start.
+// Tokens are the access tokens of the default users.
 type Tokens struct {
-	Maintainer, Developer, Reporter, Guest string // Of users with that role in every project.
-	Outsider                               string // Of a user who is a member of none.
+	Maintainer, Developer, Reporter, Guest string // Of the user with that role in every project.
+	Outsider                               string // Of a user who is a member of no project.
 	ReadAPI                                string // The maintainer's, with the scope read_api.
-	NoScope                                string // The maintainer's, with no scope of use here.
-	Expired, Revoked                       string // The maintainer's, once.
+	NoScope                                string // The maintainer's, without a scope for these routes.
+	Expired, Revoked                       string // The maintainer's, no longer valid.
 }
 
-// Users are the users that a [Server] knows from its start.
+// Users are the default users of a [Server].
 type Users struct {
 	Maintainer, Developer, Reporter, Guest, Outsider *User
 }
 
-// UserSpec is what a test says of a user; zero values mean something plausible.
+// UserSpec describes a user. Zero values get sensible defaults.
 type UserSpec struct {
 	ID             int64
 	Username, Name string
@@ -82,7 +81,7 @@ func (s *Server) defaultMembers() map[*User]Role {
 	}
 }
 
-// AddUser adds a user, who is a member of no project yet.
+// AddUser adds a user, who is not a member of any project yet.
 func (s *Server) AddUser(spec UserSpec) *User {
 	if s.tb != nil {
 		s.tb.Helper()
@@ -117,8 +116,8 @@ func (s *Server) addUser(spec UserSpec) *User {
 	return u
 }
 
-// Revoke revokes an access token: 401 from now on, with the words for a revoked
-// one.
+// Revoke revokes an access token. Requests with it are 401 from now on, with
+// GitLab's message for revoked tokens.
 func (s *Server) Revoke(token string) {
 	if s.tb != nil {
 		s.tb.Helper()
@@ -133,7 +132,7 @@ func (s *Server) Revoke(token string) {
 	t.revoked, t.expired = true, false
 }
 
-// ID returns the user's id.
+// ID returns the user's ID.
 func (u *User) ID() int64 { return u.id }
 
 // Username returns the user's name in URLs.
@@ -142,7 +141,7 @@ func (u *User) Username() string { return u.wire.Username }
 // Token returns a personal access token of the user, with the scope api.
 func (u *User) Token() string { return u.token }
 
-// AddMember gives a user a role in the project, in place of an earlier one.
+// AddMember gives a user a role in the project, instead of an earlier one.
 func (p *Project) AddMember(u *User, role Role) {
 	if p.srv.tb != nil {
 		p.srv.tb.Helper()
@@ -159,8 +158,7 @@ func (p *Project) AddMember(u *User, role Role) {
 	}
 }
 
-// RunnerSpec is what a test says of a runner; zero values mean something
-// plausible.
+// RunnerSpec describes a runner. Zero values get sensible defaults.
 type RunnerSpec struct {
 	ID          int64
 	Description string
@@ -206,5 +204,5 @@ func (s *Server) addRunner(spec RunnerSpec) *Runner {
 	return r
 }
 
-// ID returns the runner's id.
+// ID returns the runner's ID.
 func (r *Runner) ID() int64 { return r.id }
