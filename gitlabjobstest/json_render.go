@@ -137,3 +137,14 @@ func (c *call) pipeline(pl *Pipeline) *wirePipeline {
 	c.memo[pl] = w
 	return w
 }
+
+// iso formats a time as GitLab does.
+func iso(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
+
+func isoOrNull(t time.Time) *string {
+	if t.IsZero() {
+		return nil
+	}
+	s := iso(t)
+	return &s
+}

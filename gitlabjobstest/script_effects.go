@@ -18,16 +18,16 @@ type Effect struct {
 }
 
 type effect struct {
-	refuse bool                     // The connection is refused.
-	answer func(*Server) *response  // Replaces the response. The request has no effect.
-	change func(*Server, *response) // Changes the response, after the request has taken effect.
+	refuse  bool                     // The connection is refused.
+	respond func(*Server) *response  // Replaces the response. The request has no effect.
+	change  func(*Server, *response) // Changes the response, after the request has taken effect.
 }
 
 func (e effect) instead(s *Server) *response {
-	if e.answer == nil {
+	if e.respond == nil {
 		return nil
 	}
-	return e.answer(s)
+	return e.respond(s)
 }
 
 func (e effect) alter(s *Server, a *response) {
@@ -38,7 +38,7 @@ func (e effect) alter(s *Server, a *response) {
 
 func does(e effect) Effect { return Effect{make: func() effect { return e }} }
 
-func answers(f func(*Server) *response) Effect { return does(effect{answer: f}) }
+func respondsWith(f func(*Server) *response) Effect { return does(effect{respond: f}) }
 
 func changes(f func(*response)) Effect {
 	return does(effect{change: func(_ *Server, a *response) { f(a) }})
@@ -47,13 +47,13 @@ func changes(f func(*response)) Effect {
 // Refuse refuses the connection. A server with a socket resets it before it
 // reads the request.
 func Refuse() Effect {
-	return does(effect{refuse: true, answer: resetResponse})
+	return does(effect{refuse: true, respond: resetResponse})
 }
 
 func resetResponse(*Server) *response { return &response{how: delivery.Manner{Reset: true}} }
 
 // ResetBefore resets the connection before the request takes effect.
-func ResetBefore() Effect { return does(effect{answer: resetResponse}) }
+func ResetBefore() Effect { return does(effect{respond: resetResponse}) }
 
 // ResetAfter resets the connection after the request has taken effect, so that
 // the client does not learn of it.
@@ -64,7 +64,7 @@ func ResetAfter() Effect {
 // Hang never responds. The request has no effect and ends when its client gives
 // up.
 func Hang() Effect {
-	return answers(func(*Server) *response { return &response{how: delivery.Manner{Hang: true}} })
+	return respondsWith(func(*Server) *response { return &response{how: delivery.Manner{Hang: true}} })
 }
 
 // HangAfter lets the request take effect and never responds.
@@ -121,7 +121,7 @@ func Answer(status int, header http.Header, body string) Effect {
 	if status < 200 || status > 599 {
 		return Effect{problem: fmt.Sprintf("Answer(%d): use a status from 200 to 599", status)}
 	}
-	return answers(func(*Server) *response { return own(status, header, body) })
+	return respondsWith(func(*Server) *response { return customResponse(status, header, body) })
 }
 
 // AnswerAfter is [Answer] for a request that has taken effect, as when a proxy
@@ -130,10 +130,10 @@ func AnswerAfter(status int, header http.Header, body string) Effect {
 	if status < 200 || status > 599 {
 		return Effect{problem: fmt.Sprintf("AnswerAfter(%d): use a status from 200 to 599", status)}
 	}
-	return changes(func(a *response) { *a = *own(status, header, body) })
+	return changes(func(a *response) { *a = *customResponse(status, header, body) })
 }
 
-func own(status int, header http.Header, body string) *response {
+func customResponse(status int, header http.Header, body string) *response {
 	a := text(status, body)
 	for k, v := range header {
 		for _, one := range v {
@@ -152,7 +152,7 @@ func BadGateway() Effect {
 
 // InternalError responds with GitLab's 500.
 func InternalError() Effect {
-	return answers(func(*Server) *response {
+	return respondsWith(func(*Server) *response {
 		return finished(message(http.StatusInternalServerError, "500 Internal Server Error"))
 	})
 }
@@ -160,7 +160,7 @@ func InternalError() Effect {
 // Unavailable responds with a 503. A duration above 0 is sent as Retry-After,
 // in seconds.
 func Unavailable(retryAfter time.Duration) Effect {
-	return answers(func(*Server) *response {
+	return respondsWith(func(*Server) *response {
 		a := finished(message(http.StatusServiceUnavailable, "503 Service Unavailable"))
 		if retryAfter > 0 {
 			a.header.Set("Retry-After", seconds(retryAfter))
@@ -172,7 +172,7 @@ func Unavailable(retryAfter time.Duration) Effect {
 // Conflict responds with the 409 that GitLab sends if another request holds the
 // job.
 func Conflict() Effect {
-	return answers(func(*Server) *response {
+	return respondsWith(func(*Server) *response {
 		return finished(message(http.StatusConflict, "409 Conflict: Resource lock"))
 	})
 }
@@ -204,7 +204,7 @@ func TooManyRequestsReset(d time.Duration) Effect {
 }
 
 func tooMany(say func(http.Header)) Effect {
-	return answers(func(*Server) *response {
+	return respondsWith(func(*Server) *response {
 		a := finished(appLimit())
 		say(a.header)
 		return a

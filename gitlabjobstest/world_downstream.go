@@ -177,10 +177,10 @@ func (pl *Pipeline) rerun(user *User, at time.Time) *Pipeline {
 
 // follow gives a bridge the status of its downstream pipeline. It is running
 // again if that has resumed after its end.
-func (j *Job) follow(down *Pipeline, goesOn bool, at time.Time) {
+func (j *Job) follow(down *Pipeline, resumed bool, at time.Time) {
 	switch {
 	case j.status.Finished():
-		if goesOn && !j.retried {
+		if resumed && !j.retried {
 			j.finished, j.reason = time.Time{}, ""
 			j.move(gitlabjobs.StatusRunning, at)
 		}
