@@ -12,7 +12,7 @@ import (
 )
 
 func say(text string) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, text) })
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprint(w, text) })
 }
 
 func TestARouteMayBeAdded(t *testing.T) {
@@ -26,7 +26,7 @@ func TestARouteMayBeAdded(t *testing.T) {
 		w.running.Succeed() // It may use the server.
 		rw.Header().Set("X-Own", "1")
 		rw.WriteHeader(http.StatusCreated)
-		fmt.Fprintf(rw, `{"project":%q,"pipeline":%q,"body":%q}`, r.PathValue("id"), r.PathValue("pipeline_id"), body)
+		_, _ = fmt.Fprintf(rw, `{"project":%q,"pipeline":%q,"body":%q}`, r.PathValue("id"), r.PathValue("pipeline_id"), body)
 	}))
 	g := w.ask(t, "POST /projects/group%2Fsub%2Fapp/pipelines/5/retry", w.dev, `{"a":1}`).
 		is(201, `{"project":"group/sub/app","pipeline":"5","body":"{\"a\":1}"}`)

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"math"
 	"mime"
+	"mime/multipart"
 	"net/http"
 	"strings"
 
@@ -25,7 +26,7 @@ func (c *call) readParameters(body []byte) *response {
 	if len(body) == 0 {
 		return nil
 	}
-	kind, _, _ := mime.ParseMediaType(c.req.Header.Get("Content-Type"))
+	kind, media, _ := mime.ParseMediaType(c.req.Header.Get("Content-Type"))
 	switch kind {
 	case "application/json":
 		d := json.NewDecoder(bytes.NewReader(body))
@@ -46,10 +47,35 @@ func (c *call) readParameters(body []byte) *response {
 			return failure(http.StatusBadRequest, "query params contains conflicting types")
 		}
 		maps.Copy(c.params, form)
+	case "multipart/form-data":
+		form, ok := parseMultipart(body, media["boundary"])
+		if !ok {
+			return failure(http.StatusBadRequest, "query params contains conflicting types")
+		}
+		maps.Copy(c.params, form)
 	default:
 		return failure(http.StatusUnsupportedMediaType, fmt.Sprintf("The provided content-type '%s' is not supported.", kind))
 	}
 	return nil
+}
+
+// parseMultipart reads the fields of a form that may have files too.
+func parseMultipart(body []byte, boundary string) (parameters, bool) {
+	p := parameters{}
+	parts := multipart.NewReader(bytes.NewReader(body), boundary)
+	for {
+		part, err := parts.NextPart()
+		if err == io.EOF {
+			return p, true
+		}
+		if err != nil {
+			return nil, false
+		}
+		value, err := io.ReadAll(part)
+		if err != nil || !p.add(part.FormName(), string(value)) {
+			return nil, false
+		}
+	}
 }
 
 // nested converts decoded JSON to parameters.

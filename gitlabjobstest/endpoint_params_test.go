@@ -32,6 +32,9 @@ func TestParametersComeByQueryFormOrJSON(t *testing.T) {
 		{"a boolean in JSON, as a number", "", "application/json", `{"force":1}`, 201, `"status":"canceled"`},
 		{"a list for a boolean", "?force[]=true", "", "", 400, `{"error":"force is invalid"}`},
 		{"of two types", "?force=true&force[]=true", "", "", 400, `{"error":"query params contains conflicting types"}`},
+		{"a form with files", "", "multipart/form-data; boundary=b", "--b\r\nContent-Disposition: form-data; name=\"force\"\r\n\r\ntrue\r\n--b--\r\n", 201, `"status":"canceled"`},
+		{"half a form with files", "", "multipart/form-data; boundary=b", "--b\r\nContent-Disposition", 400, `"error"`},
+		{"without a kind", "", "", `force=true`, 415, "The provided content-type '' is not supported."},
 		{"not a form", "", "application/x-www-form-urlencoded", "a=%zz", 400, `"error"`},
 		{"of a kind that is none", "", "text/csv", "force", 415, "The provided content-type 'text/csv' is not supported."},
 	}

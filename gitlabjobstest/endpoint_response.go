@@ -108,6 +108,8 @@ func (a *response) deliverable(id string) *delivery.Response {
 func (a *response) secure(id string) {
 	a.header.Set("X-Content-Type-Options", "nosniff")
 	a.header.Set("X-Frame-Options", "SAMEORIGIN")
+	a.header.Set("X-Runtime", "0.010000")
+	a.header.Set("Content-Security-Policy", "default-src 'none'")
 	a.header.Set("X-Gitlab-Meta", `{"correlation_id":"`+id+`","version":"1"}`)
 	a.header.Set("Vary", "Origin")
 	cache := "no-cache"

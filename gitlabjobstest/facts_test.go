@@ -240,6 +240,7 @@ func TestFactsOfErrors(t *testing.T) {
 				require.Equal(t, "nosniff", h.Get("X-Content-Type-Options"))
 				require.Equal(t, "SAMEORIGIN", h.Get("X-Frame-Options"))
 				require.Equal(t, "Origin", h.Get("Vary"))
+				require.Equal(t, "default-src 'none'", h.Get("Content-Security-Policy"))
 				require.Equal(t, `{"correlation_id":"`+h.Get("X-Request-Id")+`","version":"1"}`, h.Get("X-Gitlab-Meta"))
 			}
 			require.Equal(t, "no-cache", w.ask(t, "GET "+w.jobs).header.Get("Cache-Control"))

@@ -90,7 +90,7 @@ func (c *conformance) run(ctx context.Context) (requests int, differences []stri
 			return i, nil, err
 		}
 	}
-	mirror, err := c.mirror()
+	mirror, err := c.mirror() //nolint:contextcheck // It outlives no request.
 	if err != nil {
 		return len(reads), nil, err
 	}

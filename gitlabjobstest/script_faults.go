@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Always, as the Times of a [Fault], makes it strike without an end.
+// Always is a Times of a [Fault] that strikes without an end.
 const Always = -1
 
 // Fault is a failure and the requests that it strikes. Each request meets the

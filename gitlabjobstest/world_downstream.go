@@ -96,8 +96,9 @@ func (j *Job) launch(at time.Time) {
 	case down == nil:
 		down = j.pipeline.project.addPipeline(PipelineSpec{
 			Ref: j.pipeline.spec.Ref, SHA: j.pipeline.spec.SHA, Source: "parent_pipeline",
-			Status: gitlabjobs.StatusPending, User: j.user, CreatedAt: at,
+			User: j.user, CreatedAt: at,
 		}, at)
+		down.status = gitlabjobs.StatusPending // Until jobs are added.
 	case down.upstream != j:
 		down = down.rerun(j.user, at)
 	default:

@@ -120,3 +120,18 @@ func TestACircleBelowARetriedBridgeEnds(t *testing.T) {
 	require.Equal(t, gitlabjobs.StatusSuccess, below[0].Status())
 	require.Same(t, w.pl, below[0].Downstream())
 }
+
+func TestAChildPipelineFollowsTheJobsThatAreAddedToIt(t *testing.T) {
+	t.Parallel()
+	w := newSmall(t)
+	b := w.pl.AddBridge(BridgeSpec{Status: gitlabjobs.StatusCreated, Depend: true})
+	b.Start()
+	child := b.Downstream()
+	require.Equal(t, gitlabjobs.StatusPending, child.Status())
+	require.Equal(t, gitlabjobs.StatusRunning, b.Status())
+	j := child.AddJob(JobSpec{Status: gitlabjobs.StatusRunning})
+	require.Equal(t, gitlabjobs.StatusRunning, child.Status())
+	j.Fail("")
+	require.Equal(t, gitlabjobs.StatusFailed, child.Status())
+	require.Equal(t, gitlabjobs.StatusFailed, b.Status())
+}

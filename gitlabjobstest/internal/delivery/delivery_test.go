@@ -206,8 +206,14 @@ func TestAnInterruptionBreaksWhatIsInFlight(t *testing.T) {
 				h := h()
 				n := delivery.New(h)
 				failed := make(chan error)
+				req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://host.test/", nil)
+				require.NoError(t, err)
 				go func() {
-					_, _, err := fetch(t, n.Transport(), "http://host.test/", http.MethodGet, "")
+					resp, err := n.Transport().RoundTrip(req)
+					if err == nil {
+						_, err = io.ReadAll(resp.Body)
+						_ = resp.Body.Close()
+					}
 					failed <- err
 				}()
 				synctest.Wait()

@@ -75,7 +75,7 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if hooks.GotFirstResponseByte != nil {
 		hooks.GotFirstResponseByte()
 	}
-	return resp.toClient(r, x, g), nil //nolint:contextcheck // The body outlives this call and checks the request's context.
+	return resp.toClient(r, x, g), nil
 }
 
 // connect calls the hooks of a new connection, and fails if dialing does.
