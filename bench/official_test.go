@@ -94,7 +94,7 @@ func TestTheOfficialClientReadsTheFake(t *testing.T) {
 			return job(gitlabjobs.StatusPending)(c.Jobs.RetryJob(projectID, bridge.ID()))
 		}},
 		{"PlayJob", func(c *gitlab.Client) (any, error) {
-			variables := []*gitlab.JobVariableOptions{{Key: gitlab.Ptr("A"), Value: gitlab.Ptr("1")}}
+			variables := []*gitlab.JobVariableOptions{{Key: new("A"), Value: new("1")}}
 			return job(gitlabjobs.StatusPending)(c.Jobs.PlayJob(projectID, manual.ID(), &gitlab.PlayJobOptions{JobVariablesAttributes: &variables}))
 		}},
 		{"PlayJob", func(c *gitlab.Client) (any, error) {
@@ -104,7 +104,7 @@ func TestTheOfficialClientReadsTheFake(t *testing.T) {
 			return job(gitlabjobs.StatusCanceled)(c.Jobs.CancelJob(projectID, running.ID()))
 		}},
 		{"CancelJobWithOptions", func(c *gitlab.Client) (any, error) {
-			return job(gitlabjobs.StatusCanceled)(c.Jobs.CancelJobWithOptions(projectID, canceling.ID(), &gitlab.CancelJobOptions{Force: gitlab.Ptr(true)}))
+			return job(gitlabjobs.StatusCanceled)(c.Jobs.CancelJobWithOptions(projectID, canceling.ID(), &gitlab.CancelJobOptions{Force: new(true)}))
 		}},
 		{"EraseJob", func(c *gitlab.Client) (any, error) {
 			return job(gitlabjobs.StatusSuccess)(c.Jobs.EraseJob(projectID, done.ID()))
@@ -130,9 +130,9 @@ func TestTheOfficialClientReadsTheFake(t *testing.T) {
 		t.Errorf("GetPipeline: %v, %v", pipeline, err)
 	}
 	service := reflect.TypeFor[gitlab.JobsServiceInterface]()
-	for i := range service.NumMethod() {
+	for method := range service.Methods() {
 		// Artifacts have an API of their own, which the fake has no part of.
-		if name := service.Method(i).Name; !called[name] && !strings.Contains(name, "Artifacts") {
+		if name := method.Name; !called[name] && !strings.Contains(name, "Artifacts") {
 			t.Errorf("%s is not called: add it to the table", name)
 		}
 	}
