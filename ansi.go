@@ -53,6 +53,7 @@ func (s *screen) shown() int {
 // put writes a character at the cursor. One that cannot be seen has no place.
 func (s *screen) put(r rune) {
 	switch {
+	case ' ' <= r && r <= '~':
 	case r == '\r':
 		s.home()
 		return

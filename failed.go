@@ -10,13 +10,17 @@ import (
 // FailedJob is a failed job and the end of its log.
 type FailedJob struct {
 	Job *Job
-	Log []byte // The last bytes; empty where there is no log.
+	Log []byte // The last bytes; empty if there is no log.
 	Err error  // Why the log could not be read.
 }
 
-// Failed returns the failed jobs of a pipeline, newest first, with the last bytes of
-// the log of each, at most so many as tail says. A log that can't be read is an Err
-// on its job.
+// Failed returns the failed jobs of a pipeline, newest first, each with the last bytes of
+// its log, at most tail; 0 for none. If a log can't be read, that is the Err of its job, and
+// Log has what was read of it. If the context ends, Failed returns its error and the jobs
+// up to there.
+//
+// If a job lists the size of its log, only the end is requested from servers that support
+// byte ranges (GitLab 19.x). If that size is too large, the log is read from its beginning.
 //
 // GitLab: GET /projects/:id/pipelines/:pipeline_id/jobs, [List pipeline jobs], and
 // GET /projects/:id/jobs/:job_id/trace, [Get a log file].
@@ -25,7 +29,7 @@ type FailedJob struct {
 // [Get a log file]: https://docs.gitlab.com/api/jobs/#get-a-log-file
 func (s *JobsService) Failed(ctx context.Context, project Project, pipelineID int64, tail int, ro ...RequestOption) ([]FailedJob, error) {
 	if tail < 0 {
-		return nil, fmt.Errorf("gitlabjobs: Failed: tail is %d: give how many bytes of each log to return, or 0 for none", tail)
+		return nil, fmt.Errorf("gitlabjobs: Failed: tail is %d: use the number of bytes of each log to return, or 0 for none", tail)
 	}
 	jobs, err := s.failed(ctx, project, pipelineID, ro)
 	if err != nil {
@@ -48,16 +52,18 @@ func (s *JobsService) failed(ctx context.Context, project Project, pipelineID in
 	return Collect(s.AllByPipeline(ctx, project, pipelineID, &ListPipelineJobsOptions{Scope: []Status{StatusFailed}}, ro...), 0)
 }
 
-// tail reads the last n bytes of a job's log. Where GitLab says how long the log is,
-// it is not asked for the rest.
+// tail reads the last n bytes of a job's log.
 func (s *JobsService) tail(ctx context.Context, project Project, job *Job, n int, ro []RequestOption) ([]byte, error) {
-	var o TraceOptions
-	for _, artifact := range job.Artifacts {
-		if artifact.FileType == "trace" && artifact.Size > int64(n) {
-			o.Offset = artifact.Size - int64(n)
-		}
+	offset := max(0, traceSize(job)-int64(n))
+	last, err := s.tailFrom(ctx, project, job, n, offset, ro)
+	if err == nil && offset > 0 && len(last) < n {
+		return s.tailFrom(ctx, project, job, n, 0, ro) // The log is shorter than the job says.
 	}
-	log, err := s.Trace(ctx, project, job.ID, &o, ro...)
+	return last, err
+}
+
+func (s *JobsService) tailFrom(ctx context.Context, project Project, job *Job, n int, offset int64, ro []RequestOption) ([]byte, error) {
+	log, err := s.Trace(ctx, project, job.ID, &TraceOptions{Offset: offset}, ro...)
 	if err != nil {
 		return nil, err
 	}

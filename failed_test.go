@@ -2,6 +2,9 @@ package gitlabjobs_test
 
 import (
 	"context"
+	"fmt"
+	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -37,6 +40,32 @@ func TestFailedReturnsTheEndsOfTheLogs(t *testing.T) {
 			require.NoError(t, err)
 			assert.Len(t, failed, 3)
 		})
+	}
+}
+
+// A job lists another size of its log than the log has.
+func TestFailedReturnsTheEndOfALogOfAnotherSize(t *testing.T) {
+	t.Parallel()
+	log := someLog(50_000)
+	for name, newer := range map[string]bool{"newer": true, "older": false} {
+		for _, listed := range []int64{0, 1, 999, 1000, 49_000, 49_999, 50_000, 50_001, 50_500, 51_000, 60_000, 1 << 40} {
+			t.Run(fmt.Sprint(name, listed), func(t *testing.T) {
+				t.Parallel()
+				var seen []string
+				trace := logServer(log, newer, 0, &seen)
+				client := newClient(t, func(req *http.Request) (*http.Response, error) {
+					if strings.HasSuffix(req.URL.Path, "/trace") {
+						return trace(req)
+					}
+					return answer{body: fmt.Sprintf(`[{"id":7,"status":"failed","artifacts":[{"file_type":"trace","size":%d}]}]`, listed)}.to(req), nil
+				})
+				failed, err := client.Jobs.Failed(t.Context(), "1", 2, 1000)
+				require.NoError(t, err)
+				require.Len(t, failed, 1)
+				require.NoError(t, failed[0].Err)
+				assert.Equal(t, log[49_000:], string(failed[0].Log))
+			})
+		}
 	}
 }
 

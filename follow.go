@@ -1,41 +1,53 @@
 package gitlabjobs
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net/http"
+	"reflect"
+	"slices"
 	"time"
 )
 
-// ErrBlocked is a job that is manual, or scheduled for later. Waiting for somebody to
-// play it may never end.
-var ErrBlocked = errors.New("the job is blocked: it waits to be played, or for its time")
+// ErrBlocked is returned when a manual job has to be played before a wait can end.
+var ErrBlocked = errors.New("blocked: it cannot continue without manual action")
 
-// FollowOptions say how to follow a log. Nil or the zero value is for all of it,
-// and the intervals below.
+// FollowOptions configure [JobsService.FollowTrace]. Nil or the zero value follows all of
+// the log, with the defaults below.
 type FollowOptions struct {
 	Offset int64 // The first byte, from 0.
 
-	// How long to wait before GitLab is asked for more: MinInterval while text
-	// comes, by default 1 s; longer and longer while none does, up to MaxInterval,
-	// by default 15 s.
+	// The time between two requests for more. It is MinInterval, 1 s by default, while the
+	// log grows, and doubles up to MaxInterval, 15 s by default, while it does not. Servers
+	// without byte ranges send the whole log each time it has grown: there it is at least
+	// one second for each 16 KiB of the log, up to MaxInterval, or 60 s by default.
 	MinInterval, MaxInterval time.Duration
 
-	WaitForBlocked bool // Wait for a job that is manual or scheduled, instead of ending with ErrBlocked.
+	// MaxOutage is how long GitLab may be unreachable, or respond only with errors that
+	// are [Temporary], after the first successful response; 0 for 15 minutes, 1 ns to
+	// tolerate no outage.
+	MaxOutage time.Duration
 
-	// OnUpdate is called with the job as it was found, when following begins and
-	// each time that its status has changed; within Read, or FollowTrace.
+	WaitForBlocked bool // Wait for a manual job to be played, instead of ending with ErrBlocked.
+
+	// OnUpdate is called with the job by FollowTrace, and by Read each time that the status
+	// has changed.
 	OnUpdate func(*Job)
 }
 
-func (o *FollowOptions) check() error {
+func (o *FollowOptions) check() (err error) {
 	switch {
 	case o.Offset < 0:
-		return fmt.Errorf("Offset is %d: give the number of bytes to leave out, or 0", o.Offset)
+		return fmt.Errorf("Offset is %d: use the number of bytes to skip, or 0", o.Offset)
 	case o.MinInterval < 0 || o.MaxInterval < 0:
-		return errors.New("an interval is negative: give 0 for the default")
+		return errors.New("an interval is negative: use 0 for the default")
+	}
+	if o.MaxOutage, err = checkMaxOutage(o.MaxOutage); err != nil {
+		return err
 	}
 	o.MinInterval, o.MaxInterval = intervals(o.MinInterval, o.MaxInterval, time.Second, 15*time.Second)
 	if o.MinInterval > o.MaxInterval {
@@ -44,16 +56,33 @@ func (o *FollowOptions) check() error {
 	return nil
 }
 
-// FollowTrace returns a job's log as a stream that grows with it, for the caller
-// to read and close: it ends with io.EOF once the job has finished, or was erased,
-// and all of its log was read. It waits for a job that has not started, and ends
-// at once with nothing for one that was skipped.
+// FollowTrace returns a job's log as a stream that grows with it, which the caller must
+// close. It waits until the job starts, and ends with io.EOF after the job has finished
+// and the whole log was read, or when the log is erased. A manual job ends it with
+// [ErrBlocked], unless opts says to wait; scheduled jobs are awaited, since GitLab starts
+// them. Close and the context end a Read that waits.
 //
-// GitLab is asked for what is new: by its place in the log where the server can
-// (19.x), and elsewhere for the log anew where its ETag has changed. While text
-// comes, that is every MinInterval. A server that goes away for a while is waited
-// for within the client's [RetryPolicy]. Close and the context end a Read that
-// waits.
+// Read polls for new text: for the new part only if the server supports byte ranges (GitLab
+// 19.x), otherwise for the whole log if its ETag has changed. It returns each byte once.
+// Each time, it checks that the log is still the same as [JobsService.Trace] does, but the
+// end that it compares has at least 256 bytes. If the log has changed, Read returns
+// [ErrTraceChanged].
+//
+// Read survives an outage of GitLab of up to MaxOutage, and continues where it was. During
+// the outage each poll is one request, without retries, and the interval grows up to 30 s,
+// or MaxInterval if that is longer. After MaxOutage Read returns the last error. Errors
+// that are not [Temporary] end it at once, and so does a 429 that asks for a longer wait
+// than is left.
+//
+// A log may be missing for a moment: GitLab moves it when the job finishes, for example. If
+// it becomes empty or not found, or if it is empty although the job has started or lists a
+// log, Read requests it up to four times more, in growing intervals. Then it returns
+// [ErrNotFound] or another error if the job lists a log, [ErrTraceChanged] if a part was
+// read before, and otherwise io.EOF. Older servers do not report when a log was erased: if
+// such a server has an empty log at the end, Read returns io.EOF.
+//
+// If the job had finished more than MaxInterval before FollowTrace was called, by the
+// server's clock, Read does not poll again after it has read the log.
 //
 // GitLab: GET /projects/:id/jobs/:job_id/trace, [Get a log file], and
 // GET /projects/:id/jobs/:job_id, [Get a single job].
@@ -62,129 +91,274 @@ func (o *FollowOptions) check() error {
 // [Get a single job]: https://docs.gitlab.com/api/jobs/#get-a-single-job
 func (s *JobsService) FollowTrace(ctx context.Context, project Project, jobID int64, opts *FollowOptions, ro ...RequestOption) (*TraceFollower, error) {
 	o := valueOf(opts)
+	longest := cmp.Or(o.MaxInterval, time.Minute)
 	if err := o.check(); err != nil {
 		return nil, optionsError("FollowOptions", err)
 	}
-	source := newLogSource(s, project, jobID, ro)
-	job, err := s.Get(ctx, project, jobID, ro...)
+	var response Response
+	job, err := s.Get(ctx, project, jobID, append(slices.Clip(ro), WithResponse(&response))...)
+	if r := responseOf(ro); r != nil {
+		*r = response
+	}
 	if err != nil {
 		return nil, err
 	}
-	f := &TraceFollower{options: o, source: source.later(), log: newLogFollower(ctx, source, o.Offset), interval: o.MinInterval}
+	source := newLogSource(s, project, jobID, ro).later()
+	f := &TraceFollower{
+		options: o, source: source, log: newLogFollower(ctx, source, o.Offset), interval: o.MinInterval,
+		outage: newOutage(o.MaxOutage, o.MinInterval, o.MaxInterval), longest: longest,
+	}
+	f.outage.succeeded()
 	switch err := f.found(job); {
 	case errors.Is(err, io.EOF):
 		f.err = err
 	case err != nil:
 		f.log.cancel()
 		return nil, err
+	case f.started:
+		f.next = openLog
+	default:
+		f.schedule(getJob, f.interval)
 	}
-	f.settled = f.finished && time.Since(job.FinishedAt) > o.MaxInterval
+	// The clocks of this machine and of the server may differ.
+	if now, err := http.ParseTime(response.Header.Get("Date")); err == nil {
+		f.settled = f.finished && !job.FinishedAt.IsZero() && now.Sub(job.FinishedAt) > o.MaxInterval
+	}
 	return f, nil
 }
 
-// TraceFollower is what [JobsService.FollowTrace] returns.
+// TraceFollower is a log that is followed: see [JobsService.FollowTrace]. It is for one
+// goroutine, except for Close.
 type TraceFollower struct {
 	options FollowOptions
 	source  logSource
 	log     *logReader
+	outage  *outage
+	longest time.Duration // The longest interval between two requests for a whole log.
 
-	job      *Job
-	err      error // What every further Read returns.
+	job     *Job
+	err     error // What every further Read returns.
+	next    followStep
+	pause   time.Duration // Before the next step.
+	changed error         // Why the job is requested: the log has changed, or is gone.
+
 	interval time.Duration
-	got      bool // Text has come since the log was last asked for.
-	started  bool // There may be a log.
+	due      time.Time // Before, the log is not requested.
+	got      bool      // Text was received since the log was requested.
+	checks   int       // Requests for the log that brought nothing, though there may be more.
+	started  bool      // There may be a log.
 	finished bool
-	drained  bool // The log was asked for since the job has finished.
-	waited   bool // And once more: a runner may write its last bytes after the job's end.
 	settled  bool // It finished long ago.
 }
 
-// Job returns the job as it was last found. Once Read has returned io.EOF, that is
-// the job as it finished. It is not safe to call while a Read is under way.
+// followStep is one request of a TraceFollower, or a part of its response.
+type followStep int
+
+const (
+	getJob followStep = iota
+	openLog
+	readLog
+)
+
+// maxChecks is how often the log of a finished job is requested if it is missing.
+const maxChecks = 5
+
+// Job returns the job as it was last received. After Read has returned io.EOF, that is
+// the finished job.
 func (f *TraceFollower) Job() *Job { return f.job }
 
-// Close ends the following, a Read that waits included.
+// Close stops following, and ends a Read that waits. It may be called at any time.
 func (f *TraceFollower) Close() error { return f.log.Close() }
 
-// Read waits until there is more of the log, or it is at its end.
+// Read waits until there is more of the log, and reads it. At the end of the log it
+// returns io.EOF.
 func (f *TraceFollower) Read(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
 	for f.err == nil {
-		n, err := f.log.Read(p)
-		if n > 0 {
-			f.got = true
+		if n := f.step(p); n > 0 {
 			return n, nil
 		}
-		if errors.Is(err, io.EOF) {
-			err = f.more()
-		}
-		if errors.Is(err, ErrTraceChanged) {
-			err = f.changed(err)
-		}
-		f.err = err
 	}
 	return 0, f.err
 }
 
-// more comes after the log's end for now: it waits, looks at the job, and asks for
-// what is new. It returns io.EOF at the log's end for good.
-func (f *TraceFollower) more() error {
+// step takes the next step, and returns how many bytes it has read into p.
+func (f *TraceFollower) step(p []byte) (n int) {
+	if f.pause > 0 {
+		if err := sleep(f.log.ctx, f.pause); err != nil {
+			f.err = f.outage.contextError(f.log.ctx, "following a log")
+			if f.log.isClosed() {
+				f.err = f.log.stop(err)
+			}
+			return 0
+		}
+		f.pause = 0
+	}
+	ro := f.outage.poll(f.source.ro)
+	var err error
+	switch f.next {
+	case getJob:
+		var job *Job
+		if job, err = f.source.jobs.Get(f.log.ctx, f.source.project, f.source.jobID, ro...); err == nil {
+			f.outage.succeeded()
+			f.err = f.update(job)
+			return 0
+		}
+	case openLog:
+		f.log.source.ro = ro
+		if err = f.log.reopen(); err == nil {
+			f.next = readLog
+			return 0
+		}
+	case readLog:
+		if n, err = f.log.Read(p); n > 0 {
+			f.outage.succeeded()
+			f.got, f.checks = true, 0
+			return n
+		}
+		if errors.Is(err, io.EOF) {
+			f.outage.succeeded()
+			f.err = f.atEnd()
+			return 0
+		}
+	}
+	f.err = f.tolerate(err)
+	return 0
+}
+
+// tolerate schedules the step after one that failed, or returns the error that ends the
+// following.
+func (f *TraceFollower) tolerate(err error) error {
+	if errors.Is(err, ErrTraceChanged) || errors.Is(err, errTraceMissing) {
+		f.next, f.changed = getJob, err
+		return nil
+	}
+	wait, err := f.outage.failed(f.log.stop(err))
+	if err != nil {
+		return err
+	}
+	f.pause = wait
+	if f.next == readLog {
+		f.next = openLog
+	}
+	return nil
+}
+
+// atEnd schedules the step after the end that the log has for now. It returns io.EOF at
+// the end of the log.
+func (f *TraceFollower) atEnd() error {
 	grown := f.got
 	f.got = false
-	if f.finished {
-		return f.drain(grown)
-	}
-	if grown {
+	switch {
+	case f.finished:
+		return f.finish()
+	case grown:
 		f.interval = f.options.MinInterval
-		return f.askAfter(f.interval)
+		if f.log.whole {
+			const bytesPerSecond = 16 << 10
+			f.due = time.Now().Add(min(time.Duration(f.log.next/bytesPerSecond)*time.Second, f.longest))
+		}
+		f.schedule(openLog, f.interval)
+	default:
+		f.next = getJob
 	}
-	job, err := f.source.jobs.Get(f.log.ctx, f.source.project, f.source.jobID, f.source.ro...)
-	if err != nil {
-		return f.log.stop(err)
+	f.checks = 0
+	return nil
+}
+
+// finish ends at the end of a finished job's log, unless there may be more: a runner may
+// write its last bytes after the job's end.
+func (f *TraceFollower) finish() error {
+	f.checks++
+	missing := f.missing()
+	switch {
+	case missing && f.checks < maxChecks:
+		f.schedule(getJob, f.backoff())
+	case missing && f.log.next == 0 && traceSize(f.job) > 0:
+		return f.log.stop(fmt.Errorf("%w: the job lists one of %d bytes", errTraceMissing, traceSize(f.job)))
+	case missing, f.settled, f.checks > 1:
+		return io.EOF
+	default:
+		f.schedule(openLog, f.options.MinInterval)
 	}
+	return nil
+}
+
+// missing reports whether a finished job should have more of a log.
+func (f *TraceFollower) missing() bool {
+	if size := traceSize(f.job); size > 0 {
+		return f.log.next < size
+	}
+	return f.log.next == 0 && !f.job.StartedAt.IsZero()
+}
+
+// backoff is the wait before a log that is missing is requested again.
+func (f *TraceFollower) backoff() time.Duration {
+	return min(f.options.MinInterval<<(f.checks-1), f.options.MaxInterval)
+}
+
+// update schedules the step after the job was received.
+func (f *TraceFollower) update(job *Job) error {
 	was := f.job.Status
 	if err := f.found(job); err != nil {
 		return err
 	}
-	if f.finished {
-		return f.drain(false)
-	}
-	if f.started && was != job.Status {
+	switch {
+	case f.changed != nil:
+		return f.checkChanged()
+	case f.finished:
+		f.next = openLog
+	case !f.started:
+		f.schedule(getJob, f.lengthen())
+	case was != job.Status:
 		f.interval = f.options.MinInterval
-		return f.ask()
+		f.schedule(openLog, 0)
+	default:
+		f.schedule(openLog, f.lengthen())
 	}
+	return nil
+}
+
+// lengthen returns the interval and doubles it.
+func (f *TraceFollower) lengthen() time.Duration {
 	wait := f.interval
 	f.interval = min(2*f.interval, f.options.MaxInterval)
-	if !f.started {
-		return f.sleep(wait)
-	}
-	return f.askAfter(wait)
+	return wait
 }
 
-// drain asks for the rest of a finished job's log.
-func (f *TraceFollower) drain(grown bool) error {
+// checkChanged requests the log again if it is gone, which may be for a moment only.
+func (f *TraceFollower) checkChanged() error {
+	err := f.changed
+	f.changed = nil
+	f.checks++
+	gone := errors.Is(err, errTraceGone)
 	switch {
-	case !f.drained, grown:
-		f.drained, f.waited = true, false
-		return f.ask()
-	case f.settled, f.waited:
+	case (gone || errors.Is(err, errTraceMissing)) && f.checks < maxChecks:
+		f.schedule(openLog, f.backoff())
+		return nil
+	case gone && f.finished && !hasErasedAt(f.job):
 		return io.EOF
 	default:
-		f.waited = true
-		return f.askAfter(f.options.MinInterval)
+		return f.log.stop(err)
 	}
 }
 
-// found takes note of the job.
+// hasErasedAt reports whether the server says if the job's log was erased.
+func hasErasedAt(job *Job) bool {
+	return job.seen&(1<<layoutOf(reflect.TypeFor[Job]()).byName["erased_at"]) != 0
+}
+
+// found records the job. It returns io.EOF if its log was erased.
 func (f *TraceFollower) found(job *Job) error {
 	if f.options.OnUpdate != nil && (f.job == nil || f.job.Status != job.Status) {
 		f.options.OnUpdate(job)
 	}
 	f.job = job
 	f.finished = job.finished()
-	f.started = f.finished || !job.StartedAt.IsZero()
+	running := job.Status == StatusRunning || job.Status == StatusCanceling
+	f.started = f.finished || running || !job.StartedAt.IsZero()
 	switch {
 	case !job.ErasedAt.IsZero():
 		return io.EOF
@@ -194,42 +368,15 @@ func (f *TraceFollower) found(job *Job) error {
 	return nil
 }
 
-// changed explains a log that is no longer what it was: the job may have been
-// erased.
-func (f *TraceFollower) changed(cause error) error {
-	job, err := f.source.jobs.Get(f.log.ctx, f.source.project, f.source.jobID, f.source.ro...)
-	if err != nil {
-		return f.log.stop(err)
+// schedule sets the next step and how long to wait before. Waits differ, so that not all
+// followers send their requests together. If it is too early for the log, the job is
+// requested instead, to see whether it has finished.
+func (f *TraceFollower) schedule(next followStep, wait time.Duration) {
+	if left := time.Until(f.due); next == openLog && !f.finished && left > wait {
+		wait = min(left, f.options.MaxInterval)
+		if wait < left {
+			next = getJob
+		}
 	}
-	if err := f.found(job); err != nil {
-		return err
-	}
-	if f.finished && errors.Is(cause, errTraceGone) {
-		return io.EOF // An older server does not say when a job was erased.
-	}
-	return cause
-}
-
-func (f *TraceFollower) askAfter(wait time.Duration) error {
-	if err := f.sleep(wait); err != nil {
-		return err
-	}
-	return f.ask()
-}
-
-// ask asks for what is new of the log.
-func (f *TraceFollower) ask() error {
-	_, err := f.log.reopen()
-	if err != nil {
-		return f.log.stop(err)
-	}
-	return nil
-}
-
-// sleep waits, not all followers for exactly as long.
-func (f *TraceFollower) sleep(d time.Duration) error {
-	if err := sleep(f.log.ctx, d+rand.N(d/10+1)); err != nil {
-		return f.log.stop(err)
-	}
-	return nil
+	f.next, f.pause = next, wait+rand.N(wait/10+1)
 }

@@ -76,8 +76,8 @@ func TestALogIsFollowedToItsEnd(t *testing.T) {
 	}{
 		"a newer server":              {nil, false, 1.1},
 		"a newer server, with faults": {nil, true, 1.5},
-		"an older server":             {[]gitlabjobstest.Option{gitlabjobstest.OlderServer()}, false, 100},
-		"an older server, and faults": {[]gitlabjobstest.Option{gitlabjobstest.OlderServer()}, true, 100},
+		"an older server":             {[]gitlabjobstest.Option{gitlabjobstest.OlderServer()}, false, 6},
+		"an older server, and faults": {[]gitlabjobstest.Option{gitlabjobstest.OlderServer()}, true, 8},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -161,7 +161,14 @@ func TestFollowingEndsWithTheJob(t *testing.T) {
 			time.AfterFunc(time.Millisecond, func() { j.AppendLog("end\n") })
 		}, log: "begin\nend\n", status: gitlabjobs.StatusSuccess, most: 90 * time.Second},
 		"finished just now": {spec: spec{Status: gitlabjobs.StatusSuccess, Log: "x"}, status: gitlabjobs.StatusSuccess, log: "x", most: 3 * time.Second},
-		"a manual job":      {spec: spec{Status: gitlabjobs.StatusManual}, err: gitlabjobs.ErrBlocked, most: time.Nanosecond},
+		"a scheduled job that GitLab starts": {
+			spec: spec{Status: gitlabjobs.StatusScheduled}, after: func(_ *gitlabjobstest.Server, j *gitlabjobstest.Job) {
+				j.Start()
+				j.AppendLog("started\n")
+				j.Succeed()
+			}, log: "started\n", status: gitlabjobs.StatusSuccess, most: 90 * time.Second,
+		},
+		"a manual job": {spec: spec{Status: gitlabjobs.StatusManual}, err: gitlabjobs.ErrBlocked, most: time.Nanosecond},
 		"a manual job that somebody plays": {
 			spec: spec{Status: gitlabjobs.StatusManual}, opts: gitlabjobs.FollowOptions{WaitForBlocked: true},
 			after: func(srv *gitlabjobstest.Server, j *gitlabjobstest.Job) {
@@ -245,7 +252,7 @@ func TestAJobThatTurnsManualEndsTheFollowing(t *testing.T) {
 		require.NoError(t, err)
 		_, err = io.ReadAll(r)
 		require.ErrorIs(t, err, gitlabjobs.ErrBlocked)
-		require.EqualError(t, err, "gitlabjobs: job 7: the job is blocked: it waits to be played, or for its time")
+		require.EqualError(t, err, "gitlabjobs: job 7: blocked: it cannot continue without manual action")
 		require.NoError(t, r.Close())
 	})
 }
@@ -364,6 +371,7 @@ func TestBadFollowOptionsAreRefused(t *testing.T) {
 	for want, o := range map[string]gitlabjobs.FollowOptions{
 		"FollowOptions: Offset is -1":               {Offset: -1},
 		"an interval is negative":                   {MinInterval: -1},
+		"MaxOutage is -1ns":                         {MaxOutage: -1},
 		"MinInterval 2s is longer than MaxInterval": {MinInterval: 2 * time.Second, MaxInterval: time.Second},
 	} {
 		_, err := client.Jobs.FollowTrace(t.Context(), "1", 7, &o)

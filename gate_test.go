@@ -225,7 +225,9 @@ func TestA429HoldsBackAllCallsOfItsCredential(t *testing.T) {
 func TestTwoCallsWithOneTokenShareAGate(t *testing.T) {
 	t.Parallel()
 	for name, as := range map[string]func(token string) gitlabjobs.RequestOption{
-		"WithAuth":   func(token string) gitlabjobs.RequestOption { return gitlabjobs.WithAuth(gitlabjobs.PrivateToken(token)) },
+		"WithAuth": func(token string) gitlabjobs.RequestOption {
+			return gitlabjobs.WithAuth(gitlabjobs.PrivateToken(token))
+		},
 		"WithHeader": func(token string) gitlabjobs.RequestOption { return gitlabjobs.WithHeader("PRIVATE-TOKEN", token) },
 		"a query": func(token string) gitlabjobs.RequestOption {
 			return gitlabjobs.WithAuth(gitlabjobs.JobTokenParam(token))
@@ -278,30 +280,21 @@ func TestWaitingAtAGateUsesNoAttempts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := newScript(refused("60").step, refused("60").step, refused("60").step, fine.step)
 		client := gated(t, srv, gitlabjobs.WithRetry(gitlabjobs.RetryPolicy{MaxAttempts: 1}))
-		get := func() (err error) {
-			_, err = client.Jobs.Get(t.Context(), "1", 7)
-			return err
-		}
-		require.ErrorIs(t, get(), gitlabjobs.ErrRateLimited)
+		_, err := client.Jobs.Get(t.Context(), "1", 7)
+		require.ErrorIs(t, err, gitlabjobs.ErrRateLimited)
+		var resp [3]gitlabjobs.Response
 		var wg sync.WaitGroup
-		failed := 0
-		var resp gitlabjobs.Response
-		wg.Go(func() {
-			for range 2 { // Each is sent when the gate opens, and closes it again.
-				if get() != nil {
-					failed++
-				}
-			}
-		})
-		wg.Go(func() { // This one meets the gate closed three times, for longer than MaxServerWait in all.
-			_, err := client.Jobs.Get(t.Context(), "1", 7, gitlabjobs.WithResponse(&resp))
-			if err != nil {
-				failed++
-			}
-		})
+		for i := range resp {
+			wg.Go(func() { _, _ = client.Jobs.Get(t.Context(), "1", 7, gitlabjobs.WithResponse(&resp[i])) })
+		}
 		wg.Wait()
-		assert.Equal(t, 2, failed)
-		assert.LessOrEqual(t, resp.Attempts, 1)
+		statuses := map[int]int{}
+		for _, r := range resp {
+			assert.Equal(t, 1, r.Attempts)
+			statuses[r.StatusCode]++
+		}
+		assert.Equal(t, map[int]int{429: 2, 200: 1}, statuses)
+		assert.GreaterOrEqual(t, srv.at[3], 180*time.Second) // Longer in all than MaxServerWait.
 	})
 }
 
@@ -422,24 +415,27 @@ func TestAtMostRateLimitRemainingRequestsAreInFlight(t *testing.T) {
 func TestWhenAGateOpensOneRequestGoesFirst(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
+		const latency = 25 * time.Second
 		slow := func(req *http.Request) (*http.Response, error) {
-			return fine.to(req), sleep(req.Context(), 25*time.Second)
+			return fine.to(req), sleep(req.Context(), latency)
 		}
-		srv := newScript(refused("60").step, slow, fine.step)
-		client := gated(t, srv, gitlabjobs.WithRetry(gitlabjobs.RetryPolicy{MaxAttempts: 2}))
+		srv := newScript(refused("60").step, slow)
+		client := gated(t, srv)
 		var wg sync.WaitGroup
 		for i := range 20 {
 			wg.Go(func() {
-				assert.NoError(t, sleep(t.Context(), time.Duration(i)*time.Second))
+				_ = sleep(t.Context(), time.Duration(i)*time.Second)
 				_, err := client.Jobs.Get(t.Context(), "1", 7)
 				assert.NoError(t, err)
 			})
 		}
 		wg.Wait()
 		require.Len(t, srv.at, 21)
-		assert.GreaterOrEqual(t, srv.at[1], 60*time.Second)
-		assert.GreaterOrEqual(t, srv.at[2], srv.at[1]+25*time.Second)
-		assert.LessOrEqual(t, srv.at[20], srv.at[1]+30*time.Second)
+		first := srv.at[1]
+		assert.GreaterOrEqual(t, first, 60*time.Second)
+		assert.GreaterOrEqual(t, srv.at[2], first+latency)
+		assert.GreaterOrEqual(t, srv.at[4], first+2*latency) // One more at once with each response.
+		assert.LessOrEqual(t, srv.at[20], first+5*latency)
 	})
 }
 
@@ -471,23 +467,29 @@ func TestAContextEndsTheWaitAtAGate(t *testing.T) {
 		client := gated(t, srv, gitlabjobs.WithRetry(gitlabjobs.RetryPolicy{MaxAttempts: 1}))
 		_, err := client.Jobs.Get(t.Context(), "1", 7)
 		require.ErrorIs(t, err, gitlabjobs.ErrRateLimited)
-		for name, after := range map[string]time.Duration{"closed": 5 * time.Second, "open, behind the first": 85 * time.Second} {
-			ctx, cancel := context.WithCancel(t.Context())
-			time.AfterFunc(after, cancel)
-			start := time.Now()
-			if after > time.Minute {
-				go func() { _, _ = client.Jobs.Get(ctx, "1", 7) }()
-			}
-			var resp gitlabjobs.Response
-			_, err := client.Jobs.Retry(ctx, "1", 7, nil, gitlabjobs.WithResponse(&resp))
-			require.ErrorIs(t, err, context.Canceled, name)
-			assert.Equal(t, after, time.Since(start), name)
-			assert.LessOrEqual(t, resp.Attempts, 1, name)
-			cancel()
-			if resp.Attempts == 0 {
-				require.NotErrorIs(t, err, gitlabjobs.ErrOutcomeUnknown, name)
-			}
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(5*time.Second, cancel)
+		start := time.Now()
+		var resp gitlabjobs.Response
+		_, err = client.Jobs.Retry(ctx, "1", 7, nil, gitlabjobs.WithResponse(&resp))
+		require.ErrorIs(t, err, context.Canceled)
+		require.NotErrorIs(t, err, gitlabjobs.ErrOutcomeUnknown)
+		assert.Equal(t, 5*time.Second, time.Since(start))
+		assert.Zero(t, resp.Attempts)
+
+		ctx, cancel = context.WithCancel(t.Context())
+		time.AfterFunc(80*time.Second, cancel)
+		attempts := make([]gitlabjobs.Response, 2)
+		var wg sync.WaitGroup
+		for i := range attempts {
+			wg.Go(func() {
+				_, err := client.Jobs.Retry(ctx, "1", 7, nil, gitlabjobs.WithResponse(&attempts[i]))
+				assert.ErrorIs(t, err, context.Canceled)
+			})
 		}
+		wg.Wait()
+		assert.Equal(t, 85*time.Second, time.Since(start))
+		assert.Equal(t, 1, attempts[0].Attempts+attempts[1].Attempts, "one waited behind the other")
 		synctest.Wait()
 		_, err = client.Jobs.Get(t.Context(), "1", 7)
 		require.NoError(t, err) // Nobody is left who would hold the gate.

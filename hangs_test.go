@@ -117,7 +117,7 @@ func TestSwitchingProtocolsIsAnErrorAtOnce(t *testing.T) {
 				return
 			}
 			wg.Go(func() {
-				defer conn.Close()
+				defer func() { _ = conn.Close() }()
 				in := bufio.NewReader(conn)
 				if _, err := http.ReadRequest(in); err != nil {
 					return

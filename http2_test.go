@@ -98,7 +98,7 @@ func newH2Server(t *testing.T, handle func(c h2Conn, stream uint32, n int64)) *h
 				return
 			}
 			wg.Go(func() { s.serve(h2Conn{conn}, handle) })
-			wg.Go(func() { <-done; conn.Close() })
+			wg.Go(func() { <-done; _ = conn.Close() })
 		}
 	})
 	t.Cleanup(func() {
@@ -152,7 +152,7 @@ var repeaters = map[string]func(c h2Conn, stream uint32){
 	},
 	"GOAWAY, and the connection ends": func(c h2Conn, _ uint32) {
 		c.goAway(0, 0)
-		c.Close()
+		_ = c.Close()
 	},
 }
 
@@ -297,7 +297,7 @@ func newDropProxy(t *testing.T, to string) *dropProxy {
 	p := &dropProxy{addr: listener.Addr().String()}
 	var wg sync.WaitGroup
 	forward := func(to, from net.Conn, dropped *atomic.Bool) {
-		defer to.Close()
+		defer func() { _ = to.Close() }()
 		buffer := make([]byte, 4096)
 		for {
 			n, err := from.Read(buffer)
@@ -316,8 +316,9 @@ func newDropProxy(t *testing.T, to string) *dropProxy {
 				return
 			}
 			out, err := new(net.Dialer).DialContext(t.Context(), "tcp", to)
-			if !assert.NoError(t, err) {
-				in.Close()
+			if err != nil {
+				t.Error(err)
+				_ = in.Close()
 				return
 			}
 			p.connections.Add(1)

@@ -3,13 +3,10 @@ package gitlabjobs_test
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,125 +16,6 @@ import (
 
 	"example.com/gitlabjobs"
 )
-
-// jobList is a server that has only the jobs of one project, and lists them as GitLab
-// does: keyset pages are not cut to 100 jobs, and if no rows are left after a cursor, it
-// responds with a 500. The fields are for servers and proxies that do otherwise.
-type jobList struct {
-	older  bool                                     // No keyset pagination.
-	edit   func(n int, q url.Values, h http.Header) // Of the nth response, from 1.
-	before func(n int, q url.Values) *answer        // Of the nth request. Nil: the list's own response.
-	ids    []int64                                  // Descending.
-	log    strings.Builder                          // Of the client.
-	asked  []string                                 // The page of each request.
-	mu     sync.Mutex
-}
-
-func newJobList(jobs int) *jobList {
-	l := new(jobList)
-	for id := jobs; id > 0; id-- {
-		l.ids = append(l.ids, int64(id))
-	}
-	return l
-}
-
-func (l *jobList) client(t *testing.T, opts ...gitlabjobs.ClientOption) *gitlabjobs.Client {
-	logger := slog.New(slog.NewTextHandler(&l.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	return newClient(t, l.respond, append(opts, gitlabjobs.WithLogger(logger))...)
-}
-
-func (l *jobList) respond(req *http.Request) (*http.Response, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	q := req.URL.Query()
-	keyset := q.Get("pagination") == "keyset"
-	at := "page " + q.Get("page")
-	if keyset {
-		at = "cursor " + q.Get("cursor")
-	}
-	l.asked = append(l.asked, strings.TrimSpace(at)+" x"+q.Get("per_page"))
-	var a *answer
-	if l.before != nil {
-		a = l.before(len(l.asked), q)
-	}
-	switch {
-	case a != nil:
-	case keyset && !l.older:
-		a = l.keysetPage(q)
-	default:
-		a = l.offsetPage(q)
-	}
-	resp := a.to(req)
-	if l.edit != nil {
-		l.edit(len(l.asked), q, resp.Header)
-	}
-	return resp, nil
-}
-
-func (l *jobList) keysetPage(q url.Values) *answer {
-	rows, size := l.ids, number(q.Get("per_page"), 20)
-	if cursor := q.Get("cursor"); cursor != "" {
-		i := slices.IndexFunc(rows, func(id int64) bool { return id < int64(number(cursor, 0)) })
-		if i < 0 {
-			return &answer{status: 500, body: `{"message":"500 Internal Server Error"}`}
-		}
-		rows = rows[i:]
-	}
-	a := &answer{header: map[string]string{}}
-	if len(rows) > size {
-		rows = rows[:size]
-		a.header["Link"] = fmt.Sprintf(`<http://10.0.0.1/api/v4/projects/1/jobs?cursor=%d&page=1>; rel="next"`, rows[size-1])
-	}
-	a.body = jobsOf(rows)
-	return a
-}
-
-func (l *jobList) offsetPage(q url.Values) *answer {
-	page, size := number(q.Get("page"), 1), min(number(q.Get("per_page"), 20), 100)
-	if page*size > 50_000 {
-		return &answer{status: 405, body: `{"error":"Offset pagination has a maximum allowed offset of 50000"}`}
-	}
-	from, to := min((page-1)*size, len(l.ids)), min(page*size, len(l.ids))
-	a := &answer{body: jobsOf(l.ids[from:to]), header: map[string]string{
-		"X-Page": fmt.Sprint(page), "X-Per-Page": fmt.Sprint(size), "X-Next-Page": "", "Link": `<http://10.0.0.1/?page=1>; rel="first"`,
-	}}
-	if to < len(l.ids) {
-		a.header["X-Next-Page"] = fmt.Sprint(page + 1)
-		a.header["Link"] += fmt.Sprintf(`, <http://10.0.0.1/?page=%d>; rel="next"`, page+1)
-	}
-	return a
-}
-
-func number(s string, absent int) int {
-	if n, err := strconv.Atoi(s); err == nil {
-		return n
-	}
-	return absent
-}
-
-func jobsOf(ids []int64) string {
-	jobs := make([]string, len(ids))
-	for i, id := range ids {
-		jobs[i] = fmt.Sprintf(`{"id":%d}`, id)
-	}
-	return "[" + strings.Join(jobs, ",") + "]"
-}
-
-func (l *jobList) create(jobs int) {
-	for range jobs {
-		l.ids = slices.Insert(l.ids, 0, l.ids[0]+1)
-	}
-}
-
-func stripLink(_ int, _ url.Values, h http.Header) { h.Del("Link") }
-
-func stripAll(_ int, _ url.Values, h http.Header) {
-	for key := range h {
-		if key == "Link" || strings.HasPrefix(key, "X-") {
-			h.Del(key)
-		}
-	}
-}
 
 func TestAProxyThatRemovesHeadersDoesNotCutAListing(t *testing.T) {
 	t.Parallel()
@@ -213,6 +91,35 @@ func TestAFullLastPageIsRequestedAgainOnce(t *testing.T) {
 			assert.Equal(t, tc.note != "", strings.Contains(l.log.String(), "gitlab listing"))
 		})
 	}
+}
+
+func TestTheCheckOfAFullPageIsRetried(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := newJobList(20)
+		l.before = func(n int, _ url.Values) *answer {
+			if n == 3 || n == 4 {
+				return failing(500)
+			}
+			return nil
+		}
+		opts := &gitlabjobs.ListJobsOptions{ListOptions: gitlabjobs.ListOptions{PerPage: 10}}
+		assert.Equal(t, l.ids, descendingIDs(t, l.client(t).Jobs.AllByProject(t.Context(), "1", opts)))
+		assert.Equal(t, []string{"cursor x10", "cursor 11 x10", "cursor 11 x11", "cursor 11 x11", "cursor 11 x11"}, l.asked)
+	})
+}
+
+// More pages than may have nothing new in a row.
+func TestALongListingThatLosesItsLinksContinuesByOffset(t *testing.T) {
+	t.Parallel()
+	l := newJobList(1200)
+	l.edit = func(n int, _ url.Values, h http.Header) {
+		if n > 1100 {
+			h.Del("Link")
+		}
+	}
+	opts := &gitlabjobs.ListJobsOptions{ListOptions: gitlabjobs.ListOptions{PerPage: 1}}
+	assert.Equal(t, l.ids, descendingIDs(t, l.client(t).Jobs.AllByProject(t.Context(), "1", opts)))
 }
 
 // Jobs that are created before the check of a full page are not the rows it is for.
@@ -343,6 +250,7 @@ func TestAnInternalServerErrorThatJobsFollowIsRetried(t *testing.T) {
 				h.Del("Link")
 			}
 		}},
+		"once, on pages that are cut to ten jobs": {fails: 1, attempts: 5, jobs: 45, requests: 7},
 		"four times":            {fails: 4, attempts: 5, jobs: 45, requests: 10},
 		"five times":            {fails: 5, attempts: 5, jobs: 10, requests: 7},
 		"once, without retries": {fails: 1, attempts: 1, jobs: 10, requests: 3},
@@ -364,7 +272,7 @@ func TestAnInternalServerErrorThatJobsFollowIsRetried(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
 					l := newJobList(45)
-					l.edit = tc.edit
+					l.edit, l.capped = tc.edit, strings.HasSuffix(name, "cut to ten jobs")
 					fails := 0
 					l.before = func(n int, q url.Values) *answer {
 						if tc.before != nil {

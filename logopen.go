@@ -1,7 +1,6 @@
 package gitlabjobs
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"hash/crc32"
@@ -10,16 +9,18 @@ import (
 	"os"
 )
 
-// How a logReader gets an answer that goes on where the one before ended.
+// How a logReader gets a response that continues where the one before ended.
 
-// brokenError is an answer that broke off while it was looked through for the next
-// byte.
+// brokenError is a response whose body broke off. It is a [net.Error], as other failures
+// of the network are.
 type brokenError struct{ error }
 
-func (e *brokenError) Unwrap() error { return e.error }
+func (e *brokenError) Unwrap() error   { return e.error }
+func (e *brokenError) Timeout() bool   { return false }
+func (e *brokenError) Temporary() bool { return true }
 
-// open gets an answer that goes on at the next byte, in as many attempts as the
-// policy allows. Each request has its own for what comes before the answer.
+// open gets a response that continues at the next byte, in as many attempts as the
+// policy allows. Each request has its own attempts until the response begins.
 func (r *logReader) open() error {
 	for {
 		err := r.openOnce()
@@ -33,60 +34,77 @@ func (r *logReader) open() error {
 	}
 }
 
-// wait comes before an answer that takes the place of one that broke off. It
-// returns cause where there are to be no more.
+// wait waits before the response that replaces one that broke off. It returns cause if
+// there were too many.
 func (r *logReader) wait(cause error) error {
 	policy := r.source.jobs.client.retry
 	if r.failed++; r.failed >= policy.MaxAttempts {
-		return cause
+		r.etag = ""
+		return &brokenError{cause}
 	}
 	r.etag = "" // Of a log that has not been read to its end.
 	return sleep(r.ctx, jitter(policy, r.failed))
 }
 
 func (r *logReader) openOnce() error {
-	if r.next == 0 && r.end < 0 {
+	if r.next == 0 && r.limit < 0 {
 		log, err := r.source.get(r.ctx, nil, r.etag)
 		return r.use(log, true, err)
 	}
-	known, log, err := r.source.knowsRanges(r.ctx, r.etag) //nolint:bodyclose // use keeps it.
+	known, log, err := r.source.knowsRanges(r.ctx, r.etag) //nolint:bodyclose // use closes it.
 	if err != nil {
 		return err
 	}
-	if known {
-		if same, err := r.openRange(); same || err != nil {
-			return err
-		}
-		// Either the log has changed, or this server ignores the parameters
-		// after all: the log, from its first byte on, tells which.
+	if known == rangesIgnored {
+		return r.openWhole(log)
 	}
+	same, log, err := r.openRange(known == rangesKnown) //nolint:bodyclose // use closes it.
+	if same || err != nil {
+		return err
+	}
+	// The log has changed, or nothing shows that it has not, or the server ignores the
+	// parameters now: the log from its first byte on shows which.
 	return r.openWhole(log)
 }
 
-// openRange asks for the log from the next byte on, and for the last bytes once
-// more. It reports false where those are not what they were.
-func (r *logReader) openRange() (same bool, err error) {
-	again := int64(len(r.last))
-	q := &rangeQuery{Offset: r.next - again}
+// openRange requests the log from the next byte on, and the end of what was read once
+// more. It reports false if that does not show that the log is the same, or if the server
+// ignores the parameters; in the second case it may return the whole log.
+func (r *logReader) openRange(verify bool) (same bool, whole *http.Response, err error) {
+	mark := r.end()
+	again := r.next - mark.offset
+	q := &rangeQuery{Offset: mark.offset}
 	switch {
-	case r.end >= 0:
-		q.Limit = new(min(r.end-r.next+again, maxByteLimit))
-	case again == 0: // There is nothing to compare: a piece shows by its size whether it is one.
+	case r.limit >= 0 && again < maxByteLimit/2:
+		q.Limit = new(min(r.limit-mark.offset, maxByteLimit))
+	case again == 0: // There is nothing to compare: the size shows whether this is a part.
 		q.Limit = new(int64(maxByteLimit))
 	}
 	log, err := r.source.get(r.ctx, q, "")
 	if err != nil {
-		return false, err
+		return false, nil, err
 	}
-	was := make([]byte, again)
-	if err := readFull(log.Body, was); err != nil {
+	if again == 0 && verify && q.Offset > 0 && log.ContentLength != 0 && log.ContentLength != *q.Limit {
+		// A whole log that is this small has the same size.
+		ok, whole, err := r.source.verifyRanges(r.ctx)
+		if !ok {
+			log.Body.Close()
+			return false, whole, err
+		}
+	}
+	same, shown, err := r.matches(log.Body, mark)
+	if err != nil {
+		err = &brokenError{err}
+	}
+	if !same || q.Limit != nil && log.ContentLength > *q.Limit {
+		r.source.jobs.client.byteRanges.forget()
+		same = false
+	}
+	if !same || !shown {
 		log.Body.Close()
-		return false, err
+		return false, nil, err
 	}
-	if !bytes.Equal(was, r.last) || q.Limit != nil && log.ContentLength > *q.Limit {
-		return false, log.Body.Close()
-	}
-	if q.Limit != nil {
+	if q.Limit != nil && q.Offset > 0 {
 		log.Body = &piece{log.Body, *q.Limit - again}
 	}
 	err = r.use(log, false, nil)
@@ -94,11 +112,11 @@ func (r *logReader) openRange() (same bool, err error) {
 	if q.Limit != nil {
 		r.asked = *q.Limit
 	}
-	return true, err
+	return true, nil, err
 }
 
-// piece is an answer that a byte_limit bounds. One that is longer is of a server
-// that ignores it, and anything but the part that was asked for.
+// piece is a response that byte_limit bounds. A longer one comes from a server that
+// ignores the parameters, and is not the part that was requested.
 type piece struct {
 	io.ReadCloser
 	left int64
@@ -112,29 +130,14 @@ func (p *piece) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// readFull fills p, or as much of it as there is. An error is one of the answer,
-// not its end.
-func readFull(r io.Reader, p []byte) error {
-	for len(p) > 0 {
-		n, err := r.Read(p)
-		p = p[n:]
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return &brokenError{err}
-		}
-	}
-	return nil
-}
-
-// errTraceGone is a log of which nothing is left.
+// errTraceGone is returned for a log that has become empty.
 var errTraceGone = fmt.Errorf("%w: it is empty now", ErrTraceChanged)
 
-// openWhole reads a log, which may be at hand, up to the next byte.
+// openWhole reads the whole log up to the next byte. log is a response that was received
+// already, or nil.
 func (r *logReader) openWhole(log *http.Response) (err error) {
 	if log == nil {
-		if log, err = r.source.get(r.ctx, nil, r.etag); err != nil { //nolint:bodyclose // use keeps it.
+		if log, err = r.source.get(r.ctx, nil, r.etag); err != nil { //nolint:bodyclose // use closes it.
 			return err
 		}
 	}
@@ -159,7 +162,7 @@ func (r *logReader) openWhole(log *http.Response) (err error) {
 	return r.use(log, true, err)
 }
 
-// use makes an answer the one that is read, unless there was an error, or Close.
+// use makes log the response that is read, unless there was an error, or Close.
 func (r *logReader) use(log *http.Response, whole bool, err error) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -173,20 +176,20 @@ func (r *logReader) use(log *http.Response, whole bool, err error) error {
 		return err
 	}
 	r.body, r.whole, r.fresh, r.size, r.asked = log.Body, whole, 0, 0, 0
+	r.etag = ""
 	if r.follow && whole {
 		r.etag = log.Header.Get("Etag")
 	}
 	return nil
 }
 
-// reopen goes on after the end that the log had. It reports false where the log
-// has not changed since.
-func (r *logReader) reopen() (bool, error) {
+// reopen requests what follows the end that the log had.
+func (r *logReader) reopen() error {
 	r.sticky = nil
 	err := r.open()
 	if errors.Is(err, errNotModified) {
 		r.sticky = io.EOF
-		return false, nil
+		return nil
 	}
-	return true, err
+	return err
 }

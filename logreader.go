@@ -3,7 +3,6 @@ package gitlabjobs
 import (
 	"context"
 	"errors"
-	"hash/crc32"
 	"io"
 	"net/http"
 	"os"
@@ -11,39 +10,37 @@ import (
 	"time"
 )
 
-// logReader reads a log from one answer, or from as many as it takes. It knows
-// what it has read of the log by a checksum and by its last bytes.
+// logReader reads a log from one response, or from as many as needed.
 type logReader struct {
+	logHistory
+
 	ctx    context.Context
 	cancel context.CancelFunc
 	source logSource
 	sticky error // What every further Read returns.
-	failed int   // Answers that broke off since the last byte that came.
+	failed int   // Responses that broke off since the last byte was received.
 
-	mu     sync.Mutex // Close may come at any time.
+	mu     sync.Mutex // Close may be called at any time.
 	body   io.ReadCloser
 	closed bool
 
-	begin, next, end int64 // Of what is wanted; end is -1 for the log's own.
-	last             []byte
-	keep             int // How long last may be.
-	sum              uint32
+	limit int64 // Where the part that was requested ends; -1 for the end of the log.
 
-	whole   bool  // The answer goes to the end of the log, so its end is the log's.
-	fresh   int64 // Bytes of the answer that were new.
-	size    int64 // Bytes of the answer.
-	asked   int64 // How many it could have at most, or 0 for no bound.
-	largest int64 // Size of the largest answer before.
+	whole   bool  // The response is the whole log, so its end is the end of the log.
+	fresh   int64 // New bytes of the response.
+	size    int64 // Bytes of the response.
+	asked   int64 // The limit that was requested for it; 0 for none.
+	largest int64 // The size of the largest response before.
 
-	follow bool   // The log grows: its end is for now, and reopen goes on from there.
-	etag   string // Of the whole log, when it was last read.
+	follow bool   // The log grows: its end is temporary, and reopen continues from there.
+	etag   string // Of the whole log, if it was read to its end.
 }
 
-// How much of what was read is asked for again, to see that the log is still the
-// same. A log that is followed is asked for often.
+// The size of the blocks of a logHistory. At least two blocks are requested again, to see
+// that the log is the same. A log that is followed is requested often.
 const (
-	lastBytes         = 1 << 10
-	lastBytesToFollow = 64
+	traceBlock  = 512
+	followBlock = 128
 )
 
 func newLogReader(ctx context.Context, source logSource, o TraceOptions) (*logReader, error) {
@@ -53,9 +50,9 @@ func newLogReader(ctx context.Context, source logSource, o TraceOptions) (*logRe
 	case ctx == nil:
 		return nil, errNoContext
 	}
-	r := &logReader{source: source, begin: o.Offset, next: o.Offset, end: -1, keep: lastBytes}
+	r := &logReader{source: source, logHistory: newLogHistory(o.Offset, traceBlock), limit: -1}
 	if end := o.Offset + o.Limit; o.Limit > 0 && end > 0 { // A sum below zero is beyond any log.
-		r.end = end
+		r.limit = end
 	}
 	r.ctx, r.cancel = context.WithCancel(ctx)
 	if err := r.open(); err != nil {
@@ -66,36 +63,36 @@ func newLogReader(ctx context.Context, source logSource, o TraceOptions) (*logRe
 	return r, nil
 }
 
-// newLogFollower is a reader of a log that grows, from offset on. It stands at an
-// end: reopen looks for more.
+// newLogFollower returns a reader of a log that grows. It is at the end of the log:
+// reopen requests more.
 func newLogFollower(ctx context.Context, source logSource, offset int64) *logReader {
 	r := &logReader{
-		source: source.later(), begin: offset, next: offset, end: -1, keep: lastBytesToFollow,
+		source: source.later(), logHistory: newLogHistory(offset, followBlock), limit: -1,
 		body: http.NoBody, sticky: io.EOF, follow: true,
 	}
 	r.ctx, r.cancel = context.WithCancel(ctx)
 	return r
 }
 
-// Read reads on, through as many answers as it takes.
+// Read reads the log, from as many responses as needed.
 func (r *logReader) Read(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
 	for r.sticky == nil {
-		if r.end >= 0 {
-			if r.next == r.end {
+		if r.limit >= 0 {
+			if r.next == r.limit {
 				return 0, r.stop(io.EOF)
 			}
-			p = p[:min(int64(len(p)), r.end-r.next)]
+			p = p[:min(int64(len(p)), r.limit-r.next)]
 		}
 		if r.isClosed() {
 			return 0, r.stop(os.ErrClosed)
 		}
 		n, err := r.body.Read(p)
-		r.took(p[:n])
+		r.consume(p[:n])
 		if err != nil {
-			err = r.goOn(err)
+			err = r.resume(err)
 		}
 		if err != nil {
 			_ = r.stop(err) // The next Read returns it.
@@ -107,7 +104,7 @@ func (r *logReader) Read(p []byte) (int, error) {
 	return 0, r.sticky
 }
 
-// WriteTo is what io.Copy calls: it reads larger pieces than io.Copy would.
+// WriteTo makes io.Copy read larger pieces than it would otherwise.
 func (r *logReader) WriteTo(w io.Writer) (n int64, err error) {
 	p := make([]byte, 64<<10)
 	for {
@@ -131,30 +128,19 @@ func (r *logReader) WriteTo(w io.Writer) (n int64, err error) {
 	}
 }
 
-func (r *logReader) took(p []byte) {
+func (r *logReader) consume(p []byte) {
 	if len(p) == 0 {
 		return
 	}
 	r.failed = 0
-	r.next += int64(len(p))
 	r.fresh += int64(len(p))
 	r.size += int64(len(p))
-	r.sum = crc32.Update(r.sum, castagnoli(), p)
-	if len(p) >= r.keep {
-		r.last = append(r.last[:0], p[len(p)-r.keep:]...)
-		return
-	}
-	r.last = append(r.last, p...)
-	r.last = append(r.last[:0], r.last[max(0, len(r.last)-r.keep):]...)
+	r.add(p)
 }
 
-// castagnoli is the polynomial that processors know. The table is made once, by
-// the standard library.
-func castagnoli() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) }
-
-// goOn follows on the end of an answer, clean or not, with the next one. It
-// returns io.EOF at the end of the log.
-func (r *logReader) goOn(err error) error {
+// resume requests the rest after a response has ended with err. It returns io.EOF at the
+// end of the log.
+func (r *logReader) resume(err error) error {
 	r.body.Close()
 	switch {
 	case errors.Is(err, io.EOF):
@@ -171,16 +157,16 @@ func (r *logReader) goOn(err error) error {
 	return r.open()
 }
 
-// isLast reports whether an answer that has ended was the last. One that has as
-// much as was asked for is not. A server may give less than it is asked for, always
-// the same: one that is shorter than an earlier one is the last, and so is a small
-// one, since a log that is being written always has some more.
+// isLast reports whether the response that has ended was the last one. It was not if it
+// has as much as was requested. A server may send less, always the same amount: then a
+// response that is shorter than an earlier one is the last. So is a small one, since a log
+// that is being written always has some more.
 func (r *logReader) isLast() bool {
 	const small = 16 << 10
 	largest := r.largest
 	r.largest = max(largest, r.size)
 	switch {
-	case r.whole || r.fresh == 0 || r.next == r.end:
+	case r.whole || r.fresh == 0 || r.next == r.limit:
 		return true
 	case r.asked > 0 && r.size >= r.asked:
 		return false
@@ -189,7 +175,7 @@ func (r *logReader) isLast() bool {
 	}
 }
 
-// stop settles what every further Read returns.
+// stop makes every further Read return err.
 func (r *logReader) stop(err error) error {
 	var answered *Error
 	var asked *callError
@@ -215,7 +201,7 @@ func (r *logReader) isClosed() bool {
 	return r.closed
 }
 
-// Close ends the reading, a Read that waits included.
+// Close also ends a Read that waits.
 func (r *logReader) Close() error {
 	r.cancel()
 	r.mu.Lock()

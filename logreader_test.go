@@ -108,41 +108,185 @@ func TestALogOfAnOlderServerGoesOnAtTheByte(t *testing.T) {
 	})
 }
 
-func TestALogThatHasChangedIsNeverSpliced(t *testing.T) {
+// A response that ends without an error, but before the length that it announced.
+func TestAResponseThatEndsEarlyIsContinued(t *testing.T) {
 	t.Parallel()
 	log := someLog(100_000)
-	for change, then := range map[string]string{
-		"erased": "", "shorter": log[:20_000], "other bytes": strings.Repeat("x", 100_000),
-		"other bytes before, the same at the break": strings.Repeat("x", 10_000) + log[10_000:],
-	} {
-		for name, newer := range map[string]bool{"newer": true, "older": false} {
-			if newer && strings.HasPrefix(change, "other bytes before") {
-				continue // A newer server is asked for the last bytes alone, and those are the same.
-			}
-			t.Run(change+"/"+name, func(t *testing.T) {
+	for name, newer := range map[string]bool{"newer": true, "older": false} {
+		for _, o := range []gitlabjobs.TraceOptions{{}, {Offset: 1234}, {Offset: 500, Limit: 60_000}} {
+			t.Run(fmt.Sprintf("%s/%+v", name, o), func(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
 					var seen []string
-					first := true
+					server := logServer(log, newer, 0, &seen)
+					cut := 3
 					client := newClient(t, func(req *http.Request) (*http.Response, error) {
-						if first {
-							first = false
-							resp := answer{body: log}.to(req)
-							resp.Body = io.NopCloser(io.MultiReader(strings.NewReader(log[:50_000]), iotest.ErrReader(io.ErrUnexpectedEOF)))
-							return resp, nil
+						resp, err := server(req)
+						if resp.StatusCode == http.StatusOK && cut > 0 {
+							resp.Body = io.NopCloser(io.LimitReader(resp.Body, int64(50_000-10_000*cut)))
+							cut--
 						}
-						return logServer(then, newer, 0, &seen)(req)
+						return resp, err
 					})
-					r, err := client.Jobs.Trace(t.Context(), "1", 7, nil)
+					got, err := readAll(client.Jobs.Trace(t.Context(), "1", 7, &o))
 					require.NoError(t, err)
-					got, err := io.ReadAll(r)
-					require.ErrorIs(t, err, gitlabjobs.ErrTraceChanged)
-					assert.Equal(t, log[:50_000], string(got))
-					_, again := r.Read(make([]byte, 1))
-					assert.Equal(t, err, again, "an error stays")
+					want := log[o.Offset:]
+					if o.Limit > 0 {
+						want = want[:o.Limit]
+					}
+					assert.Equal(t, want, string(got.([]byte)))
+					assert.Zero(t, cut)
 				})
 			})
 		}
+	}
+}
+
+// readThenChanged reads a log that breaks off after some bytes, and is another one then.
+func readThenChanged(t *testing.T, log string, at int, then string, newer bool) (string, error) {
+	t.Helper()
+	var seen []string
+	first := true
+	client := newClient(t, func(req *http.Request) (*http.Response, error) {
+		if first {
+			first = false
+			resp := answer{body: log}.to(req)
+			resp.Body = io.NopCloser(io.MultiReader(strings.NewReader(log[:at]), iotest.ErrReader(io.ErrUnexpectedEOF)))
+			return resp, nil
+		}
+		return logServer(then, newer, 0, &seen)(req)
+	})
+	r, err := client.Jobs.Trace(t.Context(), "1", 7, nil)
+	require.NoError(t, err)
+	got, err := io.ReadAll(r)
+	_, again := r.Read(make([]byte, 1))
+	if err != nil {
+		assert.Equal(t, err, again, "an error stays")
+	}
+	return string(got), err
+}
+
+// followThenChanged follows a log that is another one once it has grown.
+func followThenChanged(t *testing.T, log string, at int, then string, newer bool) (string, error) {
+	t.Helper()
+	var seen []string
+	change := time.Now().Add(30 * time.Second)
+	client := newClient(t, func(req *http.Request) (*http.Response, error) {
+		changed := time.Now().After(change)
+		switch {
+		case !strings.HasSuffix(req.URL.Path, "/trace") && changed:
+			return answer{body: `{"id":7,"status":"success"}`}.to(req), nil
+		case !strings.HasSuffix(req.URL.Path, "/trace"):
+			return answer{body: `{"id":7,"status":"running","started_at":"2024-01-01T00:00:00Z"}`}.to(req), nil
+		case changed:
+			return logServer(then, newer, 0, &seen)(req)
+		default:
+			return logServer(log[:at], newer, 0, &seen)(req)
+		}
+	})
+	r, err := client.Jobs.FollowTrace(t.Context(), "1", 7, nil)
+	require.NoError(t, err)
+	got, err := io.ReadAll(r)
+	return string(got), err
+}
+
+func TestALogThatHasChangedIsNeverSpliced(t *testing.T) {
+	t.Parallel()
+	unique := someLog(100_000)
+	const at = 50_000
+	type change struct{ log, then string }
+	changes := map[string]change{
+		"erased":                           {unique, ""},
+		"shorter":                          {unique, unique[:20_000]},
+		"other bytes":                      {unique, strings.Repeat("x", 100_000)},
+		"another line, the same length":    {unique, unique[:at-300] + "X" + unique[at-299:]},
+		"a line more at the beginning":     {unique, "line -1\n" + unique},
+		"all that was read occurs earlier": {unique[:at/2] + unique[:at/2] + unique, "X" + unique[1:at/2] + unique[:at/2] + unique},
+	}
+	for name, repeated := range map[string]string{
+		"repeated lines": "the same line\n", "dots": ".", "a progress bar": "\r 50% [=====     ]", "blank lines": "\n", "long lines": someLog(2000),
+	} {
+		log := "head\n" + strings.Repeat(repeated, 100_000/len(repeated))
+		changes[name+", another head"] = change{log, "HEAD\n" + log[5:]}
+		changes[name+", a longer head"] = change{log, "head and more\n" + log[5:]}
+	}
+	for name, c := range changes {
+		for server, newer := range map[string]bool{"newer": true, "older": false} {
+			for how, read := range map[string]func(*testing.T, string, int, string, bool) (string, error){"read": readThenChanged, "followed": followThenChanged} {
+				t.Run(name+"/"+server+"/"+how, func(t *testing.T) {
+					t.Parallel()
+					synctest.Test(t, func(t *testing.T) {
+						got, err := read(t, c.log, at, c.then, newer)
+						if how == "followed" && name == "erased" {
+							require.NoError(t, err, "an older server does not say when a job was erased")
+						} else {
+							require.ErrorIs(t, err, gitlabjobs.ErrTraceChanged)
+						}
+						assert.Equal(t, c.log[:at], got)
+					})
+				})
+			}
+		}
+	}
+}
+
+// The limit of the promise: on servers that support byte ranges only the end of what was
+// read is compared, if it occurs only there.
+func TestALogWithTheSameEndInTheSamePlace(t *testing.T) {
+	t.Parallel()
+	log := someLog(100_000)
+	then := strings.Repeat("x", 10_000) + log[10_000:]
+	for how, read := range map[string]func(*testing.T, string, int, string, bool) (string, error){"read": readThenChanged, "followed": followThenChanged} {
+		t.Run(how, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				got, err := read(t, log, 50_000, then, true)
+				require.NoError(t, err, "not noticed")
+				assert.Equal(t, log, got)
+
+				_, err = read(t, log, 50_000, then, false)
+				require.ErrorIs(t, err, gitlabjobs.ErrTraceChanged)
+			})
+		})
+	}
+}
+
+// A log of repeated lines that has not changed is continued, wherever it breaks off.
+func TestALogOfRepeatedLinesGoesOnAtTheByte(t *testing.T) {
+	t.Parallel()
+	log := "head\n" + strings.Repeat("the same line\n", 5000)
+	for _, at := range []int{1, 500, 1023, 1024, 1025, 1535, 1536, 1537, 4000, 60_001} {
+		for _, newer := range []bool{true, false} {
+			synctest.Test(t, func(t *testing.T) {
+				got, err := readThenChanged(t, log, at, log, newer)
+				require.NoError(t, err)
+				assert.Equal(t, log, got)
+			})
+			synctest.Test(t, func(t *testing.T) {
+				got, err := followThenChanged(t, log, at, log, newer)
+				require.NoError(t, err)
+				assert.Equal(t, log, got)
+			})
+		}
+	}
+}
+
+// A log of many megabytes, whose second half is the first again. Of so many blocks not all
+// are remembered.
+func TestALargeLogThatHasChangedIsNeverSpliced(t *testing.T) {
+	t.Parallel()
+	half := someLog(9_000_000)
+	log := half + half
+	for _, at := range []int{9_500_000, 13_000_001, 17_999_999} {
+		synctest.Test(t, func(t *testing.T) {
+			got, err := readThenChanged(t, log, at, "L"+log[1:], true)
+			require.ErrorIs(t, err, gitlabjobs.ErrTraceChanged)
+			assert.Len(t, got, at)
+
+			got, err = readThenChanged(t, log, at, log, true)
+			require.NoError(t, err)
+			assert.True(t, log == got) //nolint:testifylint // Too long to be shown.
+		})
 	}
 }
 

@@ -37,6 +37,13 @@ const (
 // its cookie jar and, after this package's own rules, its CheckRedirect. Its
 // Timeout, where set, is the default of [WithAttemptTimeout]. hc is copied, never
 // changed. Without this option a client has a connection pool of its own.
+//
+// The library's own transport pings HTTP/2 connections that are silent, and so
+// replaces one that the network dropped within about one attempt. For the same, set
+// SendPingTimeout and PingTimeout in the HTTP2 field of your [http.Transport], for
+// example to 7 and 23 seconds. A RoundTripper that does not report to
+// net/http/httptrace may send a request more often than [RetryPolicy] says: the
+// client cannot see that it does.
 func WithHTTPClient(hc *http.Client) ClientOption {
 	return func(c *config) error {
 		if hc == nil {
@@ -115,17 +122,17 @@ type requestConfig struct {
 	header   http.Header
 	auth     Auth
 	response *Response
-	most     int // Attempts at most; 0 for the client's RetryPolicy.
+	attempts int // At most; 0 for the client's RetryPolicy.
 
 	// For the pages of listings.
-	attempts int  // Made before the call.
-	once500  bool // Do not retry a 500.
+	made    int  // Attempts made before the call.
+	once500 bool // Do not retry a 500.
 }
 
 // withAttempts bounds the attempts of a call, for callers that repeat it themselves.
 func withAttempts(n int) RequestOption {
 	return func(r *requestConfig) error {
-		r.most = n
+		r.attempts = n
 		return nil
 	}
 }

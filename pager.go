@@ -61,7 +61,7 @@ func newPager[T any, P keyed[T]](ctx context.Context, l listing[T, P]) *pager[T,
 	p.ahead = prefetcher[T]{parent: ctx, most: l.prefetch, fetch: func(ctx context.Context, f *fetched[T]) {
 		ro := append(slices.Clip(l.ro), WithResponse(&f.response)) // The caller's Response is for the page at hand.
 		f.page, f.err = l.fetch(ctx, f.at, append(ro, func(rc *requestConfig) error {
-			rc.attempts = f.attempts
+			rc.made = f.attempts
 			rc.once500 = f.once500 || f.at.follows(l.start) && f.attempts == 0
 			return nil
 		}))

@@ -168,12 +168,12 @@ func send(ctx context.Context, client *Client, r request, ro []RequestOption) (*
 			return nil
 		}
 	}
-	c.attempts, c.once500 = rc.attempts, rc.once500
-	c.limit = cmp.Or(rc.most, client.retry.MaxAttempts)
+	c.limit = cmp.Or(rc.attempts, client.retry.MaxAttempts)
+	c.attempts, c.once500 = rc.made, rc.once500
 	defer client.gates.leave(c, nil)
 	var resp *http.Response
 	if err = c.start(ctx); err == nil {
-		resp, err = loop.Do(req) //nolint:bodyclose // The caller closes a stream; all else was read with the attempt.
+		resp, err = loop.Do(req)
 	}
 	if err != nil || !isSuccess(resp.StatusCode) {
 		defer c.free()

@@ -32,6 +32,17 @@ import (
 // everything else it waits for a random time between MinWait and a bound that
 // doubles with each attempt, up to MaxWait.
 //
+// A rate limit applies to all calls with the same credentials. After a 429 that says
+// how long to wait, and after a response with RateLimit-Remaining: 0, the client
+// sends none of them until then. A 429 that does not say so holds back the calls of
+// its route. While the server sends RateLimit headers, no more requests are in
+// flight than RateLimit-Remaining allows. After a wait, one request goes first and
+// the others follow its response. Waiting does not count as an attempt. If a 429
+// makes a call wait beyond its context's deadline, or for more than MaxServerWait at
+// once, the call fails with an [*Error] of status 429 without being sent, and
+// RetryAfter is the time that remains. RateLimit-Remaining: 0 fails no call: if the
+// wait would be too long, the request is sent.
+//
 // A client whose requests of a route keep failing stops retrying them: it sends
 // each of them once until one succeeds, so as not to multiply an outage. Other
 // routes are not affected.

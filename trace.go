@@ -9,18 +9,19 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"sync/atomic"
+	"sync"
+	"time"
 )
 
-// ErrTraceChanged is a log that is no longer what it was when its reading began. It
-// was erased, or written anew. What was read of it is not to be relied on.
+// ErrTraceChanged is returned when a log is no longer the one that was being read: it was
+// erased, or written again. Discard what was read of it.
 var ErrTraceChanged = errors.New("the log has changed while it was read")
 
-// TraceOptions choose a part of a log, in bytes. Nil or the zero value is for
-// all of it.
+// TraceOptions select a part of a log, in bytes. Nil or the zero value selects all
+// of it.
 type TraceOptions struct {
 	Offset int64 // The first byte, from 0.
-	Limit  int64 // How many bytes at most; 0 for all to the end.
+	Limit  int64 // The largest number of bytes; 0 for all up to the end.
 }
 
 func (o TraceOptions) check() error {
@@ -33,18 +34,26 @@ func (o TraceOptions) check() error {
 	return nil
 }
 
-// Trace returns a job's log as a stream, for the caller to read and close. The
-// log of a job that has written none, or was erased, is empty. That of a running
-// job is what there is so far. Nothing is held in memory, whatever its size.
+// Trace returns a job's log as a stream, which the caller must close. The log is not held
+// in memory, whatever its size. The log of a running job ends with what the job has
+// written so far. A job that has not written a log, or whose log was erased, has an empty
+// one. If the job lists a log but GitLab responds 404, the error is [ErrNotFound].
 //
-// A connection that is lost in the middle is made again, within the client's
-// [RetryPolicy], and the log goes on at the byte where it broke off. If it is no
-// longer the same log, the error is [ErrTraceChanged]. A part of a log is asked
-// of GitLab as such where the server can (19.x); elsewhere the bytes before it
-// are read and dropped. Which of the two it is, a client finds out once: where some
-// servers behind one address are of 19.x and others are not, ask for whole logs.
+// If a response breaks off, or ends before the length that it announced, Read requests
+// the rest, within the client's [RetryPolicy], and continues at the next byte. It first
+// checks that the log is still the same, and returns [ErrTraceChanged] if not: it compares
+// a checksum of everything that was read. If the server supports byte ranges (GitLab 19.x),
+// it compares only the end, of at least 1,024 bytes, unless these bytes may also occur
+// earlier in what was read. So on such servers it does not notice a log that was replaced
+// by one with the same end in the same place, if that end occurs nowhere before.
 //
-// Close may be called while a Read waits, and ends it. The context ends it too.
+// If opts selects a part, only that part is requested from servers that support byte
+// ranges. Others send the log from its first byte, and the bytes before the part are
+// dropped. The client tests with one more request whether a server supports byte ranges,
+// and again after five minutes, or if a response does not show it. If servers behind one
+// address differ in this, read whole logs.
+//
+// Close and the context end a Read that waits.
 //
 // GitLab: GET /projects/:id/jobs/:job_id/trace, [Get a log file].
 //
@@ -59,7 +68,7 @@ func (s *JobsService) Trace(ctx context.Context, project Project, jobID int64, o
 
 const traceRoute = "/projects/:id/jobs/:job_id/trace"
 
-// logSource is where a log is.
+// logSource identifies a log.
 type logSource struct {
 	jobs    *JobsService
 	project Project
@@ -73,7 +82,7 @@ func newLogSource(s *JobsService, project Project, jobID int64, ro []RequestOpti
 	return logSource{s, project, jobID, ro, &path}
 }
 
-// rangeQuery are parameters of newer servers.
+// rangeQuery has parameters that only newer servers know.
 type rangeQuery struct {
 	Offset int64  `url:"byte_offset"`
 	Limit  *int64 `url:"byte_limit,omitempty"`
@@ -107,6 +116,9 @@ func (s logSource) get(ctx context.Context, q *rangeQuery, etag string) (*http.R
 	case err != nil:
 		return nil, err
 	}
+	if resp.ContentLength > 0 {
+		resp.Body = &exactBody{resp.Body, resp.ContentLength}
+	}
 	if kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); kind == "text/html" {
 		resp.Body.Close()
 		return nil, c.unusable(resp, errors.New("a page, not a log"))
@@ -116,18 +128,48 @@ func (s logSource) get(ctx context.Context, q *rangeQuery, etag string) (*http.R
 
 var errNotModified = errors.New("the log has not changed")
 
-// nothing tells a job without a log, which older servers and object storages
-// answer 404, from a job that is not there.
+// exactBody is the body of a response that announced its length. If it ends before, it
+// broke off.
+type exactBody struct {
+	io.ReadCloser
+	left int64
+}
+
+func (b *exactBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if b.left -= int64(n); b.left > 0 && errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF
+	}
+	return n, err
+}
+
+// errTraceMissing is a log that a job lists and GitLab does not find.
+var errTraceMissing = errors.New("the log is missing")
+
+// nothing distinguishes a job without a log, for which older servers and object storages
+// respond 404, from a job that does not exist and from a log that is missing.
 func (s logSource) nothing(ctx context.Context, notFound error) (*http.Response, error) {
-	_, err := s.jobs.Get(ctx, s.project, s.jobID, s.later().ro...)
+	job, err := s.jobs.Get(ctx, s.project, s.jobID, s.later().ro...)
 	switch {
-	case err == nil:
-		return &http.Response{Body: http.NoBody}, nil
 	case errors.Is(err, ErrNotFound):
 		return nil, notFound
-	default:
+	case err != nil:
 		return nil, err
 	}
+	if size := traceSize(job); size > 0 && job.ErasedAt.IsZero() {
+		return nil, fmt.Errorf("%w: %w: the job lists one of %d bytes", notFound, errTraceMissing, size)
+	}
+	return &http.Response{StatusCode: http.StatusNotFound, Body: http.NoBody}, nil
+}
+
+// traceSize returns the size of a finished job's log as the job lists it, or 0.
+func traceSize(job *Job) int64 {
+	for _, artifact := range job.Artifacts {
+		if artifact.FileType == "trace" {
+			return artifact.Size
+		}
+	}
+	return 0
 }
 
 // later is the source for the requests after the first, which tell nothing to
@@ -137,37 +179,75 @@ func (s logSource) later() logSource {
 	return s
 }
 
-// byteRanges is whether a server knows rangeQuery, once that has been seen.
-type byteRanges struct{ state atomic.Int32 }
+// byteRanges remembers whether a server supports rangeQuery. Servers are upgraded and
+// rolled back, so it forgets after a while.
+type byteRanges struct {
+	mu    sync.Mutex
+	state rangesState
+	until time.Time
+}
+
+type rangesState int
 
 const (
-	rangesUnseen int32 = iota
-	rangesKnown
-	rangesIgnored
+	rangesUnknown  rangesState = iota
+	rangesIgnored              // The server ignores the parameters.
+	rangesKnown                // The server supported them a short time ago.
+	rangesVerified             // The server supported them right now.
 )
 
-// knowsRanges finds out whether the server knows rangeQuery. A server that
-// ignores the parameters answers with all of the log, which looks like any other
-// answer, so one that has not been seen is asked for zero bytes: to those that
-// know the parameter that is an error, and to the others it is the log, which is
-// then returned.
-func (s logSource) knowsRanges(ctx context.Context, etag string) (known bool, log *http.Response, err error) {
+const rangesExpire = 5 * time.Minute
+
+func (b *byteRanges) load() rangesState {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !time.Now().Before(b.until) {
+		return rangesUnknown
+	}
+	return b.state
+}
+
+func (b *byteRanges) store(state rangesState) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.state, b.until = state, time.Now().Add(rangesExpire)
+}
+
+func (b *byteRanges) forget() { b.store(rangesUnknown) }
+
+// knowsRanges returns whether the server supports rangeQuery. It requests zero bytes,
+// unless it knows: that is an error to servers that support the parameters. Others ignore
+// them and respond with the log, which is then returned.
+func (s logSource) knowsRanges(ctx context.Context, etag string) (rangesState, *http.Response, error) {
 	ranges := s.jobs.client.byteRanges
-	if state := ranges.state.Load(); state != rangesUnseen {
-		return state == rangesKnown, nil, nil
+	if state := ranges.load(); state != rangesUnknown {
+		return state, nil, nil
 	}
-	log, err = s.get(ctx, &rangeQuery{Limit: new(int64)}, etag)
-	var refused *Error
+	log, err := s.get(ctx, &rangeQuery{Limit: new(int64)}, etag)
+	refused, isResponse := errors.AsType[*Error](err)
 	switch {
+	case err == nil && log.StatusCode == http.StatusNotFound:
+		return rangesIgnored, log, nil // No log, which says nothing about the server.
 	case err == nil || errors.Is(err, errNotModified):
-		ranges.state.Store(rangesIgnored)
-		return false, log, err
-	case !errors.As(err, &refused) || refused.StatusCode != http.StatusBadRequest:
-		return false, nil, err
+		ranges.store(rangesIgnored)
+		return rangesIgnored, log, err
+	case !isResponse || refused.StatusCode != http.StatusBadRequest:
+		return rangesUnknown, nil, err
 	case strings.Contains(refused.Message, "byte_limit"):
-		ranges.state.Store(rangesKnown)
-		return true, nil, nil
+		ranges.store(rangesKnown)
+		return rangesVerified, nil, nil
 	default:
-		return false, nil, nil // Refused for something else, which the log itself then tells.
+		return rangesIgnored, nil, nil // Refused for another reason, which a request for the log shows.
 	}
+}
+
+// verifyRanges tests again whether the server supports rangeQuery. If not, it may return
+// the log.
+func (s logSource) verifyRanges(ctx context.Context) (bool, *http.Response, error) {
+	s.jobs.client.byteRanges.forget()
+	state, log, err := s.knowsRanges(ctx, "")
+	if err == nil && log != nil && log.StatusCode == http.StatusNotFound {
+		log = nil
+	}
+	return state == rangesVerified, log, err
 }

@@ -111,6 +111,123 @@ func TestTraceAsksOnceWhetherAServerKnowsRanges(t *testing.T) {
 	}
 }
 
+// A server that supports byte ranges is rolled back to a release that does not.
+func TestTraceNoticesThatAServerForgetsRanges(t *testing.T) {
+	t.Parallel()
+	for _, size := range []int{1, 3, 200, 20_000, 600_000} {
+		log := someLog(size)
+		for _, o := range []gitlabjobs.TraceOptions{
+			{Offset: 2},
+			{Offset: 2, Limit: 10},
+			{Limit: 10},
+			{Offset: 150},
+			{Offset: 150, Limit: 199},
+			{Offset: 150, Limit: 201},
+			{Offset: 19_000},
+			{Offset: 19_000, Limit: 500},
+			{Offset: 511_999, Limit: 512_001},
+		} {
+			for _, after := range []time.Duration{0, time.Hour} {
+				for _, announced := range []bool{true, false} {
+					t.Run(fmt.Sprintf("%d/%+v/%v/length announced: %v", size, o, after, announced), func(t *testing.T) {
+						t.Parallel()
+						synctest.Test(t, func(t *testing.T) {
+							var seen []string
+							newer := true
+							client := newClient(t, func(req *http.Request) (*http.Response, error) {
+								resp, err := logServer(log, newer, 0, &seen)(req)
+								if !announced {
+									resp.ContentLength = -1
+								}
+								return resp, err
+							})
+							want := log[min(o.Offset, int64(size)):]
+							if o.Limit > 0 {
+								want = want[:min(o.Limit, int64(len(want)))]
+							}
+							for range 2 {
+								got, err := readAll(client.Jobs.Trace(t.Context(), "1", 7, &o))
+								require.NoError(t, err)
+								assert.Equal(t, want, string(got.([]byte)))
+								newer = false
+								time.Sleep(after)
+							}
+						})
+					})
+				}
+			}
+		}
+	}
+}
+
+// A server is upgraded to a release that supports byte ranges.
+func TestTraceNoticesThatAServerLearnsRanges(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var seen []string
+		newer := false
+		client := newClient(t, func(req *http.Request) (*http.Response, error) { return logServer(someLog(100), newer, 0, &seen)(req) })
+		for range 2 {
+			_, err := readAll(client.Jobs.Trace(t.Context(), "1", 7, &gitlabjobs.TraceOptions{Offset: 2, Limit: 3}))
+			require.NoError(t, err)
+			newer = true
+			time.Sleep(6 * time.Minute)
+		}
+		assert.Equal(t, []string{"byte_limit=0&byte_offset=0", "byte_limit=0&byte_offset=0", "byte_limit=3&byte_offset=2"}, seen)
+	})
+}
+
+// A job without a log says nothing about the server.
+func TestANotFoundIsNotTakenForKnowledge(t *testing.T) {
+	t.Parallel()
+	var seen []string
+	newer := logServer(someLog(20_000), true, 0, &seen)
+	client := newClient(t, func(req *http.Request) (*http.Response, error) {
+		switch {
+		case strings.HasSuffix(req.URL.Path, "/jobs/6/trace"):
+			return answer{status: 404, body: `{"message":"404 Not found"}`}.to(req), nil
+		case strings.HasSuffix(req.URL.Path, "/jobs/6"):
+			return answer{body: `{"id":6,"status":"pending"}`}.to(req), nil
+		}
+		return newer(req)
+	})
+	for _, id := range []int64{6, 7} {
+		_, err := readAll(client.Jobs.Trace(t.Context(), "1", id, &gitlabjobs.TraceOptions{Offset: 5, Limit: 5}))
+		require.NoError(t, err)
+	}
+	assert.Equal(t, []string{"byte_limit=0&byte_offset=0", "byte_limit=5&byte_offset=5"}, seen)
+}
+
+func TestALogThatIsListedAndNotFoundIsAnError(t *testing.T) {
+	t.Parallel()
+	const listed = `"artifacts":[{"file_type":"archive","size":1},{"file_type":"trace","size":1234}]`
+	for job, missing := range map[string]bool{
+		`{"id":7,"status":"success",` + listed + `}`:                                     true,
+		`{"id":7,"status":"success","erased_at":null,` + listed + `}`:                    true,
+		`{"id":7,"status":"success","erased_at":"2024-01-01T00:00:00Z",` + listed + `}`:  false,
+		`{"id":7,"status":"success","artifacts":[{"file_type":"trace","size":0}]}`:       false,
+		`{"id":7,"status":"success","artifacts":[{"file_type":"archive","size":1234}]}`:  false,
+		`{"id":7,"status":"running","started_at":"2024-01-01T00:00:00Z","artifacts":[]}`: false,
+	} {
+		client := newClient(t, func(req *http.Request) (*http.Response, error) {
+			if strings.HasSuffix(req.URL.Path, "/trace") {
+				return answer{status: 404, body: `{"message":"404 Not found"}`}.to(req), nil
+			}
+			return answer{body: job}.to(req), nil
+		})
+		for _, o := range []gitlabjobs.TraceOptions{{}, {Offset: 5}, {Limit: 5}} {
+			got, err := readAll(client.Jobs.Trace(t.Context(), "1", 7, &o))
+			if !missing {
+				require.NoError(t, err, job)
+				assert.Empty(t, got)
+				continue
+			}
+			require.ErrorIs(t, err, gitlabjobs.ErrNotFound, job)
+			require.ErrorContains(t, err, "/trace: 404 Not found: the log is missing: the job lists one of 1234 bytes")
+		}
+	}
+}
+
 func TestTraceReportsARefusalOfAPart(t *testing.T) {
 	t.Parallel()
 	for _, a := range []answer{{status: 404, body: `{"message":"404 Not found"}`}, {status: 400, body: `{"error":"job_id is invalid"}`}} {

@@ -291,6 +291,15 @@ func (s *traceScanner) rawEnd(text int) (end int, part *tracePart, inside bool) 
 	return part.raw + text - part.text, part, true
 }
 
+// leaveIn notes the record that raw ends in, for the rest of it.
+func (s *traceScanner) leaveIn(part *tracePart, raw []byte) {
+	if part.raw > 0 { // It begins in raw.
+		s.check = splitCheck{}
+	}
+	s.check = s.check.with(raw[max(0, part.raw-part.record.prefix):])
+	s.record = part.record
+}
+
 // lines makes of records the lines that they are: one, or more where there are
 // marks. It returns how many bytes are in them.
 func (s *traceScanner) lines(raw []byte, whole bool, yield func(*TraceLine) bool) (n int, goOn bool) {
@@ -338,11 +347,8 @@ func (s *traceScanner) lines(raw []byte, whole bool, yield func(*TraceLine) bool
 			}
 		}
 		if begin = end; stop != atMark {
-			if s.record = part.record; s.inRecord {
-				if part.raw > 0 { // It begins in this line.
-					s.check = splitCheck{}
-				}
-				s.check = s.check.with(raw[max(0, part.raw-part.record.prefix):end])
+			if s.inRecord {
+				s.leaveIn(part, raw[:end])
 			}
 			return end, true
 		}

@@ -555,13 +555,18 @@ func TestTraceLineThatIsLongComesInPieces(t *testing.T) {
 			long:     {long + "next"},
 			long[1:]: {long[1:], "+next"},
 		} {
-			lines := linesOf(t, begin+stampAppend+fill+rest+"\n"+stampAppend+"next\n"+stamp+"end\n")
-			assert.Equal(t, first+fill, lines[0].Text)
-			got := []string{lines[1].Text}
-			if lines[2].Continued {
-				got = append(got, "+"+lines[2].Text)
+			for _, before := range []string{"", stamp + strings.Repeat("x", kib64) + "\n", stamp + strings.Repeat("x", kib64-100) + "\r" + strings.Repeat("x", 100) + "\n"} {
+				lines := linesOf(t, before+begin+stampAppend+fill+rest+"\n"+stampAppend+"next\n"+stamp+"end\n")
+				if before != "" {
+					lines = lines[2:]
+				}
+				assert.Equal(t, first+fill, lines[0].Text)
+				got := []string{lines[1].Text}
+				if lines[2].Continued {
+					got = append(got, "+"+lines[2].Text)
+				}
+				assert.Equal(t, want, got)
 			}
-			assert.Equal(t, want, got)
 		}
 		fill = fill[1:] + "\r"
 		lines := linesOf(t, begin+stampAppend+fill+"z\n"+stampAppend+"next\n")

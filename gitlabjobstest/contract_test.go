@@ -68,6 +68,7 @@ var explained = map[string]string{
 	"~artifacts_expire_at": "set in the document's examples, also where there are no artifacts",
 
 	"~queued_duration": "set in the document's example of a bridge; null on servers, a bridge waits for no runner",
+	"+artifacts_file":  "servers answer erase with the artifacts that they have just deleted",
 	"+failure_reason":  "servers send it of a failed job, two of the document's examples lack it",
 
 	"~artifacts[].file_format": "raw for a log in the document's examples, null on servers",

@@ -1,8 +1,7 @@
-// Package gitlabjobstest is a fake GitLab for tests: a server that answers
-// GitLab's Jobs API, and behaves.
+// Package gitlabjobstest is a fake GitLab server for tests. It responds to
+// requests of the Jobs API as GitLab does.
 //
-// A test says what there is in a few lines, and leaves out what it does not
-// care about:
+// A test describes what it needs in a few lines. Everything else has defaults:
 //
 //	func TestDeploy(t *testing.T) {
 //		srv := gitlabjobstest.NewServer(t)
@@ -19,23 +18,27 @@
 //		job.Succeed()
 //	}
 //
-// # What it does
+// # Features
 //
-// Jobs change as GitLab changes them: cancel, retry, erase and play act, are
-// refused where GitLab refuses them, and show in every later answer. The test
-// plays the runner, as above, or gives a job a [Script] with a clock. Lists
-// have pages of both kinds, logs grow, tokens may do what they may. What GitLab
-// says word for word, the fake says word for word.
+// Jobs change as in GitLab: cancel, retry, erase and play take effect or are
+// refused as GitLab refuses them, and later responses show it. A test acts as
+// the runner, as above, or gives jobs a [Script] that runs by the clock. Lists
+// have both kinds of pagination, logs grow, and tokens have the permissions that
+// GitLab gives them. Error messages are GitLab's own.
 //
-// [Server.Fault] lets things go wrong, and [Server.Down] all of them at once.
-// [Server.Requests] tells what was asked, [Server.Count] how often an action took
-// effect. An [Option] makes the server an older one, limits its rate, keeps its
-// logs elsewhere, or lets it take itself for another host. A log may be of any
-// size ([JobSpec].LogSize) without being held.
+// [Server.Fault] makes requests fail, and [Server.Down] takes the server off the
+// network. [Server.Requests] returns the requests so far, and [Server.Count]
+// tells how often an action took effect. [Server.Handle] adds routes for the rest
+// of a program. An [Option] makes the server an older one, limits its request
+// rate, stores its logs elsewhere, or gives it another external URL. Logs may be
+// of any size ([JobSpec].LogSize) without being in memory.
 //
-// # In virtual time
+// The fake is compared with recorded responses of GitLab's own code. The
+// repository's CONTRIBUTING.md tells how to compare it with a GitLab server.
 //
-// [NewMemoryServer] makes a server without a socket. It runs within
+// # Virtual time
+//
+// [NewMemoryServer] returns a server without a socket. It works inside
 // testing/synctest, where ten minutes of a script pass at once:
 //
 //	synctest.Test(t, func(t *testing.T) {
@@ -48,9 +51,10 @@
 //		// job.Status() is success, and job.Log() has 1200 lines.
 //	})
 //
-// # What it leaves out
+// # Limitations
 //
-// Stages do not wait for each other: what is created stays so until a test
-// calls [Job.Enqueue] or [Bridge.Start]. Protected branches, environments and variables restrict
-// nobody. A pipeline has no routes of its own beyond the lists of its jobs.
+// Stages do not wait for each other: a created job stays created until a test
+// calls [Job.Enqueue] or [Bridge.Start]. Protected branches, environments and
+// variables restrict nobody. The only other route of the Pipelines API is that
+// of a single pipeline.
 package gitlabjobstest

@@ -1,39 +1,36 @@
 package gitlabjobstest
 
 import (
-	"context"
 	"fmt"
-	"io"
 	"maps"
 	"net/http"
 	"time"
+
+	"example.com/gitlabjobs/gitlabjobstest/internal/delivery"
 )
 
-// maxBody is how much of a request's body is read.
-const maxBody = 1 << 20
-
-// exchange is one request and what becomes of it.
+// exchange is one request and its response.
 type exchange struct {
 	srv     *Server
 	req     *http.Request
 	route   *route
 	vars    map[string]string
-	wrong   bool // The method.
+	allow   []string // The methods that the path has, if the request has another one.
 	latency time.Duration
 	fault   *fault
 	record  *record
 	body    []byte
 	id      string
-	line    lifeline
-
-	afterBody func() error // Called once the body has been read; in memory only.
 }
 
-// open takes a request in: it finds its route and the faults that strike it.
-// It is false where nothing is connected: the server is closed or down.
-func (s *Server) open(r *http.Request) (*exchange, bool) {
-	x := &exchange{srv: s, req: r, line: s.outages.line()}
-	x.route, x.vars, x.wrong = match(r.Method, r.URL.EscapedPath())
+// network connects the server with its clients.
+type network struct{ *Server }
+
+// Accept finds a request's route and the fault that strikes it. It is false if
+// the server is closed or down.
+func (s network) Accept(r *http.Request) (delivery.Exchange, bool) {
+	x := &exchange{srv: s.Server, req: r}
+	x.route, x.vars, x.allow = match(s.routes(), r.Method, r.URL.EscapedPath())
 	x.record = newRecord(r, x.template())
 	fits := s.matching(x.record)
 	now := s.lock()
@@ -54,25 +51,25 @@ func (x *exchange) template() string {
 	return x.route.template
 }
 
-func (x *exchange) refused() bool { return x.fault != nil && x.fault.effect.refuse }
+// Refused tells whether a fault refuses the connection.
+func (x *exchange) Refused() bool { return x.fault != nil && x.fault.effect.refuse }
 
-// answer finds the answer to the request, faults included. It fails only where
-// the request's context, or an outage, ends it first.
-func (x *exchange) answer(ctx context.Context) (*answer, error) {
-	if x.req.Body != nil {
-		// What a client fails to send is not there to be answered.
-		x.body, _ = io.ReadAll(io.LimitReader(x.req.Body, maxBody))
-	}
-	if x.afterBody != nil {
-		if err := x.afterBody(); err != nil {
-			return nil, err
-		}
-	}
-	x.keep()
-	if err := x.line.wait(ctx, x.latency, nil); err != nil {
-		return nil, err
-	}
-	var a *answer
+// Latency is the latency of the faults.
+func (x *exchange) Latency() time.Duration { return x.latency }
+
+// Received records the request.
+func (x *exchange) Received(body []byte) {
+	x.srv.mu.Lock()
+	defer x.srv.mu.Unlock()
+	x.body = body
+	x.record.Body, x.record.At = body, time.Now()
+	x.srv.requests = append(x.srv.requests, x.record)
+}
+
+// Respond executes the request and returns the response with the changes of a
+// fault.
+func (x *exchange) Respond() *delivery.Response {
+	var a *response
 	if x.fault != nil {
 		a = x.fault.effect.instead(x.srv)
 	}
@@ -82,35 +79,47 @@ func (x *exchange) answer(ctx context.Context) (*answer, error) {
 			x.fault.effect.alter(x.srv, a)
 		}
 	}
-	if err := x.line.wait(ctx, a.how.after, nil); err != nil {
-		return nil, err
-	}
-	a.stamp(x.id, time.Now())
-	switch {
-	case a.how.reset:
-		return nil, errBroken
-	case a.how.hang:
-		return nil, x.line.wait(ctx, forever, nil)
-	}
-	x.srv.mu.Lock()
-	defer x.srv.mu.Unlock()
-	x.record.Status = a.status
-	return a, nil
+	return a.deliverable(x.id)
 }
 
-// act lets the request act on the world.
-func (x *exchange) act() *answer {
+// Answered records the status of the response.
+func (x *exchange) Answered(status int) {
+	x.srv.mu.Lock()
+	defer x.srv.mu.Unlock()
+	x.record.Status = status
+}
+
+// Sent records how many bytes of the body were sent.
+func (x *exchange) Sent(n int) { x.record.sent.Add(int64(n)) }
+
+// Done records when the exchange was over. Only the first time counts.
+func (x *exchange) Done() {
+	x.srv.mu.Lock()
+	defer x.srv.mu.Unlock()
+	if x.record.Done.IsZero() {
+		x.record.Done = time.Now()
+	}
+}
+
+// act executes the request.
+func (x *exchange) act() *response {
 	s := x.srv
 	now := s.lock()
-	a := func() *answer {
+	a := func() *response {
 		defer s.mu.Unlock()
 		return x.dispatch(now)
 	}()
+	if a.handler != nil {
+		a.serve(a.handler, x)
+	}
 	a.finish(x.req)
+	if !s.isStorage(x.req) {
+		a.secure(x.id)
+	}
 	return a
 }
 
-func (x *exchange) dispatch(now time.Time) *answer {
+func (x *exchange) dispatch(now time.Time) *response {
 	s := x.srv
 	if err := s.Err(); err != nil {
 		return message(http.StatusInternalServerError, "500 Internal Server Error: "+err.Error())
@@ -128,21 +137,4 @@ func (x *exchange) dispatch(now time.Time) *answer {
 		maps.Copy(a.header, limit.header)
 	}
 	return a
-}
-
-// keep records the request.
-func (x *exchange) keep() {
-	x.srv.mu.Lock()
-	defer x.srv.mu.Unlock()
-	x.record.Body, x.record.At = x.body, time.Now()
-	x.srv.requests = append(x.srv.requests, x.record)
-}
-
-// over notes when the request was done with. Only the first time counts.
-func (x *exchange) over() {
-	x.srv.mu.Lock()
-	defer x.srv.mu.Unlock()
-	if x.record.Done.IsZero() {
-		x.record.Done = time.Now()
-	}
 }

@@ -3,6 +3,7 @@ package gitlabjobstest
 import (
 	"net/http"
 	"strconv"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,7 +16,7 @@ import (
 const (
 	expiredToken = `{"error":"invalid_token","error_description":"Token is expired. You can either do re-authorization or token refresh."}`
 	revokedToken = `{"error":"invalid_token","error_description":"Token was revoked. You have to re-authorize from the user."}`
-	noScope      = `{"error":"insufficient_scope","error_description":"The request requires higher privileges than provided by the access token.","scope":"ai_workflows api read_api"}`
+	noScope      = `{"error":"insufficient_scope","error_description":"The request requires higher privileges than provided by the access token.","scope":"ai_workflows mcp api read_api"}`
 )
 
 func TestFactsOfAccess(t *testing.T) {
@@ -116,7 +117,28 @@ func TestFactsOfAccess(t *testing.T) {
 			w.AddProject("group/shared", ProjectSpec{ID: 9, OpenToJobTokens: true})
 			w.AddProject("group/closed", ProjectSpec{ID: 10})
 			w.ask(t, "GET /projects/9/jobs", "JOB-TOKEN: "+w.running.Token()).is(200)
-			w.ask(t, "GET /projects/10/jobs", "JOB-TOKEN: "+w.running.Token()).is(404, noProject)
+			w.ask(t, "GET /projects/8/jobs", "JOB-TOKEN: "+w.running.Token()).is(200)
+			w.ask(t, "GET /projects/10/jobs", "JOB-TOKEN: "+w.running.Token()).
+				is(403, `{"message":"403 Forbidden - Authentication by CI/CD job token not allowed from app to project #10."}`)
+			stranger := w.app.AddPipeline().AddJob(JobSpec{Status: gitlabjobs.StatusRunning, User: w.Users.Outsider})
+			w.ask(t, "GET /projects/10/jobs", "JOB-TOKEN: "+stranger.Token()).is(404, noProject)
+		}},
+		{"bearer in lower case and access_token open everything", func(t *testing.T, w *small) {
+			w.ask(t, "GET "+w.jobs, "Authorization: bearer "+w.dev).is(200)
+			w.ask(t, "GET "+w.jobs+"?access_token="+w.dev).is(200)
+			w.ask(t, "GET "+w.jobs, "Authorization: Basic "+w.dev).is(401, noToken)
+		}},
+		{"a job token in the place of a personal one is nobody's", func(t *testing.T, w *small) {
+			for _, header := range []string{"PRIVATE-TOKEN: " + w.running.Token(), "Authorization: Bearer " + w.manual.Token()} {
+				w.ask(t, "GET "+w.openPipe+"/jobs", header).is(200)
+				w.ask(t, "GET "+w.pipeline+"/jobs", header).is(404, noProject)
+				w.ask(t, "GET "+w.jobs, header).is(401, noToken)
+			}
+			w.ask(t, "GET "+w.openPipe+"/jobs", "JOB-TOKEN: "+w.manual.Token()).is(401, noToken)
+		}},
+		{"insufficient_scope names other scopes for pipelines", func(t *testing.T, w *small) {
+			w.ask(t, "GET "+w.pipeline+"/jobs", w.Tokens.NoScope).
+				is(403, strings.ReplaceAll(noScope, "ai_workflows mcp", "mcp mcp mcp mcp ai_workflows"))
 		}},
 		{"allowed_agents has ids, roles, groups, and the environment where there is one", func(t *testing.T, w *small) {
 			id := w.app.AddAgent(AgentSpec{Configuration: map[string]any{"default_namespace": "apps"}})
@@ -127,7 +149,7 @@ func TestFactsOfAccess(t *testing.T) {
 			require.EqualValues(t, id, agent["id"])
 			require.Equal(t, map[string]any{"default_namespace": "apps"}, agent["configuration"])
 			user, _ := o["user"].(map[string]any)
-			require.Equal(t, []any{"guest", "reporter", "developer"}, user["roles_in_project"])
+			require.Equal(t, []any{"guest", "planner", "reporter", "developer"}, user["roles_in_project"])
 			project, _ := o["project"].(map[string]any)
 			require.Len(t, project["groups"], 2)
 

@@ -1,6 +1,7 @@
 package gitlabjobstest
 
 import (
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,10 +21,10 @@ func TestFactsOfCancel(t *testing.T) {
 			require.Equal(t, gitlabjobs.StatusCanceled, w.running.Status())
 			require.Equal(t, 1, w.running.Count(ActionCancel))
 		}},
-		{"cancel of a job that is finished or manual: 201 and unchanged", func(t *testing.T, w *small) {
+		{"cancel of a job that is finished: 201 and unchanged", func(t *testing.T, w *small) {
 			for _, s := range []gitlabjobs.Status{
 				gitlabjobs.StatusSuccess, gitlabjobs.StatusFailed, gitlabjobs.StatusCanceled,
-				gitlabjobs.StatusSkipped, gitlabjobs.StatusManual,
+				gitlabjobs.StatusSkipped,
 			} {
 				j := w.add(s)
 				before := w.ask(t, "GET "+on(j, ""), w.dev).body
@@ -35,10 +36,17 @@ func TestFactsOfCancel(t *testing.T) {
 			for _, s := range []gitlabjobs.Status{
 				gitlabjobs.StatusCreated, gitlabjobs.StatusWaitingForResource, gitlabjobs.StatusPreparing,
 				gitlabjobs.StatusWaitingForCallback, gitlabjobs.StatusPending, gitlabjobs.StatusScheduled,
+				gitlabjobs.StatusManual,
 			} {
-				require.Equal(t, "canceled", w.act(t, w.add(s), "cancel").is(201).object()["status"])
+				o := w.act(t, w.add(s), "cancel").is(201).object()
+				require.Equal(t, "canceled", o["status"])
+				require.NotNil(t, o["finished_at"])
 			}
-			require.Equal(t, 6, w.Count(ActionCancel))
+			require.Equal(t, 7, w.Count(ActionCancel))
+		}},
+		{"cancel of an archived job", func(t *testing.T, w *small) {
+			j := w.pl.AddJob(JobSpec{Archived: true, Status: gitlabjobs.StatusRunning})
+			require.Equal(t, "canceled", w.act(t, j, "cancel").is(201).object()["status"])
 		}},
 		{"a running job may go to canceling first", func(t *testing.T, w *small) {
 			j := w.pl.AddJob(JobSpec{Status: gitlabjobs.StatusRunning, GracefulCancel: true})
@@ -56,6 +64,12 @@ func TestFactsOfCancel(t *testing.T) {
 			w.ask(t, "POST "+on(j, "/cancel"), w.dev, `{"force":true}`).is(403, forbidden)
 			require.Equal(t, gitlabjobs.StatusCanceling, j.Status())
 			require.Equal(t, "canceled", w.act(t, j, "cancel", `{"force":true}`).is(201).object()["status"])
+		}},
+		{"force changes no other job", func(t *testing.T, w *small) {
+			for _, s := range []gitlabjobs.Status{gitlabjobs.StatusPending, gitlabjobs.StatusRunning, gitlabjobs.StatusManual} {
+				require.EqualValues(t, s, w.act(t, w.add(s), "cancel", `{"force":true}`).is(201).object()["status"])
+			}
+			require.Zero(t, w.Count(ActionCancel))
 		}},
 		{"cancel of a bridge's id is 404", func(t *testing.T, w *small) {
 			w.act(t, w.bridge.job, "cancel").is(404, notFound)
@@ -108,9 +122,21 @@ func TestFactsOfRetry(t *testing.T) {
 			w.act(t, j, "retry", `{"inputs":{"where":"here"},"job_inputs":{"no":"matter"}}`).is(201)
 			require.Equal(t, map[string]any{"where": "here"}, w.Job(1006).Inputs())
 		}},
+		{"inputs are ignored by a job that declares none", func(t *testing.T, w *small) {
+			w.act(t, w.done, "retry", `{"inputs":{"where":"here"}}`).is(201)
+			require.Empty(t, w.Job(1005).Inputs())
+		}},
+		{"several unknown inputs are named", func(t *testing.T, w *small) {
+			j := w.pl.AddJob(JobSpec{Inputs: []string{"where"}})
+			w.act(t, j, "retry", `{"inputs":{"b":1,"where":"here","a":2}}`).
+				is(400, `{"message":"400 Bad request - Unknown inputs: a, b"}`)
+		}},
 		{"retry of a bridge answers a job with tag_list bridge", func(t *testing.T, w *small) {
 			o := w.act(t, w.bridge.job, "retry").is(201).object()
 			require.Equal(t, []any{"bridge"}, o["tag_list"])
+			require.Equal(t, "pending", o["status"])
+			require.NotNil(t, o["started_at"])
+			require.NotNil(t, o["duration"])
 			require.NotContains(t, o, "runner_manager")
 			require.NotContains(t, o, "downstream_pipeline")
 			require.NotNil(t, w.Bridge(1005).Downstream(), "it triggers another pipeline")
@@ -125,6 +151,8 @@ func TestFactsOfErase(t *testing.T) {
 		{"erase is 201, erased_at set, the log empty, no artifacts", func(t *testing.T, w *small) {
 			o := w.act(t, w.done, "erase").is(201).object()
 			require.NotNil(t, o["erased_at"])
+			require.Len(t, o["artifacts"], 2, "the response still has those that were deleted")
+			o = w.ask(t, "GET "+on(w.done, ""), w.dev).object()
 			require.Empty(t, o["artifacts"])
 			require.NotContains(t, o, "artifacts_file")
 			w.ask(t, "GET "+on(w.done, "/trace"), w.dev).is(200, "")
@@ -142,8 +170,13 @@ func TestFactsOfErase(t *testing.T) {
 			w.act(t, w.pl.AddJob(JobSpec{NoLog: true, Artifacts: []Artifact{{Type: "junit"}}}), "erase").is(201)
 			w.act(t, w.add(gitlabjobs.StatusFailed), "erase").is(201)
 		}},
-		{"an archived job is 403", func(t *testing.T, w *small) {
-			w.act(t, w.pl.AddJob(JobSpec{Archived: true}), "erase").is(403, forbidden)
+		{"an archived job can be erased", func(t *testing.T, w *small) {
+			w.act(t, w.pl.AddJob(JobSpec{Archived: true}), "erase").is(201)
+		}},
+		{"erase of a bridge's id is 404, for a reporter too", func(t *testing.T, w *small) {
+			w.act(t, w.bridge.job, "erase").is(404, notFound)
+			w.ask(t, "POST "+on(w.bridge.job, "/erase"), w.Tokens.Reporter).is(404, notFound)
+			w.ask(t, "POST "+on(w.done, "/erase"), w.Tokens.Reporter).is(403, forbidden)
 		}},
 		{"erase is 409 while the statistics are refreshed", func(t *testing.T, w *small) {
 			w.app.SetStatsRefreshing(true)
@@ -214,6 +247,45 @@ func TestFactsOfPlay(t *testing.T) {
 			w.act(t, w.manual, "play", `{"job_variables_attributes":[{"value":"A"}]}`).
 				is(400, `{"error":"job_variables_attributes[0][key] is missing"}`)
 			require.Equal(t, gitlabjobs.StatusManual, w.manual.Status())
+		}},
+		{"a variable that GitLab does not accept: 200, and the job is still manual", func(t *testing.T, w *small) {
+			for _, key := range []string{`""`, `"a-b"`, `null`, `"` + strings.Repeat("a", 256) + `"`, `"ü"`} {
+				o := w.act(t, w.manual, "play", `{"job_variables_attributes":[{"key":"OK","value":"1"},{"key":`+key+`,"value":"1"}]}`).is(200).object()
+				require.Equal(t, "manual", o["status"], key)
+			}
+			require.Empty(t, w.manual.Variables())
+			require.Zero(t, w.Count(ActionPlay))
+		}},
+		{"the same variable twice is a 500", func(t *testing.T, w *small) {
+			w.act(t, w.manual, "play", `{"job_variables_attributes":[{"key":"A","value":"1"},{"key":" A ","value":"2"}]}`).
+				is(500, `{"message":"500 Internal Server Error"}`)
+			require.Equal(t, gitlabjobs.StatusManual, w.manual.Status())
+		}},
+		{"numbers and booleans are strings, and white space around a key is removed", func(t *testing.T, w *small) {
+			w.act(t, w.manual, "play", `{"job_variables_attributes":[{"key":" A ","value":1},{"key":2,"value":true},{"key":"C","value":null}]}`).is(200)
+			require.Equal(t, map[string]string{"A": "1", "2": "true", "C": ""}, w.manual.Variables())
+		}},
+		{"variables come by a form too", func(t *testing.T, w *small) {
+			form := "Content-Type: application/x-www-form-urlencoded"
+			post := func(body string) got {
+				return w.post(t, on(w.manual, "/play"), body, form, "PRIVATE-TOKEN: "+w.maintainer)
+			}
+			post("job_variables_attributes[0][key]=A&job_variables_attributes[0][value]=1").is(400, `{"error":"job_variables_attributes is invalid"}`)
+			post("job_variables_attributes[][key]=A&job_variables_attributes[][value]=1&job_variables_attributes[][key]=B&job_variables_attributes[][value]=2").is(200)
+			require.Equal(t, map[string]string{"A": "1", "B": "2"}, w.manual.Variables())
+		}},
+		{"a finished manual job that is played again drops variables and inputs", func(t *testing.T, w *small) {
+			w.act(t, w.manual, "play", `{"job_variables_attributes":[{"key":"A","value":"1"}],"job_inputs":{"where":"here"}}`).is(200)
+			w.manual.Succeed()
+			w.act(t, w.manual, "play", `{"job_variables_attributes":[{"key":"A","value":"2"}],"job_inputs":{"where":"there"}}`).is(200)
+			require.Empty(t, w.Job(1005).Variables())
+			require.NotEqual(t, map[string]any{"where": "there"}, w.Job(1005).Inputs())
+		}},
+		{"a bridge can be played once", func(t *testing.T, w *small) {
+			b := w.pl.AddBridge(BridgeSpec{Status: gitlabjobs.StatusManual})
+			w.act(t, b.job, "play").is(200)
+			w.act(t, b.job, "play").is(400, unplayable)
+			require.Equal(t, gitlabjobs.StatusSuccess, b.Status())
 		}},
 		{"inputs are taken, unknown ones refused", func(t *testing.T, w *small) {
 			w.act(t, w.manual, "play", `{"job_inputs":{"nope":"x"}}`).is(400, `{"message":"400 Bad request - Unknown input: nope"}`)

@@ -98,7 +98,7 @@ func TestFactsOfLogsInStorage(t *testing.T) {
 				j := s.AddProject("group/app").AddPipeline().AddJob(JobSpec{Log: "0123456789"})
 				rt := s.Transport()
 				host := memoryStorage
-				if s.web != nil {
+				if s.socket {
 					tr := &http.Transport{}
 					t.Cleanup(tr.CloseIdleConnections)
 					rt, host = tr, "localhost:"+s.URL[strings.LastIndex(s.URL, ":")+1:]

@@ -41,12 +41,12 @@ func TestFactsOfOffsetPages(t *testing.T) {
 			require.Len(t, g.ids(), 20)
 			require.Equal(t, []string{"1", "20", "", "2", "none", "none"}, paging(g.header))
 		}},
-		{"per_page is cut to 100, while Link keeps the number asked for", func(t *testing.T, w *small) {
+		{"per_page is cut to 100, in Link too", func(t *testing.T, w *small) {
 			w.pl.AddJobs(100, nil)
 			g := w.ask(t, "GET "+w.jobs+"?per_page=200", w.dev)
 			require.Len(t, g.ids(), 100)
 			require.Equal(t, []string{"1", "100", "", "2", "none", "none"}, paging(g.header))
-			require.Contains(t, g.header.Get("Link"), "per_page=200>")
+			require.Contains(t, g.header.Get("Link"), "per_page=100>")
 		}},
 		{"per_page 0 and words are 400", func(t *testing.T, w *small) {
 			w.ask(t, "GET "+w.jobs+"?per_page=0", w.dev).is(400, `{"error":"per_page has a value not allowed"}`)
@@ -155,8 +155,42 @@ func TestFactsOfKeysetPages(t *testing.T) {
 			require.Equal(t, []string{"1", "1", "", "2", "none", "none"}, paging(h))
 			require.NotContains(t, h, "X-Next-Cursor")
 		}},
-		{"a cursor that is none is 400", func(t *testing.T, w *small) {
-			w.ask(t, "GET "+w.jobs+"?pagination=keyset&cursor=%21", w.dev).is(400)
+		{"a malformed cursor is a 500", func(t *testing.T, w *small) {
+			for _, cursor := range []string{"%21", "garbage", "bnVsbA==", "WzFd"} {
+				w.ask(t, "GET "+w.jobs+"?pagination=keyset&cursor="+cursor, w.dev).is(500, `{"message":"500 Internal Server Error"}`)
+			}
+			w.ask(t, "GET "+w.jobs+"?pagination=keyset&cursor=e30", w.dev).is(200)
+		}},
+		{"a page that has no rows behind its cursor is a 500", func(t *testing.T, w *small) {
+			first := w.ask(t, "GET "+w.jobs+"?pagination=keyset&per_page=2&scope[]=success&scope[]=running&scope[]=manual", w.dev).is(200)
+			next := "?pagination=keyset&per_page=2&cursor=" + first.header.Get("X-Next-Cursor")
+			w.ask(t, "GET "+w.jobs+next, w.dev).is(200)
+			w.ask(t, "GET "+w.jobs+next+"&scope=failed", w.dev).is(500, `{"message":"500 Internal Server Error"}`)
+			w.done.Delete()
+			w.ask(t, "GET "+w.jobs+next, w.dev).is(500)
+		}},
+		{"a first page without rows is empty", func(t *testing.T, w *small) {
+			w.ask(t, "GET "+w.jobs+"?pagination=keyset&scope=failed", w.dev).is(200, "[]")
+		}},
+		{"a page has as many rows as are asked for, and a negative number is a 500", func(t *testing.T, w *small) {
+			w.pl.AddJobs(200, nil)
+			require.Len(t, w.ask(t, "GET "+w.jobs+"?pagination=keyset&per_page=150", w.dev).is(200).ids(), 150)
+			w.ask(t, "GET "+w.jobs+"?pagination=keyset&per_page=-1", w.dev).is(500)
+			w.ask(t, "GET "+w.jobs+"?pagination=keyset&per_page=0", w.dev).is(400)
+		}},
+		{"scope as an object filters a project's jobs and is refused for a pipeline's", func(t *testing.T, w *small) {
+			require.Equal(t, []int64{1003, 1002}, w.ask(t, "GET "+w.jobs+"?scope[0]=manual&scope[1]=running", w.dev).is(200).ids())
+			w.ask(t, "GET "+w.pipeline+"/jobs?scope[0]=manual", w.dev).is(400, `{"error":"scope does not have a valid value"}`)
+			w.ask(t, "GET "+w.pipeline+"/bridges?scope[0]=manual", w.dev).is(400, `{"error":"scope does not have a valid value"}`)
+		}},
+		{"nested forms of a single value are 400, and all refusals come at once", func(t *testing.T, w *small) {
+			w.ask(t, "GET "+w.jobs+"?page[]=1&per_page[a]=1", w.dev).is(400, `{"error":"page is invalid, per_page is invalid"}`)
+			w.ask(t, "GET "+w.jobs+"?ref[]=main&scope=no", w.dev).is(400, `{"error":"scope does not have a valid value, ref is invalid"}`)
+		}},
+		{"pages beyond all numbers", func(t *testing.T, w *small) {
+			w.ask(t, "GET "+w.jobs+"?page=99999999999999999999", w.dev).is(405)
+			w.ask(t, "GET "+w.pipeline+"/jobs?page=99999999999999999999", w.dev).is(500)
+			w.ask(t, "GET "+w.pipeline+"/jobs?per_page=99999999999999999999", w.dev).is(200)
 		}},
 	})
 }

@@ -58,6 +58,12 @@ func (w *small) act(t *testing.T, j *Job, action string, extra ...string) got {
 	return ask(t, w.Server, "POST "+on(j, "/"+action), append(extra, w.maintainer)...)
 }
 
+// post posts a body of the kind that a header in extra says.
+func (w *small) post(t *testing.T, path, body string, extra ...string) got {
+	t.Helper()
+	return askWith(t, w.Server, "POST "+path, body, extra...)
+}
+
 func (w *small) add(status gitlabjobs.Status) *Job { return w.pl.AddJob(JobSpec{Status: status}) }
 
 func check(t *testing.T, facts []fact) {
@@ -77,6 +83,7 @@ const (
 	forbidden    = `{"message":"403 Forbidden"}`
 	notFound     = `{"message":"404 Not found"}`
 	noProject    = `{"message":"404 Project Not Found"}`
+	noRoute      = `{"error":"404 Not Found"}`
 	noToken      = `{"message":"401 Unauthorized"}`
 )
 
@@ -137,8 +144,21 @@ func TestFactsOfReading(t *testing.T) {
 		{"get of a bridge's id is 404", func(t *testing.T, w *small) {
 			w.ask(t, "GET "+on(w.bridge.job, ""), w.dev).is(404, notFound)
 		}},
-		{"a job id that is no number is 400", func(t *testing.T, w *small) {
+		{"an id that is no positive number is 404, even without a token", func(t *testing.T, w *small) {
+			for _, id := range []string{"x", "-1", "1.5", "%20"} {
+				w.ask(t, "GET "+w.jobs+"/"+id, w.dev).is(404, noRoute)
+				w.ask(t, "POST "+w.jobs+"/"+id+"/retry").is(404, noRoute)
+				w.ask(t, "GET /projects/7/pipelines/"+id+"/jobs").is(404, noRoute)
+			}
+		}},
+		{"older servers: it is 400", func(t *testing.T, _ *small) {
+			w := newSmall(t, OlderServer())
 			w.ask(t, "GET "+w.jobs+"/x", w.dev).is(400, `{"error":"job_id is invalid"}`)
+			w.ask(t, "GET "+w.jobs+"/x").is(401, noToken)
+		}},
+		{"a project's path may be in another case", func(t *testing.T, w *small) {
+			w.ask(t, "GET /projects/Group%2FSUB%2Fapp/jobs", w.dev).is(200)
+			w.ask(t, "GET /projects/GROUP%2Fold/jobs", w.dev).is(301)
 		}},
 		{"job: failure_reason is absent unless it failed", func(t *testing.T, w *small) {
 			require.NotContains(t, w.ask(t, "GET "+on(w.done, ""), w.dev).object(), "failure_reason")
@@ -193,8 +213,38 @@ func TestFactsOfErrors(t *testing.T) {
 		{"no such endpoint is 404 by error", func(t *testing.T, w *small) {
 			w.ask(t, "GET /nothing", w.dev).is(404, `{"error":"404 Not Found"}`)
 		}},
-		{"another method than the endpoint's is 405", func(t *testing.T, w *small) {
-			w.ask(t, "DELETE "+w.jobs, w.dev).is(405, `{"error":"405 Not Allowed"}`)
+		{"another method than the endpoint's is 404", func(t *testing.T, w *small) {
+			w.ask(t, "DELETE "+w.jobs, w.dev).is(404, noRoute)
+			w.ask(t, "GET "+on(w.done, "/retry"), w.dev).is(404, noRoute)
+		}},
+		{"OPTIONS is 204 and names the methods", func(t *testing.T, w *small) {
+			require.Equal(t, "OPTIONS, GET, HEAD", w.ask(t, "OPTIONS "+w.jobs, w.dev).is(204, "").header.Get("Allow"))
+			require.Equal(t, "OPTIONS, POST", w.ask(t, "OPTIONS "+on(w.done, "/retry"), w.dev).is(204, "").header.Get("Allow"))
+			w.ask(t, "OPTIONS /nothing", w.dev).is(404, noRoute)
+		}},
+		{"HEAD is as GET, with no body and no ETag", func(t *testing.T, w *small) {
+			for _, path := range []string{w.jobs, on(w.done, ""), on(w.done, "/trace"), w.pipeline + "/bridges"} {
+				head, get := w.ask(t, "HEAD "+path, w.dev).is(200, "").header, w.ask(t, "GET "+path, w.dev).is(200).header
+				require.Empty(t, head.Get("Etag"))
+				require.NotEmpty(t, get.Get("Etag"))
+				require.Equal(t, get.Get("Link"), head.Get("Link"))
+			}
+			w.ask(t, "HEAD "+w.jobs+"/99999", w.dev).is(404, "")
+		}},
+		{"HEAD of a moved project is 405", func(t *testing.T, w *small) {
+			w.ask(t, "HEAD /projects/group%2Fold/jobs", w.dev).is(405, "")
+		}},
+		{"every response has the headers that browsers heed", func(t *testing.T, w *small) {
+			for _, path := range []string{w.jobs, on(w.done, "/trace"), w.jobs + "/99999"} {
+				h := w.ask(t, "GET "+path, w.dev).header
+				require.Equal(t, "nosniff", h.Get("X-Content-Type-Options"))
+				require.Equal(t, "SAMEORIGIN", h.Get("X-Frame-Options"))
+				require.Equal(t, "Origin", h.Get("Vary"))
+				require.Equal(t, "default-src 'none'", h.Get("Content-Security-Policy"))
+				require.Equal(t, `{"correlation_id":"`+h.Get("X-Request-Id")+`","version":"1"}`, h.Get("X-Gitlab-Meta"))
+			}
+			require.Equal(t, "no-cache", w.ask(t, "GET "+w.jobs).header.Get("Cache-Control"))
+			require.Equal(t, "max-age=0, private, must-revalidate", w.ask(t, "GET "+w.jobs, w.dev).header.Get("Cache-Control"))
 		}},
 		{"a moved project: GET is 301 to the configured host and the number", func(t *testing.T, _ *small) {
 			w := newSmall(t, WithExternalURL("https://git.example.com"))

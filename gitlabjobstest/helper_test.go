@@ -26,8 +26,17 @@ type got struct {
 // is "Name: value"; a plain word is a PRIVATE-TOKEN; "{" begins a JSON body.
 func ask(t *testing.T, s *Server, what string, extra ...string) got {
 	t.Helper()
+	return askWith(t, s, what, "", extra...)
+}
+
+// askWith is ask with a body of any kind.
+func askWith(t *testing.T, s *Server, what, content string, extra ...string) got {
+	t.Helper()
 	method, path, _ := strings.Cut(what, " ")
 	var body io.Reader
+	if content != "" {
+		body = strings.NewReader(content)
+	}
 	header := http.Header{}
 	for _, e := range extra {
 		name, value, isHeader := strings.Cut(e, ": ")

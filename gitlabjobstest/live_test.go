@@ -1,216 +1,154 @@
-package gitlabjobstest
+package gitlabjobstest_test
 
 import (
+	"net/http"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
 	"testing"
-	"testing/synctest"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"example.com/gitlabjobs"
+	gt "example.com/gitlabjobs/gitlabjobstest"
 )
 
-func TestATestPlaysTheRunner(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		w := newSmall(t)
-		j := w.add(gitlabjobs.StatusCreated)
-		seen := func() map[string]any { return w.ask(t, "GET "+on(j, ""), w.dev).object() }
-		require.Nil(t, seen()["queued_duration"])
-		j.Enqueue()
-		time.Sleep(3 * time.Second)
-		require.EqualValues(t, 3, seen()["queued_duration"])
-		j.Start()
-		j.AppendLog("one\n")
-		time.Sleep(5 * time.Second)
-		o := seen()
-		require.Equal(t, "running", o["status"])
-		require.EqualValues(t, 3, o["queued_duration"])
-		require.EqualValues(t, 5, o["duration"], "it grows while the job runs")
-		require.Equal(t, []any{}, o["artifacts"])
-		j.Fail(gitlabjobs.FailureRunnerSystem)
-		j.AppendLog("two\n")
-		time.Sleep(time.Hour)
-		o = seen()
-		require.Equal(t, "failed", o["status"])
-		require.Equal(t, "runner_system_failure", o["failure_reason"])
-		require.EqualValues(t, 5, o["duration"])
-		require.Equal(t, "one\ntwo\n", j.Log())
-		require.Len(t, o["artifacts"], 1, "the log")
-	})
+// listQueries are the queries of the recording that may be sent to any server:
+// those that name no recorded job and that no server fails on.
+func listQueries(t *testing.T) []string {
+	t.Helper()
+	var queries []string
+	taken := map[string]bool{}
+	for _, r := range readRecording(t) {
+		path, query, _ := strings.Cut(r.Path, "?")
+		if r.Group != "C" || path != "/api/v4/projects/7/jobs" || taken[query] || r.Status >= http.StatusInternalServerError ||
+			strings.Contains(query, "cursor=eyJ") || farAway(query) {
+			continue
+		}
+		taken[query] = true
+		if query != "" {
+			query = "?" + query
+		}
+		queries = append(queries, query)
+	}
+	require.Greater(t, len(queries), 50)
+	return queries
 }
 
-func TestEachWayAJobMayEnd(t *testing.T) {
+// farAway tells pages that a live server has but the mirror does not.
+func farAway(query string) bool {
+	values, err := url.ParseQuery(query)
+	page, _ := strconv.Atoi(values.Get("page"))
+	return err != nil || page > 10 || strings.Contains(query, "99999")
+}
+
+// TestLive compares a GitLab server with the fake. CONTRIBUTING says how to run
+// it.
+func TestLive(t *testing.T) {
 	t.Parallel()
-	tests := []struct {
-		name   string
-		from   JobSpec
-		end    func(*Job)
-		status gitlabjobs.Status
-		ran    bool
-	}{
-		{"success", JobSpec{Status: gitlabjobs.StatusRunning}, (*Job).Succeed, gitlabjobs.StatusSuccess, true},
-		{"success of a job that waited", JobSpec{Status: gitlabjobs.StatusPending}, (*Job).Succeed, gitlabjobs.StatusSuccess, true},
-		{"failed", JobSpec{Status: gitlabjobs.StatusRunning}, failIt, gitlabjobs.StatusFailed, true},
-		{"failed, stuck", JobSpec{Status: gitlabjobs.StatusPending}, failIt, gitlabjobs.StatusFailed, false},
-		{"cancelled", JobSpec{Status: gitlabjobs.StatusRunning}, (*Job).Cancel, gitlabjobs.StatusCanceled, true},
-		{"cancelled while it waited", JobSpec{Status: gitlabjobs.StatusPending}, (*Job).Cancel, gitlabjobs.StatusCanceled, false},
-		{"not cancelled: manual", JobSpec{Status: gitlabjobs.StatusManual}, (*Job).Cancel, gitlabjobs.StatusManual, false},
-		{"not cancelled: it has ended", JobSpec{}, (*Job).Cancel, gitlabjobs.StatusSuccess, true},
-		{"not cancelled twice", JobSpec{Status: gitlabjobs.StatusCanceling, GracefulCancel: true}, (*Job).Cancel, gitlabjobs.StatusCanceling, true},
-		{"cancelled, gracefully", JobSpec{Status: gitlabjobs.StatusRunning, GracefulCancel: true}, (*Job).Cancel, gitlabjobs.StatusCanceling, true},
-		{"success while canceling", JobSpec{Status: gitlabjobs.StatusCanceling}, (*Job).Succeed, gitlabjobs.StatusCanceled, true},
-		{"the runner is done cancelling", JobSpec{Status: gitlabjobs.StatusCanceling}, (*Job).FinishCancel, gitlabjobs.StatusCanceled, true},
+	env := func(name string) string { return os.Getenv("GITLABJOBS_LIVE_" + name) }
+	c := &conformance{
+		url: env("URL"), token: env("TOKEN"), project: env("PROJECT"), pipeline: env("PIPELINE"),
+		manualJob: env("MANUAL_JOB"), failedJob: env("FAILED_JOB"), queries: listQueries(t),
 	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
+	if c.url == "" || c.token == "" || c.project == "" || c.pipeline == "" {
+		t.Skip("set GITLABJOBS_LIVE_URL, _TOKEN, _PROJECT and _PIPELINE to compare a GitLab server with the fake")
+	}
+	requests, differences, err := c.run(t.Context())
+	require.NoError(t, err)
+	for _, d := range differences {
+		t.Error(d)
+	}
+	t.Logf("%d requests, %d differences", requests, len(differences))
+}
+
+// standIn is a fake on a socket in the place of a live server.
+func standIn(t *testing.T, spec gt.ProjectSpec) (*gt.Server, *conformance) {
+	t.Helper()
+	s := gt.NewServer(t, gt.KeepAlive())
+	app := s.AddProject("group/sub/app", spec)
+	other := app.AddPipeline(gt.PipelineSpec{Ref: "v1.0", Tag: true})
+	other.AddJobs(30, nil)
+	pl := app.AddPipeline()
+	pl.AddJob(gt.JobSpec{Coverage: 80, Artifacts: []gt.Artifact{{Type: "archive", Size: 10}}, Log: "a log", TagList: []string{"docker"}})
+	pl.AddJob(gt.JobSpec{Status: gitlabjobs.StatusFailed, Retried: true})
+	failed := pl.AddJob(gt.JobSpec{Status: gitlabjobs.StatusFailed})
+	manual := pl.AddJob(gt.JobSpec{Status: gitlabjobs.StatusManual})
+	pl.AddJob(gt.JobSpec{Status: gitlabjobs.StatusCanceled, NoUser: true, NoCommit: true})
+	pl.AddJob(gt.JobSpec{Status: gitlabjobs.StatusSkipped})
+	pl.AddBridge(gt.BridgeSpec{Downstream: app.AddPipeline()})
+	pl.AddBridge(gt.BridgeSpec{Status: gitlabjobs.StatusManual})
+	id := func(n int64) string { return strconv.FormatInt(n, 10) }
+	return s, &conformance{
+		url: s.URL, token: s.Tokens.Maintainer, project: "group/sub/app", pipeline: id(pl.ID()),
+		manualJob: id(manual.ID()), failedJob: id(failed.ID()), queries: listQueries(t),
+	}
+}
+
+func TestLiveComparisonFindsNothingAtTheFakeItself(t *testing.T) {
+	t.Parallel()
+	for name, spec := range map[string]gt.ProjectSpec{"private": {}, "public": {Visibility: gt.Public}} {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newSmall(t)
-			j := w.pl.AddJob(tt.from)
-			tt.end(j)
-			o := w.ask(t, "GET "+on(j, ""), w.dev).object()
-			require.Equal(t, string(tt.status), o["status"])
-			require.Equal(t, tt.ran, o["started_at"] != nil)
-			require.Equal(t, tt.ran, o["runner"] != nil)
-			require.Equal(t, tt.status.Finished(), o["finished_at"] != nil)
-			require.Equal(t, tt.status == gitlabjobs.StatusFailed, o["failure_reason"] != nil)
+			s, c := standIn(t, spec)
+			if c.queries = c.queries[:5]; name == "private" {
+				c.queries = listQueries(t)
+			}
+			requests, differences, err := c.run(t.Context())
+			require.NoError(t, err)
+			require.Empty(t, differences)
+			require.Greater(t, requests, 150)
+			require.Equal(t, 1, s.Count(gt.ActionRetry))
+			require.Equal(t, 1, s.Count(gt.ActionPlay))
 		})
 	}
 }
 
-func failIt(j *Job) { j.Fail("") }
-
-// What a test does not say of a job has a value that goes with its status.
-func TestAJobIsPlausibleInEveryStatus(t *testing.T) {
+func TestLiveComparisonFindsWhatIsDifferent(t *testing.T) {
 	t.Parallel()
-	type has struct{ queued, started, finished bool }
-	tests := map[gitlabjobs.Status]has{
-		gitlabjobs.StatusCreated:            {},
-		gitlabjobs.StatusWaitingForResource: {},
-		gitlabjobs.StatusPreparing:          {},
-		gitlabjobs.StatusWaitingForCallback: {queued: true},
-		gitlabjobs.StatusPending:            {queued: true},
-		gitlabjobs.StatusRunning:            {true, true, false},
-		gitlabjobs.StatusSuccess:            {true, true, true},
-		gitlabjobs.StatusFailed:             {true, true, true},
-		gitlabjobs.StatusCanceling:          {true, true, false},
-		gitlabjobs.StatusCanceled:           {queued: true, finished: true},
-		gitlabjobs.StatusSkipped:            {},
-		gitlabjobs.StatusManual:             {},
-		gitlabjobs.StatusScheduled:          {},
-	}
-	for status, want := range tests {
-		t.Run(string(status), func(t *testing.T) {
-			t.Parallel()
-			w := newSmall(t)
-			o := w.ask(t, "GET "+on(w.add(status), ""), w.dev).object()
-			have := has{o["queued_duration"] != nil, o["started_at"] != nil, o["finished_at"] != nil}
-			require.Equal(t, want, have)
-			require.Equal(t, want.started, o["runner"] != nil)
-			last := ""
-			for _, k := range []string{"created_at", "started_at", "finished_at"} {
-				if v, ok := o[k].(string); ok {
-					require.GreaterOrEqual(t, v, last, "%s is in its order", k)
-					last = v
-				}
-			}
-			require.LessOrEqual(t, last, iso(time.Now()), "nothing has happened in the future")
-			for _, k := range []string{"stage", "name", "ref", "web_url"} {
-				require.NotEmpty(t, o[k], k)
-			}
-			require.NotNil(t, o["user"])
-			require.NotNil(t, o["commit"])
-		})
-	}
-}
-
-func TestAJobIsWhatATestSaysOfIt(t *testing.T) {
-	t.Parallel()
-	w := newSmall(t)
-	at := time.Now().Add(-time.Hour).Truncate(time.Second)
-	user, runner := w.AddUser(UserSpec{}), w.AddRunner(RunnerSpec{Type: "project_type"})
-	j := w.pl.AddJob(JobSpec{
-		ID: 5000, Name: "deploy", Stage: "ship", Status: gitlabjobs.StatusFailed, FailureReason: "new_reason",
-		AllowFailure: true, Coverage: 12.5, TagList: []string{"gpu"}, User: user, Runner: runner,
-		CreatedAt: at, QueuedAt: at.Add(time.Second), StartedAt: at.Add(3 * time.Second), FinishedAt: at.Add(10 * time.Second),
-		Artifacts:         []Artifact{{Type: "archive", Size: 5}, {Type: "custom", Size: 1, Filename: "x", Format: "gzip"}},
-		ArtifactsExpireAt: at.Add(time.Hour * 24), Log: "log",
-	})
-	o := w.ask(t, "GET "+on(j, ""), w.dev).object()
-	for k, v := range map[string]any{
-		"id": 5000.0, "name": "deploy", "stage": "ship", "status": "failed", "failure_reason": "new_reason",
-		"allow_failure": true, "coverage": 12.5, "tag_list": []any{"gpu"}, "queued_duration": 2.0, "duration": 7.0,
-		"created_at": iso(at), "artifacts_expire_at": iso(at.Add(time.Hour * 24)),
-		"artifacts_file": map[string]any{"filename": "artifacts.zip", "size": 5.0},
-		"artifacts": []any{
-			map[string]any{"file_type": "archive", "size": 5.0, "filename": "artifacts.zip", "file_format": "zip"},
-			map[string]any{"file_type": "custom", "size": 1.0, "filename": "x", "file_format": "gzip"},
-			map[string]any{"file_type": "trace", "size": 3.0, "filename": "job.log", "file_format": nil},
-		},
+	s, c := standIn(t, gt.ProjectSpec{})
+	c.queries = c.queries[:5]
+	const jobs, pipeline = "/projects/:id/jobs", "/projects/:id/pipelines/:pipeline_id"
+	for _, f := range []gt.Fault{
+		{Route: jobs + "/:job_id", Do: gt.SetField("mood", "good")},
+		{Route: pipeline + "/bridges", Do: gt.SetField("tag", 5)},
+		{Route: "/job", Do: gt.InternalError()},
+		{Route: "/job/allowed_agents", Do: gt.Answer(http.StatusNotFound, nil, "no")},
+		{Route: jobs, Skip: 20, Do: gt.Answer(http.StatusOK, http.Header{"X-Page": {"7"}}, "[]")},
+		{Method: http.MethodPost, Do: gt.Conflict()},
 	} {
-		require.Equal(t, v, o[k], k)
+		f.Times = gt.Always
+		s.Fault(f)
 	}
-	who, _ := o["user"].(map[string]any)
-	require.EqualValues(t, user.ID(), who["id"])
-	where, _ := o["runner"].(map[string]any)
-	require.EqualValues(t, runner.ID(), where["id"])
-	require.Equal(t, false, where["is_shared"])
-
-	bare := w.pl.AddJob(JobSpec{NoUser: true, NoCommit: true, AnyStatus: true, Status: "resting"})
-	o = w.ask(t, "GET "+on(bare, ""), w.dev).object()
-	require.Equal(t, "resting", o["status"])
-	require.Nil(t, o["user"])
-	require.Nil(t, o["commit"])
+	_, differences, err := c.run(t.Context())
+	require.NoError(t, err)
+	all := strings.Join(differences, "\n")
+	for name, find := range map[string]string{
+		"a field": "not [mood]", "a kind": "tag is a boolean, not a number", "a status": "not 500",
+		"an error": "GET /job/allowed_agents", "a header": "X-Page is", "an action": "not 409",
+	} {
+		require.Contains(t, all, find, name)
+	}
+	require.NotContains(t, all, c.token)
 }
 
-func TestHandlesFindWhatIsThere(t *testing.T) {
+func TestLiveComparisonWritesOnlyWhereItMay(t *testing.T) {
 	t.Parallel()
-	w := newSmall(t)
-	require.Same(t, w.done, w.Job(w.done.ID()))
-	require.Same(t, w.pl, w.Pipeline(w.pl.ID()))
-	require.Same(t, w.app, w.Project("group/sub/app"))
-	require.Equal(t, w.bridge, w.Bridge(w.bridge.ID()))
-	require.Equal(t, []*Job{w.done, w.running, w.manual}, w.pl.Jobs())
-	require.Equal(t, []*Bridge{w.bridge}, w.pl.Bridges())
-	require.Same(t, w.app, w.done.Pipeline().Project())
-	require.Equal(t, gitlabjobs.Project("7"), w.app.ByID())
-	require.Equal(t, "group/sub/app", w.app.Path())
+	s, c := standIn(t, gt.ProjectSpec{})
+	c.manualJob, c.failedJob, c.queries = "", "", c.queries[:5]
+	_, differences, err := c.run(t.Context())
+	require.NoError(t, err)
+	require.Empty(t, differences)
+	for _, r := range s.Requests() {
+		require.Equal(t, http.MethodGet, r.Method)
+	}
 }
 
-func TestWhatWasAskedIsRecorded(t *testing.T) {
+func TestLiveComparisonSaysWhatIsWrongWithItsSettings(t *testing.T) {
 	t.Parallel()
-	w := newSmall(t)
-	w.ask(t, "GET "+w.jobs+"?scope[]=failed&scope[]=manual", w.dev)
-	w.act(t, w.manual, "play", `{"job_inputs":null}`)
-	w.ask(t, "GET /nothing")
-	asked := w.Requests()
-	require.Len(t, asked, 3)
-	require.Equal(t, "/projects/:id/jobs", asked[0].Route)
-	require.Equal(t, "/api/v4/projects/7/jobs", asked[0].Path)
-	require.Equal(t, []string{"failed", "manual"}, asked[0].Query["scope[]"])
-	require.Equal(t, w.dev, asked[0].Header.Get("PRIVATE-TOKEN"))
-	require.Equal(t, "POST", asked[1].Method)
-	require.Equal(t, `{"job_inputs":null}`, string(asked[1].Body))
-	require.Equal(t, 200, asked[1].Status)
-	require.Equal(t, "gitlab.test", asked[1].Host)
-	require.Empty(t, asked[2].Route)
-	require.Equal(t, 404, asked[2].Status)
-
-	asked[0].Header.Set("Private-Token", "changed")
-	require.Equal(t, w.dev, w.Requests()[0].Header.Get("Private-Token"), "what a test is given is its own")
-	w.ResetRequests()
-	require.Empty(t, w.Requests())
-	require.Empty(t, w.Actions())
-}
-
-// What acted by a request that was never answered is counted too.
-func TestAnActionCountsEvenIfItsAnswerWasLost(t *testing.T) {
-	t.Parallel()
-	w := newSmall(t)
-	w.Fault(Fault{Do: AnswerAfter(502, nil, "")})
-	w.act(t, w.running, "cancel").is(502)
-	w.act(t, w.running, "cancel").is(201)
-	require.Equal(t, 1, w.Count(ActionCancel))
-	require.Equal(t, 1, w.running.Count(ActionCancel))
-	require.Zero(t, w.done.Count(ActionCancel))
+	_, c := standIn(t, gt.ProjectSpec{})
+	c.pipeline = "999"
+	_, _, err := c.run(t.Context())
+	require.ErrorContains(t, err, "check the URL, the token, the project and the pipeline")
 }

@@ -21,7 +21,7 @@ func (j *Job) Log() string {
 	c := j.content(now)
 	j.srv.mu.Unlock()
 	if c.size() > maxHeldLog {
-		j.srv.bad("Log of job %d: %d bytes are too many for a string: read them with a client", j.id, c.size())
+		j.srv.failf("Log of job %d: %d bytes are too many for a string: read them with a client", j.id, c.size())
 		return ""
 	}
 	log := make([]byte, c.size())

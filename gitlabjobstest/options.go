@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Option changes how a [Server] answers.
+// Option changes how a [Server] responds.
 type Option func(*Server)
 
 type config struct {
@@ -22,72 +22,73 @@ type config struct {
 	throttleTime time.Duration
 	hideLimits   bool
 	noPipeline   bool
-	wrong        string // What no server can be like.
+	wrong        string // What is wrong with the options, if anything.
 }
 
-// WithExternalURL sets the URL that the server believes it has: it stands in
-// Link, in the Location of a moved project and in each web_url. A GitLab behind
-// a proxy often names another host than the one its clients talk to.
+// WithExternalURL sets the URL that the server is configured with. It is used
+// in Link, in the Location of a moved project and in each web_url. Behind a
+// proxy, that URL often has another host than the one that clients use.
 func WithExternalURL(rawURL string) Option {
 	return func(s *Server) {
 		u, err := url.Parse(rawURL)
 		if err != nil || u.Scheme == "" || u.Host == "" {
-			s.cfg.wrong = fmt.Sprintf("WithExternalURL(%q): give a scheme and a host, such as https://gitlab.example.com", rawURL)
+			s.cfg.wrong = fmt.Sprintf("WithExternalURL(%q): use a scheme and a host, such as https://gitlab.example.com", rawURL)
 			return
 		}
 		s.cfg.external = strings.TrimSuffix(rawURL, "/")
 	}
 }
 
-// OlderServer makes the server one from before 15.9: no keyset pagination, no
-// byte_offset and byte_limit (both ignored in silence), 404 for trigger_jobs,
-// coverage as a string, and no more fields than GitLab's older document has.
+// OlderServer makes the server respond like one from before 15.9: no keyset
+// pagination, no byte_offset and byte_limit (both are ignored), 404 for
+// trigger_jobs, coverage as a string, and only the fields that GitLab's older
+// document has.
 func OlderServer() Option {
 	return func(s *Server) { s.cfg.older = true }
 }
 
-// NewerServer makes the server one that has dropped the bridges list: 404, and
-// trigger_jobs in its place.
+// NewerServer makes the server respond like one that has dropped the bridges
+// list: it is 404, and trigger_jobs replaces it.
 func NewerServer() Option {
 	return func(s *Server) { s.cfg.newer = true }
 }
 
-// MissingTraceNotFound makes the log of a job that has none a 404, as older
-// servers and some object storages have it, where GitLab now answers 200 with
-// zero bytes.
+// MissingTraceNotFound makes a missing log a 404, as older servers and some
+// object storages do. By default it is 200 with zero bytes.
 func MissingTraceNotFound() Option {
 	return func(s *Server) { s.cfg.noLogIs404 = true }
 }
 
-// LogsInStorage keeps the logs in an object storage: the log of a job that has
-// one is a 302 to another host, by a signed URL that lasts 10 minutes. The
-// storage sends the whole log, and answers 400 to a request that carries a token
-// there. In memory its host is storage.test; on a socket it is localhost at the
-// server's own port, where the server's URL has 127.0.0.1.
+// LogsInStorage keeps the logs in an object storage: the response for a log is
+// a 302 to a signed URL on another host, which is valid for 10 minutes. The
+// storage sends the whole log, and responds with 400 to a request that carries
+// a token. In memory its host is storage.test. With a socket it is localhost at
+// the port of the server, whose own URL has 127.0.0.1.
 func LogsInStorage() Option {
 	return func(s *Server) { s.cfg.storage = true }
 }
 
-// JobsRateLimit lets a user list project jobs so many times a minute. GitLab's
-// default is 600, the fake's none. Beyond it: 429 with JSON and no header that
-// says how long to wait.
+// JobsRateLimit limits how many requests a minute each user may send to the
+// list of project jobs. GitLab's default is 600, the fake has no limit by
+// default. Beyond it the response is a 429 in JSON, without a header that tells
+// how long to wait.
 func JobsRateLimit(perMinute int) Option {
 	return func(s *Server) {
 		if perMinute < 1 {
-			s.cfg.wrong = fmt.Sprintf("JobsRateLimit(%d): give at least 1 request a minute", perMinute)
+			s.cfg.wrong = fmt.Sprintf("JobsRateLimit(%d): use at least 1 request a minute", perMinute)
 			return
 		}
 		s.cfg.jobsPerMin = perMinute
 	}
 }
 
-// Throttle lets a user send so many requests a period, of any kind. Each
-// answer then has the RateLimit headers; beyond the limit it is a 429 in plain
-// text with Retry-After too.
+// Throttle limits how many requests each user may send in a period. Every
+// response then has RateLimit headers. Beyond the limit it is a 429 in plain
+// text with Retry-After.
 func Throttle(requests int, period time.Duration) Option {
 	return func(s *Server) {
 		if requests < 1 || period < time.Second {
-			s.cfg.wrong = fmt.Sprintf("Throttle(%d, %v): give at least 1 request and 1s", requests, period)
+			s.cfg.wrong = fmt.Sprintf("Throttle(%d, %v): use at least 1 request and 1s", requests, period)
 			return
 		}
 		s.cfg.throttle, s.cfg.throttleTime = requests, period
@@ -106,10 +107,10 @@ func WithoutPipelineObjects() Option {
 	return func(s *Server) { s.cfg.noPipeline = true }
 }
 
-// KeepAlive lets a server on a socket answer more than one request by a
-// connection. Beware of it where connections are reset: on one that it has used
-// before, net/http sends a GET that got no answer a second time of itself, so
-// that a [Fault] strikes twice or goes unseen.
+// KeepAlive lets a connection to a server with a socket carry more than one
+// request. By default each request has a connection of its own, because
+// net/http by itself repeats a GET whose reused connection breaks, so that a
+// [Fault] that resets connections would strike twice or go unnoticed.
 func KeepAlive() Option {
 	return func(s *Server) { s.cfg.keepAlive = true }
 }

@@ -7,25 +7,25 @@ import (
 	"time"
 )
 
-// Request is a request that the server saw.
+// Request is a request that the server received.
 type Request struct {
 	Method string
-	Route  string // The endpoint, such as /projects/:id/jobs/:job_id; empty: there is none.
-	Host   string // As the client names it. In memory a server answers for every host.
-	Path   string // Escaped, as it was sent.
+	Route  string // The endpoint, such as /projects/:id/jobs/:job_id. Empty if there is none.
+	Host   string // The host that the client asked for. In memory a server serves every host.
+	Path   string // As sent, in its escaped form.
 	Query  url.Values
 	Header http.Header
-	Body   []byte // At most 1 MiB of it.
-	Status int    // What was answered; 0: nothing, since the connection was reset or the client went away.
+	Body   []byte // The first 1 MiB.
+	Status int    // Of the response. 0 if the connection was reset or the client gave up.
 	At     time.Time
 
-	// Done is when it was over: the client had the last byte of the answer, or
-	// closed it, or the connection broke. Until then it is zero.
+	// Done is when the client had received the last byte of the response or
+	// closed it, or when the connection broke. It is zero until then.
 	Done time.Time
-	Sent int64 // How much of the answer's body the client was sent; in memory, has read.
+	Sent int64 // Number of bytes of the response's body that were sent, or in memory read by the client.
 }
 
-// record is a request while it may still change.
+// record is a request that may still change.
 type record struct {
 	Request
 
@@ -39,7 +39,7 @@ func newRecord(r *http.Request, route string) *record {
 	}}
 }
 
-// snapshot is for a test, which may change what it is given.
+// snapshot returns a copy that a test may modify.
 func (r *record) snapshot() Request {
 	c := r.Request
 	c.Query, c.Header = url.Values(http.Header(r.Query).Clone()), r.Header.Clone()
@@ -48,8 +48,8 @@ func (r *record) snapshot() Request {
 	return c
 }
 
-// Requests returns the requests that the server saw since its start or since
-// ResetRequests, in their order. A refused connection is none.
+// Requests returns the requests that the server received since its start or
+// since ResetRequests, in order. Refused connections are not included.
 func (s *Server) Requests() []Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -60,7 +60,7 @@ func (s *Server) Requests() []Request {
 	return all
 }
 
-// ResetRequests forgets the requests and the actions seen so far.
+// ResetRequests forgets the requests and the actions so far.
 func (s *Server) ResetRequests() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -8,18 +8,18 @@ import (
 	"example.com/gitlabjobs"
 )
 
-// Script says how a job goes on by itself: it waits, runs, writes lines to its
-// log, and ends. The server reads the clock at each request, so that a script
-// needs no goroutine and runs in virtual time too.
+// Script runs a job by itself: the job waits, runs, writes lines to its log and
+// ends. The server computes the job's state from the clock at each request, so
+// a script needs no goroutine and works in virtual time.
 type Script struct {
-	Pending time.Duration      // How long the job waits for a runner.
-	Lines   int                // How many lines it writes.
+	Pending time.Duration      // How long the job is pending.
+	Lines   int                // Number of lines that it writes.
 	Every   time.Duration      // The time before each line.
-	Line    func(i int) string // Line i, from 0, its end included or not. It may not use the server. nil: "line 1" and so on.
+	Line    func(i int) string // Returns line i, counted from 0, with or without its newline. It must not use the server. nil writes "line 1" and so on.
 
-	Runs   time.Duration            // How long the job runs, where that is longer than its lines take.
-	Result gitlabjobs.Status        // Success by default; running for a job that never ends.
-	Reason gitlabjobs.FailureReason // Of a Result that is failed: script_failure by default.
+	Runs   time.Duration            // How long the job runs, if that is longer than its lines take.
+	Result gitlabjobs.Status        // Success by default. Running makes a job that never ends.
+	Reason gitlabjobs.FailureReason // If Result is failed. Default script_failure.
 
 	// Stamped writes the log as newer runners do: see JobSpec.Stamped.
 	Stamped bool
@@ -28,17 +28,17 @@ type Script struct {
 func (sc *Script) refuse() string {
 	switch {
 	case sc.Pending < 0 || sc.Every < 0 || sc.Runs < 0 || sc.Lines < 0:
-		return "a Script's times and Lines are 0 or more"
+		return fmt.Sprintf("the Script's Pending, Every, Runs and Lines are %v, %v, %v and %d: use 0 or more", sc.Pending, sc.Every, sc.Runs, sc.Lines)
 	case sc.Result != "" && sc.Result != gitlabjobs.StatusRunning && !sc.Result.Finished():
-		return fmt.Sprintf("a Script's Result is a status that a job ends in, or running, not %s", sc.Result)
+		return fmt.Sprintf("the Script's Result is %s: use a status that a job ends in, or gitlabjobs.StatusRunning for a job that never ends", sc.Result)
 	case sc.Reason != "" && sc.Result != gitlabjobs.StatusFailed:
-		return "a Script's Reason needs the Result gitlabjobs.StatusFailed"
+		return fmt.Sprintf("the Script's Reason is %s: set its Result to gitlabjobs.StatusFailed", sc.Reason)
 	}
 	return ""
 }
 
-// Run lets the job go on by a script from now on, in place of one that it has:
-// it is pending, where it has not started, and then goes its way.
+// Run makes the job run by a script from now on, instead of its previous one. A
+// job that has not started becomes pending first.
 func (j *Job) Run(script Script) {
 	if j.srv.tb != nil {
 		j.srv.tb.Helper()
@@ -46,28 +46,29 @@ func (j *Job) Run(script Script) {
 	now := j.srv.lock()
 	defer j.srv.mu.Unlock()
 	if why := script.refuse(); why != "" {
-		j.srv.bad("Run of job %d: %s", j.id, why)
+		j.srv.failf("Run of job %d: %s", j.id, why)
 		return
 	}
 	if j.deleted || j.status.Finished() || j.status == gitlabjobs.StatusCanceling {
-		j.srv.bad("Run of job %d: it is %s: add it as pending, or retry it first", j.id, j.is())
+		j.srv.failf("Run of job %d: it is %s: add it with the Status gitlabjobs.StatusPending, or retry it and use the new job", j.id, j.state())
 		return
 	}
-	j.writeLines(now) // What the script before has written stays.
+	j.writeLines(now) // Lines that the previous script has written stay.
 	j.spec.Script = &script
 	if j.status == gitlabjobs.StatusRunning {
-		j.turn++ // How it would have ended does not.
+		j.transitions++ // The end that it planned does not.
 		j.begin(&script, now)
 		return
 	}
 	j.enqueue(now)
 }
 
-// begin plans what a script says of a job that is pending or running.
+// begin schedules the next step of a script for a job that is pending or
+// running.
 func (j *Job) begin(script *Script, at time.Time) {
 	switch j.status {
 	case gitlabjobs.StatusPending:
-		j.srv.agenda.plan(at.Add(script.Pending), j, j.start)
+		j.srv.schedule.plan(at.Add(script.Pending), j, j.start)
 	case gitlabjobs.StatusRunning:
 		j.script, j.since, j.lines = script, at, 0
 		if script.Result == gitlabjobs.StatusRunning {
@@ -75,12 +76,12 @@ func (j *Job) begin(script *Script, at time.Time) {
 		}
 		took := max(script.Runs, time.Duration(script.Lines)*script.Every)
 		result := or(script.Result, gitlabjobs.StatusSuccess)
-		j.srv.agenda.plan(at.Add(took), j, func(at time.Time) { j.finish(result, script.Reason, at) })
-	default: // It has not come to that yet.
+		j.srv.schedule.plan(at.Add(took), j, func(at time.Time) { j.finish(result, script.Reason, at) })
+	default: // Other statuses have no next step.
 	}
 }
 
-// writeLines brings the log up to the lines that the script has written by now.
+// writeLines appends the lines that the script has written by now.
 func (j *Job) writeLines(now time.Time) {
 	sc := j.script
 	if sc == nil || j.lines >= sc.Lines {

@@ -1,62 +1,59 @@
 package gitlabjobstest
 
 import (
-	"context"
 	"fmt"
-	"io"
-	"log"
-	"net"
 	"net/http"
 	"sync"
 	"time"
 
 	"example.com/gitlabjobs"
+	"example.com/gitlabjobs/gitlabjobstest/internal/delivery"
 )
 
 // MemoryURL is the URL of a server that has no socket.
 const MemoryURL = "http://gitlab.test"
 
-// TB is what a [Server] needs of a test: a *testing.T, *testing.B or *testing.F.
+// TB is the part of a test that a [Server] uses: a *testing.T, *testing.B or
+// *testing.F.
 type TB interface {
 	Helper()
 	Fatalf(format string, args ...any)
 	Cleanup(f func())
 }
 
-// Server is a fake GitLab. It is safe for concurrent use, its set-up included.
+// Server is a fake GitLab server. It is safe for concurrent use.
 type Server struct {
-	URL    string // Where it answers, without /api/v4 and without a slash at the end.
-	Tokens Tokens // Access tokens of its first users.
-	Users  Users  // Its first users: each project has them as members.
+	URL    string // The base URL, without /api/v4 and without a trailing slash.
+	Tokens Tokens // Access tokens of the default users.
+	Users  Users  // The default users, who are members of each project.
 
-	tb       TB
-	cfg      config
-	web      *http.Server // nil: no socket.
-	handlers sync.WaitGroup
+	tb      TB
+	cfg     config
+	network *delivery.Network
+	socket  bool
 
 	errMu sync.Mutex
-	err   error // The first bad set-up of a server without a test.
-
-	outages outages
-	conns   connections
+	err   error // The first set-up error of a server without a test.
 
 	mu        sync.Mutex
 	closed    bool
 	downUntil time.Time
 	world     world
-	agenda    agenda
+	schedule  schedule
 	limits    limits
 	faults    []*fault
+	endpoints []route // Replaced as a whole, never modified.
 	requests  []*record
 	actions   []ActionTaken
 	answered  int64
 }
 
-// NewServer starts a server on a loopback socket. It ends with the test. Each
-// request has a connection of its own, unless [KeepAlive] is given.
+// NewServer starts a server on a loopback socket. It is closed at the end of
+// the test. Each request has a connection of its own, unless [KeepAlive] is
+// given.
 //
-// It is not for testing/synctest: a goroutine that waits for a socket keeps
-// virtual time from passing. Use [NewMemoryServer] there.
+// Do not use it with testing/synctest: virtual time does not pass while a
+// goroutine waits for a socket. Use [NewMemoryServer] there.
 func NewServer(t TB, opts ...Option) *Server {
 	t.Helper()
 	s := newServer(t, opts)
@@ -67,20 +64,20 @@ func NewServer(t TB, opts ...Option) *Server {
 	return s
 }
 
-// NewMemoryServer makes a server without a socket, for tests in the virtual
-// time of testing/synctest. Its URL is [MemoryURL], and [Server.Transport] and
-// [Server.Client] reach it. It starts no goroutine and no timer.
+// NewMemoryServer returns a server without a socket, for tests in the virtual
+// time of testing/synctest. Its URL is [MemoryURL], and it can be reached with
+// [Server.Transport] and [Server.Client]. It starts no goroutine and no timer.
 func NewMemoryServer(t TB, opts ...Option) *Server {
 	t.Helper()
 	s := newServer(t, opts)
-	s.found(MemoryURL)
+	s.setURL(MemoryURL)
 	t.Cleanup(s.Close)
 	return s
 }
 
-// Start starts a server on a loopback socket, for programs: close it in the
-// end. With no test to fail, a bad set-up is kept for [Server.Err], and every
-// later answer is a 500 that names it.
+// Start starts a server on a loopback socket for a program, which has to close
+// it. There is no test to fail, so the first set-up error is returned by
+// [Server.Err], and every later response is a 500 that contains it.
 func Start(opts ...Option) (*Server, error) {
 	s := newServer(nil, opts)
 	if err := s.listen(); err != nil {
@@ -97,23 +94,24 @@ func newServer(t TB, opts []Option) *Server {
 	if t != nil {
 		t.Helper()
 	}
-	s := &Server{tb: t}
+	s := &Server{tb: t, endpoints: routes()}
+	s.network = delivery.New(network{s})
 	for _, opt := range opts {
 		if opt != nil {
 			opt(s)
 		}
 	}
 	if s.cfg.older && s.cfg.newer {
-		s.cfg.wrong = "OlderServer and NewerServer: a server is one or the other: leave out one of them"
+		s.cfg.wrong = "OlderServer and NewerServer are both given: leave out one of them"
 	}
 	if s.cfg.wrong != "" {
-		s.bad("%s", s.cfg.wrong)
+		s.failf("%s", s.cfg.wrong)
 	}
 	return s
 }
 
-// found lays out what every server has once its URL is known.
-func (s *Server) found(url string) {
+// setURL initializes the server once its URL is known.
+func (s *Server) setURL(url string) {
 	s.URL = url
 	if s.cfg.external == "" {
 		s.cfg.external = url
@@ -122,48 +120,36 @@ func (s *Server) found(url string) {
 }
 
 func (s *Server) listen() error {
-	l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
+	url, serve, err := s.network.Listen(s.cfg.keepAlive)
 	if err != nil {
 		return err
 	}
-	s.found("http://" + l.Addr().String())
-	s.web = &http.Server{
-		Handler: http.HandlerFunc(s.serveSocket), ReadHeaderTimeout: time.Minute,
-		// What goes wrong here goes wrong on purpose.
-		ErrorLog:  log.New(io.Discard, "", 0),
-		ConnState: s.conns.track,
-	}
-	s.web.SetKeepAlivesEnabled(s.cfg.keepAlive)
-	s.handlers.Go(func() {
-		// Serve returns when Close closes the listener; there is nobody to
-		// tell of an error, and each client sees it anyway.
-		_ = s.web.Serve(l)
-	})
+	s.socket = true
+	s.setURL(url)
+	serve()
 	return nil
 }
 
-// Close ends the server. What it is answering breaks at once, bodies and hangs
-// too; on a socket Close waits for that. Later requests are refused. Closing
-// twice does nothing.
+// Close closes the server. Responses in flight break at once, bodies and
+// hanging responses too. With a socket Close waits for that. Later requests are
+// refused. Closing twice does nothing.
 func (s *Server) Close() {
 	s.mu.Lock()
-	done := s.closed
 	s.closed = true
 	s.mu.Unlock()
-	if done {
-		return
-	}
-	s.outages.strike()
-	if s.web == nil {
-		return
-	}
-	_ = s.web.Close()
-	s.handlers.Wait()
+	s.network.Close()
 }
 
+// Transport returns a transport that reaches the server without a socket, also
+// for servers that have one. It behaves like net/http's: it calls the hooks of
+// net/http/httptrace, returns as soon as the request's context ends, and fails
+// with the same errors. It serves every host, so that a test can see what is
+// sent to other hosts (see [Request.Host]). It starts no goroutine.
+func (s *Server) Transport() http.RoundTripper { return s.network.Transport() }
+
 // Client returns a client of the server that sends the token as a personal
-// access token; an empty token means none. The options come after the
-// server's own, so they win.
+// access token. An empty token means none. The options are applied after the
+// server's own.
 func (s *Server) Client(token string, opts ...gitlabjobs.ClientOption) *gitlabjobs.Client {
 	auth := gitlabjobs.NoAuth()
 	if token != "" {
@@ -172,33 +158,33 @@ func (s *Server) Client(token string, opts ...gitlabjobs.ClientOption) *gitlabjo
 	return s.ClientWithAuth(auth, opts...)
 }
 
-// ClientWithAuth is [Server.Client] with another way to authenticate, such as
-// gitlabjobs.JobToken(job.Token()).
+// ClientWithAuth is [Server.Client] with another kind of authentication, such
+// as gitlabjobs.JobToken(job.Token()).
 func (s *Server) ClientWithAuth(auth gitlabjobs.Auth, opts ...gitlabjobs.ClientOption) *gitlabjobs.Client {
 	if s.tb != nil {
 		s.tb.Helper()
 	}
-	if s.web == nil {
+	if !s.socket {
 		own := gitlabjobs.WithHTTPClient(&http.Client{Transport: s.Transport()})
 		opts = append([]gitlabjobs.ClientOption{own}, opts...)
 	}
 	c, err := gitlabjobs.NewClient(s.URL, auth, opts...)
 	if err != nil {
-		s.bad("no client of the server can be made: %v", err)
+		s.failf("no client of the server can be made: %v", err)
 	}
 	return c
 }
 
-// Err returns the first bad set-up of a server made by [Start], or nil.
+// Err returns the first set-up error of a server made by [Start], or nil.
 func (s *Server) Err() error {
 	s.errMu.Lock()
 	defer s.errMu.Unlock()
 	return s.err
 }
 
-// bad reports a set-up that no GitLab could have: it ends the test, or where
-// there is none is kept for Err.
-func (s *Server) bad(format string, args ...any) {
+// failf reports a set-up error: it ends the test, or without one keeps the
+// error for Err.
+func (s *Server) failf(format string, args ...any) {
 	if s.tb != nil {
 		s.tb.Helper()
 		s.tb.Fatalf("gitlabjobstest: "+format, args...)
@@ -211,10 +197,10 @@ func (s *Server) bad(format string, args ...any) {
 	}
 }
 
-// lock locks the world and brings it up to the present.
+// lock locks the world and runs the events that are due.
 func (s *Server) lock() time.Time {
 	s.mu.Lock()
 	now := time.Now()
-	s.agenda.settle(now)
+	s.schedule.runDue(now)
 	return now
 }

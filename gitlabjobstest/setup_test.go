@@ -26,7 +26,7 @@ func TestABadSetUpSaysWhatToMend(t *testing.T) {
 		{"a project without a group", "such as group/app", func(s *Server) { s.AddProject("app") }},
 		{"a project's path twice", "the path is taken", func(s *Server) { pipeline(s); pipeline(s) }},
 		{"a project's id twice", "leave it out", func(s *Server) { pipeline(s); s.AddProject("a/b", ProjectSpec{ID: 1}) }},
-		{"a negative project id", "above 0", func(s *Server) { s.AddProject("a/b", ProjectSpec{ID: -1}) }},
+		{"a negative project id", "ID is -1: use a positive number", func(s *Server) { s.AddProject("a/b", ProjectSpec{ID: -1}) }},
 		{"a visibility that is none", "Private, Internal or Public", func(s *Server) { s.AddProject("a/b", ProjectSpec{Visibility: "x"}) }},
 		{"moved from where one is", "MovedFrom", func(s *Server) { pipeline(s); s.AddProject("a/b", ProjectSpec{MovedFrom: []string{"group/app"}}) }},
 		{"moved from where another has", "MovedFrom", func(s *Server) {
@@ -44,11 +44,11 @@ func TestABadSetUpSaysWhatToMend(t *testing.T) {
 			down.Delete()
 			pl.AddBridge(BridgeSpec{Downstream: down})
 		}},
-		{"two specs of a pipeline", "one PipelineSpec", func(s *Server) { pipeline(s).Project().AddPipeline(PipelineSpec{}, PipelineSpec{}) }},
-		{"two specs of a job", "one JobSpec", func(s *Server) { pipeline(s).AddJob(JobSpec{}, JobSpec{}) }},
-		{"two specs of a bridge", "one BridgeSpec", func(s *Server) { pipeline(s).AddBridge(BridgeSpec{}, BridgeSpec{}) }},
+		{"two specs of a pipeline", "pass one or none", func(s *Server) { pipeline(s).Project().AddPipeline(PipelineSpec{}, PipelineSpec{}) }},
+		{"two specs of a job", "use AddJobs", func(s *Server) { pipeline(s).AddJob(JobSpec{}, JobSpec{}) }},
+		{"two specs of a bridge", "pass one or none", func(s *Server) { pipeline(s).AddBridge(BridgeSpec{}, BridgeSpec{}) }},
 		{"a log and a size of another", "leave out one of them", add(JobSpec{Log: "x", LogSize: 1})},
-		{"a log made of nothing", "LogAt needs one", add(JobSpec{LogAt: func([]byte, int64) {}})},
+		{"a log made of nothing", "with LogAt a number above 0", add(JobSpec{LogAt: func([]byte, int64) {}})},
 		{"a log below nothing", "0 or more", add(JobSpec{LogSize: -1})},
 		{"a log made elsewhere, stamped here", "let LogAt write", add(JobSpec{LogSize: 1, Stamped: true})},
 		{"a log too long for a string", "read them with a client", func(s *Server) { pipeline(s).AddJob(JobSpec{LogSize: 1 << 40}).Log() }},
@@ -59,38 +59,38 @@ func TestABadSetUpSaysWhatToMend(t *testing.T) {
 			j.Start()
 		}},
 		{"cancelling what is gone", "it is deleted", func(s *Server) { j := pipeline(s).AddJob(); j.Delete(); j.Cancel() }},
-		{"starting a bridge that has ended", "retry it first", func(s *Server) { pipeline(s).AddBridge().Start() }},
+		{"starting a bridge that has ended", "use the new job", func(s *Server) { pipeline(s).AddBridge().Start() }},
 		{"down for no time", "above 0", func(s *Server) { s.Down(0) }},
-		{"revoking what is no token", "none of the server's", func(s *Server) { s.Revoke("x") }},
+		{"revoking what is no token", "use one of Server.Tokens", func(s *Server) { s.Revoke("x") }},
 		{"no such project", "AddProject", func(s *Server) { s.Project("no/such") }},
 		{"no such pipeline", "AddPipeline", func(s *Server) { s.Pipeline(1) }},
 		{"no such job", "AddJob", func(s *Server) { s.Job(1) }},
 		{"no such bridge", "AddBridge", func(s *Server) { s.Bridge(1) }},
-		{"a pipeline's id twice", "the id 101 is taken", func(s *Server) { pipeline(s).Project().AddPipeline(PipelineSpec{ID: 101}) }},
-		{"a pipeline's SHA", "40 hex digits", func(s *Server) { pipeline(s).Project().AddPipeline(PipelineSpec{SHA: "abc"}) }},
-		{"a pipeline's status", "no status of GitLab's", func(s *Server) { pipeline(s).Project().AddPipeline(PipelineSpec{Status: "x"}) }},
+		{"a pipeline's id twice", "ID 101 is taken: leave it out", func(s *Server) { pipeline(s).Project().AddPipeline(PipelineSpec{ID: 101}) }},
+		{"a pipeline's SHA", "40 hexadecimal digits", func(s *Server) { pipeline(s).Project().AddPipeline(PipelineSpec{SHA: "abc"}) }},
+		{"a pipeline's status", "use a gitlabjobs.Status constant", func(s *Server) { pipeline(s).Project().AddPipeline(PipelineSpec{Status: "x"}) }},
 		{"a pipeline's status, later", "AnyStatus", func(s *Server) { pipeline(s).SetStatus("x") }},
 		{"a pipeline that is ahead of its jobs", "0 or more", func(s *Server) { pipeline(s).Project().AddPipeline(PipelineSpec{StatusLag: -1}) }},
 		{"a user of another server", "AddUser", func(s *Server) {
 			pipeline(s).Project().AddPipeline(PipelineSpec{User: NewMemoryServer(t).Users.Guest})
 		}},
-		{"a negative job id", "above 0", add(JobSpec{ID: -1})},
-		{"a job's id twice", "the id 1001 is taken", func(s *Server) { pl := pipeline(s); pl.AddJob(JobSpec{}); pl.AddJob(JobSpec{ID: 1001}) }},
+		{"a negative job id", "ID is -1: use a positive number", add(JobSpec{ID: -1})},
+		{"a job's id twice", "ID 1001 is taken: leave it out", func(s *Server) { pl := pipeline(s); pl.AddJob(JobSpec{}); pl.AddJob(JobSpec{ID: 1001}) }},
 		{"a status that GitLab does not have", "AnyStatus", add(JobSpec{Status: "resting"})},
 		{"a reason without a failure", "StatusFailed", add(JobSpec{FailureReason: "x"})},
 		{"times that go back", "leave some of them out", add(JobSpec{CreatedAt: now, StartedAt: now.Add(-time.Hour), FinishedAt: now})},
-		{"a start of a job that waits", "has no StartedAt", add(JobSpec{Status: gitlabjobs.StatusPending, StartedAt: now})},
-		{"an end of a job that runs", "has no FinishedAt", add(JobSpec{Status: gitlabjobs.StatusRunning, FinishedAt: now})},
+		{"a start of a job that waits", "leave out StartedAt", add(JobSpec{Status: gitlabjobs.StatusPending, StartedAt: now})},
+		{"an end of a job that runs", "leave out FinishedAt", add(JobSpec{Status: gitlabjobs.StatusRunning, FinishedAt: now})},
 		{"an erased job that runs", "leave out ErasedAt", add(JobSpec{Status: gitlabjobs.StatusRunning, ErasedAt: now})},
 		{"a log and none", "leave out one of them", add(JobSpec{NoLog: true, Log: "x"})},
-		{"a log of a job that never ran", "has no Log", add(JobSpec{Status: gitlabjobs.StatusFailed, NeverStarted: true, Log: "x"})},
+		{"a log of a job that never ran", "set StartedAt", add(JobSpec{Status: gitlabjobs.StatusFailed, NeverStarted: true, Log: "x"})},
 		{"a user and none", "leave out one of them", func(s *Server) { pipeline(s).AddJob(JobSpec{NoUser: true, User: s.Users.Guest}) }},
-		{"an artifact without a type", "has a Type", add(JobSpec{Artifacts: []Artifact{{}}})},
+		{"an artifact without a type", "use a Type such as archive", add(JobSpec{Artifacts: []Artifact{{}}})},
 		{"coverage beyond all", "from 0 to 100", add(JobSpec{Coverage: 101})},
 		{"more retries than GitLab allows", "use 0 to 2", add(JobSpec{AutoRetry: 3})},
 		{"a retry's script back in time", "Retries[1]: ", add(JobSpec{Retries: []Script{{}, {Every: -1}}})},
 		{"a slow cancel that is not graceful", "GracefulCancel", add(JobSpec{CancelTakes: 1})},
-		{"a script of a finished job", "no use for a Script", add(JobSpec{Status: gitlabjobs.StatusSuccess, Script: &Script{}})},
+		{"a script of a finished job", "put it into Retries", add(JobSpec{Status: gitlabjobs.StatusSuccess, Script: &Script{}})},
 		{"a script into nowhere", "a status that a job ends in", add(JobSpec{Script: &Script{Result: gitlabjobs.StatusPending}})},
 		{"a script back in time", "0 or more", add(JobSpec{Script: &Script{Every: -1}})},
 		{"less than no jobs", "0 or more", func(s *Server) { pipeline(s).AddJobs(-1, nil) }},
@@ -107,10 +107,10 @@ func TestABadSetUpSaysWhatToMend(t *testing.T) {
 			pl.AddBridge(BridgeSpec{Downstream: down})
 			down.AddBridge(BridgeSpec{Downstream: pl})
 		}},
-		{"starting what has ended", "retry it first", func(s *Server) { pipeline(s).AddJob(JobSpec{}).Start() }},
-		{"ending what has ended", "retry it first", func(s *Server) { pipeline(s).AddJob(JobSpec{}).Succeed() }},
-		{"running what has ended", "retry it first", func(s *Server) { pipeline(s).AddJob(JobSpec{}).Run(Script{}) }},
-		{"the log of what has not begun", "Start it first", func(s *Server) {
+		{"starting what has ended", "use the new job", func(s *Server) { pipeline(s).AddJob(JobSpec{}).Start() }},
+		{"ending what has ended", "use the new job", func(s *Server) { pipeline(s).AddJob(JobSpec{}).Succeed() }},
+		{"running what has ended", "use the new job", func(s *Server) { pipeline(s).AddJob(JobSpec{}).Run(Script{}) }},
+		{"the log of what has not begun", "call Start first", func(s *Server) {
 			pipeline(s).AddJob(JobSpec{Status: gitlabjobs.StatusPending}).AppendLog("x")
 		}},
 		{"finishing a cancel that was none", "GracefulCancel", func(s *Server) { pipeline(s).AddJob(JobSpec{}).FinishCancel() }},
@@ -119,8 +119,8 @@ func TestABadSetUpSaysWhatToMend(t *testing.T) {
 		{"a username twice", "taken", func(s *Server) { s.AddUser(UserSpec{Username: "user1"}) }},
 		{"a runner's type", "group_type", func(s *Server) { s.AddRunner(RunnerSpec{Type: "x"}) }},
 		{"an agent of another server", "another server", func(s *Server) { pipeline(s).Project().AddAgent(AgentSpec{ConfigProject: other(t).Project()}) }},
-		{"a fault of no endpoint", "there is no endpoint", func(s *Server) { s.Fault(Fault{Route: "/api/v4/job"}) }},
-		{"a fault of a method the endpoint lacks", "there is no endpoint", func(s *Server) { s.Fault(Fault{Route: "/job", Method: "POST"}) }},
+		{"a fault of no endpoint", "Server.Handle first", func(s *Server) { s.Fault(Fault{Route: "/api/v4/job"}) }},
+		{"a fault of a method the endpoint lacks", "there is no route POST /job: write Route like", func(s *Server) { s.Fault(Fault{Route: "/job", Method: "POST"}) }},
 		{"a fault that strikes less than always", "Always", func(s *Server) { s.Fault(Fault{Times: -2}) }},
 		{"a probability above 1", "from 0 to 1", func(s *Server) { s.Fault(Fault{Probability: 1.5}) }},
 		{"a cut before the body", "0 or more", func(s *Server) { s.Fault(Fault{Do: CutBody(-1)}) }},
@@ -133,6 +133,7 @@ func TestABadSetUpSaysWhatToMend(t *testing.T) {
 			line := failureOf(t, tt.setUp)
 			require.Contains(t, line, tt.mend)
 			require.Contains(t, line, "gitlabjobstest: ")
+			require.Regexp(t, `: .*\b(use|leave|set|pass|add|call|write|fix|read|retry|cancel|let)\b`, line, "it says how to do it")
 		})
 	}
 }
@@ -141,10 +142,10 @@ func TestBadOptionsSayWhatToMend(t *testing.T) {
 	t.Parallel()
 	require.Contains(t, failureOf(t, func(s *Server) { NewMemoryServer(s.tb, JobsRateLimit(0)) }), "at least 1 request")
 	for mend, opt := range map[string]Option{
-		"give a scheme and a host":         WithExternalURL("gitlab.example.com"),
-		"give at least 1 request a minute": JobsRateLimit(0),
-		"give at least 1 request and 1s":   Throttle(1, 0),
-		"leave out one of them":            func(s *Server) { OlderServer()(s); NewerServer()(s) },
+		"use a scheme and a host":         WithExternalURL("gitlab.example.com"),
+		"use at least 1 request a minute": JobsRateLimit(0),
+		"use at least 1 request and 1s":   Throttle(1, 0),
+		"leave out one of them":           func(s *Server) { OlderServer()(s); NewerServer()(s) },
 	} {
 		s, err := Start(opt)
 		require.ErrorContains(t, err, mend)
@@ -176,9 +177,9 @@ func TestAServerWithoutATestKeepsItsBadSetUp(t *testing.T) {
 	s.Bridge(1).Start()
 	s.Pipeline(1).Delete()
 	s.Project("no/such").Delete()
-	require.ErrorContains(t, s.Err(), `AddProject("app"): give the full path`)
+	require.ErrorContains(t, s.Err(), `AddProject("app"): use a full path`)
 	ask(t, s, "GET /job").is(http.StatusInternalServerError,
-		`{"message":"500 Internal Server Error: `+`gitlabjobstest: AddProject(\"app\"): give the full path: a group, a slash and a name, such as group/app"}`)
+		`{"message":"500 Internal Server Error: `+`gitlabjobstest: AddProject(\"app\"): use a full path, such as group/app"}`)
 }
 
 func TestTenThousandJobsInOneLine(t *testing.T) { //nolint:paralleltest // It measures time.

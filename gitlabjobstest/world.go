@@ -1,6 +1,7 @@
 package gitlabjobstest
 
 import (
+	"fmt"
 	"slices"
 	"sort"
 	"strings"
@@ -9,17 +10,17 @@ import (
 	"example.com/gitlabjobs"
 )
 
-// world is all that a server knows, guarded by its mutex.
+// world is the state of a server, guarded by its mutex.
 type world struct {
 	projects  map[int64]*Project
 	paths     map[string]*Project
 	moved     map[string]*Project
 	pipelines map[int64]*Pipeline
-	jobs      map[int64]*Job // Bridges too: they share the ids.
+	jobs      map[int64]*Job // Bridges too: they share the IDs.
 	users     []*User
 	tokens    map[string]*accessToken
 	runners   map[int64]*Runner
-	runner    *Runner // Takes a job that names none.
+	runner    *Runner // Runs the jobs that name none.
 
 	lastProject, lastPipeline, lastJob, lastUser, lastRunner, lastAgent int64
 }
@@ -33,16 +34,16 @@ func (w *world) init(s *Server) {
 		jobs:      map[int64]*Job{},
 		tokens:    map[string]*accessToken{},
 		runners:   map[int64]*Runner{},
-		// Ids that start apart show at once when one is taken for another.
+		// IDs start apart, so that a test notices when one is used for another.
 		lastPipeline: 100,
 		lastJob:      1000,
 	}
-	s.firstUsers()
+	s.addDefaultUsers()
 	w.runner = s.addRunner(RunnerSpec{})
 }
 
-// next returns the id that was asked for, or the one after the highest.
-func next(last *int64, asked int64) int64 {
+// nextID returns the ID that was asked for, or the one after the highest.
+func nextID(last *int64, asked int64) int64 {
 	if asked == 0 {
 		asked = *last + 1
 	}
@@ -50,24 +51,23 @@ func next(last *int64, asked int64) int64 {
 	return asked
 }
 
-// Visibility says who sees a project.
+// Visibility is who can see a project.
 type Visibility string
 
 // The visibilities of a project.
 const (
 	Private  Visibility = "private"  // Its members.
-	Internal Visibility = "internal" // Whoever has signed in.
+	Internal Visibility = "internal" // Every user.
 	Public   Visibility = "public"   // Everybody.
 )
 
-// ProjectSpec is what a test says of a project; zero values mean something
-// plausible.
+// ProjectSpec describes a project. Zero values get sensible defaults.
 type ProjectSpec struct {
 	ID              int64
 	Visibility      Visibility // Private by default.
-	MovedFrom       []string   // Paths it had before: 301, and 405 for writes.
-	StatsRefreshing bool       // Erase is 409 meanwhile.
-	OpenToJobTokens bool       // Job tokens of other projects, of a user who is a member, read it.
+	MovedFrom       []string   // Earlier paths: 301, or 405 for writes.
+	StatsRefreshing bool       // Erase is 409.
+	OpenToJobTokens bool       // Job tokens of other projects can read it if their user is a member.
 	CreatedAt       time.Time
 }
 
@@ -81,14 +81,14 @@ type Project struct {
 	openToJobTokens bool
 	created         time.Time
 	members         map[*User]Role
-	jobs            []*Job // Without bridges, by ascending id.
+	jobs            []*Job // Without bridges, by ascending ID.
 	agents          []*agent
-	pipelines       int64 // The last iid.
+	pipelines       int64 // The last IID.
 	deleted         bool
 }
 
-// AddProject adds a project by its full path, such as "group/app". More than
-// the path may be said by one [ProjectSpec].
+// AddProject adds a project by its full path, such as "group/app". At most one
+// [ProjectSpec] describes it further.
 func (s *Server) AddProject(path string, specs ...ProjectSpec) *Project {
 	if s.tb != nil {
 		s.tb.Helper()
@@ -101,7 +101,7 @@ func (s *Server) AddProject(path string, specs ...ProjectSpec) *Project {
 	}
 	p := &Project{
 		srv: s, path: path, visibility: spec.Visibility, statsRefreshing: spec.StatsRefreshing,
-		openToJobTokens: spec.OpenToJobTokens, created: spec.CreatedAt, members: s.firstMembers(),
+		openToJobTokens: spec.OpenToJobTokens, created: spec.CreatedAt, members: s.defaultMembers(),
 	}
 	if p.visibility == "" {
 		p.visibility = Private
@@ -110,10 +110,10 @@ func (s *Server) AddProject(path string, specs ...ProjectSpec) *Project {
 		p.created = now.Add(-90 * 24 * time.Hour)
 	}
 	if why := s.world.refuseProject(path, p.visibility, specs); why != "" {
-		s.bad("AddProject(%q): %s", path, why)
+		s.failf("AddProject(%q): %s", path, why)
 		return p
 	}
-	p.id = next(&s.world.lastProject, spec.ID)
+	p.id = nextID(&s.world.lastProject, spec.ID)
 	s.world.projects[p.id] = p
 	s.world.paths[path] = p
 	for _, old := range spec.MovedFrom {
@@ -124,7 +124,7 @@ func (s *Server) AddProject(path string, specs ...ProjectSpec) *Project {
 
 func (w *world) refuseProject(path string, v Visibility, specs []ProjectSpec) string {
 	if len(specs) > 1 {
-		return "give one ProjectSpec at most"
+		return "got several ProjectSpecs: pass one or none"
 	}
 	var spec ProjectSpec
 	if len(specs) > 0 {
@@ -132,22 +132,22 @@ func (w *world) refuseProject(path string, v Visibility, specs []ProjectSpec) st
 	}
 	switch {
 	case !fullPath(path):
-		return "give the full path: a group, a slash and a name, such as group/app"
+		return "use a full path, such as group/app"
 	case w.paths[path] != nil || w.moved[path] != nil:
-		return "the path is taken: give another one"
+		return "the path is taken: use another one"
 	case spec.ID < 0:
-		return "an id is above 0: leave it out to be given one"
+		return fmt.Sprintf("ID is %d: use a positive number, or leave it out to get the next free one", spec.ID)
 	case w.projects[spec.ID] != nil:
-		return "the id is taken: leave it out to be given one"
+		return fmt.Sprintf("ID %d is taken: leave it out to get the next free one", spec.ID)
 	case v != Private && v != Internal && v != Public:
-		return "the visibility is Private, Internal or Public"
+		return fmt.Sprintf("Visibility is %q: use Private, Internal or Public", v)
 	}
 	for _, old := range spec.MovedFrom {
 		switch {
 		case !fullPath(old) || w.paths[old] != nil || old == path:
-			return "MovedFrom " + old + ": give a full path that no project has now"
+			return "MovedFrom " + old + ": use a full path that no project has now"
 		case w.moved[old] != nil:
-			return "MovedFrom " + old + ": another project has moved from there: give it to one of them"
+			return "MovedFrom " + old + ": another project has moved from there: set it for one of them"
 		}
 	}
 	return ""
@@ -158,7 +158,7 @@ func fullPath(path string) bool {
 	return len(parts) > 1 && !slices.Contains(parts, "")
 }
 
-// ID returns the project's id.
+// ID returns the project's ID.
 func (p *Project) ID() int64 { return p.id }
 
 // Path returns the project's full path.
@@ -168,14 +168,14 @@ func (p *Project) Path() string {
 	return p.path
 }
 
-// ByID returns the project as the library's methods take it, by its id.
+// ByID returns the project by its ID, for the library's methods.
 func (p *Project) ByID() gitlabjobs.Project { return gitlabjobs.ProjectID(p.id) }
 
-// ByPath returns the project as the library's methods take it, by its path.
+// ByPath returns the project by its path, for the library's methods.
 func (p *Project) ByPath() gitlabjobs.Project { return gitlabjobs.Project(p.Path()) }
 
-// SetStatsRefreshing says whether GitLab is refreshing the project's
-// statistics: erase answers 409 meanwhile.
+// SetStatsRefreshing sets whether GitLab is refreshing the project's
+// statistics. Erase is 409 meanwhile.
 func (p *Project) SetStatsRefreshing(on bool) {
 	p.srv.lock()
 	defer p.srv.mu.Unlock()
@@ -186,21 +186,21 @@ func (p *Project) name() string { return p.path[strings.LastIndex(p.path, "/")+1
 
 func (p *Project) webURL() string { return p.srv.cfg.external + "/" + p.path }
 
-// insert keeps a list of jobs in the order of their ids. Nearly every id is
-// the highest yet, so that it is an append.
+// insert adds a job to a list that is ordered by ID. Nearly always that is an
+// append.
 func insert(jobs []*Job, j *Job) []*Job {
 	if n := len(jobs); n == 0 || jobs[n-1].id < j.id {
 		return append(jobs, j)
 	}
-	return slices.Insert(jobs, after(jobs, j.id), j)
+	return slices.Insert(jobs, indexAfter(jobs, j.id), j)
 }
 
-// after returns the index of the first job with a higher id.
-func after(jobs []*Job, id int64) int {
+// indexAfter returns the index of the first job with a higher ID.
+func indexAfter(jobs []*Job, id int64) int {
 	return sort.Search(len(jobs), func(i int) bool { return jobs[i].id > id })
 }
 
-// Job returns a job by its id, such as the one that a retry has made.
+// Job returns a job by its ID, such as the one that a retry has created.
 func (s *Server) Job(id int64) *Job {
 	if s.tb != nil {
 		s.tb.Helper()
@@ -210,11 +210,11 @@ func (s *Server) Job(id int64) *Job {
 	if j := s.world.jobs[id]; j != nil && j.bridge == nil {
 		return j
 	}
-	s.bad("Job(%d): there is no such job: take the id from AddJob or from an answer", id)
-	return &Job{srv: s, pipeline: s.strayPipeline()}
+	s.failf("Job(%d): there is no such job: use the ID of a job that AddJob or a response returned", id)
+	return &Job{srv: s, pipeline: s.detachedPipeline()}
 }
 
-// Bridge returns a bridge by its id, such as the one that a retry has made.
+// Bridge returns a bridge by its ID, such as the one that a retry has created.
 func (s *Server) Bridge(id int64) *Bridge {
 	if s.tb != nil {
 		s.tb.Helper()
@@ -224,11 +224,11 @@ func (s *Server) Bridge(id int64) *Bridge {
 	if j := s.world.jobs[id]; j != nil && j.bridge != nil {
 		return &Bridge{j}
 	}
-	s.bad("Bridge(%d): there is no such bridge: take the id from AddBridge or from an answer", id)
-	return &Bridge{&Job{srv: s, pipeline: s.strayPipeline(), bridge: &bridge{}}}
+	s.failf("Bridge(%d): there is no such bridge: use the ID of a bridge that AddBridge or a response returned", id)
+	return &Bridge{&Job{srv: s, pipeline: s.detachedPipeline(), bridge: &bridge{}}}
 }
 
-// Pipeline returns a pipeline by its id, such as one that a bridge has started.
+// Pipeline returns a pipeline by its ID, such as one that a bridge has started.
 func (s *Server) Pipeline(id int64) *Pipeline {
 	if s.tb != nil {
 		s.tb.Helper()
@@ -238,8 +238,8 @@ func (s *Server) Pipeline(id int64) *Pipeline {
 	if pl := s.world.pipelines[id]; pl != nil {
 		return pl
 	}
-	s.bad("Pipeline(%d): there is no such pipeline: take the id from AddPipeline or from an answer", id)
-	return s.strayPipeline()
+	s.failf("Pipeline(%d): there is no such pipeline: use the ID of a pipeline that AddPipeline or a response returned", id)
+	return s.detachedPipeline()
 }
 
 // Project returns a project by its full path.
@@ -252,13 +252,13 @@ func (s *Server) Project(path string) *Project {
 	if p := s.world.paths[path]; p != nil {
 		return p
 	}
-	s.bad("Project(%q): there is no such project: add it with AddProject", path)
-	return s.strayPipeline().project
+	s.failf("Project(%q): there is no such project: add it with AddProject first", path)
+	return s.detachedPipeline().project
 }
 
-// strayPipeline is what a bad look-up returns where it can't end a test: it
-// belongs to nothing that a request could reach.
-func (s *Server) strayPipeline() *Pipeline {
+// detachedPipeline is returned by a failed lookup that cannot end a test. No
+// request can reach it.
+func (s *Server) detachedPipeline() *Pipeline {
 	p := &Project{srv: s, path: "no/such", visibility: Private, members: map[*User]Role{}}
 	return &Pipeline{srv: s, project: p, counts: map[countKey]int{}}
 }

@@ -1,0 +1,258 @@
+package gitlabjobs_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"example.com/gitlabjobs"
+	"example.com/gitlabjobs/gitlabjobstest"
+)
+
+// A log is gone for a moment after the job's end.
+func TestFollowingWaitsForALogThatIsGoneForAMoment(t *testing.T) {
+	t.Parallel()
+	short := gitlabjobstest.Script{Lines: 100, Every: 100 * time.Millisecond}
+	for fault, effect := range map[string]gitlabjobstest.Effect{
+		"404":   gitlabjobstest.Answer(http.StatusNotFound, nil, `{"message":"404 Not found"}`),
+		"empty": gitlabjobstest.EmptyBody(),
+	} {
+		for when, spec := range map[string]gitlabjobstest.JobSpec{
+			"while it is followed": {Script: &short},
+			"finished just now":    {Log: "a\nb\n"},
+			"finished long ago":    {Log: "a\nb\n", CreatedAt: time.Date(1999, 1, 1, 0, 0, 0, 0, time.UTC), FinishedAt: time.Date(1999, 1, 1, 1, 0, 0, 0, time.UTC)},
+		} {
+			for _, times := range []int{1, 2, 3} {
+				t.Run(fmt.Sprintf("%s/%s/%d times", fault, when, times), func(t *testing.T) {
+					t.Parallel()
+					olderAndNewer(t, func(t *testing.T, options ...gitlabjobstest.Option) {
+						srv, job, client, _ := following(t, spec, options...)
+						end := time.Now()
+						if spec.Script != nil {
+							end = end.Add(10 * time.Second)
+						}
+						handle := srv.Fault(gitlabjobstest.Fault{
+							Route: "/projects/:id/jobs/:job_id/trace", Times: times, Do: effect,
+							Match: func(gitlabjobstest.Request) bool { return !time.Now().Before(end) },
+						})
+						start := time.Now()
+						r, err := client.Jobs.FollowTrace(t.Context(), "group/app", job.ID(), nil)
+						require.NoError(t, err)
+						got, err := io.ReadAll(r)
+						require.NoError(t, err)
+						assert.Equal(t, job.Log(), string(got))
+						assert.Equal(t, times, handle.Struck())
+						assert.Less(t, time.Since(start), time.Minute)
+					})
+				})
+			}
+		}
+	}
+}
+
+// jobServer serves a job and its log from functions.
+type jobServer struct {
+	job    func() string
+	log    func() (status int, body string)
+	header http.Header // Of the job.
+	traces int
+}
+
+func (s *jobServer) RoundTrip(req *http.Request) (*http.Response, error) {
+	if strings.HasSuffix(req.URL.Path, "/trace") {
+		s.traces++
+		status, body := s.log()
+		return answer{status: status, body: body, header: map[string]string{"Content-Type": "text/plain"}}.to(req), nil
+	}
+	resp := answer{body: s.job()}.to(req)
+	maps.Copy(resp.Header, s.header)
+	return resp, nil
+}
+
+func TestFollowingALogThatStaysAway(t *testing.T) {
+	t.Parallel()
+	const read = "read before\n"
+	for name, tc := range map[string]struct {
+		job    string // How it is once it has finished.
+		before string // What the log was.
+		status int
+		want   error
+		text   string // Of an error without a sentinel.
+	}{
+		"gone, not erased":                {job: `"erased_at":null`, before: read, status: 200, want: gitlabjobs.ErrTraceChanged},
+		"404, not erased":                 {job: `"erased_at":null`, before: read, status: 404, want: gitlabjobs.ErrTraceChanged},
+		"gone, erased":                    {job: `"erased_at":"2024-01-01T00:00:00Z"`, before: read, status: 200},
+		"gone, the server does not say":   {job: `"x":1`, before: read, status: 404},
+		"404, but listed":                 {job: `"erased_at":null,"artifacts":[{"file_type":"trace","size":12}]`, before: read, status: 404, want: gitlabjobs.ErrNotFound},
+		"404, but listed, nothing read":   {job: `"artifacts":[{"file_type":"trace","size":12}]`, status: 404, want: gitlabjobs.ErrNotFound},
+		"empty, but listed, nothing read": {job: `"artifacts":[{"file_type":"trace","size":12}]`, status: 200, text: "the log is missing: the job lists one of 12 bytes"},
+		"404, never written":              {job: `"artifacts":[]`, status: 404},
+		"empty, started":                  {job: `"started_at":"2024-01-01T00:00:00Z"`, status: 200},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				end := time.Now().Add(30 * time.Second)
+				s := &jobServer{
+					job: func() string {
+						if time.Now().Before(end) {
+							return `{"id":7,"status":"running","started_at":"2024-01-01T00:00:00Z"}`
+						}
+						return `{"id":7,"status":"success",` + tc.job + `}`
+					},
+					log: func() (int, string) {
+						if time.Now().Before(end) {
+							return 200, tc.before
+						}
+						return tc.status, ""
+					},
+				}
+				r, err := newClient(t, s.RoundTrip).Jobs.FollowTrace(t.Context(), "1", 7, nil)
+				require.NoError(t, err)
+				got, err := io.ReadAll(r)
+				assert.Equal(t, tc.before, string(got))
+				assert.Less(t, time.Since(end), time.Minute)
+				switch {
+				case tc.text != "":
+					require.ErrorContains(t, err, tc.text)
+				case tc.want != nil:
+					require.ErrorIs(t, err, tc.want)
+				default:
+					require.NoError(t, err)
+				}
+			})
+		})
+	}
+}
+
+// A runner writes the end of a log two seconds after the job has finished. Whether that was
+// long ago is for the clock of the server to say.
+func TestFollowingDoesNotRelyOnTheClockOfTheClient(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		date     func(now time.Time) string
+		finished time.Duration // Since then, by the clock of the server.
+		traces   int
+		whole    bool
+	}{
+		"a clock that is ahead":              {date: func(now time.Time) string { return now.Add(-time.Hour).UTC().Format(http.TimeFormat) }, whole: true, traces: 2},
+		"a clock that is behind":             {date: func(now time.Time) string { return now.Add(time.Hour).UTC().Format(http.TimeFormat) }, whole: true, traces: 2},
+		"a server that does not say":         {date: func(time.Time) string { return "" }, finished: time.Hour, whole: true, traces: 2},
+		"finished long ago by either clock":  {date: func(now time.Time) string { return now.UTC().Format(http.TimeFormat) }, finished: time.Hour, traces: 1},
+		"finished long ago by the server's":  {date: func(now time.Time) string { return now.Add(time.Hour).UTC().Format(http.TimeFormat) }, finished: time.Hour, traces: 1},
+		"finished just now by either's time": {date: func(now time.Time) string { return now.UTC().Format(http.TimeFormat) }, whole: true, traces: 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				start := time.Now()
+				date := tc.date(start)
+				now, err := http.ParseTime(date)
+				if err != nil {
+					now = start
+				}
+				s := &jobServer{
+					header: http.Header{"Date": {date}},
+					job: func() string {
+						return `{"id":7,"status":"success","started_at":"2000-01-01T00:00:00Z","finished_at":"` + now.Add(-tc.finished).UTC().Format(time.RFC3339) + `"}`
+					},
+					log: func() (int, string) {
+						if time.Since(start) < 500*time.Millisecond {
+							return 200, "begin\n"
+						}
+						return 200, "begin\nend\n"
+					},
+				}
+				r, err := newClient(t, s.RoundTrip).Jobs.FollowTrace(t.Context(), "1", 7, nil)
+				require.NoError(t, err)
+				got, err := io.ReadAll(r)
+				require.NoError(t, err)
+				assert.Equal(t, tc.whole, strings.Contains(string(got), "end"), string(got))
+				assert.GreaterOrEqual(t, s.traces, tc.traces)
+				if tc.traces == 1 {
+					assert.Equal(t, 1, s.traces)
+				}
+			})
+		})
+	}
+}
+
+func TestARunningJobHasALogWhateverItsStart(t *testing.T) {
+	t.Parallel()
+	for _, status := range []string{"running", "canceling"} {
+		t.Run(status, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := &jobServer{
+					job: func() string { return `{"id":7,"status":"` + status + `","started_at":null}` },
+					log: func() (int, string) { return 200, "text\n" },
+				}
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+				defer cancel()
+				r, err := newClient(t, s.RoundTrip).Jobs.FollowTrace(ctx, "1", 7, nil)
+				require.NoError(t, err)
+				p := make([]byte, 100)
+				n, err := r.Read(p)
+				require.NoError(t, err)
+				assert.Equal(t, "text\n", string(p[:n]))
+				require.NoError(t, r.Close())
+			})
+		})
+	}
+}
+
+// The interval grows with a log that is sent whole each time, up to MaxInterval.
+func TestFollowingALargeLogOfAnOlderServer(t *testing.T) {
+	t.Parallel()
+	const lines = 10_000
+	script := gitlabjobstest.Script{Lines: lines, Every: 6 * time.Millisecond, Line: func(i int) string { return fmt.Sprintf("line %d %s\n", i, strings.Repeat("x", 300)) }}
+	for name, tc := range map[string]struct {
+		longest time.Duration
+		atLeast int
+		atMost  int
+	}{"default": {0, 5, 20}, "MaxInterval of 3 s": {3 * time.Second, 18, 40}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				_, job, client, m := following(t, gitlabjobstest.JobSpec{Script: &script}, gitlabjobstest.OlderServer())
+				start := time.Now()
+				r, err := client.Jobs.FollowTrace(t.Context(), "group/app", job.ID(), &gitlabjobs.FollowOptions{MaxInterval: tc.longest})
+				require.NoError(t, err)
+				got, err := io.ReadAll(r)
+				require.NoError(t, err)
+				assert.True(t, job.Log() == string(got)) //nolint:testifylint // Too long to be shown.
+				traces := m.asked["/projects/:id/jobs/:job_id/trace"]
+				assert.GreaterOrEqual(t, traces, tc.atLeast)
+				assert.LessOrEqual(t, traces, tc.atMost)
+				assert.Less(t, time.Since(start), 80*time.Second, "the job's end is noticed")
+				t.Logf("%s: %d bytes of log, %.2f times moved, %d requests for it, ended %v after the job", name, len(got), float64(m.logs)/float64(len(got)), traces, time.Since(start)-time.Minute)
+			})
+		})
+	}
+}
+
+// What the caller asked to know of the response is that of the first request.
+func TestFollowTraceReportsItsFirstResponse(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		_, job, client, _ := following(t, gitlabjobstest.JobSpec{Log: "x"})
+		var response gitlabjobs.Response
+		r, err := client.Jobs.FollowTrace(t.Context(), "group/app", job.ID(), nil, gitlabjobs.WithResponse(&response))
+		require.NoError(t, err)
+		assert.Equal(t, 200, response.StatusCode)
+		assert.NotEmpty(t, response.RequestID)
+		require.NoError(t, r.Close())
+		_, err = client.Jobs.FollowTrace(t.Context(), "group/app", job.ID()+1, nil, gitlabjobs.WithResponse(&response))
+		require.ErrorIs(t, err, gitlabjobs.ErrNotFound)
+		assert.Equal(t, 404, response.StatusCode)
+	})
+}

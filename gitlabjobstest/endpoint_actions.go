@@ -1,0 +1,289 @@
+package gitlabjobstest
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"example.com/gitlabjobs"
+)
+
+// Action is a change that a request makes to a job.
+type Action string
+
+// The actions.
+const (
+	ActionCancel Action = "cancel"
+	ActionRetry  Action = "retry"
+	ActionErase  Action = "erase"
+	ActionPlay   Action = "play"
+)
+
+// ActionTaken is an action that took effect. Actions that were refused or
+// changed nothing, such as cancel of a finished job, are not recorded.
+type ActionTaken struct {
+	Action Action
+	JobID  int64 // Or of the bridge.
+	NewID  int64 // Of the job that replaced it. 0 if the job kept its ID.
+	By     *User
+	At     time.Time
+}
+
+// Actions returns the actions that took effect, in order.
+func (s *Server) Actions() []ActionTaken {
+	s.lock()
+	defer s.mu.Unlock()
+	return append([]ActionTaken(nil), s.actions...)
+}
+
+// Count returns how often an action took effect.
+func (s *Server) Count(a Action) int {
+	s.lock()
+	defer s.mu.Unlock()
+	n := 0
+	for _, taken := range s.actions {
+		if taken.Action == a {
+			n++
+		}
+	}
+	return n
+}
+
+// Count returns how often an action on the job took effect.
+func (j *Job) Count(a Action) int {
+	j.srv.lock()
+	defer j.srv.mu.Unlock()
+	n := 0
+	for _, taken := range j.srv.actions {
+		if taken.Action == a && taken.JobID == j.id {
+			n++
+		}
+	}
+	return n
+}
+
+func (c *call) record(a Action, j *Job, newID int64) {
+	c.srv.actions = append(c.srv.actions, ActionTaken{Action: a, JobID: j.id, NewID: newID, By: c.caller.user, At: c.now})
+}
+
+func (j *Job) cancelable() bool {
+	switch j.status {
+	case gitlabjobs.StatusCanceling:
+		return false
+	default:
+		return !j.status.Finished()
+	}
+}
+
+func (j *Job) retryable() bool {
+	switch j.status {
+	case gitlabjobs.StatusSuccess, gitlabjobs.StatusFailed, gitlabjobs.StatusCanceled, gitlabjobs.StatusCanceling:
+		return !j.retried && !j.spec.Archived
+	default:
+		return false
+	}
+}
+
+func (j *Job) erasable(now time.Time) bool {
+	if !j.status.Finished() || !j.erased.IsZero() {
+		return false
+	}
+	return len(j.artifacts) > 0 || j.logSize(now) > 0
+}
+
+func (j *Job) playable() bool {
+	if j.spec.Archived {
+		return false
+	}
+	if j.status == gitlabjobs.StatusManual || j.status == gitlabjobs.StatusScheduled {
+		return true
+	}
+	return j.bridge == nil && j.spec.Manual && j.retryable()
+}
+
+func (c *call) cancelJob() *response {
+	force := c.boolean("force")
+	if refused := c.refusedParameters(); refused != nil {
+		return refused
+	}
+	j, refused := c.writable(false)
+	if refused != nil {
+		return refused
+	}
+	if force && c.role() < Maintainer {
+		return forbiddenResponse()
+	}
+	// force ends a canceling job and changes no other.
+	if force && j.status == gitlabjobs.StatusCanceling || !force && j.cancelable() {
+		j.cancel(force, c.now)
+		c.record(ActionCancel, j, 0)
+	}
+	return reply(http.StatusCreated, c.jobJSON(j))
+}
+
+func (c *call) retryJob() *response {
+	inputs := c.object("inputs")
+	if refused := c.refusedParameters(); refused != nil {
+		return refused
+	}
+	j, refused := c.changeable()
+	if refused != nil {
+		return refused
+	}
+	if !j.retryable() {
+		return message(http.StatusForbidden, "403 Forbidden - Job is not retryable")
+	}
+	if refused := j.refuseInputs(inputs); refused != nil {
+		return refused
+	}
+	twin := j.replace(c.caller.user, c.now)
+	if inputs != nil {
+		twin.inputs = j.declared(inputs)
+	}
+	c.record(ActionRetry, j, twin.id)
+	if j.bridge != nil {
+		return reply(http.StatusCreated, c.bridgeAsJob(twin))
+	}
+	return reply(http.StatusCreated, c.jobJSON(twin))
+}
+
+func (c *call) eraseJob() *response {
+	if refused := c.findProject(); refused != nil {
+		return refused
+	}
+	if c.role() < Reporter && c.project.visibility != Public {
+		return forbiddenResponse()
+	}
+	j, refused := c.job(false)
+	if refused != nil {
+		return refused
+	}
+	if c.role() < Developer || c.role() < Maintainer && j.user != c.caller.user {
+		return forbiddenResponse()
+	}
+	if !j.erasable(c.now) {
+		return message(http.StatusForbidden, "403 Forbidden - Job is not erasable!")
+	}
+	if j.pipeline.project.statsRefreshing {
+		return message(http.StatusConflict,
+			"Action temporarily disabled. The project this pipeline belongs to is undergoing stats refresh.")
+	}
+	before := c.wireJob(j)
+	hadArtifacts := len(j.artifacts) > 0
+	j.erased, j.expires = c.now, time.Time{}
+	j.artifacts, j.log, j.made, j.script, j.plainLog = nil, nil, 0, nil, false
+	j.stamper.buffer = nil
+	c.record(ActionErase, j, 0)
+	w := c.wireJob(j)
+	if hadArtifacts {
+		// GitLab's response still has the artifacts that it has just deleted.
+		w.Artifacts, w.ArtifactsFile = before.Artifacts, before.ArtifactsFile
+	}
+	return reply(http.StatusCreated, c.ofAge(w))
+}
+
+func (c *call) playJob() *response {
+	variables, inputs := c.variables(), c.object("job_inputs")
+	if refused := c.refusedParameters(); refused != nil {
+		return refused
+	}
+	j, refused := c.changeable()
+	if refused != nil {
+		return refused
+	}
+	if !j.playable() {
+		return message(http.StatusBadRequest, "400 Bad request - Unplayable Job")
+	}
+	if j.status != gitlabjobs.StatusManual && j.status != gitlabjobs.StatusScheduled {
+		return c.playAgain(j)
+	}
+	if refused := j.refuseInputs(inputs); refused != nil {
+		return refused
+	}
+	valid, unique := checkKeys(variables)
+	if !unique {
+		return serverError()
+	}
+	if valid {
+		j.user = c.caller.user
+		j.variables, j.inputs = byKey(variables), j.declared(inputs)
+		j.enqueue(c.now)
+		j.startBridgeSoon(c.now)
+		c.record(ActionPlay, j, 0)
+	}
+	if j.bridge != nil {
+		return reply(http.StatusOK, c.bridgeJSON(j))
+	}
+	return reply(http.StatusOK, c.jobJSON(j))
+}
+
+// playAgain plays a finished manual job. GitLab drops the variables and inputs
+// of the request.
+func (c *call) playAgain(j *Job) *response {
+	twin := j.replace(c.caller.user, c.now)
+	c.record(ActionPlay, j, twin.id)
+	return reply(http.StatusOK, c.jobJSON(twin))
+}
+
+// maxVariableKey is the maximum length of the key of a variable.
+const maxVariableKey = 255
+
+// checkKeys tells whether GitLab accepts the keys of variables, and whether
+// they are unique. If it does not accept one, play does nothing.
+func checkKeys(variables []variable) (valid, unique bool) {
+	valid, unique = true, true
+	seen := map[string]bool{}
+	for _, v := range variables {
+		valid = valid && validKey(v.key)
+		unique = unique && !seen[v.key]
+		seen[v.key] = true
+	}
+	return valid, unique || !valid
+}
+
+func validKey(key string) bool {
+	return key != "" && len(key) <= maxVariableKey &&
+		strings.Trim(key, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") == ""
+}
+
+func byKey(variables []variable) map[string]string {
+	if variables == nil {
+		return nil
+	}
+	all := make(map[string]string, len(variables))
+	for _, v := range variables {
+		all[v.key] = v.value
+	}
+	return all
+}
+
+// declared returns the inputs if the job declares any. GitLab ignores them
+// otherwise.
+func (j *Job) declared(inputs map[string]any) map[string]any {
+	if len(j.spec.Inputs) == 0 {
+		return nil
+	}
+	return inputs
+}
+
+// refuseInputs refuses inputs that the job does not declare.
+func (j *Job) refuseInputs(inputs map[string]any) *response {
+	if len(j.spec.Inputs) == 0 {
+		return nil
+	}
+	var unknown []string
+	for _, name := range sortedKeys(inputs) {
+		if !slices.Contains(j.spec.Inputs, name) {
+			unknown = append(unknown, name)
+		}
+	}
+	switch len(unknown) {
+	case 0:
+		return nil
+	case 1:
+		return message(http.StatusBadRequest, "400 Bad request - Unknown input: "+unknown[0])
+	default:
+		return message(http.StatusBadRequest, "400 Bad request - Unknown inputs: "+strings.Join(unknown, ", "))
+	}
+}

@@ -1,0 +1,83 @@
+package gitlabjobstest
+
+import (
+	"net/http"
+	"strings"
+)
+
+// tokenJob responds with the job whose token the request has.
+func (c *call) tokenJob() *response {
+	if c.caller.job == nil {
+		return message(http.StatusNotFound, "404 Job Not Found")
+	}
+	return reply(http.StatusOK, c.jobJSON(c.caller.job))
+}
+
+func (c *call) getJob() *response {
+	if refused := c.readable(); refused != nil {
+		return refused
+	}
+	j, refused := c.job(false)
+	if refused != nil {
+		return refused
+	}
+	return reply(http.StatusOK, c.jobJSON(j))
+}
+
+// allowedAgents responds with the agents that the token's job may use.
+func (c *call) allowedAgents() *response {
+	j := c.caller.job
+	if j == nil {
+		return message(http.StatusNotFound, "404 Job Not Found")
+	}
+	c.project = j.pipeline.project
+	w := wireAllowedAgents{
+		AllowedAgents: []wireAgent{},
+		Job:           wireID{j.id},
+		Pipeline:      wireID{j.pipeline.id},
+		Project:       wireAgentProject{ID: c.project.id, Groups: c.project.groups()},
+		User:          wireAgentUser{ID: c.caller.user.id, Username: c.caller.user.wire.Username, RolesInProject: c.role().names()},
+	}
+	for _, a := range c.project.agents {
+		w.AllowedAgents = append(w.AllowedAgents, wireAgent{ID: a.id, ConfigProject: a.project.wire(), Configuration: a.configuration})
+	}
+	if e := j.spec.Environment; e != nil {
+		w.Environment = &wireEnvironment{Tier: or(e.Tier, "other"), Slug: e.Slug}
+	}
+	return reply(http.StatusOK, w)
+}
+
+// groups returns the groups above the project, the nearest first. Their IDs are
+// arbitrary: nothing else in the Jobs API refers to them.
+func (p *Project) groups() []wireID {
+	n := strings.Count(p.path, "/")
+	ids := make([]wireID, n)
+	for i := range ids {
+		ids[i] = wireID{p.id*10 + int64(n-i)}
+	}
+	return ids
+}
+
+// planner is a role between Guest and Reporter, which every reporter includes.
+const planner Role = 15
+
+func (r Role) names() []string {
+	names := []string{}
+	for _, role := range []struct {
+		at   Role
+		name string
+	}{{Guest, "guest"}, {planner, "planner"}, {Reporter, "reporter"}, {Developer, "developer"}, {Maintainer, "maintainer"}} {
+		if role.at <= r {
+			names = append(names, role.name)
+		}
+	}
+	return names
+}
+
+func (p *Project) wire() wireConfigProject {
+	parts := strings.Split(p.path, "/")
+	return wireConfigProject{
+		ID: p.id, Name: p.name(), NameWithNamespace: strings.Join(parts, " / "),
+		Path: p.name(), PathWithNamespace: p.path, CreatedAt: iso(p.created),
+	}
+}

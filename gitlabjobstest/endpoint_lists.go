@@ -1,0 +1,155 @@
+package gitlabjobstest
+
+import (
+	"net/http"
+	"slices"
+	"strconv"
+
+	"example.com/gitlabjobs"
+)
+
+// maxTotal is the number of rows up to which GitLab sends totals.
+const maxTotal = 10_000
+
+// maxOffset is the maximum offset in a project's jobs.
+const maxOffset = 50_000
+
+// filter tells which jobs of a list are asked for. nil means all.
+type filter func(*Job) bool
+
+func byScope(statuses []gitlabjobs.Status, also filter) filter {
+	if len(statuses) == 0 {
+		return also
+	}
+	return func(j *Job) bool {
+		return slices.Contains(statuses, j.status) && (also == nil || also(j))
+	}
+}
+
+func (c *call) listProjectJobs() *response {
+	statuses := c.scope()
+	pg := c.page()
+	ref, kind := c.param("ref"), c.param("pagination")
+	if refused := c.refusedParameters(); refused != nil {
+		return refused
+	}
+	if refused := c.srv.limitJobs(c); refused != nil {
+		return refused
+	}
+	if refused := c.readable(); refused != nil {
+		return refused
+	}
+	var also filter
+	if ref != "" {
+		also = func(j *Job) bool { return j.pipeline.spec.Ref == ref }
+	}
+	keep := byScope(statuses, also)
+	if kind == "keyset" && !c.srv.cfg.older {
+		return c.keysetPage(pg, keep)
+	}
+	tooFar := pg.size > 0 && pg.number > maxOffset/pg.size // GitLab checks this before it caps per_page.
+	pg = pg.byOffset()
+	first, ok := pg.first()
+	if !c.srv.cfg.older && (tooFar || !ok) {
+		return failure(http.StatusMethodNotAllowed, "Offset pagination has a maximum allowed offset of "+
+			strconv.Itoa(maxOffset)+" for requests that return objects of type Ci::Build. "+
+			"Remaining records can be retrieved using keyset pagination.")
+	}
+	rows := choose(c.project.jobs, keep, first, int(pg.size), false)
+	a := reply(http.StatusOK, c.jobsJSON(rows.jobs))
+	pg.headers(c, a.header, rows)
+	return a
+}
+
+func (c *call) listPipelineJobs() *response {
+	retried := c.boolean("include_retried")
+	statuses := c.scope()
+	c.repeated["include_retried"] = strconv.FormatBool(retried)
+	return c.listPipeline(func(pl *Pipeline) ([]*Job, filter, func([]*Job) any) {
+		var also filter
+		if !retried && pl.retried > 0 {
+			also = func(j *Job) bool { return !j.retried }
+		}
+		return pl.jobs, byScope(statuses, also), c.jobsJSON
+	})
+}
+
+func (c *call) listBridges() *response {
+	statuses := c.scope()
+	return c.listPipeline(func(pl *Pipeline) ([]*Job, filter, func([]*Job) any) {
+		return pl.bridges, byScope(statuses, func(j *Job) bool { return !j.retried }), c.bridgesJSON
+	})
+}
+
+// listPipeline responds with a page of a pipeline's jobs or bridges.
+func (c *call) listPipeline(of func(*Pipeline) ([]*Job, filter, func([]*Job) any)) *response {
+	pg := c.page().byOffset()
+	if refused := c.refusedParameters(); refused != nil {
+		return refused
+	}
+	if refused := c.readable(); refused != nil {
+		return refused
+	}
+	pl, refused := c.findPipeline()
+	if refused != nil {
+		return refused
+	}
+	first, ok := pg.first()
+	if !ok {
+		return serverError()
+	}
+	jobs, keep, encode := of(pl)
+	rows := choose(jobs, keep, first, int(pg.size), true)
+	a := reply(http.StatusOK, encode(rows.jobs))
+	pg.headers(c, a.header, rows)
+	return a
+}
+
+// findPipeline finds the pipeline of the call.
+func (c *call) findPipeline() (*Pipeline, *response) {
+	id, err := strconv.ParseInt(c.vars["pipeline_id"], 10, 64)
+	pl := c.srv.world.pipelines[id]
+	if err != nil || pl == nil || pl.project != c.project {
+		return nil, message(http.StatusNotFound, "404 Not found")
+	}
+	return pl, nil
+}
+
+// rows is one page of a list.
+type rows struct {
+	jobs  []*Job
+	more  bool
+	total int // -1 if not counted.
+}
+
+// choose returns a page of a list, the highest ID first. Without a filter it
+// only visits the jobs of that page.
+func choose(jobs []*Job, keep filter, first, size int, count bool) rows {
+	if keep == nil {
+		r := rows{total: len(jobs)}
+		for i := len(jobs) - 1 - first; i >= 0 && len(r.jobs) < size; i-- {
+			r.jobs = append(r.jobs, jobs[i])
+		}
+		r.more = first+size < len(jobs)
+		return r
+	}
+	r := rows{total: -1}
+	seen := 0
+	for _, j := range slices.Backward(jobs) {
+		if !keep(j) {
+			continue
+		}
+		switch seen++; {
+		case seen <= first:
+		case len(r.jobs) < size:
+			r.jobs = append(r.jobs, j)
+		default:
+			r.more = true
+			if !count {
+				return r
+			}
+		}
+	}
+	r.total = seen
+	return r
+}

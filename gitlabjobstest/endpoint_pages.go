@@ -1,0 +1,208 @@
+package gitlabjobstest
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"maps"
+	"math"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+const (
+	defaultPerPage = 20
+	maxPerPage     = 100
+)
+
+// page is the requested page of a list.
+type page struct{ number, size int64 }
+
+// page reads the parameters of every list. The size is not capped yet.
+func (c *call) page() page {
+	pg := page{number: max(c.integer("page", 1), 1), size: c.integer("per_page", defaultPerPage)}
+	if pg.size == 0 {
+		c.refuse("per_page has a value not allowed")
+	}
+	return pg
+}
+
+// byOffset returns the page with its size capped, for offset pagination.
+func (pg page) byOffset() page {
+	if pg.size < 0 {
+		pg.size = defaultPerPage
+	}
+	pg.size = min(pg.size, maxPerPage)
+	return pg
+}
+
+// first returns the index of the page's first row. It is false if that is more
+// than GitLab's database can handle.
+func (pg page) first() (int, bool) {
+	if pg.number-1 > math.MaxInt64/pg.size {
+		return 0, false
+	}
+	return int(min((pg.number-1)*pg.size, math.MaxInt32)), true
+}
+
+// headers sets the headers of offset pagination.
+func (pg page) headers(c *call, h http.Header, r rows) {
+	number := itoa
+	prev, following := "", ""
+	if pg.number > 1 && len(r.jobs) > 0 {
+		prev = number(pg.number - 1)
+	}
+	if r.more {
+		following = number(pg.number + 1)
+	}
+	h.Set("X-Page", number(pg.number))
+	h.Set("X-Per-Page", number(pg.size))
+	h.Set("X-Next-Page", following)
+	h.Set("X-Prev-Page", prev)
+	var links []string
+	add := func(n, rel string) {
+		if n != "" {
+			links = append(links, c.link(map[string]string{"page": n, "per_page": number(pg.size)}, rel))
+		}
+	}
+	add(prev, "prev")
+	add(following, "next")
+	add("1", "first")
+	if _, ofPipeline := c.vars["pipeline_id"]; ofPipeline && r.total <= maxTotal {
+		last := number(max((int64(r.total)+pg.size-1)/pg.size, 1))
+		h.Set("X-Total", strconv.Itoa(r.total))
+		h.Set("X-Total-Pages", last)
+		add(last, "last")
+	}
+	h.Set("Link", strings.Join(links, ", "))
+}
+
+// link returns one entry of Link. It repeats every parameter of the query and
+// the path.
+func (c *call) link(set map[string]string, rel string) string {
+	params := maps.Clone(c.repeated)
+	for k, v := range c.vars {
+		params[k] = v
+	}
+	for k, v := range set {
+		params[k] = v
+	}
+	return "<" + c.srv.cfg.external + c.req.URL.EscapedPath() + "?" + params.encode() + `>; rel="` + rel + `"`
+}
+
+// cursor is the position of a keyset page: after a job, or before it if Kind is
+// "p".
+type cursor struct {
+	ID   string `json:"id"`
+	Kind string `json:"_kd"`
+}
+
+func (cu cursor) String() string {
+	b, err := json.Marshal(cu)
+	if err != nil {
+		return ""
+	}
+	return base64.URLEncoding.EncodeToString(b)
+}
+
+// parseCursor parses a cursor. Without an ID it is the start of the list.
+func parseCursor(s string) (id int64, backward, ok bool) {
+	b, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(s, "="))
+	if err != nil {
+		return 0, false, false
+	}
+	var cu *cursor
+	if json.Unmarshal(b, &cu) != nil || cu == nil {
+		return 0, false, false
+	}
+	if cu.ID == "" {
+		return math.MaxInt64, false, true
+	}
+	id, err = strconv.ParseInt(cu.ID, 10, 64)
+	return id, cu.Kind == "p", err == nil
+}
+
+// serverError is the response to errors that GitLab does not handle.
+func serverError() *response {
+	return message(http.StatusInternalServerError, "500 Internal Server Error")
+}
+
+// keysetPage responds with a page at a cursor. Its size is not capped. As in
+// GitLab, a page without rows after its cursor is a server error.
+func (c *call) keysetPage(pg page, keep filter) *response {
+	by, order, at := c.param("order_by"), c.param("sort"), c.param("cursor")
+	if refused := c.refusedParameters(); refused != nil {
+		return refused
+	}
+	if or(by, "id") != "id" || or(order, "desc") != "desc" {
+		return failure(http.StatusMethodNotAllowed, "Keyset pagination is not yet available for this type of request")
+	}
+	if pg.size < 0 {
+		return serverError()
+	}
+	size := int(min(pg.size, math.MaxInt32))
+	id, backward := int64(math.MaxInt64), false
+	if at != "" {
+		var ok bool
+		if id, backward, ok = parseCursor(at); !ok {
+			return serverError()
+		}
+	}
+	jobs := c.project.jobs
+	var rows []*Job
+	var before, behind bool // Whether there are rows on that side.
+	if backward {
+		rows, before = take(slices.Values(jobs[indexAfter(jobs, id):]), keep, size)
+		slices.Reverse(rows)
+		behind = true // GitLab assumes that the cursor came from there.
+	} else {
+		from := indexAfter(jobs, id-1)
+		rows, behind = take(backwards(jobs[:from]), keep, size)
+		before = id != math.MaxInt64 && anyOf(jobs[from:], keep)
+	}
+	if len(rows) == 0 && id != math.MaxInt64 {
+		return serverError()
+	}
+	a := reply(http.StatusOK, c.jobsJSON(rows))
+	if before {
+		a.header.Set("X-Prev-Cursor", cursor{itoa(rows[0].id), "p"}.String())
+	}
+	if behind {
+		following := cursor{itoa(rows[len(rows)-1].id), "n"}.String()
+		a.header.Set("X-Next-Cursor", following)
+		set := map[string]string{"cursor": following, "page": itoa(pg.number), "per_page": itoa(pg.size)}
+		a.header.Set("Link", c.link(set, "next"))
+	}
+	return a
+}
+
+func backwards(jobs []*Job) func(func(*Job) bool) {
+	return func(yield func(*Job) bool) {
+		for _, j := range slices.Backward(jobs) {
+			if !yield(j) {
+				return
+			}
+		}
+	}
+}
+
+// take returns the first jobs of a sequence that pass the filter, and whether
+// there are more.
+func take(seq func(func(*Job) bool), keep filter, size int) (taken []*Job, more bool) {
+	for j := range seq {
+		if keep != nil && !keep(j) {
+			continue
+		}
+		if len(taken) == size {
+			return taken, true
+		}
+		taken = append(taken, j)
+	}
+	return taken, false
+}
+
+// anyOf tells whether any of the jobs passes the filter.
+func anyOf(jobs []*Job, keep filter) bool {
+	return keep == nil && len(jobs) > 0 || keep != nil && slices.ContainsFunc(jobs, keep)
+}

@@ -1,0 +1,296 @@
+package gitlabjobstest
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"math"
+	"mime"
+	"mime/multipart"
+	"net/http"
+	"strings"
+
+	"example.com/gitlabjobs"
+)
+
+// readParameters reads the parameters of the query and the body. Those of the
+// body win.
+func (c *call) readParameters(body []byte) *response {
+	var ok bool
+	if c.params, ok = parseParameters(c.req.URL.RawQuery); !ok {
+		return failure(http.StatusBadRequest, "query params contains conflicting types")
+	}
+	c.repeated = maps.Clone(c.params)
+	if len(body) == 0 {
+		return nil
+	}
+	kind, media, _ := mime.ParseMediaType(c.req.Header.Get("Content-Type"))
+	switch kind {
+	case "application/json":
+		d := json.NewDecoder(bytes.NewReader(body))
+		d.UseNumber()
+		var v any
+		err := d.Decode(&v)
+		if _, more := d.Token(); err != nil || more != io.EOF {
+			return failure(http.StatusBadRequest, "\nProblem:\n  message body does not match declared format\nResolution:\n  "+
+				"when specifying application/json as content-type, you must pass valid application/json in the request's 'body' ")
+		}
+		// JSON that is not an object is valid, but has no parameters.
+		if object, isObject := nested(v).(parameters); isObject {
+			maps.Copy(c.params, object)
+		}
+	case "application/x-www-form-urlencoded":
+		form, ok := parseParameters(string(body))
+		if !ok {
+			return failure(http.StatusBadRequest, "query params contains conflicting types")
+		}
+		maps.Copy(c.params, form)
+	case "multipart/form-data":
+		form, ok := parseMultipart(body, media["boundary"])
+		if !ok {
+			return failure(http.StatusBadRequest, "query params contains conflicting types")
+		}
+		maps.Copy(c.params, form)
+	default:
+		return failure(http.StatusUnsupportedMediaType, fmt.Sprintf("The provided content-type '%s' is not supported.", kind))
+	}
+	return nil
+}
+
+// parseMultipart reads the fields of a form that may have files too.
+func parseMultipart(body []byte, boundary string) (parameters, bool) {
+	p := parameters{}
+	parts := multipart.NewReader(bytes.NewReader(body), boundary)
+	for {
+		part, err := parts.NextPart()
+		if errors.Is(err, io.EOF) {
+			return p, true
+		}
+		if err != nil {
+			return nil, false
+		}
+		value, err := io.ReadAll(part)
+		if err != nil || !p.add(part.FormName(), string(value)) {
+			return nil, false
+		}
+	}
+}
+
+// nested converts decoded JSON to parameters.
+func nested(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		p := make(parameters, len(v))
+		for k, one := range v {
+			p[k] = nested(one)
+		}
+		return p
+	case []any:
+		for i, one := range v {
+			v[i] = nested(one)
+		}
+		return v
+	default:
+		return v
+	}
+}
+
+func invalid(name string) *response { return failure(http.StatusBadRequest, name+" is invalid") }
+
+// refuse records an invalid parameter. GitLab reports all of them at once.
+func (c *call) refuse(why string) { c.refused = append(c.refused, why) }
+
+// refusedParameters returns the response for the invalid parameters so far, or
+// nil.
+func (c *call) refusedParameters() *response {
+	if len(c.refused) == 0 {
+		return nil
+	}
+	return failure(http.StatusBadRequest, strings.Join(c.refused, ", "))
+}
+
+// param returns a parameter that is a single value. It is empty if the
+// parameter is missing or null, and nested values are invalid.
+func (c *call) param(name string) string {
+	v, ok := scalar(c.params[name])
+	if !ok {
+		c.refuse(name + " is invalid")
+	}
+	return v
+}
+
+// scalar converts a single value to a string.
+func scalar(v any) (s string, ok bool) {
+	switch v := v.(type) {
+	case nil:
+		return "", true
+	case parameters, []any:
+		return "", false
+	default:
+		return fmt.Sprint(v), true
+	}
+}
+
+// boolean returns a boolean parameter in any of the spellings that GitLab
+// accepts.
+func (c *call) boolean(name string) bool {
+	v, ok := scalar(c.params[name])
+	switch {
+	case !ok:
+	case v == "":
+		return false
+	default:
+		switch strings.ToLower(v) {
+		case "true", "t", "yes", "y", "1", "on":
+			return true
+		case "false", "f", "no", "n", "0", "off":
+			return false
+		}
+	}
+	c.refuse(name + " is invalid")
+	return false
+}
+
+// integer returns an integer parameter. Numbers that are too large become the
+// largest int64.
+func (c *call) integer(name string, otherwise int64) int64 {
+	v, ok := scalar(c.params[name])
+	v = strings.TrimSpace(v)
+	switch {
+	case ok && v == "":
+		return otherwise
+	case !ok || !digits(v):
+		c.refuse(name + " is invalid")
+		return otherwise
+	}
+	n := int64(0)
+	for _, d := range strings.TrimPrefix(v, "-") {
+		if n > (math.MaxInt64-9)/10 {
+			n = math.MaxInt64
+			break
+		}
+		n = n*10 + int64(d-'0')
+	}
+	if strings.HasPrefix(v, "-") {
+		return -n
+	}
+	return n
+}
+
+// scope returns the requested statuses. None means all. The lists of pipelines
+// do not accept them as an object.
+func (c *call) scope() []gitlabjobs.Status {
+	v, ok := c.params["scope"]
+	if !ok || v == nil {
+		return nil
+	}
+	_, ofPipeline := c.vars["pipeline_id"]
+	var asked []any
+	switch v := v.(type) {
+	case []any:
+		asked = v
+	case parameters:
+		if asked = []any{"unknown"}; !ofPipeline {
+			asked = nil
+			for _, k := range sortedKeys(v) {
+				asked = append(asked, v[k])
+			}
+		}
+	default:
+		asked = []any{v}
+	}
+	c.repeated["scope"] = asked
+	var statuses []gitlabjobs.Status
+	nested, unknown := false, false
+	for _, one := range asked {
+		s, isScalar := scalar(one)
+		nested = nested || !isScalar
+		unknown = unknown || !knownStatus(gitlabjobs.Status(s))
+		statuses = append(statuses, gitlabjobs.Status(s))
+	}
+	if nested {
+		c.refuse("scope is invalid")
+	}
+	if unknown {
+		c.refuse("scope does not have a valid value")
+	}
+	return statuses
+}
+
+// object returns a parameter that is an object.
+func (c *call) object(name string) map[string]any {
+	v := c.params[name]
+	if v == nil || v == "" {
+		return nil
+	}
+	o, ok := v.(parameters)
+	if !ok {
+		c.refuse(name + " is invalid")
+		return nil
+	}
+	plain, _ := plainValue(o).(map[string]any)
+	return plain
+}
+
+// plainValue converts a value to the types that encoding/json decodes to.
+func plainValue(v any) any {
+	switch v := v.(type) {
+	case json.Number:
+		if f, err := v.Float64(); err == nil {
+			return f
+		}
+		return v.String()
+	case parameters:
+		plain := make(map[string]any, len(v))
+		for k, one := range v {
+			plain[k] = plainValue(one)
+		}
+		return plain
+	case []any:
+		plain := make([]any, len(v))
+		for i, one := range v {
+			plain[i] = plainValue(one)
+		}
+		return plain
+	default:
+		return v
+	}
+}
+
+// variable is a variable that a job is played with.
+type variable struct{ key, value string }
+
+// variables returns the variables that a job is played with.
+func (c *call) variables() []variable {
+	const name = "job_variables_attributes"
+	v := c.params[name]
+	if v == nil || v == "" {
+		return nil
+	}
+	list, ok := v.([]any)
+	if !ok {
+		c.refuse(name + " is invalid")
+		return nil
+	}
+	set := make([]variable, len(list))
+	for i, item := range list {
+		o, _ := item.(parameters)
+		part := func(key string) string {
+			v, ok := o[key]
+			if !ok {
+				c.refuse(fmt.Sprintf("%s[%d][%s] is missing", name, i, key))
+				return ""
+			}
+			s, ok := scalar(v)
+			if !ok {
+				c.refuse(fmt.Sprintf("%s[%d][%s] is invalid", name, i, key))
+			}
+			return s
+		}
+		set[i] = variable{strings.TrimSpace(part("key")), part("value")}
+	}
+	return set
+}

@@ -1,0 +1,122 @@
+package gitlabjobstest
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"example.com/gitlabjobs"
+)
+
+func TestParametersComeByQueryFormOrJSON(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name, query, kind, body string
+		status                  int
+		answer                  string // Part of it.
+	}{
+		{"query", "?force=true", "", "", 201, `"status":"canceled"`},
+		{"form", "", "application/x-www-form-urlencoded", "force=1", 201, `"status":"canceled"`},
+		{"JSON", "", "application/json; charset=utf-8", `{"force":true}`, 201, `"status":"canceled"`},
+		{"JSON, as a word", "", "application/json", `{"force":"true"}`, 201, `"status":"canceled"`},
+		{"JSON, null", "", "application/json", `{"force":null}`, 201, `"status":"canceling"`},
+		{"false", "?force=false", "", "", 201, `"status":"canceling"`},
+		{"not a boolean", "?force=maybe", "", "", 400, `{"error":"force is invalid"}`},
+		{"not JSON", "", "application/json", `{"force"`, 400, `"error"`},
+		{"more than JSON", "", "application/json", `{} {}`, 400, `"error"`},
+		{"not an object", "", "application/json", `[]`, 201, `"status":"canceling"`},
+		{"a list", "?force=true", "application/json", `[{"force":false}]`, 201, `"status":"canceled"`},
+		{"yes", "?force=yes", "", "", 201, `"status":"canceled"`},
+		{"a boolean in JSON, as a number", "", "application/json", `{"force":1}`, 201, `"status":"canceled"`},
+		{"a list for a boolean", "?force[]=true", "", "", 400, `{"error":"force is invalid"}`},
+		{"of two types", "?force=true&force[]=true", "", "", 400, `{"error":"query params contains conflicting types"}`},
+		{"a form with files", "", "multipart/form-data; boundary=b", "--b\r\nContent-Disposition: form-data; name=\"force\"\r\n\r\ntrue\r\n--b--\r\n", 201, `"status":"canceled"`},
+		{"half a form with files", "", "multipart/form-data; boundary=b", "--b\r\nContent-Disposition", 400, `"error"`},
+		{"without a kind", "", "", `force=true`, 415, "The provided content-type '' is not supported."},
+		{"not a form", "", "application/x-www-form-urlencoded", "a=%zz", 400, `"error"`},
+		{"of a kind that is none", "", "text/csv", "force", 415, "The provided content-type 'text/csv' is not supported."},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			w := newSmall(t)
+			j := w.add(gitlabjobs.StatusCanceling)
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost,
+				w.URL+"/api/v4"+on(j, "/cancel")+tt.query, strings.NewReader(tt.body))
+			require.NoError(t, err)
+			req.Header.Set("Private-Token", w.maintainer)
+			if tt.kind != "" {
+				req.Header.Set("Content-Type", tt.kind)
+			}
+			resp, err := w.Transport().RoundTrip(req)
+			require.NoError(t, err)
+			defer resp.Body.Close()
+			b := make([]byte, 4096)
+			n, err := resp.Body.Read(b)
+			require.NoError(t, err)
+			require.Equal(t, tt.status, resp.StatusCode)
+			require.Contains(t, string(b[:n]), tt.answer)
+		})
+	}
+}
+
+func TestPlayRefusesWhatIsNoVariableOrInput(t *testing.T) {
+	t.Parallel()
+	tests := map[string]string{
+		`{"job_variables_attributes":{}}`:                       "job_variables_attributes is invalid",
+		`{"job_variables_attributes":["A"]}`:                    "job_variables_attributes[0][key] is missing, job_variables_attributes[0][value] is missing",
+		`{"job_variables_attributes":[{"key":[],"value":"x"}]}`: "job_variables_attributes[0][key] is invalid",
+		`{"job_variables_attributes":[{}]}`:                     "job_variables_attributes[0][key] is missing, job_variables_attributes[0][value] is missing",
+		`{"job_inputs":[]}`:                                     "job_inputs is invalid",
+	}
+	for body, why := range tests {
+		w := newSmall(t)
+		w.act(t, w.manual, "play", body).is(400, `{"error":"`+why+`"}`)
+		require.Zero(t, w.Count(ActionPlay))
+	}
+}
+
+// Numbers, however long, are no reason to fail where GitLab has none for it.
+func TestIdsBeyondAllBounds(t *testing.T) {
+	t.Parallel()
+	w := newSmall(t)
+	w.ask(t, "GET "+w.jobs+"/99999999999999999999", w.dev).is(404, notFound)
+	w.ask(t, "GET /projects/99999999999999999999/jobs", w.dev).is(404, noProject)
+	w.ask(t, "GET /projects/7/pipelines/99999999999999999999/jobs", w.dev).is(404, notFound)
+	w.ask(t, "GET "+w.pipeline+"/jobs?page=999999999999&per_page=999999999999", w.dev).is(200, "[]")
+	w.ask(t, "GET "+w.jobs+"?page=-1&per_page=-1", w.dev).is(200)
+}
+
+// A job may be given an id below the others'; lists stay in order.
+func TestJobsAreInTheOrderOfTheirIds(t *testing.T) {
+	t.Parallel()
+	w := newSmall(t)
+	w.pl.AddJob(JobSpec{ID: 5})
+	w.pl.AddJob(JobSpec{ID: 1_000_000})
+	w.pl.AddJob(JobSpec{ID: 50})
+	last := w.pl.AddJob(JobSpec{})
+	want := []int64{1_000_001, 1_000_000, 1003, 1002, 1001, 50, 5}
+	require.Equal(t, want[0], last.ID())
+	require.Equal(t, want, w.ask(t, "GET "+w.jobs, w.dev).ids())
+	require.Equal(t, want, w.ask(t, "GET "+w.pipeline+"/jobs", w.dev).ids())
+	g := w.ask(t, "GET "+w.jobs+"?pagination=keyset&per_page=3", w.dev)
+	require.Equal(t, want[:3], g.ids())
+	g = w.ask(t, "GET "+w.jobs+"?pagination=keyset&per_page=3&cursor="+g.header.Get("X-Next-Cursor"), w.dev)
+	require.Equal(t, want[3:6], g.ids())
+}
+
+func TestAnswersOfAnOlderServerToEachEndpoint(t *testing.T) {
+	t.Parallel()
+	w := newSmall(t, OlderServer())
+	b := w.ask(t, "GET "+w.pipeline+"/bridges", w.dev).is(200).objects()[0]
+	require.Contains(t, b, "downstream_pipeline")
+	require.NotContains(t, b, "erased_at")
+	o := w.act(t, w.bridge.job, "retry").is(201).object()
+	require.Equal(t, []any{"bridge"}, o["tag_list"])
+	o = w.ask(t, "GET "+on(w.running, ""), w.dev).object()
+	pipeline, _ := o["pipeline"].(map[string]any)
+	require.Len(t, pipeline, 5)
+	require.NotNil(t, o["runner"])
+}

@@ -1,0 +1,94 @@
+package gitlabjobstest
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"example.com/gitlabjobs"
+)
+
+// getPipeline responds with one pipeline. Job tokens are ignored, so with one
+// only a public project's pipelines can be read.
+func (c *call) getPipeline() *response {
+	if refused := c.readable(); refused != nil {
+		return refused
+	}
+	pl, refused := c.findPipeline()
+	if refused != nil {
+		return refused
+	}
+	return reply(http.StatusOK, c.wholePipeline(pl))
+}
+
+func (c *call) wholePipeline(pl *Pipeline) *wireWholePipeline {
+	w := &wireWholePipeline{
+		wirePipeline: *c.pipeline(pl), Tag: pl.spec.Tag, User: pl.spec.User.wire.basic(),
+		BeforeSHA: strings.Repeat("0", len(pl.spec.SHA)),
+	}
+	started, finished := pl.times()
+	w.StartedAt, w.FinishedAt = isoOrNull(started), isoOrNull(finished)
+	if !started.IsZero() {
+		queued := int64(started.Sub(pl.created) / time.Second)
+		w.QueuedDuration = &queued
+	}
+	if !finished.IsZero() && !started.IsZero() {
+		took := int64(finished.Sub(started) / time.Second)
+		w.Duration = &took
+	}
+	if sum, n := pl.coverage(); n > 0 {
+		average := strconv.FormatFloat(sum/float64(n), 'f', 2, 64)
+		w.Coverage = &average
+	}
+	w.DetailedStatus = c.detailedStatus(pl)
+	return w
+}
+
+func (u *wireUser) basic() wireBasicUser {
+	return wireBasicUser{u.ID, u.Username, u.PublicEmail, u.Name, u.State, u.Locked, u.AvatarURL, u.WebURL}
+}
+
+// times returns when the first job started, and when the last one ended if the
+// pipeline has ended.
+func (pl *Pipeline) times() (started, finished time.Time) {
+	for _, j := range pl.jobs {
+		if !j.started.IsZero() && (started.IsZero() || j.started.Before(started)) {
+			started = j.started
+		}
+		if pl.status.Finished() && j.finished.After(finished) {
+			finished = j.finished
+		}
+	}
+	return started, finished
+}
+
+func (pl *Pipeline) coverage() (sum float64, n int) {
+	for _, j := range pl.jobs {
+		if !j.retried && j.coverage > 0 {
+			sum, n = sum+j.coverage, n+1
+		}
+	}
+	return sum, n
+}
+
+// detailedStatus returns the status as GitLab's web pages show it.
+func (c *call) detailedStatus(pl *Pipeline) wireDetailedStatus {
+	status := string(pl.status)
+	text := strings.ReplaceAll(status, "_", " ")
+	d := wireDetailedStatus{
+		Icon: "status_" + status, Text: text, Label: text, Group: status, Tooltip: text, HasDetails: true,
+		DetailsPath: "/" + pl.project.path + "/-/pipelines/" + itoa(pl.id),
+		Favicon:     c.srv.cfg.external + "/assets/ci_favicons/favicon_status_" + status + ".png",
+	}
+	switch pl.status {
+	case gitlabjobs.StatusSuccess:
+		d.Text, d.Label, d.Tooltip = "passed", "passed", "passed"
+	case gitlabjobs.StatusManual:
+		d.Text, d.Label, d.Tooltip = "manual", "waiting for manual action", "manual action"
+	case gitlabjobs.StatusScheduled:
+		d.Text, d.Label, d.Tooltip = "delayed", "waiting for delayed job", "delayed"
+	default:
+	}
+	return d
+}

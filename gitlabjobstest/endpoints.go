@@ -1,0 +1,161 @@
+package gitlabjobstest
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const apiPath = "/api/v4"
+
+// route is an endpoint of the API.
+type route struct {
+	method, template string
+	jobToken         bool // Job tokens are accepted.
+	public           bool // No token is needed if the project is public.
+	do               func(*call) *response
+	added            bool         // Added by Handle, not built in.
+	handler          http.Handler // Instead of do, if set by Handle.
+}
+
+func routes() []route {
+	const get, post = http.MethodGet, http.MethodPost
+	return []route{
+		{method: get, template: "/projects/:id/jobs", jobToken: true, do: (*call).listProjectJobs},
+		{method: get, template: "/projects/:id/pipelines/:pipeline_id", public: true, do: (*call).getPipeline},
+		{method: get, template: "/projects/:id/pipelines/:pipeline_id/jobs", jobToken: true, public: true, do: (*call).listPipelineJobs},
+		{method: get, template: "/projects/:id/pipelines/:pipeline_id/bridges", jobToken: true, public: true, do: (*call).listBridges},
+		{method: get, template: "/projects/:id/pipelines/:pipeline_id/trigger_jobs", jobToken: true, public: true, do: (*call).listBridges},
+		{method: get, template: "/projects/:id/jobs/:job_id", do: (*call).getJob},
+		{method: get, template: "/projects/:id/jobs/:job_id/trace", do: (*call).trace},
+		{method: post, template: "/projects/:id/jobs/:job_id/cancel", do: (*call).cancelJob},
+		{method: post, template: "/projects/:id/jobs/:job_id/retry", do: (*call).retryJob},
+		{method: post, template: "/projects/:id/jobs/:job_id/erase", do: (*call).eraseJob},
+		{method: post, template: "/projects/:id/jobs/:job_id/play", do: (*call).playJob},
+		{method: get, template: "/job", jobToken: true, do: (*call).tokenJob},
+		{method: get, template: "/job/allowed_agents", jobToken: true, do: (*call).allowedAgents},
+	}
+}
+
+// call is a request that is being executed, with the world locked.
+type call struct {
+	srv     *Server
+	req     *http.Request
+	now     time.Time
+	vars    map[string]string
+	query   url.Values
+	caller  identity
+	project *Project
+	memo    map[any]any // What the jobs of a response share.
+
+	params   parameters
+	repeated parameters // Those of the query, in the form that Link repeats.
+	refused  []string   // What is wrong with parameters.
+}
+
+// match finds the route of a request. If there is none, allow has the methods
+// that the path supports.
+func match(routes []route, method, escapedPath string) (rt *route, vars map[string]string, allow []string) {
+	rest, ok := strings.CutPrefix(escapedPath, apiPath)
+	if !ok {
+		return nil, nil, nil
+	}
+	parts := strings.Split(rest, "/")
+	if method == http.MethodHead {
+		method = http.MethodGet
+	}
+	for _, r := range routes {
+		vars, ok := fit(strings.Split(r.template, "/"), parts)
+		switch {
+		case !ok:
+		case r.method == method:
+			return &r, vars, nil
+		default:
+			allow = append(allow, r.method)
+		}
+	}
+	return nil, nil, allow
+}
+
+func fit(template, parts []string) (map[string]string, bool) {
+	if len(template) != len(parts) {
+		return nil, false
+	}
+	vars := map[string]string{}
+	for i, t := range template {
+		name, isVar := strings.CutPrefix(t, ":")
+		if !isVar {
+			if t != parts[i] {
+				return nil, false
+			}
+			continue
+		}
+		v, err := url.PathUnescape(parts[i])
+		if err != nil || v == "" {
+			return nil, false
+		}
+		vars[name] = v
+	}
+	return vars, true
+}
+
+func (c *call) run(x *exchange) *response {
+	if x.allow != nil && c.req.Method == http.MethodOptions {
+		return options(x.allow)
+	}
+	if x.route == nil || c.srv.lacks(x.route.template) || c.badID() != "" && !c.srv.cfg.older {
+		return failure(http.StatusNotFound, "404 Not Found")
+	}
+	var refused *response
+	if c.caller, refused = c.srv.authenticate(c.req, c.query, x.route); refused != nil {
+		return refused
+	}
+	if x.route.handler != nil {
+		return c.handled(x.route.handler)
+	}
+	if refused = c.readParameters(x.body); refused != nil {
+		return refused
+	}
+	if name := c.badID(); name != "" {
+		return invalid(name)
+	}
+	return x.route.do(c)
+}
+
+// options responds to OPTIONS.
+func options(methods []string) *response {
+	allow := append([]string{http.MethodOptions}, methods...)
+	if slices.Contains(methods, http.MethodGet) {
+		allow = append(allow, http.MethodHead)
+	}
+	a := text(http.StatusNoContent, "")
+	a.header.Set("Allow", strings.Join(allow, ", "))
+	return a
+}
+
+// badID returns the name of an ID in the path that is not a positive number.
+func (c *call) badID() string {
+	for _, name := range []string{"job_id", "pipeline_id"} {
+		if v, ok := c.vars[name]; ok && (!digits(v) || v[0] == '-') {
+			return name
+		}
+	}
+	return ""
+}
+
+// lacks tells whether a server of this age lacks a route.
+func (s *Server) lacks(template string) bool {
+	return s.cfg.older && strings.HasSuffix(template, "/trigger_jobs") ||
+		s.cfg.newer && strings.HasSuffix(template, "/bridges")
+}
+
+// digits tells whether a string is a decimal integer of any size.
+func digits(s string) bool {
+	s = strings.TrimPrefix(s, "-")
+	return s != "" && strings.Trim(s, "0123456789") == ""
+}
+
+func itoa(n int64) string { return strconv.FormatInt(n, 10) }

@@ -1,0 +1,359 @@
+package gitlabjobstest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"example.com/gitlabjobs"
+)
+
+// outcome is what a client saw of one request, and whether it acted.
+type outcome struct {
+	resp  *http.Response
+	body  string
+	err   error // Of the request, or of reading the body.
+	acted bool
+}
+
+func (o outcome) code() int {
+	if o.resp == nil {
+		return 0
+	}
+	return o.resp.StatusCode
+}
+
+// onBoth runs a test over a socket and in memory.
+func onBoth(t *testing.T, f func(t *testing.T, s *Server, client *http.Client)) {
+	t.Helper()
+	t.Run("socket", func(t *testing.T) {
+		t.Parallel()
+		s := NewServer(t)
+		tr := &http.Transport{}
+		t.Cleanup(tr.CloseIdleConnections)
+		f(t, s, &http.Client{Transport: tr, CheckRedirect: noRedirect})
+	})
+	t.Run("memory", func(t *testing.T) {
+		t.Parallel()
+		s := NewMemoryServer(t)
+		f(t, s, &http.Client{Transport: s.Transport(), CheckRedirect: noRedirect})
+	})
+}
+
+func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+
+// cancelOnce adds a running job, and cancels it with a fault on the way.
+func cancelOnce(ctx context.Context, t *testing.T, s *Server, client *http.Client, f Fault) outcome {
+	t.Helper()
+	p := s.AddProject("group/app")
+	j := p.AddPipeline(PipelineSpec{}).AddJob(JobSpec{Status: gitlabjobs.StatusRunning})
+	s.Fault(f)
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.URL+"/api/v4"+on(j, "/cancel"), nil)
+	require.NoError(t, err)
+	req.Header.Set("Private-Token", s.Tokens.Maintainer)
+	var o outcome
+	o.resp, o.err = client.Do(req)
+	if o.err == nil {
+		var b []byte
+		b, o.err = io.ReadAll(io.LimitReader(o.resp.Body, 1<<20))
+		o.body = string(b)
+		require.NoError(t, o.resp.Body.Close())
+	}
+	o.acted = j.Count(ActionCancel) == 1
+	return o
+}
+
+func TestEachFault(t *testing.T) {
+	t.Parallel()
+	header := func(key string, after time.Duration) func(*testing.T, outcome) {
+		return func(t *testing.T, o outcome) {
+			assert.Equal(t, http.StatusTooManyRequests, o.code())
+			v := o.resp.Header.Get(key)
+			var at time.Time
+			switch n, err := strconv.ParseInt(v, 10, 64); {
+			case key == "Ratelimit-Reset":
+				at = time.Unix(n, 0)
+			case err == nil:
+				at = time.Now().Add(time.Duration(n) * time.Second)
+			default:
+				at, err = http.ParseTime(v)
+				require.NoError(t, err)
+			}
+			assert.WithinDuration(t, time.Now().Add(after), at, 5*time.Second)
+		}
+	}
+	answered := func(status int, part string) func(*testing.T, outcome) {
+		return func(t *testing.T, o outcome) {
+			require.NoError(t, o.err)
+			assert.Equal(t, status, o.code())
+			assert.Contains(t, o.body, part)
+		}
+	}
+	tests := []struct {
+		name  string
+		do    Effect
+		acts  bool
+		check func(t *testing.T, o outcome)
+	}{
+		{"reset before", ResetBefore(), false, isReset},
+		{"reset after", ResetAfter(), true, isReset},
+		{"cut body", CutBody(10), true, func(t *testing.T, o outcome) {
+			assert.Equal(t, 201, o.code())
+			assert.Len(t, o.body, 10)
+			assert.ErrorIs(t, o.err, io.ErrUnexpectedEOF)
+		}},
+		{"cut body at once", CutBody(0), true, func(t *testing.T, o outcome) {
+			assert.Empty(t, o.body)
+			assert.ErrorIs(t, o.err, io.ErrUnexpectedEOF)
+		}},
+		{"slow body", SlowBody(1000, time.Millisecond), true, answered(201, `"status":"canceled"`)},
+		{"delayed answer", DelayAnswer(time.Millisecond), true, answered(201, `"status":"canceled"`)},
+		{"endless body", EndlessBody(), true, func(t *testing.T, o outcome) { assert.Len(t, o.body, 1<<20) }},
+		{"empty body", EmptyBody(), true, func(t *testing.T, o outcome) {
+			answered(200, "")(t, o)
+			assert.Empty(t, o.body)
+		}},
+		{"an answer of one's own", Answer(418, http.Header{"X-Own": {"1"}}, "short"), false, func(t *testing.T, o outcome) {
+			answered(418, "short")(t, o)
+			assert.Equal(t, "1", o.resp.Header.Get("X-Own"))
+		}},
+		{"an answer of one's own, too late", AnswerAfter(504, nil, "timeout"), true, answered(504, "timeout")},
+		{"bad gateway", BadGateway(), false, func(t *testing.T, o outcome) {
+			answered(502, "<html>")(t, o)
+			assert.Equal(t, "text/html", o.resp.Header.Get("Content-Type"))
+		}},
+		{"internal error", InternalError(), false, answered(500, `{"message":"500 Internal Server Error"}`)},
+		{"unavailable", Unavailable(0), false, func(t *testing.T, o outcome) {
+			answered(503, "")(t, o)
+			assert.Empty(t, o.resp.Header.Get("Retry-After"))
+		}},
+		{"unavailable for some time", Unavailable(1500 * time.Millisecond), false, func(t *testing.T, o outcome) {
+			answered(503, "")(t, o)
+			assert.Equal(t, "2", o.resp.Header.Get("Retry-After"))
+		}},
+		{"conflict", Conflict(), false, answered(409, `{"message":"409 Conflict: Resource lock"}`)},
+		{"too many requests", TooManyRequests(), false, answered(429, "too many times")},
+		{"too many requests, seconds", TooManyRequestsFor(time.Minute), false, header("Retry-After", time.Minute)},
+		{"too many requests, date", TooManyRequestsUntil(time.Minute), false, header("Retry-After", time.Minute)},
+		{"too many requests, reset", TooManyRequestsReset(time.Minute), false, header("Ratelimit-Reset", time.Minute)},
+		{"redirect", Redirect(307, "https://elsewhere.example.com/x"), false, func(t *testing.T, o outcome) {
+			answered(307, "")(t, o)
+			assert.Equal(t, "https://elsewhere.example.com/x", o.resp.Header.Get("Location"))
+		}},
+		{"malformed JSON", MalformedJSON(), true, func(t *testing.T, o outcome) {
+			assert.False(t, json.Valid([]byte(o.body)))
+		}},
+		{"truncated JSON", TruncatedJSON(100), true, func(t *testing.T, o outcome) {
+			require.NoError(t, o.err)
+			assert.Len(t, o.body, 100)
+		}},
+		{"unknown status", UnknownStatus("resting"), true, answered(201, `"status":"resting"`)},
+		{"unknown field", SetField("mood", []int{1}), true, answered(201, `"mood":[1]`)},
+		{"rewritten", Rewrite(func(b []byte) []byte { return append(b, '!') }), true, answered(201, "}!")},
+		{"latency alone", Effect{}, true, answered(201, `"status":"canceled"`)},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			onBoth(t, func(t *testing.T, s *Server, client *http.Client) {
+				o := cancelOnce(t.Context(), t, s, client, Fault{Do: tt.do, Latency: time.Microsecond})
+				assert.Equal(t, tt.acts, o.acted)
+				tt.check(t, o)
+				require.Len(t, s.Requests(), 1)
+				assert.Equal(t, o.code(), s.Requests()[0].Status)
+			})
+		})
+	}
+}
+
+func isReset(t *testing.T, o outcome) {
+	t.Helper()
+	require.ErrorIs(t, o.err, syscall.ECONNRESET)
+	var op *net.OpError
+	require.ErrorAs(t, o.err, &op)
+	assert.Equal(t, "read", op.Op)
+}
+
+// A refused connection is one that no request was sent on, but on a socket,
+// where the server can only reset it.
+func TestARefusedConnection(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, s *Server, client *http.Client) {
+		o := cancelOnce(t.Context(), t, s, client, Fault{Do: Refuse()})
+		assert.False(t, o.acted)
+		assert.Empty(t, s.Requests(), "the server has not seen it")
+		if s.socket {
+			isReset(t, o)
+			return
+		}
+		require.ErrorIs(t, o.err, syscall.ECONNREFUSED)
+		var op *net.OpError
+		require.ErrorAs(t, o.err, &op)
+		assert.Equal(t, "dial", op.Op)
+	})
+}
+
+// A request that is never answered ends with its context.
+func TestAHangEndsWithTheContext(t *testing.T) {
+	t.Parallel()
+	for name, do := range map[string]Effect{"before": Hang(), "after": HangAfter()} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			onBoth(t, func(t *testing.T, s *Server, client *http.Client) {
+				ctx, cancel := context.WithCancelCause(t.Context())
+				why := errors.New("enough")
+				ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+					WroteRequest: func(httptrace.WroteRequestInfo) {
+						// On a socket the server has yet to read what was written.
+						go func() {
+							for len(s.Requests()) == 0 || name == "after" && s.Count(ActionCancel) == 0 {
+								runtime.Gosched()
+							}
+							cancel(why)
+						}()
+					},
+				})
+				o := cancelOnce(ctx, t, s, client, Fault{Do: do})
+				require.ErrorIs(t, o.err, why)
+				assert.Equal(t, name == "after", o.acted)
+			})
+		})
+	}
+}
+
+func TestWhichRequestsAFaultStrikes(t *testing.T) {
+	t.Parallel()
+	const list, get = "/projects/:id/jobs", "/projects/:id/jobs/:job_id"
+	t.Run("the next one, unless more are said", func(t *testing.T) {
+		t.Parallel()
+		w := newSmall(t)
+		w.Fault(Fault{Do: InternalError()})
+		w.Fault(Fault{Do: BadGateway(), Times: 2})
+		for _, want := range []int{500, 502, 502, 200} {
+			w.ask(t, "GET "+w.jobs, w.dev).is(want)
+		}
+	})
+	t.Run("by route and method", func(t *testing.T) {
+		t.Parallel()
+		w := newSmall(t)
+		w.Fault(Fault{Route: get, Do: InternalError(), Times: Always})
+		w.Fault(Fault{Method: http.MethodPost, Do: BadGateway(), Times: Always})
+		for range 3 {
+			w.ask(t, "GET "+w.jobs, w.dev).is(200)
+			w.ask(t, "GET "+on(w.done, ""), w.dev).is(500)
+			w.act(t, w.running, "cancel").is(502)
+		}
+		w.ClearFaults()
+		w.ask(t, "GET "+on(w.done, ""), w.dev).is(200)
+	})
+	t.Run("after some that it lets through", func(t *testing.T) {
+		t.Parallel()
+		w := newSmall(t)
+		w.Fault(Fault{Route: list, Skip: 2, Do: InternalError()})
+		for _, want := range []int{200, 200, 500, 200} {
+			w.ask(t, "GET "+w.jobs, w.dev).is(want)
+		}
+	})
+	t.Run("that a test picks", func(t *testing.T) {
+		t.Parallel()
+		w := newSmall(t)
+		h := w.Fault(Fault{Skip: 1, Times: 2, Do: InternalError(), Match: func(r Request) bool {
+			// A test's function may use the server.
+			return r.Query.Get("page") == "3" && r.Header.Get("Private-Token") == w.dev && w.running.Status() == gitlabjobs.StatusRunning
+		}})
+		for _, want := range []int{200, 500, 500, 200} {
+			w.ask(t, "GET "+w.jobs, w.dev).is(200)
+			w.ask(t, "GET "+w.jobs+"?page=3", w.maintainer).is(200)
+			w.ask(t, "GET "+w.jobs+"?page=3", w.dev).is(want)
+		}
+		require.Equal(t, 2, h.Struck())
+	})
+	t.Run("until it is cleared", func(t *testing.T) {
+		t.Parallel()
+		w := newSmall(t)
+		one := w.Fault(Fault{Times: Always, Route: list, Do: InternalError()})
+		other := w.Fault(Fault{Times: Always, Latency: 1})
+		w.ask(t, "GET "+w.jobs, w.dev).is(500)
+		one.Clear()
+		one.Clear()
+		w.ask(t, "GET "+w.jobs, w.dev).is(200)
+		require.Equal(t, 1, one.Struck())
+		require.Equal(t, 1, other.Struck(), "what comes behind a fault that does something is not looked at")
+	})
+	t.Run("at random, the same with the same seed", func(t *testing.T) {
+		t.Parallel()
+		struck := func(seed uint64) (which string) {
+			w := newSmall(t)
+			w.Fault(Fault{Probability: 0.5, Seed: seed, Times: Always, Do: InternalError()})
+			for range 40 {
+				which += strconv.Itoa(w.ask(t, "GET "+w.jobs, w.dev).status / 100)
+			}
+			return which
+		}
+		first := struck(1)
+		require.Equal(t, first, struck(1))
+		require.NotEqual(t, first, struck(2))
+		require.InDelta(t, 20, strings.Count(first, "5"), 15)
+	})
+}
+
+// Ids do not fit into a float64, and a fault that decodes an answer must not
+// change them.
+func TestAFaultLeavesIdsAsTheyAre(t *testing.T) {
+	t.Parallel()
+	w := newSmall(t)
+	w.pl.AddJob(JobSpec{ID: 9007199254740993})
+	w.Fault(Fault{Do: UnknownStatus("resting")})
+	g := w.ask(t, "GET "+w.jobs, w.dev).is(200)
+	require.Equal(t, []int64{9007199254740993, 1003, 1002, 1001}, g.ids())
+	require.Equal(t, 4, strings.Count(g.body, `"status":"resting"`))
+}
+
+// A redirect to another host is answered in memory, so that a test sees what
+// was sent there.
+func TestARedirectToAnotherHostShowsWhatIsSentThere(t *testing.T) {
+	t.Parallel()
+	w := newSmall(t)
+	w.Fault(Fault{Do: Redirect(302, "https://elsewhere.example.com/log")})
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.URL+"/api/v4"+on(w.done, "/trace"), nil)
+	require.NoError(t, err)
+	req.Header.Set("Authorization", "Bearer "+w.dev)
+	resp, err := (&http.Client{Transport: w.Transport()}).Do(req)
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+	asked := w.Requests()
+	require.Len(t, asked, 2)
+	require.Equal(t, "elsewhere.example.com", asked[1].Host)
+	require.Empty(t, asked[1].Header.Get("Authorization"))
+}
+
+// In virtual time latencies, pauses and waits take exactly as long as said.
+func TestFaultsTakeTheirTime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newSmall(t)
+		took := func(f Fault) time.Duration {
+			w.Fault(f)
+			began := time.Now()
+			w.ask(t, "GET "+on(w.done, "/trace"), w.dev).is(200, "0123456789")
+			return time.Since(began)
+		}
+		require.Equal(t, time.Hour, took(Fault{Latency: time.Hour}))
+		require.Equal(t, 4*time.Second, took(Fault{Do: SlowBody(3, time.Second)}))
+		require.Equal(t, time.Minute, took(Fault{Do: DelayAnswer(time.Minute)}))
+	})
+}

@@ -1,0 +1,169 @@
+package gitlabjobstest
+
+import (
+	"fmt"
+	"time"
+
+	"example.com/gitlabjobs"
+)
+
+// BridgeSpec describes a bridge. Zero values get sensible defaults: a bridge
+// that has succeeded.
+type BridgeSpec struct {
+	ID            int64
+	Name          string                   // "trigger" and the ID by default.
+	Stage         string                   // "deploy" by default.
+	Status        gitlabjobs.Status        // Success by default. With Depend that of Downstream, or running until it ends.
+	FailureReason gitlabjobs.FailureReason // If failed. Default downstream_pipeline_creation_failed.
+	AllowFailure  bool
+	Manual        bool // It has to be played, or was. Implied by a manual Status.
+	Retried       bool
+	User          *User
+	NoUser        bool
+	NoCommit      bool
+
+	// Downstream is the pipeline that the bridge triggers. Responses have it
+	// once the bridge is running or has succeeded. A bridge that starts without
+	// one creates a child pipeline.
+	Downstream *Pipeline
+	Depend     bool // The bridge gets the status of its downstream pipeline (strategy: depend).
+
+	// AnyDownstream allows a Downstream that GitLab would not allow: the
+	// bridge's own pipeline, one above it, or another bridge's. It is only
+	// shown: this bridge neither starts nor follows it.
+	AnyDownstream bool
+
+	CreatedAt, QueuedAt, StartedAt, FinishedAt time.Time
+}
+
+// Bridge is a bridge of a [Server]: a job that triggers a pipeline.
+type Bridge struct{ job *Job }
+
+// bridge is the part of a bridge that other jobs do not have.
+type bridge struct {
+	spec BridgeSpec
+	down *Pipeline // nil if not started.
+}
+
+// AddBridge adds a bridge to the pipeline. At most one [BridgeSpec] describes
+// it.
+func (pl *Pipeline) AddBridge(specs ...BridgeSpec) *Bridge {
+	if pl.srv.tb != nil {
+		pl.srv.tb.Helper()
+	}
+	now := pl.srv.lock()
+	defer pl.srv.mu.Unlock()
+	spec, ok := only(specs)
+	if !ok {
+		pl.srv.failf("AddBridge to pipeline %d: got several BridgeSpecs: pass one or none", pl.id)
+		return &Bridge{&Job{srv: pl.srv, pipeline: pl, bridge: &bridge{}}}
+	}
+	return pl.addBridge(spec, now)
+}
+
+func (pl *Pipeline) addBridge(spec BridgeSpec, now time.Time) *Bridge {
+	s := pl.srv
+	if s.tb != nil {
+		s.tb.Helper()
+	}
+	spec.Stage = or(spec.Stage, "deploy")
+	if spec.Status == "" {
+		spec.Status = gitlabjobs.StatusSuccess
+		if spec.Depend && spec.Downstream != nil {
+			spec.Status = spec.Downstream.status
+			if !spec.Status.Finished() {
+				spec.Status = gitlabjobs.StatusRunning
+			}
+		}
+	}
+	if spec.Status == gitlabjobs.StatusFailed {
+		why := gitlabjobs.FailureDownstreamCreation
+		if spec.Downstream != nil {
+			why = gitlabjobs.FailureUnknown
+		}
+		spec.FailureReason = or(spec.FailureReason, why)
+	}
+	j := &Job{srv: s, pipeline: pl, bridge: &bridge{spec: spec}}
+	b := &Bridge{j}
+	if why := pl.refuseDownstream(spec); why != "" {
+		s.failf("AddBridge %q to pipeline %d: %s", spec.Name, pl.id, why)
+		return b
+	}
+	// A bridge that failed by itself never started.
+	never := spec.Status == gitlabjobs.StatusFailed && spec.Downstream == nil && spec.StartedAt.IsZero()
+	j.spec = JobSpec{
+		ID: spec.ID, Name: spec.Name, Stage: spec.Stage, Status: spec.Status, FailureReason: spec.FailureReason,
+		AllowFailure: spec.AllowFailure, Manual: spec.Manual, Retried: spec.Retried,
+		User: spec.User, NoUser: spec.NoUser, NoCommit: spec.NoCommit, NeverStarted: never,
+		CreatedAt: spec.CreatedAt, QueuedAt: spec.QueuedAt, StartedAt: spec.StartedAt, FinishedAt: spec.FinishedAt,
+	}
+	if why := j.fill(now); why != "" {
+		s.failf("AddBridge %q to pipeline %d: %s", spec.Name, pl.id, why)
+		return b
+	}
+	if spec.Name == "" {
+		j.spec.Name = fmt.Sprintf("trigger %d", j.id)
+	}
+	if spec.Downstream != nil {
+		if !spec.AnyDownstream {
+			spec.Downstream.upstream = j
+		}
+		_, started, _ := j.reached()
+		if started {
+			j.bridge.down = spec.Downstream
+		}
+	}
+	j.enter()
+	pl.refresh(now)
+	return b
+}
+
+func (pl *Pipeline) refuseDownstream(spec BridgeSpec) string {
+	down := spec.Downstream
+	if down == nil {
+		return ""
+	}
+	switch {
+	case down.srv != pl.srv:
+		return "Downstream belongs to another server: add a pipeline to this server"
+	case down.id == 0 || down.deleted:
+		return "Downstream could not be added, or was deleted: use another pipeline"
+	case spec.AnyDownstream:
+		return ""
+	case down.upstream != nil:
+		return fmt.Sprintf("Downstream is pipeline %d, which another bridge triggers: use a pipeline of its own for each bridge, or set AnyDownstream", down.id)
+	}
+	for up := pl; ; up = up.upstream.pipeline {
+		if up == down {
+			return "Downstream is the bridge's own pipeline, or above it: use another one, or set AnyDownstream"
+		}
+		if up.upstream == nil {
+			return ""
+		}
+	}
+}
+
+// ID returns the bridge's ID.
+func (b *Bridge) ID() int64 { return b.job.id }
+
+// Name returns the bridge's name.
+func (b *Bridge) Name() string { return b.job.spec.Name }
+
+// Status returns the bridge's current status.
+func (b *Bridge) Status() gitlabjobs.Status { return b.job.Status() }
+
+// Retried tells whether another bridge has replaced this one.
+func (b *Bridge) Retried() bool { return b.job.Retried() }
+
+// Variables returns the variables that the bridge was played with.
+func (b *Bridge) Variables() map[string]string { return b.job.Variables() }
+
+// Count returns how often an action on the bridge took effect.
+func (b *Bridge) Count(a Action) int { return b.job.Count(a) }
+
+// Downstream returns the pipeline that the bridge has started, or nil.
+func (b *Bridge) Downstream() *Pipeline {
+	b.job.srv.lock()
+	defer b.job.srv.mu.Unlock()
+	return b.job.bridge.shown()
+}

@@ -1,0 +1,137 @@
+package gitlabjobstest
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"example.com/gitlabjobs"
+)
+
+func TestACreatedBridgeStarts(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newSmall(t)
+		inner := w.open.AddPipeline()
+		last := inner.AddJob(JobSpec{Status: created, Script: &Script{Runs: time.Minute}})
+		down := w.open.AddPipeline()
+		job := down.AddJob(JobSpec{Status: created})
+		nested := down.AddBridge(BridgeSpec{Status: created, Downstream: inner, Depend: true})
+		manual := down.AddBridge(BridgeSpec{Status: created, Manual: true})
+		b := w.pl.AddBridge(BridgeSpec{Status: created, Downstream: down})
+		require.Nil(t, b.Downstream())
+
+		b.Start()
+		o := shown(t, w, b)
+		require.Equal(t, "success", o["status"])
+		require.NotNil(t, o["started_at"])
+		require.Same(t, down, b.Downstream())
+		require.Equal(t, gitlabjobs.StatusPending, job.Status())
+		require.Equal(t, gitlabjobs.StatusRunning, nested.Status(), "bridges start as the jobs do")
+		require.Same(t, inner, nested.Downstream())
+		require.Equal(t, created, manual.Status())
+		time.Sleep(time.Minute)
+		require.Equal(t, gitlabjobs.StatusSuccess, last.Status())
+		require.Equal(t, gitlabjobs.StatusSuccess, nested.Status())
+	})
+}
+
+func TestABridgeThatSucceedsHasTriggeredItsPipeline(t *testing.T) {
+	t.Parallel()
+	w := newSmall(t)
+	down := w.open.AddPipeline()
+	job := down.AddJob(JobSpec{Status: created})
+	b := w.pl.AddBridge(BridgeSpec{Status: created, Downstream: down})
+	b.Succeed()
+	require.Same(t, down, b.Downstream())
+	require.Equal(t, gitlabjobs.StatusPending, job.Status())
+	require.NotNil(t, shown(t, w, b)["downstream_pipeline"])
+}
+
+// A retry starts the whole tree anew, and leaves the first one as it is.
+func TestARetriedBridgeStartsTheBridgesBelowAnew(t *testing.T) {
+	t.Parallel()
+	w := newSmall(t)
+	inner := w.open.AddPipeline()
+	inner.AddJob(JobSpec{Name: "last"})
+	down := w.open.AddPipeline()
+	down.AddBridge(BridgeSpec{Name: "nested", Downstream: inner})
+	down.AddBridge(BridgeSpec{Name: "by hand", Status: gitlabjobs.StatusManual})
+	b := w.pl.AddBridge(BridgeSpec{Downstream: down})
+	id, _ := w.act(t, b.job, "retry").is(201).object()["id"].(float64)
+	anew := w.Bridge(int64(id)).Downstream().Bridges()
+	require.Len(t, anew, 2)
+	require.Equal(t, gitlabjobs.StatusSuccess, anew[0].Status())
+	require.Equal(t, gitlabjobs.StatusManual, anew[1].Status())
+	require.NotSame(t, inner, anew[0].Downstream())
+	require.Equal(t, "last", anew[0].Downstream().Jobs()[0].Name())
+	require.Equal(t, gitlabjobs.StatusPending, anew[0].Downstream().Jobs()[0].Status())
+	require.Equal(t, gitlabjobs.StatusSuccess, inner.Jobs()[0].Status())
+}
+
+// GitLab starts no pipeline in a circle, but a client that walks down must end
+// in one too.
+func TestACircleOfPipelines(t *testing.T) {
+	t.Parallel()
+	for name, above := range map[string]bool{"its own pipeline": false, "the one above": true} {
+		for _, status := range []gitlabjobs.Status{gitlabjobs.StatusSuccess, created, ""} {
+			t.Run(name+", "+string(status), func(t *testing.T) {
+				t.Parallel()
+				w := newSmall(t)
+				top := w.pl
+				if above {
+					top = w.app.AddPipeline(PipelineSpec{})
+					top.AddBridge(BridgeSpec{Downstream: w.pl, Depend: true})
+				}
+				b := w.pl.AddBridge(BridgeSpec{Status: status, Depend: true, Downstream: top, AnyDownstream: true})
+				if status == created {
+					b.Start()
+				}
+				require.Same(t, top, b.Downstream())
+				down, _ := shown(t, w, b)["downstream_pipeline"].(map[string]any)
+				require.EqualValues(t, top.ID(), down["id"])
+				if !b.Status().Finished() {
+					b.Succeed()
+				}
+				w.running.Succeed()
+				w.act(t, w.manual, "play").is(200)
+				w.manual.Fail("")
+				require.Equal(t, gitlabjobs.StatusFailed, w.pl.Status())
+				require.Equal(t, gitlabjobs.StatusFailed, top.Status())
+				id, _ := w.act(t, b.job, "retry").is(201).object()["id"].(float64)
+				require.Same(t, top, w.Bridge(int64(id)).Downstream())
+			})
+		}
+	}
+}
+
+// Starting what triggers a circle anew must end.
+func TestACircleBelowARetriedBridgeEnds(t *testing.T) {
+	t.Parallel()
+	w := newSmall(t)
+	down := w.open.AddPipeline()
+	down.AddBridge(BridgeSpec{Downstream: w.pl, AnyDownstream: true})
+	b := w.pl.AddBridge(BridgeSpec{Downstream: down})
+	id, _ := w.act(t, b.job, "retry").is(201).object()["id"].(float64)
+	below := w.Bridge(int64(id)).Downstream().Bridges()
+	require.Len(t, below, 1)
+	require.Equal(t, gitlabjobs.StatusSuccess, below[0].Status())
+	require.Same(t, w.pl, below[0].Downstream())
+}
+
+func TestAChildPipelineFollowsTheJobsThatAreAddedToIt(t *testing.T) {
+	t.Parallel()
+	w := newSmall(t)
+	b := w.pl.AddBridge(BridgeSpec{Status: gitlabjobs.StatusCreated, Depend: true})
+	b.Start()
+	child := b.Downstream()
+	require.Equal(t, gitlabjobs.StatusPending, child.Status())
+	require.Equal(t, gitlabjobs.StatusRunning, b.Status())
+	j := child.AddJob(JobSpec{Status: gitlabjobs.StatusRunning})
+	require.Equal(t, gitlabjobs.StatusRunning, child.Status())
+	j.Fail("")
+	require.Equal(t, gitlabjobs.StatusFailed, child.Status())
+	require.Equal(t, gitlabjobs.StatusFailed, b.Status())
+}

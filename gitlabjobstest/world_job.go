@@ -1,0 +1,191 @@
+package gitlabjobstest
+
+import (
+	"fmt"
+	"maps"
+	"time"
+
+	"example.com/gitlabjobs"
+)
+
+// Job is a job of a [Server].
+type Job struct {
+	srv      *Server
+	pipeline *Pipeline
+	id       int64
+	spec     JobSpec
+	bridge   *bridge // nil if it is not a bridge.
+
+	status   gitlabjobs.Status
+	reason   gitlabjobs.FailureReason
+	user     *User
+	runner   *Runner
+	retried  bool
+	coverage float64
+
+	created, queued, started, finished, erased, expires time.Time
+
+	artifacts []Artifact
+	made      int64 // Size of the generated part of the log, before the part in log.
+	log       []byte
+	stamper   stamper
+	plainLog  bool  // The job has the default log, which is not in log yet.
+	plainSize int64 // Its size. 0 if it is not known yet.
+	live      bool  // The log is not among the artifacts.
+	deleted   bool
+
+	transitions int // Counts the transitions. Each cancels what was scheduled before it.
+	script      *Script
+	since       time.Time // The script's start.
+	lines       int       // Lines of the script that are in log.
+	variables   map[string]string
+	inputs      map[string]any
+}
+
+// AddJob adds a job to the pipeline. At most one [JobSpec] describes it.
+func (pl *Pipeline) AddJob(specs ...JobSpec) *Job {
+	if pl.srv.tb != nil {
+		pl.srv.tb.Helper()
+	}
+	now := pl.srv.lock()
+	defer pl.srv.mu.Unlock()
+	spec, ok := only(specs)
+	if !ok {
+		pl.srv.failf("AddJob to pipeline %d: got several JobSpecs: pass one or none, or use AddJobs", pl.id)
+		return &Job{srv: pl.srv, pipeline: pl}
+	}
+	return pl.addJob(spec, now)
+}
+
+// only returns the one spec that may be given, or a zero one.
+func only[T any](specs []T) (spec T, ok bool) {
+	if len(specs) > 0 {
+		spec = specs[0]
+	}
+	return spec, len(specs) < 2
+}
+
+// AddJobs adds n jobs to the pipeline. spec describes job i, counted from 0.
+// nil means defaults.
+func (pl *Pipeline) AddJobs(n int, spec func(i int) JobSpec) []*Job {
+	if pl.srv.tb != nil {
+		pl.srv.tb.Helper()
+	}
+	made := make([]Job, max(n, 0))
+	if spec != nil {
+		for i := range made {
+			made[i].spec = spec(i)
+		}
+	}
+	now := pl.srv.lock()
+	defer pl.srv.mu.Unlock()
+	if n < 0 {
+		pl.srv.failf("AddJobs(%d): use 0 or more", n)
+	}
+	jobs := make([]*Job, len(made))
+	for i := range made {
+		jobs[i] = &made[i]
+		pl.enterJob(jobs[i], now)
+	}
+	pl.refresh(now)
+	return jobs
+}
+
+func (pl *Pipeline) addJob(spec JobSpec, now time.Time) *Job {
+	if pl.srv.tb != nil {
+		pl.srv.tb.Helper()
+	}
+	j := &Job{spec: spec}
+	pl.enterJob(j, now)
+	pl.refresh(now)
+	return j
+}
+
+// enterJob adds a job that has its spec. The caller refreshes the pipeline.
+func (pl *Pipeline) enterJob(j *Job, now time.Time) {
+	if pl.srv.tb != nil {
+		pl.srv.tb.Helper()
+	}
+	j.srv, j.pipeline = pl.srv, pl
+	spec := &j.spec
+	if why := j.fill(now); why != "" {
+		pl.srv.failf("AddJob %q to pipeline %d: %s", spec.Name, pl.id, why)
+		return
+	}
+	j.enter()
+	if spec.Script != nil {
+		j.begin(spec.Script, now)
+	}
+	if j.status == gitlabjobs.StatusCanceling {
+		j.planCancel(now)
+	}
+	if at := spec.ScheduledAt; !at.IsZero() {
+		j.srv.schedule.plan(at, j, j.enqueue)
+	}
+}
+
+// enter adds the job to its pipeline and project. The caller refreshes the
+// pipeline.
+func (j *Job) enter() {
+	j.srv.world.jobs[j.id] = j
+	pl := j.pipeline
+	if j.bridge != nil {
+		pl.bridges = insert(pl.bridges, j)
+	} else {
+		pl.jobs = insert(pl.jobs, j)
+		pl.project.jobs = insert(pl.project.jobs, j)
+		if j.retried {
+			pl.retried++
+		}
+	}
+	pl.count(j, 1)
+}
+
+// ID returns the job's ID.
+func (j *Job) ID() int64 { return j.id }
+
+// Name returns the job's name.
+func (j *Job) Name() string { return j.spec.Name }
+
+// Pipeline returns the pipeline that the job belongs to.
+func (j *Job) Pipeline() *Pipeline { return j.pipeline }
+
+// Token returns the job's CI_JOB_TOKEN. It works while the job runs or is
+// canceling.
+func (j *Job) Token() string { return fmt.Sprintf("%s%d", jobTokenPrefix, j.id) }
+
+// Status returns the job's current status.
+func (j *Job) Status() gitlabjobs.Status {
+	j.srv.lock()
+	defer j.srv.mu.Unlock()
+	return j.status
+}
+
+// Retried tells whether another job has replaced this one.
+func (j *Job) Retried() bool {
+	j.srv.lock()
+	defer j.srv.mu.Unlock()
+	return j.retried
+}
+
+// Erased tells whether the job's log and artifacts were erased.
+func (j *Job) Erased() bool {
+	j.srv.lock()
+	defer j.srv.mu.Unlock()
+	return !j.erased.IsZero()
+}
+
+// Variables returns the variables that the job was played with.
+func (j *Job) Variables() map[string]string {
+	j.srv.lock()
+	defer j.srv.mu.Unlock()
+	return maps.Clone(j.variables)
+}
+
+// Inputs returns the inputs that the job was played or retried with, as
+// encoding/json decodes them into any.
+func (j *Job) Inputs() map[string]any {
+	j.srv.lock()
+	defer j.srv.mu.Unlock()
+	return maps.Clone(j.inputs)
+}

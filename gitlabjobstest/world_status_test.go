@@ -1,0 +1,152 @@
+package gitlabjobstest
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"example.com/gitlabjobs"
+)
+
+func TestPipelineStatusFollowsFromItsJobs(t *testing.T) {
+	t.Parallel()
+	const (
+		success, failed, canceled = gitlabjobs.StatusSuccess, gitlabjobs.StatusFailed, gitlabjobs.StatusCanceled
+		skipped, manual, running  = gitlabjobs.StatusSkipped, gitlabjobs.StatusManual, gitlabjobs.StatusRunning
+		pending, scheduled        = gitlabjobs.StatusPending, gitlabjobs.StatusScheduled
+		preparing, canceling      = gitlabjobs.StatusPreparing, gitlabjobs.StatusCanceling
+		resource                  = gitlabjobs.StatusWaitingForResource
+		callback                  = gitlabjobs.StatusWaitingForCallback
+	)
+	type jobs []gitlabjobs.Status
+	for _, tt := range []struct {
+		name     string
+		required jobs
+		optional jobs // With allow_failure.
+		want     gitlabjobs.Status
+	}{
+		{"no jobs", nil, nil, created},
+		{"all skipped", jobs{skipped, skipped}, nil, skipped},
+		{"skipped and an optional manual job", jobs{skipped}, jobs{manual}, skipped},
+		{"an optional manual job alone", nil, jobs{manual}, skipped},
+		{"success", jobs{success}, nil, success},
+		{"success and skipped", jobs{success, skipped}, nil, success},
+		{"success and an optional manual job", jobs{success}, jobs{manual}, success},
+		{"success and a job that failed and may", jobs{success}, jobs{failed}, success},
+		{"only a job that failed and may", nil, jobs{failed}, success},
+		{"only a canceled job that may fail", nil, jobs{canceled}, success},
+		{"skipped and a job that failed and may", jobs{skipped}, jobs{failed}, success},
+		{"created", jobs{created}, nil, created},
+		{"created and an optional manual job", jobs{created}, jobs{manual}, created},
+		{"created after success", jobs{success, created}, nil, running},
+		{"created after a failure", jobs{failed, created}, nil, running},
+		{"created behind a required manual job", jobs{success, manual, created}, nil, manual},
+		{"a required manual job", jobs{success, manual}, nil, manual},
+		{"a required manual job and a failure", jobs{failed, manual}, nil, manual},
+		{"scheduled", jobs{success, scheduled}, nil, scheduled},
+		{"manual before scheduled", jobs{manual, scheduled}, nil, manual},
+		{"preparing", jobs{preparing}, nil, preparing},
+		{"preparing after success", jobs{success, preparing}, nil, preparing},
+		{"pending", jobs{pending, created}, nil, pending},
+		{"pending after skipped", jobs{pending, skipped}, jobs{manual, failed}, pending},
+		{"pending after success", jobs{pending, success}, nil, running},
+		{"pending after a failure", jobs{pending, failed}, nil, running},
+		{"running", jobs{running, manual, failed, resource}, nil, running},
+		{"a resource that is in use", jobs{resource, success, manual}, nil, resource},
+		{"a callback that is awaited", jobs{callback, manual}, nil, callback},
+		{"canceled", jobs{canceled, success, skipped}, jobs{failed, manual}, canceled},
+		{"canceled and failed", jobs{canceled, failed}, nil, failed},
+		{"canceling", jobs{canceling, success}, nil, canceling},
+		{"canceling and manual", jobs{canceling, manual}, nil, manual},
+		{"canceling and created", jobs{canceling, created}, nil, running},
+		{"failed", jobs{failed, success, skipped}, jobs{manual}, failed},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			pl := NewMemoryServer(t).AddProject("group/app").AddPipeline()
+			for _, s := range tt.required {
+				pl.AddJob(JobSpec{Status: s})
+			}
+			for _, s := range tt.optional {
+				pl.AddJob(JobSpec{Status: s, AllowFailure: true})
+			}
+			require.Equal(t, tt.want, pl.Status())
+		})
+	}
+}
+
+func TestAFinishedPipelineRunsAgainWhenAJobIsRetried(t *testing.T) {
+	t.Parallel()
+	w := newSmall(t)
+	pl := w.app.AddPipeline()
+	j := pl.AddJob(JobSpec{Status: gitlabjobs.StatusFailed})
+	w.act(t, j, "retry").is(201)
+	require.Equal(t, gitlabjobs.StatusRunning, pl.Status(), "GitLab does not call it pending again")
+	pl.Jobs()[1].Succeed()
+	require.Equal(t, gitlabjobs.StatusSuccess, pl.Status())
+}
+
+// shownStatus is the status in the pipeline object of the pipeline's first job.
+func shownStatus(t *testing.T, w *small, pl *Pipeline) any {
+	t.Helper()
+	o := w.ask(t, "GET "+on(pl.Jobs()[0], ""), w.dev).is(200).object()
+	p, _ := o["pipeline"].(map[string]any)
+	return p["status"]
+}
+
+func TestPipelineStatusLagsBehindItsJobs(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newSmall(t)
+		pl := w.app.AddPipeline(PipelineSpec{StatusLag: 10 * time.Second})
+		j := pl.AddJob(JobSpec{Status: gitlabjobs.StatusRunning})
+		require.EqualValues(t, "running", shownStatus(t, w, pl), "adding a job shows at once")
+		j.Fail("")
+		time.Sleep(10*time.Second - 1)
+		require.EqualValues(t, "running", shownStatus(t, w, pl))
+		time.Sleep(time.Nanosecond)
+		require.EqualValues(t, "failed", shownStatus(t, w, pl))
+
+		w.act(t, j, "retry").is(201)
+		time.Sleep(5 * time.Second)
+		pl.Jobs()[1].Succeed()
+		time.Sleep(4 * time.Second)
+		require.EqualValues(t, "failed", shownStatus(t, w, pl), "the retry does not show yet")
+		time.Sleep(time.Second)
+		require.EqualValues(t, "running", shownStatus(t, w, pl), "its success does not")
+		time.Sleep(5 * time.Second)
+		require.EqualValues(t, "success", shownStatus(t, w, pl))
+	})
+}
+
+func TestABridgeFollowsItsDownstreamAfterTheLag(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newSmall(t)
+		down := w.app.AddPipeline(PipelineSpec{StatusLag: time.Minute})
+		j := down.AddJob(JobSpec{Status: gitlabjobs.StatusRunning})
+		b := w.pl.AddBridge(BridgeSpec{Downstream: down, Depend: true})
+		j.Succeed()
+		require.Equal(t, gitlabjobs.StatusRunning, b.Status())
+		time.Sleep(time.Minute)
+		require.Equal(t, gitlabjobs.StatusSuccess, b.Status())
+	})
+}
+
+func TestAPipelineMayHaveAFixedStatus(t *testing.T) {
+	t.Parallel()
+	w := newSmall(t)
+	pl := w.app.AddPipeline(PipelineSpec{Status: gitlabjobs.StatusRunning})
+	require.Equal(t, gitlabjobs.StatusRunning, pl.Status())
+	pl.SetStatus(gitlabjobs.StatusSuccess)
+	require.Equal(t, gitlabjobs.StatusSuccess, pl.Status())
+	pl.AddJob(JobSpec{Status: gitlabjobs.StatusFailed})
+	require.EqualValues(t, "success", shownStatus(t, w, pl))
+	pl.SetStatus("")
+	require.Equal(t, gitlabjobs.StatusFailed, pl.Status())
+	unknown := w.app.AddPipeline(PipelineSpec{Status: "resting", AnyStatus: true})
+	unknown.AddJob()
+	require.EqualValues(t, "resting", shownStatus(t, w, unknown))
+}
