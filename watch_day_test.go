@@ -1,0 +1,406 @@
+package gitlabjobs_test
+
+import (
+	"context"
+	"encoding/json"
+	"iter"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"example.com/gitlabjobs"
+	"example.com/gitlabjobs/gitlabjobstest"
+)
+
+// interval is the time from which, and to which, a job had a status.
+type interval struct {
+	status   gitlabjobs.Status
+	from, to time.Time
+}
+
+// busyProject is a project that changes by itself in virtual time, and what really
+// happened in it.
+type busyProject struct {
+	srv     *gitlabjobstest.Server
+	project *gitlabjobstest.Project
+	client  *gitlabjobs.Client
+	rand    *rand.Rand
+
+	mu      sync.Mutex
+	history map[int64][]interval
+	added   int
+	retried int
+	deleted int
+}
+
+func newBusyProject(t *testing.T, seed uint64, opts ...gitlabjobstest.Option) *busyProject {
+	srv := gitlabjobstest.NewMemoryServer(t, opts...)
+	return &busyProject{
+		srv: srv, project: srv.AddProject("group/app"), client: srv.Client(srv.Tokens.Developer, gitlabjobs.WithRetry(gitlabjobs.RetryPolicy{MaxAttempts: 1})),
+		rand: rand.New(rand.NewPCG(seed, seed)), history: make(map[int64][]interval),
+	}
+}
+
+// became notes the status of a job; an empty one is for a deleted job.
+func (b *busyProject) became(id int64, status gitlabjobs.Status) {
+	now := time.Now()
+	h := b.history[id]
+	if n := len(h); n > 0 {
+		h[n-1].to = now
+	}
+	if status != "" {
+		h = append(h, interval{status: status, from: now})
+	}
+	b.history[id] = h
+}
+
+// after calls do, which has the project to itself, after a random time of this mean.
+func (b *busyProject) after(mean time.Duration, do func()) {
+	time.AfterFunc(time.Duration(float64(mean)*b.rand.ExpFloat64())+1, func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		do()
+	})
+}
+
+// fill adds jobs, in pipelines, until there are so many, at an even rate.
+func (b *busyProject) fill(jobs int, every time.Duration) {
+	pipeline := b.project.AddPipeline()
+	stages := []gitlabjobs.Status{"pending", "pending", "created", "created", "created", "created", "created", "manual"}
+	for _, status := range stages {
+		if status == "manual" && b.rand.IntN(4) > 0 {
+			status = "created" // Most are played before long.
+		}
+		b.run(pipeline.AddJob(gitlabjobstest.JobSpec{Status: status, NoLog: true}))
+	}
+	b.added += len(stages)
+	if b.added < jobs {
+		b.after(every*time.Duration(len(stages)), func() { b.fill(jobs, every) })
+	}
+}
+
+// run lets a job go the way of its kind.
+func (b *busyProject) run(job *gitlabjobstest.Job) {
+	id, status := job.ID(), job.Status()
+	b.became(id, status)
+	switch {
+	case b.rand.IntN(100) < 2:
+		b.after(3*time.Minute, func() {
+			if status := b.last(id); status != gitlabjobs.StatusManual {
+				b.deleted++
+				job.Delete()
+				b.became(id, "")
+			}
+		})
+	case status == gitlabjobs.StatusManual:
+		if b.rand.IntN(2) == 0 {
+			b.after(2*time.Hour, func() { b.enqueue(job) })
+		}
+		return
+	}
+	if status == gitlabjobs.StatusPending {
+		b.after(10*time.Second, func() { b.start(job) })
+	} else {
+		b.after(4*time.Minute, func() { b.enqueue(job) })
+	}
+}
+
+// last returns the present status of a job, or an empty one if it was deleted.
+func (b *busyProject) last(id int64) gitlabjobs.Status {
+	h := b.history[id]
+	if n := len(h); h[n-1].to.IsZero() {
+		return h[n-1].status
+	}
+	return ""
+}
+
+func (b *busyProject) enqueue(job *gitlabjobstest.Job) {
+	if b.last(job.ID()) == "" {
+		return
+	}
+	if b.rand.IntN(20) == 0 {
+		job.Cancel()
+		b.became(job.ID(), job.Status())
+		return
+	}
+	job.Enqueue()
+	b.became(job.ID(), "pending")
+	b.after(10*time.Second, func() { b.start(job) })
+}
+
+func (b *busyProject) start(job *gitlabjobstest.Job) {
+	if b.last(job.ID()) == "" {
+		return
+	}
+	job.Start()
+	b.became(job.ID(), "running")
+	b.after(2*time.Minute, func() { b.finish(job) })
+}
+
+func (b *busyProject) finish(job *gitlabjobstest.Job) {
+	if b.last(job.ID()) == "" {
+		return
+	}
+	if b.rand.IntN(20) > 0 {
+		job.Succeed()
+		b.became(job.ID(), "success")
+		return
+	}
+	job.Fail("")
+	b.became(job.ID(), "failed")
+	b.after(time.Minute, func() {
+		if b.last(job.ID()) == "" {
+			return
+		}
+		if again, err := b.client.Jobs.Retry(context.Background(), b.project.ByID(), job.ID(), nil); err == nil {
+			b.retried++
+			b.run(b.srv.Job(again.ID))
+		}
+	})
+}
+
+// trouble is what a day brings: errors, and every few hours an outage of some minutes.
+func (b *busyProject) trouble(day time.Duration) {
+	b.srv.Fault(gitlabjobstest.Fault{
+		Method: http.MethodGet, Times: gitlabjobstest.Always, Probability: 0.02, Seed: 1, Do: gitlabjobstest.BadGateway(),
+	})
+	for at := 20 * time.Minute; at < day; at += max(20*time.Minute, day/10) {
+		time.AfterFunc(at, func() {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			b.srv.Down(time.Duration(1+b.rand.IntN(12)) * time.Minute)
+		})
+	}
+}
+
+// pollLog is a transport that notes when polls were made.
+type pollLog struct {
+	next     http.RoundTripper
+	requests int
+	polls    []poll
+}
+
+// poll is the time from the first response of a poll to the last.
+type poll struct {
+	from, to    time.Time
+	listed, end bool // The newest jobs were listed; the last response was usable, and all events were consumed.
+}
+
+func (l *pollLog) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := l.next.RoundTrip(req)
+	l.requests++
+	usable := err == nil && (resp.StatusCode == http.StatusOK || resp.StatusCode == http.StatusNotFound)
+	query := req.URL.Query()
+	now := time.Now()
+	if query.Has("scope[]") && !query.Has("cursor") {
+		l.polls = append(l.polls, poll{from: now})
+	}
+	if n := len(l.polls); n > 0 {
+		p := &l.polls[n-1]
+		p.to, p.end = now, usable
+		p.listed = p.listed || usable && query.Has("pagination") && !query.Has("scope[]")
+	}
+	return resp, err
+}
+
+// cut notes that the loop over the events of the last poll was left.
+func (l *pollLog) cut() { l.polls[len(l.polls)-1].end = false }
+
+// covered reports whether a whole poll was made within an interval.
+func (l *pollLog) covered(in interval) bool {
+	i, _ := slices.BinarySearchFunc(l.polls, in.from, func(p poll, t time.Time) int { return p.from.Compare(t) })
+	for ; i < len(l.polls); i++ {
+		p := l.polls[i]
+		if !in.to.IsZero() && !p.to.Before(in.to) {
+			return false
+		}
+		if p.listed && p.end && p.from.After(in.from) {
+			return true
+		}
+	}
+	return false
+}
+
+// change is an event as a program notes it.
+type change struct {
+	id       int64
+	previous gitlabjobs.Status
+	status   gitlabjobs.Status
+}
+
+// watch is Watch of the project, from a state on, until the day is over.
+type watch func(since gitlabjobs.WatchState) iter.Seq2[*gitlabjobs.JobEvent, error]
+
+// day is how many jobs are added in how long: 500 in 72 minutes, or with WATCH_DAY=full
+// 10,000 in a day.
+func day() (jobs int, length time.Duration) {
+	if os.Getenv("WATCH_DAY") == "full" {
+		return 10_000, 24 * time.Hour
+	}
+	return 500, 24 * time.Hour / 20
+}
+
+// watchDay lets consume watch a busy project for a day and an hour, and compares what it
+// reports with what happened.
+//
+// Where a watch is killed before the state of an event is stored, what happened since then
+// may have another previous status: repeats says so.
+func watchDay(t *testing.T, repeats bool, consume func(*busyProject, *pollLog, watch) []change) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBusyProject(t, 1, gitlabjobstest.JobsRateLimit(25))
+		old := b.project.AddPipeline()
+		for i := range 150 {
+			job := old.AddJob(gitlabjobstest.JobSpec{NoLog: true, Status: []gitlabjobs.Status{"success", "failed", "manual"}[i%3]})
+			b.became(job.ID(), job.Status())
+		}
+		jobs, length := day()
+		b.trouble(length)
+		b.fill(jobs, length/time.Duration(jobs))
+
+		log := &pollLog{next: b.srv.Transport()}
+		client, err := gitlabjobs.NewClient("https://gitlab.example.com", gitlabjobs.PrivateToken(b.srv.Tokens.Reporter),
+			gitlabjobs.WithHTTPClient(&http.Client{Transport: log}))
+		require.NoError(t, err)
+		ctx, cancel := context.WithTimeout(t.Context(), length+time.Hour)
+		defer cancel()
+		reported := consume(b, log, func(since gitlabjobs.WatchState) iter.Seq2[*gitlabjobs.JobEvent, error] {
+			return client.Jobs.Watch(ctx, "group/app", &gitlabjobs.WatchOptions{Since: since})
+		})
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		during := check(t, b, log, repeats, reported)
+		t.Logf("%d jobs, %d retried, %d deleted; %d events, %d of them of changes during a poll; %d polls, %d requests: %.1f a minute",
+			len(b.history), b.retried, b.deleted, len(reported), during, len(log.polls), log.requests, float64(log.requests)/(length+time.Hour).Minutes())
+		assert.Less(t, during, len(reported)/20)
+	})
+}
+
+// check compares what was reported with what happened. It returns how many of the events
+// are of a status that no poll began and ended in.
+func check(t *testing.T, b *busyProject, log *pollLog, repeats bool, reported []change) (between int) {
+	events := make(map[int64][]change)
+	for _, c := range reported {
+		events[c.id] = append(events[c.id], c)
+	}
+	for id, history := range b.history {
+		var was gitlabjobs.Status
+		got := events[id]
+		for _, in := range history {
+			old := in.status.Finished() && in.from.Equal(history[0].from) && in.from.Before(log.polls[0].from.Add(1))
+			seen := in
+			if was.Blocked() && !active(in.status) {
+				seen.from = in.from.Add(15 * time.Minute) // Manual jobs are listed every ten minutes.
+			}
+			must := log.covered(seen) && !old
+			if len(got) > 0 && got[0].status == in.status {
+				if !repeats {
+					require.Equal(t, was, got[0].previous, "job %d: %+v", id, events[id])
+				}
+				was, got = in.status, got[1:]
+				if !must {
+					between++
+				}
+			} else if must {
+				require.Fail(t, "a change was missed", "job %d: %+v: %+v", id, in, events[id])
+			}
+		}
+		require.Empty(t, got, "job %d: %+v", id, history)
+	}
+	return between
+}
+
+func active(s gitlabjobs.Status) bool { return !s.Finished() && !s.Blocked() }
+
+// note returns an event as a change.
+func note(e *gitlabjobs.JobEvent) change { return change{e.Job.ID, e.Previous, e.Job.Status} }
+
+// stored returns a state as it is after it was stored.
+func stored(t *testing.T, state gitlabjobs.WatchState) (read gitlabjobs.WatchState) {
+	t.Helper()
+	data, err := json.Marshal(state)
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(data, &read))
+	return read
+}
+
+func TestWatchReportsEachChangeOfADayOnce(t *testing.T) {
+	t.Parallel()
+	watchDay(t, false, func(_ *busyProject, _ *pollLog, watch watch) (reported []change) {
+		for event, err := range watch(gitlabjobs.WatchState{}) {
+			if err != nil {
+				require.ErrorIs(t, err, context.DeadlineExceeded)
+				return reported
+			}
+			reported = append(reported, note(event))
+		}
+		return reported
+	})
+}
+
+func TestWatchContinuesFromTheStateOfAnyEvent(t *testing.T) {
+	t.Parallel()
+	watchDay(t, false, func(b *busyProject, log *pollLog, watch watch) (reported []change) {
+		jobs, _ := day()
+		var state gitlabjobs.WatchState
+		for restarts := 0; ; restarts++ {
+			left := 1 + b.rand.IntN(3*jobs/100) // Of the events before the next restart: there are about three for each job.
+			for event, err := range watch(stored(t, state)) {
+				if err != nil {
+					require.ErrorIs(t, err, context.DeadlineExceeded)
+					assert.GreaterOrEqual(t, restarts, 100)
+					return reported
+				}
+				reported = append(reported, note(event))
+				state = event.State()
+				if left--; left == 0 {
+					log.cut()
+					break
+				}
+			}
+		}
+	})
+}
+
+func TestWatchRepeatsAtMostTheEventsSinceTheStoredState(t *testing.T) {
+	t.Parallel()
+	watchDay(t, true, func(b *busyProject, log *pollLog, watch watch) (reported []change) {
+		jobs, _ := day()
+		var state gitlabjobs.WatchState
+		var since []change // The events since state was stored.
+		for kills := 0; ; kills++ {
+			repeatable := slices.Clone(since)
+			left := 1 + b.rand.IntN(6*jobs/100)
+			unstored := 0
+			for event, err := range watch(stored(t, state)) {
+				if err != nil {
+					require.ErrorIs(t, err, context.DeadlineExceeded)
+					assert.GreaterOrEqual(t, kills, 50)
+					return reported
+				}
+				c := note(event)
+				same := func(r change) bool { return r.id == c.id && r.status == c.status }
+				if i := slices.IndexFunc(repeatable, same); i >= 0 {
+					repeatable = slices.Delete(repeatable, i, i+1)
+				} else {
+					reported, since = append(reported, c), append(since, c)
+				}
+				if unstored++; unstored == 10 {
+					// What was reported before a kill and is not in this state either may yet be repeated.
+					state, since, unstored = event.State(), slices.Clone(repeatable), 0
+				}
+				if left--; left == 0 {
+					log.cut()
+					break
+				}
+			}
+		}
+	})
+}

@@ -1,0 +1,159 @@
+package gitlabjobs
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// WatchState is the position of a watch in the changes of a project's jobs:
+// [JobEvent.State] returns one, and WatchOptions.Since continues from it. The zero value
+// starts from now on. A WatchState marshals to JSON and back. It holds IDs and statuses,
+// about 12 bytes of JSON for each unfinished job, and no secrets.
+type WatchState struct {
+	projectID int64 // 0 if the server does not tell it.
+	ref       string
+	newestID  int64 // A job up to this ID that is not among the others has finished and was reported.
+
+	// The other jobs, as changes in the order in which they happened. States of one watch
+	// share the array: it is never written to below the length of a state.
+	jobs []watchChange
+}
+
+// watchChange is a job that a watch begins to know, knows with another status, or
+// forgets. A job with an empty status is one to report that was not reported yet.
+type watchChange struct {
+	id     int64
+	status Status
+	forget bool
+}
+
+const watchStateVersion = 1
+
+// watchStateJSON is a WatchState in JSON.
+type watchStateJSON struct {
+	Version   int                `json:"version"`
+	ProjectID int64              `json:"project_id"`
+	Ref       string             `json:"ref,omitempty"`
+	NewestID  *int64             `json:"newest_id"`
+	Jobs      map[Status][]int64 `json:"jobs"` // In ascending order.
+}
+
+// isZero reports whether a watch that continues from the state starts from now on.
+func (s *WatchState) isZero() bool { return s.newestID == 0 && len(s.jobs) == 0 }
+
+// statuses returns the jobs that the state knows.
+func (s *WatchState) statuses() map[int64]Status {
+	statuses := make(map[int64]Status)
+	for _, c := range s.jobs {
+		if c.forget {
+			delete(statuses, c.id)
+		} else {
+			statuses[c.id] = c.status
+		}
+	}
+	return statuses
+}
+
+// MarshalJSON implements [json.Marshaler].
+func (s WatchState) MarshalJSON() ([]byte, error) {
+	byStatus := make(map[Status][]int64)
+	for id, status := range s.statuses() {
+		byStatus[status] = append(byStatus[status], id)
+	}
+	for _, ids := range byStatus {
+		slices.Sort(ids)
+	}
+	return json.Marshal(watchStateJSON{watchStateVersion, s.projectID, s.ref, &s.newestID, byStatus})
+}
+
+// UnmarshalJSON implements [json.Unmarshaler]. A state of an unknown version, and one
+// that is incomplete or contradicts itself, is an error. As encoding/json asks of an
+// Unmarshaler, null changes nothing.
+func (s *WatchState) UnmarshalJSON(data []byte) error {
+	if string(data) == "null" {
+		return nil
+	}
+	var in watchStateJSON
+	if err := json.Unmarshal(data, &in); err != nil {
+		return watchStateError(err)
+	}
+	switch {
+	case in.Version != watchStateVersion:
+		return watchStateError(fmt.Errorf("the version is %d: only version %d is known", in.Version, watchStateVersion))
+	case in.NewestID == nil || in.Jobs == nil:
+		return watchStateError(errors.New("newest_id or jobs is missing"))
+	case *in.NewestID < 0:
+		return watchStateError(fmt.Errorf("newest_id is %d: IDs are positive", *in.NewestID))
+	case in.ProjectID < 0:
+		return watchStateError(fmt.Errorf("project_id is %d: IDs are positive", in.ProjectID))
+	}
+	known := make(map[int64]bool)
+	var jobs []watchChange
+	for status, ids := range in.Jobs {
+		for _, id := range ids {
+			if id <= 0 || known[id] {
+				return watchStateError(fmt.Errorf("job %d is listed twice, or is not a positive ID", id))
+			}
+			known[id] = true
+			jobs = append(jobs, watchChange{id: id, status: status})
+		}
+	}
+	*s = WatchState{projectID: in.ProjectID, ref: in.Ref, newestID: *in.NewestID, jobs: jobs}
+	return nil
+}
+
+func watchStateError(err error) error {
+	return fmt.Errorf("gitlabjobs: WatchState: %w: use a state as it was stored, or WatchState{} to start from now on", err)
+}
+
+// watchJobs are the jobs that a watch knows, and the changes that led to them.
+type watchJobs struct {
+	known   map[int64]watchedJob
+	changes []watchChange
+}
+
+type watchedJob struct {
+	status Status // As last reported; empty if the job was not reported yet.
+	poll   uint64 // That last saw the job.
+}
+
+func newWatchJobs(s *WatchState) *watchJobs {
+	j := &watchJobs{known: make(map[int64]watchedJob)}
+	for id, status := range s.statuses() {
+		j.known[id] = watchedJob{status: status}
+	}
+	j.compact()
+	return j
+}
+
+func (j *watchJobs) set(id int64, job watchedJob) {
+	j.known[id] = job
+	j.change(watchChange{id: id, status: job.status})
+}
+
+func (j *watchJobs) forget(id int64) {
+	if _, ok := j.known[id]; ok {
+		delete(j.known, id)
+		j.change(watchChange{id: id, forget: true})
+	}
+}
+
+// change notes a change. Its cost is constant on average: the changes are compacted once
+// there are more of them than jobs.
+func (j *watchJobs) change(c watchChange) {
+	j.changes = append(j.changes, c)
+	if len(j.changes) > 2*len(j.known)+256 {
+		j.compact()
+	}
+}
+
+// compact replaces the changes by the jobs themselves. States keep the changes that they
+// share.
+func (j *watchJobs) compact() {
+	j.changes = make([]watchChange, 0, len(j.known))
+	for id, job := range j.known {
+		j.changes = append(j.changes, watchChange{id: id, status: job.status})
+	}
+}
