@@ -1,0 +1,179 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"example.com/gitlabjobs"
+)
+
+// exporter counts events. What it serves is what it has stored: so no scrape has seen a
+// counter that a crash takes back, and no event is counted twice.
+type exporter struct {
+	path string
+
+	mu      sync.Mutex
+	live    stats
+	changed bool
+	served  stats // As stored. It is replaced, never modified.
+}
+
+// open reads the file, if there is one, and adds the projects that are not in it. Projects
+// that are only in the file are no longer exported.
+func open(path string, projects []gitlabjobs.Project) (*exporter, error) {
+	e := &exporter{path: path}
+	stored, err := read(path)
+	if err != nil {
+		return nil, err
+	}
+	e.live.Projects = make(map[gitlabjobs.Project]*projectStats)
+	for _, project := range projects {
+		e.live.Projects[project] = stored.Projects[project]
+		if e.live.Projects[project] == nil {
+			e.live.Projects[project] = &projectStats{Stages: make(map[string]*stageStats)}
+		}
+	}
+	e.changed = true
+	return e, e.save()
+}
+
+func read(path string) (s stats, err error) {
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return s, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(data, &s)
+	}
+	if err == nil {
+		err = s.check()
+	}
+	if err != nil {
+		return s, fmt.Errorf("%s: %w: give another -state, or delete the file to start from zero", path, err)
+	}
+	return s, nil
+}
+
+// since returns the state to continue a project from.
+func (e *exporter) since(project gitlabjobs.Project) gitlabjobs.WatchState {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.live.Projects[project].State
+}
+
+// record counts an event.
+func (e *exporter) record(project gitlabjobs.Project, event *gitlabjobs.JobEvent) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.live.Projects[project].record(event)
+	e.changed = true
+}
+
+// saveEvery saves again and again. A failure is logged: the metrics stay as they are until
+// it succeeds.
+func (e *exporter) saveEvery(ctx context.Context, interval time.Duration) error {
+	ticker := time.NewTicker(interval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+			if err := e.save(); err != nil {
+				log.Print("exporter: ", err)
+			}
+		}
+	}
+}
+
+// save stores the counters together with the states, and serves them from then on.
+func (e *exporter) save() error {
+	e.mu.Lock()
+	if !e.changed {
+		e.mu.Unlock()
+		return nil
+	}
+	e.changed = false
+	data, err := json.Marshal(e.live)
+	e.mu.Unlock()
+	var served stats
+	if err == nil {
+		err = json.Unmarshal(data, &served)
+	}
+	if err == nil {
+		err = replace(e.path, data)
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if err != nil {
+		e.changed = true
+		return fmt.Errorf("storing the state: %w", err)
+	}
+	e.served = served
+	return nil
+}
+
+// replace writes a file such that it has its old content or the new one, whenever the
+// program or the machine stops.
+func replace(path string, data []byte) error {
+	f, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err == nil {
+		err = f.Sync()
+	}
+	if closed := f.Close(); err == nil {
+		err = closed
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	return err
+}
+
+// The metrics.
+var (
+	finishedDesc = prometheus.NewDesc("gitlab_jobs_finished_total", "Jobs that have finished.", []string{"project", "stage", "status"}, nil)
+	failedDesc   = prometheus.NewDesc("gitlab_jobs_failed_total", "Jobs that have failed.", []string{"project", "stage", "reason"}, nil)
+	durationDesc = prometheus.NewDesc("gitlab_job_duration_seconds", "How long the jobs ran that have finished.", []string{"project", "stage"}, nil)
+	queueDesc    = prometheus.NewDesc("gitlab_job_queue_seconds", "How long the jobs waited for a runner that have finished.", []string{"project", "stage"}, nil)
+)
+
+// Describe implements [prometheus.Collector].
+func (e *exporter) Describe(ch chan<- *prometheus.Desc) {
+	for _, desc := range []*prometheus.Desc{finishedDesc, failedDesc, durationDesc, queueDesc} {
+		ch <- desc
+	}
+}
+
+// Collect implements [prometheus.Collector].
+func (e *exporter) Collect(ch chan<- prometheus.Metric) {
+	e.mu.Lock()
+	served := e.served
+	e.mu.Unlock()
+	for project, p := range served.Projects {
+		for stage, s := range p.Stages {
+			for status, n := range s.Finished {
+				ch <- prometheus.MustNewConstMetric(finishedDesc, prometheus.CounterValue, float64(n), string(project), stage, string(status))
+			}
+			for reason, n := range s.Failed {
+				ch <- prometheus.MustNewConstMetric(failedDesc, prometheus.CounterValue, float64(n), string(project), stage, string(reason))
+			}
+			count, upTo := s.Duration.cumulative()
+			ch <- prometheus.MustNewConstHistogram(durationDesc, count, s.Duration.Sum, upTo, string(project), stage)
+			count, upTo = s.Queue.cumulative()
+			ch <- prometheus.MustNewConstHistogram(queueDesc, count, s.Queue.Sum, upTo, string(project), stage)
+		}
+	}
+}

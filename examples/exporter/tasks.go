@@ -1,0 +1,19 @@
+package main
+
+import (
+	"context"
+	"sync"
+)
+
+// tasks are goroutines, the first error of which ends the others.
+type tasks struct{ wg sync.WaitGroup }
+
+func (t *tasks) run(cancel context.CancelCauseFunc, task func() error) {
+	t.wg.Go(func() {
+		if err := task(); err != nil {
+			cancel(err)
+		}
+	})
+}
+
+func (t *tasks) wait() { t.wg.Wait() }
