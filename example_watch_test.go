@@ -79,7 +79,7 @@ func ExampleJobsService_Watch() {
 		fmt.Println(err)
 		return
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	path := filepath.Join(dir, "state.json")
 
 	pipeline := srv.Pipeline(101)

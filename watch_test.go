@@ -269,21 +269,25 @@ func TestWatchReportsABacklogInOrder(t *testing.T) {
 					return job(int64(i+2), "success")
 				})
 				before := len(srv.Requests())
-				seen := make(map[int64]bool)
+				seen := make(map[string]bool)
 				// The watch is interrupted, too.
 				for range 4 {
 					left := 1000
 					for event, err := range client.Jobs.Watch(t.Context(), "group/app", &gitlabjobs.WatchOptions{Since: stored(t, state)}) {
 						require.NoError(t, err)
-						require.False(t, seen[event.Job.ID], event.Job.ID)
-						seen[event.Job.ID] = true
+						key := fmt.Sprint(event.Job.ID, event.Job.Status)
+						require.False(t, seen[key], key)
+						seen[key] = true
 						state = event.State()
-						if left--; left == 0 || len(seen) == 3500 {
+						if len(seen) == 500 {
+							srv.Job(3402).Succeed() // It is known as active, and not yet among the newest.
+						}
+						if left--; left == 0 || len(seen) == 3501 {
 							break
 						}
 					}
 				}
-				assert.Len(t, seen, 3500)
+				assert.Len(t, seen, 3501)
 				assert.Less(t, len(srv.Requests())-before, 200, "each page is read at most twice per watch")
 				again, _ := watchFor(t, time.Hour, client, gitlabjobs.WatchOptions{Since: state})
 				assert.Empty(t, again)
@@ -372,6 +376,18 @@ func TestWatchEndsWithOneError(t *testing.T) {
 		"the project is deleted": {
 			world: func(srv *gitlabjobstest.Server, _ context.CancelCauseFunc) {
 				time.AfterFunc(time.Minute, srv.Project("group/app").Delete)
+			},
+			want: []error{gitlabjobs.ErrNotFound},
+		},
+		"the project can't be read any more when a job is requested": {
+			world: func(srv *gitlabjobstest.Server, _ context.CancelCauseFunc) {
+				time.AfterFunc(time.Minute, func() {
+					srv.Fault(gitlabjobstest.Fault{
+						Route: "/projects/:id/jobs/:job_id",
+						Do:    gitlabjobstest.Answer(http.StatusNotFound, nil, `{"message":"404 Project Not Found"}`),
+					})
+					srv.Job(1).Succeed()
+				})
 			},
 			want: []error{gitlabjobs.ErrNotFound},
 		},

@@ -46,7 +46,7 @@ func TestWatchStateMarshalsToJSONAndBack(t *testing.T) {
 		require.NoError(t, json.Unmarshal([]byte(want), &state))
 		assert.Equal(t, want, marshaled(t, state))
 	}
-	assert.Equal(t, `{"version":1,"project_id":0,"newest_id":0,"jobs":{}}`, marshaled(t, gitlabjobs.WatchState{}))
+	assert.JSONEq(t, `{"version":1,"project_id":0,"newest_id":0,"jobs":{}}`, marshaled(t, gitlabjobs.WatchState{}))
 
 	state := struct{ State gitlabjobs.WatchState }{}
 	require.NoError(t, json.Unmarshal([]byte(`{"State":null}`), &state))

@@ -47,7 +47,7 @@ func open(path string, projects []gitlabjobs.Project) (*exporter, error) {
 }
 
 func read(path string) (s stats, err error) {
-	data, err := os.ReadFile(path)
+	data, err := os.ReadFile(path) //nolint:gosec // The user names the file.
 	if errors.Is(err, fs.ErrNotExist) {
 		return s, nil
 	}
@@ -125,7 +125,7 @@ func (e *exporter) save() error {
 // replace writes a file such that it has its old content or the new one, whenever the
 // program or the machine stops.
 func replace(path string, data []byte) error {
-	f, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	f, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600) //nolint:gosec // The user names the file.
 	if err != nil {
 		return err
 	}

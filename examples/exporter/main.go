@@ -80,7 +80,7 @@ func run(ctx context.Context, w io.Writer, getenv func(string) string, args []st
 		if err != nil {
 			return err
 		}
-		defer os.RemoveAll(dir)
+		defer func() { _ = os.RemoveAll(dir) }()
 		s.state, s.interval = filepath.Join(dir, "state.json"), time.Second
 		fmt.Fprintln(w, "No GITLAB_URL, GITLAB_TOKEN and project given: this is a GitLab embedded in this program.")
 	}

@@ -271,12 +271,13 @@ func TestTheDemo(t *testing.T) {
 	done := make(chan error, 1)
 	go func() {
 		done <- run(ctx, w, func(string) string { return "" }, []string{"-listen", "127.0.0.1:0", "-save", "10ms"})
-		w.Close()
+		_ = w.Close()
 	}()
 	lines := bufio.NewScanner(r)
-	for lines.Scan() && !strings.HasPrefix(lines.Text(), "serving ") {
+	url, serving := "", false
+	for !serving && lines.Scan() {
+		url, serving = strings.CutPrefix(lines.Text(), "serving ")
 	}
-	url := strings.TrimPrefix(lines.Text(), "serving ")
 	require.Eventually(t, func() bool { return len(scrape(t, url)) > 0 }, time.Minute, 100*time.Millisecond)
 	cancel()
 	require.NoError(t, <-done)
