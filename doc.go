@@ -1,7 +1,8 @@
 // Package gitlabjobs is a client for GitLab's Jobs API: it lists the jobs and
 // bridges of a project or a pipeline, gets one job, the job of a CI job token and
 // the agents that it may use, reads and follows a job's log, cancels, retries,
-// erases and plays jobs, waits for them, and walks through a pipeline's children.
+// erases and plays jobs, waits for jobs and pipelines, watches a project's jobs, and
+// reads the tree of a pipeline and its children.
 //
 //	client, err := gitlabjobs.NewClient("https://gitlab.example.com", gitlabjobs.PrivateToken(token))
 //	if err != nil {
@@ -15,39 +16,40 @@
 //		fmt.Println(job.ID, job.Name, job.FailureReason, job.WebURL)
 //	}
 //
-// A [Project] is its id, "42", or its full path, "group/app". Every method takes a
-// context, which bounds it as a whole; nil options mean defaults, and what is handed
-// over is never written to. A [Client] is safe for concurrent use.
+// A [Project] identifies a project by its numeric ID ("42") or its full path
+// ("group/app"). Every method takes a context, which bounds the call as a whole. Nil
+// options mean defaults, and values passed in are never modified. A [Client] is safe for
+// concurrent use.
 //
 // # Pages
 //
-// A List method returns one [Page] and what the server says of the next. An All
-// method is an iterator over the items of every page, a Pages method one over the
-// pages. They ask for 100 items a page, and with Prefetch for the next pages while
-// the caller works on one. No item comes twice. The jobs of a project are read by
-// keyset pagination, which misses none either and has no end; the lists of a
-// pipeline have offset pagination alone, and [JobsService.AllByPipeline] says what
-// that means.
+// A List method returns one [Page] and where the next one begins. An All method
+// iterates over the items of all pages, a Pages method over the pages. Both request 100
+// items per page and, with Prefetch, the next pages in advance. They yield no item
+// twice. The jobs of a project are listed with keyset pagination, which continues after
+// the last job instead of counting jobs, so it misses none either and has no limit. The
+// lists of a pipeline have offset pagination only: see [JobsService.AllByPipeline].
 //
 // An iterator yields an error once, with a nil item, and stops. The error is a
-// [*PageError], which says where to go on.
+// [*PageError], which says where to resume.
 //
 // # Errors
 //
-// An answer that is not a success is an [*Error], with the server's message, and
+// A response that is not a success is an [*Error] with the server's message. It
 // names the request's path and matches one of the sentinels by [errors.Is]: [ErrNotFound], [ErrForbidden],
 // [ErrRateLimited] and so on. [Temporary] reports whether the same call may succeed
-// later. A success that can't be used, such as a page of a
-// proxy, is an [*Error] as well. A context that ends is the context's error. Bad
-// input is an error that says what to write instead, before anything is sent. No
-// error holds a token.
+// later. A success that can't be used, such as an HTML page of
+// a proxy, is an [*Error] as well. If the context ends first, its error is returned, with
+// its cause. Invalid arguments are reported before any request is sent, with what to use
+// instead. No error contains a token.
 //
 // # Retries
 //
-// A read, or a cancel, is tried again after a fault of the network or of the server,
-// and a server's wait is obeyed; see [RetryPolicy]. A retry, an erase and a play are
-// sent again only where they provably never arrived. Where one may have happened, the
-// error is [ErrOutcomeUnknown]: look before you do it again.
+// Reads and Cancel are retried after a network error or a temporary error of the
+// server, and the server's rate limits are obeyed: see [RetryPolicy]. Retry, Erase and
+// Play are only retried if they provably did not reach the server, or were refused by a
+// rate limit. If one may have happened, the error is [ErrOutcomeUnknown]: check before
+// repeating it.
 //
 // # Other endpoints
 //
@@ -56,19 +58,25 @@
 //
 // # Logs
 //
-// [JobsService.Trace] is a log as a stream, from any byte, which goes on after a lost
-// connection. [JobsService.FollowTrace] grows with the log of a running job and ends
-// with the job. [TraceLines] reads lines, sections, times and colours out of either.
+// [JobsService.Trace] returns a log as a stream, from any byte, which survives a lost
+// connection. [JobsService.FollowTrace] returns the log of a running job as it grows, and
+// ends with the job. [TraceLines] reads lines, sections, times and colors from either.
+//
+// # Waiting and watching
+//
+// [JobsService.Wait] waits for a job, [JobsService.WaitPipeline] for a pipeline and, on
+// request, for all pipelines below it. [PipelineResult.Succeeded] reports what GitLab
+// decided. [JobsService.Watch] reports every change of a project's jobs. All of them, and
+// FollowTrace, outlast an outage of GitLab.
 //
 // # Null, absent and zero
 //
-// What can be null is a pointer or a time, nil or zero for null and for a field
-// that the server does not send. A [Job] marshals back to the keys that it came
-// from, null where it was null. A status, a reason or a field that this package does
-// not know is no error: the first two are strings, and [Job.Extra] returns the
-// field. So it is with a value of another type than expected. To find a job's values
-// equal to those of another, compare the fields, or the JSON: a Job remembers which
-// fields its server sent.
+// Fields that can be null are pointers or times. They are nil or zero if the server
+// sent null or did not send the field. A [Job] marshals back to the keys it came from,
+// null where it was null. Unknown statuses, reasons and fields are not errors: the
+// first two are strings, and [Job.Extra] returns the fields. It also returns values of
+// an unexpected type. To compare two jobs, compare their fields or their JSON: a Job
+// remembers which fields its server sent.
 //
 // # Shared objects
 //
@@ -78,6 +86,6 @@
 //
 // # Tests
 //
-// Package gitlabjobstest is a fake GitLab that behaves, for the tests of programs that
-// use this package.
+// Package gitlabjobstest is a fake GitLab server that responds as GitLab does, for the
+// tests of programs that use this package.
 package gitlabjobs
