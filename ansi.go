@@ -63,16 +63,15 @@ func (s *screen) put(r rune) {
 	case r != '\t' && unicode.IsControl(r):
 		return
 	}
-	c := cell{r, s.style}
-	switch {
-	case s.cursor == len(s.cells):
-		s.cells = append(s.cells, c)
-	case s.begins:
+	if s.begins {
 		s.clear()
-		s.cells = append(s.cells, c)
-	default:
+	}
+	c := cell{r, s.style}
+	if s.cursor < len(s.cells) {
 		s.cells[s.cursor] = c
 		s.blank = min(s.blank, s.cursor)
+	} else {
+		s.cells = append(s.cells, c)
 	}
 	s.cursor++
 }

@@ -252,12 +252,16 @@ type tracePart struct {
 // text is what records say, without prefixes, and without the line breaks that the
 // runner put between them. It sets parts.
 func (s *traceScanner) text(raw []byte) []byte {
-	record, begin := s.record, 0
-	if !s.inRecord {
-		record = parseRecord(raw)
-		begin = record.prefix
+	s.parts = append(s.parts[:0], tracePart{})
+	begin := 0
+	switch first := &s.parts[0]; {
+	case s.inRecord:
+		first.record = s.record
+	case hasPrefix(raw):
+		first.record = parseRecord(raw)
+		begin = first.record.prefix
+		first.raw = begin
 	}
-	s.parts = append(s.parts[:0], tracePart{0, begin, record})
 	all := bytes.TrimSuffix(raw, []byte("\n"))
 	if !s.several {
 		return all[begin:]
@@ -269,7 +273,7 @@ func (s *traceScanner) text(raw []byte) []byte {
 			break
 		}
 		s.joined = append(s.joined, all[begin:begin+i]...)
-		record = parseRecord(all[begin+i+1:])
+		record := parseRecord(all[begin+i+1:])
 		begin += i + 1 + record.prefix
 		s.parts = append(s.parts, tracePart{len(s.joined), begin, record})
 	}
@@ -388,7 +392,7 @@ func (s *traceScanner) play(text []byte, i int, whole bool) (int, stop) {
 			case size == 0:
 				s.screen.put('s')
 				i++
-			case !mark.start && s.sections.find(mark.name) < 0:
+			case !s.sections.knows(mark):
 				i += size
 			case !s.screen.empty():
 				return i, atMark

@@ -238,6 +238,9 @@ func (s *traceSections) find(name string) int {
 	return -1
 }
 
+// knows reports whether a mark is that of a section: an end needs an open one.
+func (s *traceSections) knows(m sectionMark) bool { return m.start || s.find(m.name) >= 0 }
+
 // take opens or closes a section. An end closes the innermost section of its name,
 // if there is one.
 func (s *traceSections) take(m sectionMark) {
