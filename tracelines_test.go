@@ -106,7 +106,7 @@ func TestTraceLineTextIsWhatATerminalShows(t *testing.T) {
 		"a sequence that is none":            {"a\x1b[3→b\x1b\x01c\n", []string{"a→bc"}},
 		"a progress bar":                     {"10%\r50%\r100%\n", []string{"100%"}},
 		"shorter text replaces the line":     {"Fetching 100%\rdone\n", []string{"done"}},
-		"colours alone replace nothing":      {"abcdef\r\x1b[31m\x1b[0m\r\n", []string{"abcdef"}},
+		"colors alone replace nothing":       {"abcdef\r\x1b[31m\x1b[0m\r\n", []string{"abcdef"}},
 		"controls alone replace nothing":     {"abcdef\r\x00\b\a\n", []string{"abcdef"}},
 		"a return at the end of the log":     {"50%\r", []string{"50%"}},
 		"erased to the end":                  {"abcdef\rxy\x1b[K\n", []string{"xy"}},

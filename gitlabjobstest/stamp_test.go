@@ -21,7 +21,8 @@ func TestFactsOfStampedLogsByRunnerVersion(t *testing.T) {
 		"whole lines": {[]string{"a\nb\r\n", "c\rd\n"}, []string{" a", " b\r", " c\rd"}, nil},
 		"a progress bar": {
 			[]string{"10%\r50%", "\r100%", "\ndone\n"},
-			[]string{" 10%\r", "+50%\r", "+100%", " done"}, []string{" 10%\r50%", "+\r100%", "+", " done"},
+			[]string{" 10%\r", "+50%\r", "+100%", " done"},
+			[]string{" 10%\r50%", "+\r100%", "+", " done"},
 		},
 		"a buffered line, and a return": {[]string{"a", "b\r", "c\n"}, []string{" ab\r", "+c"}, nil},
 		"a section": {
