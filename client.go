@@ -21,6 +21,7 @@ type Client struct {
 
 	baseURL        string // Up to and including /api/v4.
 	authorize      func(*http.Request) error
+	tokenAuth      tokenAuth // The Auth, if it is one of this package's.
 	http           *http.Client
 	retry          RetryPolicy
 	budget         *retryBudget
@@ -85,6 +86,7 @@ func NewClient(baseURL string, auth Auth, opts ...ClientOption) (*Client, error)
 		attemptTimeout: cfg.attemptTimeout,
 		maxBody:        cfg.maxBody,
 	}
+	c.tokenAuth, _ = auth.(tokenAuth)
 	c.http = newHTTPClient(c, cfg.httpClient, roots)
 	c.Jobs = &JobsService{client: c}
 	c.Bridges = &BridgesService{client: c}
@@ -162,6 +164,8 @@ func (c *Client) CloseIdleConnections() {
 	}
 }
 
+var errZone = errors.New("its host has an IPv6 zone, which means something on one machine only: write an address without a zone, or a host name")
+
 // parseBaseURL returns where GitLab's API begins. Its errors do not repeat the
 // URL, which may hold a password.
 func parseBaseURL(s string) (string, error) {
@@ -174,6 +178,8 @@ func parseBaseURL(s string) (string, error) {
 	}
 	u, err := url.Parse(s)
 	switch {
+	case err != nil && strings.Contains(s, "[") && strings.Contains(s, "%"):
+		return "", errZone
 	case err != nil:
 		return "", fmt.Errorf("it is not a URL: write it as in %s", example)
 	case u.Scheme != "http" && u.Scheme != "https":
@@ -187,12 +193,12 @@ func parseBaseURL(s string) (string, error) {
 	case strings.Contains(s, "#"):
 		return "", fmt.Errorf("it has a fragment: leave out the # and what follows")
 	case strings.Contains(u.Hostname(), "%"):
-		return "", fmt.Errorf("its host has an IPv6 zone, which means something on one machine only: write an address without a zone, or a host name")
+		return "", errZone
 	case strings.HasSuffix(u.Host, ":"):
 		return "", fmt.Errorf("it has a colon without a port: write it as in %s", example)
 	}
 	root := strings.TrimRight(u.EscapedPath(), "/")
-	if strings.HasSuffix(root, "/api/graphql") {
+	if strings.Contains(root+"/", "/api/graphql/") {
 		return "", fmt.Errorf("it is the address of the GraphQL API: leave out /api/graphql, since the client adds /api/v4")
 	}
 	root = strings.TrimSuffix(strings.TrimSuffix(root, "/api/v4"), "/api")

@@ -76,6 +76,8 @@ func TestNewClientRefusesWhatCannotWork(t *testing.T) {
 		"dots":                   {good + "/../x", token, nil, "one of dots"},
 		"a colon":                {good + ":", token, nil, "colon without a port"},
 		"an IPv6 zone":           {"https://[fe80::1%25eth0]/gitlab", token, nil, "IPv6 zone"},
+		"an unescaped zone":      {"https://[fe80::1%eth0]/gitlab", token, nil, "IPv6 zone"},
+		"GraphQL of a version":   {good + "/api/graphql/v4", token, nil, "leave out /api/graphql"},
 		"GraphQL":                {good + "/gitlab/api/graphql", token, nil, "GraphQL API"},
 		"GraphQL with a slash":   {good + "/api/graphql/", token, nil, "leave out /api/graphql"},
 		"no auth":                {good, nil, nil, "NoAuth()"},

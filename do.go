@@ -21,16 +21,17 @@ import (
 //
 // route is a template such as "/projects/:id/pipelines/:pipeline_id". Each of its
 // placeholders takes the next element of args, which Do escapes: give "v1/2", not
-// "v1%2F2". The :id of a project is checked as a [Project] is.
+// "v1%2F2". The first one after /projects/ is checked as a [Project] is.
 //
 // in is the request's input, or nil. For GET, HEAD and DELETE it becomes the query:
 // a struct with url tags, or [url.Values]. For other methods it is sent as JSON, as
-// encoding/json encodes it.
+// encoding/json encodes it; JSON that is encoded already is a [json.RawMessage]. Files
+// can't be uploaded.
 //
 // out receives the response's body. If it is nil, the body is discarded. If it is an
 // [io.Writer], the body is copied to it as it arrives, without a bound on its size;
 // otherwise it is a pointer, and encoding/json decodes the body into it. An empty
-// body is then an error, unless the status is 204, which leaves out unchanged.
+// body is an error for a pointer, unless the status is 204, and none for a writer.
 //
 // GET and HEAD are retried as [RetryPolicy] says for reads. Other methods are retried
 // only if the request was not processed, and fail with [ErrOutcomeUnknown] if it may
@@ -41,8 +42,11 @@ func (c *Client) Do(ctx context.Context, method, route string, args []string, in
 	if err == nil {
 		err = checkOut(method, out)
 	}
+	if c.empty() {
+		return errNoClient
+	}
 	if err != nil {
-		return fmt.Errorf("gitlabjobs: %s %s: %w", line(method), line(route), err)
+		return c.redactArguments(fmt.Errorf("gitlabjobs: %s %s: %w", line(method), line(route), err), ro)
 	}
 	if w, ok := out.(io.Writer); ok {
 		return download(ctx, c, r, w, ro)
@@ -81,7 +85,7 @@ func newRequest(method, route string, args []string, in any) (request, error) {
 		return r, fmt.Errorf("%d arguments for a route with %d placeholders: give one for each of %q", len(args), len(names), names)
 	}
 	for i, arg := range args {
-		if i == 0 && strings.HasPrefix(route+"/", "/projects/:id/") {
+		if i == 0 && strings.HasPrefix(route, "/projects/:") {
 			r.args = append(r.args, Project(arg))
 		} else {
 			r.args = append(r.args, text(arg))
@@ -93,6 +97,13 @@ func newRequest(method, route string, args []string, in any) (request, error) {
 	if r.reads() || method == http.MethodDelete {
 		r.query = in
 		return r, checkQuery(method, in)
+	}
+	switch in.(type) {
+	case io.Reader, []byte, string:
+		return r, fmt.Errorf("in is a %T: give a value that encoding/json encodes, or json.RawMessage for encoded JSON", in)
+	}
+	if v := reflect.ValueOf(in); v.Kind() == reflect.Pointer && v.IsNil() {
+		return r, nil
 	}
 	body, err := json.Marshal(in)
 	if err != nil {
@@ -122,6 +133,8 @@ func placeholders(route string) ([]string, error) {
 			return nil, errors.New(`the route has an empty segment, "." or "..": ` + example)
 		case segment == ":":
 			return nil, errors.New("the route has a placeholder without a name: " + example)
+		case strings.Contains(segment[1:], ":"):
+			return nil, fmt.Errorf("the route's segment %q has a placeholder that is not a whole segment: give all of it in args", segment)
 		case segment[0] == ':':
 			names = append(names, segment)
 		case url.PathEscape(segment) != segment:

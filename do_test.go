@@ -47,8 +47,9 @@ func TestDoMakesTheRequest(t *testing.T) {
 			Name  string `json:"name,omitempty"`
 			Count int    `json:"count,omitempty"`
 		}{Name: "x"}, "/projects/7", `{"name":"x"}`},
-		"PATCH":   {"PATCH", "/x", nil, json.RawMessage(`[1]`), "/x", `[1]`},
-		"OPTIONS": {"OPTIONS", "/x", nil, nil, "/x", ""},
+		"a nil pointer": {"POST", "/x", nil, (*fileQuery)(nil), "/x", ""},
+		"PATCH":         {"PATCH", "/x", nil, json.RawMessage(`[1]`), "/x", `[1]`},
+		"OPTIONS":       {"OPTIONS", "/x", nil, nil, "/x", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -118,6 +119,11 @@ func TestDoRefusesBadArgumentsBeforeSending(t *testing.T) {
 		"a map as a query":        {"GET", "/version", nil, map[string]string{"a": "b"}, nil, "in is a map[string]string"},
 		"a text as a query":       {"DELETE", "/version", nil, "a=b", nil, "in is a string"},
 		"no JSON":                 {"POST", "/version", nil, make(chan int), nil, "the request's body"},
+		"a reader":                {"POST", "/version", nil, strings.NewReader("a"), nil, "in is a *strings.Reader"},
+		"encoded JSON as bytes":   {"POST", "/version", nil, []byte("{}"), nil, "json.RawMessage"},
+		"a text":                  {"PUT", "/version", nil, "{}", nil, "in is a string"},
+		"a part of a segment":     {"GET", "/archive.:format", nil, nil, nil, "not a whole segment"},
+		"another project":         {"GET", "/projects/:project_id/x", []string{"a%2Fb"}, nil, nil, "unescaped"},
 		"a value as out":          {"GET", "/version", nil, nil, gitlabjobs.Job{}, "out is a gitlabjobs.Job"},
 		"a nil pointer as out":    {"GET", "/version", nil, nil, (*gitlabjobs.Job)(nil), "out is a *gitlabjobs.Job"},
 		"a nil writer as out":     {"GET", "/version", nil, nil, (*bytes.Buffer)(nil), "out is a *bytes.Buffer"},

@@ -35,19 +35,19 @@
 //
 // # Errors
 //
-// A response that is not a success is an [*Error] with the server's message. It
-// names the request's path and matches one of the sentinels by [errors.Is]: [ErrNotFound], [ErrForbidden],
-// [ErrRateLimited] and so on. [Temporary] reports whether the same call may succeed
-// later. A success that can't be used, such as an HTML page of
-// a proxy, is an [*Error] as well. If the context ends first, its error is returned, with
-// its cause. Invalid arguments are reported before any request is sent, with what to use
-// instead. No error contains a token.
+// A response that is not a success is an [*Error]. It has the request's path and the
+// server's message, and matches one of the sentinels by [errors.Is]: [ErrNotFound],
+// [ErrForbidden], [ErrRateLimited] and so on. A success that can't be used, such as an
+// HTML page of a proxy, is an [*Error] as well. [Temporary] reports whether the same call
+// may succeed later. If the context ends first, its error is returned, with its cause.
+// Invalid arguments are reported before any request is sent, with what to use instead. No
+// error contains a token.
 //
 // # Retries
 //
 // Reads and Cancel are retried after a network error or a temporary error of the
-// server, and the server's rate limits are obeyed: see [RetryPolicy]. Retry, Erase and
-// Play are only retried if they provably did not reach the server, or were refused by a
+// server, and the server's rate limits are obeyed: see [RetryPolicy]. Retry, Erase,
+// Play and the writes of [Client.Do] are only retried if they provably did not reach the server, or were refused by a
 // rate limit. If one may have happened, the error is [ErrOutcomeUnknown]: check before
 // repeating it.
 //

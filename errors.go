@@ -44,7 +44,7 @@ const maxErrorBody = 64 << 10
 type Error struct {
 	Method     string
 	Route      string // GitLab's template, such as "/projects/:id/jobs/:job_id".
-	Path       string // The request's path below /api/v4, without its query: "/projects/group%2Fapp/jobs/42".
+	Path       string // The request's path below /api/v4: "/projects/group%2Fapp/jobs/42". Neither has a query or a credential.
 	StatusCode int
 	Message    string              // What the server said, in one line.
 	Details    map[string][]string // What it said of single fields, where it did.
@@ -81,7 +81,7 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-const unknownHint = "the write may have happened: look at the job, and at its pipeline's newest jobs, before doing it again"
+const unknownHint = "the write may have happened: check before repeating it (for a job, look at it and at the newest jobs of its pipeline)"
 
 // Is makes errors.Is work with the sentinels of this package.
 func (e *Error) Is(target error) bool {

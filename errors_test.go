@@ -159,7 +159,7 @@ func TestAWriteWithoutAUsableAnswerHasAnUnknownOutcome(t *testing.T) {
 	_, err := answering(t, answer{status: 502, body: "<html>"}).Jobs.Retry(t.Context(), "1", 2, nil)
 	require.ErrorIs(t, err, gitlabjobs.ErrOutcomeUnknown)
 	require.ErrorIs(t, err, gitlabjobs.ErrServer)
-	require.ErrorContains(t, err, "look at the job")
+	require.ErrorContains(t, err, "for a job, look at it")
 
 	client := newClient(t, func(*http.Request) (*http.Response, error) { return nil, errors.New("connection reset by peer") })
 	_, err = client.Jobs.Erase(t.Context(), "1", 2)

@@ -42,7 +42,7 @@ func (s *JobsService) Failed(ctx context.Context, project Project, pipelineID in
 			failed[i].Log, failed[i].Err = s.tail(ctx, project, job, tail, ro)
 		}
 		if err := contextError(ctx); err != nil {
-			return failed[:i+1], fmt.Errorf("gitlabjobs: reading the logs of failed jobs: %w", err)
+			return failed[:i+1], fmt.Errorf("gitlabjobs: reading the logs of the failed jobs of pipeline %d of %s: %w", pipelineID, project, err)
 		}
 	}
 	return failed, nil

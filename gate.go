@@ -249,11 +249,11 @@ func (c *call) spread(ctx context.Context, until, now time.Time) time.Duration {
 // limited returns the error of a call that its gate keeps out.
 func (c *call) limited(ctx context.Context, message string, remaining time.Duration) *Error {
 	if logger := c.client.logger; logger != nil {
-		logger.LogAttrs(ctx, slog.LevelWarn, "gitlab request gave up", slog.String("method", c.method), slog.String("route", c.route),
+		logger.LogAttrs(ctx, slog.LevelWarn, "gitlab request gave up", slog.String("method", c.method), slog.String("route", c.label),
 			slog.String("path", c.path), slog.Int("attempt", c.attempts), slog.Duration("rate_limited_for", remaining))
 	}
 	c.refusal = &Error{
-		Method: c.method, Route: c.route, Path: c.path, StatusCode: http.StatusTooManyRequests, Message: message, RetryAfter: remaining,
+		Method: c.method, Route: c.label, Path: c.path, StatusCode: http.StatusTooManyRequests, Message: message, RetryAfter: remaining,
 		unknown: c.unknown,
 	}
 	return c.refusal
@@ -261,7 +261,7 @@ func (c *call) limited(ctx context.Context, message string, remaining time.Durat
 
 func (c *call) logGate(ctx context.Context, wait time.Duration) {
 	if logger := c.client.logger; logger != nil && wait > longWait {
-		logger.LogAttrs(ctx, slog.LevelWarn, "gitlab request waits", slog.String("method", c.method), slog.String("route", c.route),
+		logger.LogAttrs(ctx, slog.LevelWarn, "gitlab request waits", slog.String("method", c.method), slog.String("route", c.label),
 			slog.String("path", c.path), slog.Int("attempt", c.attempts), slog.Duration("wait", wait))
 	}
 }

@@ -1,6 +1,7 @@
 package gitlabjobs_test
 
 import (
+	"context"
 	"crypto/tls"
 	"encoding/binary"
 	"io"
@@ -76,11 +77,12 @@ type h2Server struct {
 	url      string
 	hc       *http.Client
 	requests atomic.Int64
+	opened   chan struct{} // Receives a value for each connection, once it is set up.
 }
 
 func newH2Server(t *testing.T, handle func(c h2Conn, stream uint32, n int64)) *h2Server {
 	t.Helper()
-	s := new(h2Server)
+	s := &h2Server{opened: make(chan struct{}, 100)}
 	cert := httptest.NewTLSServer(nil) // For its certificate.
 	transport := cert.Client().Transport.(*http.Transport).Clone()
 	transport.ForceAttemptHTTP2 = true
@@ -122,6 +124,7 @@ func (s *h2Server) serve(c h2Conn, handle func(h2Conn, uint32, int64)) {
 			return
 		case kind == frameSettings && flags&flagAck == 0:
 			c.write(frameSettings, flagAck, 0, nil)
+			s.opened <- struct{}{}
 		case kind == framePing && flags&flagAck == 0:
 			c.write(framePing, flagAck, 0, payload)
 		case kind == frameHeaders:
@@ -174,6 +177,52 @@ func TestHTTP2DoesNotRepeatAWrite(t *testing.T) {
 			})
 		}
 	}
+}
+
+// net/http reports no GetConn for a connection that it has dialed for another call. A
+// write must not be repeated there either.
+func TestHTTP2DoesNotRepeatAWriteOnTheConnectionOfAnotherCall(t *testing.T) {
+	t.Parallel()
+	reset := make(chan func(), 1)
+	srv := newH2Server(t, func(c h2Conn, stream uint32, n int64) {
+		if n > 1 {
+			c.respond(stream)
+			return
+		}
+		c.goAway(stream, 0) // Further requests need another connection.
+		reset <- func() { c.reset(stream, codeProtocolError); c.goAway(0, codeProtocolError) }
+	})
+	dialing, dial := make(chan struct{}), make(chan struct{})
+	var dials atomic.Int64
+	srv.hc.Transport.(*http.Transport).DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		if dials.Add(1) == 2 {
+			close(dialing)
+			<-dial
+		}
+		var dialer net.Dialer
+		return dialer.DialContext(context.WithoutCancel(ctx), network, addr)
+	}
+	client := srv.client(t)
+	result := make(chan error)
+	go func() {
+		_, err := client.Jobs.Retry(t.Context(), "1", 7, nil)
+		result <- err
+	}()
+	resetWrite := <-reset
+	<-srv.opened
+
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		<-dialing
+		cancel()
+	}()
+	_, err := client.Jobs.Get(ctx, "1", 7)
+	require.ErrorIs(t, err, context.Canceled)
+	close(dial)
+	<-srv.opened // Nobody uses the second connection.
+	resetWrite()
+	require.ErrorIs(t, <-result, gitlabjobs.ErrOutcomeUnknown)
+	assert.EqualValues(t, 1, srv.requests.Load())
 }
 
 func TestHTTP2SendsAReadOnceAnAttempt(t *testing.T) {

@@ -59,8 +59,9 @@ func (o *ListPipelineJobsOptions) checked() error {
 
 // ListByProject returns a page of a project's jobs, including retried ones, newest
 // first. With keyset pagination Page.NextCursor is the Cursor of the next page, and
-// empty on the last one. A next page that cannot be read from the response, and a
-// Cursor that the server ignores, are errors.
+// empty on the last one, or if a proxy has removed the Link header: use
+// [JobsService.PagesByProject] to detect that. A next page that cannot be read from the
+// response, and a Cursor that the server ignores, are errors.
 //
 // GitLab: GET /projects/:id/jobs, [List project jobs].
 //

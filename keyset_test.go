@@ -223,6 +223,7 @@ func TestAListingIsCompleteIfNoJobsAreLeftAfterTheCursor(t *testing.T) {
 						assert.Zero(t, time.Since(start), "no wait for a retry")
 						assert.Equal(t, 200, resp.StatusCode, "of the last page that came")
 						assert.Contains(t, l.log.String(), "no jobs left after the cursor")
+						assert.NotContains(t, l.log.String(), "level=WARN", "nothing went wrong")
 					})
 				})
 			}

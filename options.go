@@ -82,7 +82,7 @@ func WithDefaultHeader(key, value string) ClientOption {
 
 // WithLogger logs a line for each attempt of a request, at level Debug, and one at
 // level Warn if a call gives up or waits for more than 10 seconds:
-// method, route, status, attempt, wait and request id. No token, no query and
+// method, route, path, status, attempt, wait and request id. No token, no query and
 // no body is logged. Without this option, or with nil, nothing is.
 func WithLogger(logger *slog.Logger) ClientOption {
 	return func(c *config) error {
@@ -91,10 +91,11 @@ func WithLogger(logger *slog.Logger) ClientOption {
 	}
 }
 
-// WithAttemptTimeout bounds each attempt of a request, from dialing to the last
-// byte of the answer; for a log, to the answer's header, and then the wait for
-// each further piece. The default is 30 seconds. The context bounds the call as a
-// whole, all attempts and waits.
+// WithAttemptTimeout limits the duration of each attempt of a request, from dialing to
+// the last byte of the response. For a stream, which is a log or what [Client.Do] writes
+// to an io.Writer, it applies up to the response's header, and then to each wait for more.
+// The default is 30 seconds. The context limits the call as a whole, with all attempts
+// and waits.
 func WithAttemptTimeout(d time.Duration) ClientOption {
 	return func(c *config) error {
 		if d <= 0 {
@@ -105,8 +106,9 @@ func WithAttemptTimeout(d time.Duration) ClientOption {
 	}
 }
 
-// WithMaxBody bounds the answers that are held in memory, in bytes after
-// decompression. The default is 64 MiB. Logs are streamed and have no bound.
+// WithMaxBody limits the size of responses that are held in memory, in bytes after
+// decompression. The default is 64 MiB. It does not apply to streams: logs, and what
+// [Client.Do] writes to an io.Writer.
 func WithMaxBody(bytes int64) ClientOption {
 	return func(c *config) error {
 		if bytes <= 0 {

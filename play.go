@@ -67,9 +67,9 @@ func (s *JobsService) Play(ctx context.Context, project Project, jobID int64, op
 	case err != nil:
 		return nil, err
 	case job.ID != jobID && !o.empty():
-		return job, fmt.Errorf("gitlabjobs: job %d was played again as job %d: %w", jobID, job.ID, ErrVariablesDropped)
+		return job, fmt.Errorf("gitlabjobs: job %d of %s was played again as job %d: %w", jobID, project, job.ID, ErrVariablesDropped)
 	case job.ID == jobID:
-		return job, notStarted("job", jobID, job.Status)
+		return job, notStarted("job", project, jobID, job.Status)
 	}
 	return job, nil
 }
@@ -91,7 +91,7 @@ func (s *BridgesService) Play(ctx context.Context, project Project, bridgeID int
 	if err != nil {
 		return nil, err
 	}
-	return bridge, notStarted("bridge", bridgeID, bridge.Status)
+	return bridge, notStarted("bridge", project, bridgeID, bridge.Status)
 }
 
 const playRoute = "/projects/:id/jobs/:job_id/play"
@@ -140,19 +140,19 @@ func (s *JobsService) checkUnfinished(ctx context.Context, project Project, jobI
 	job, err := s.Get(ctx, project, jobID, ro...)
 	switch {
 	case errors.Is(err, ErrNotFound):
-		return fmt.Errorf("%w: to play a bridge with variables or inputs, use Bridges.Play", err)
+		return fmt.Errorf("%w: if job %d is a bridge, use Bridges.Play", err, jobID)
 	case err != nil:
 		return err
-	case job.Status.Finished():
-		return fmt.Errorf("gitlabjobs: job %d has finished (%s), and GitLab drops variables and inputs when it plays "+
-			"a finished job again: play it without any, or run a new pipeline", jobID, job.Status)
+	case job.finished():
+		return fmt.Errorf("gitlabjobs: job %d of %s has finished (%s), and GitLab drops variables and inputs when it plays "+
+			"a finished job again: play it without any, or run a new pipeline", jobID, project, job.Status)
 	}
 	return nil
 }
 
-func notStarted(kind string, id int64, status Status) error {
+func notStarted(kind string, project Project, id int64, status Status) error {
 	if status != StatusManual && status != StatusScheduled {
 		return nil
 	}
-	return fmt.Errorf("gitlabjobs: %s %d is still %s after it was played: %w", kind, id, status, ErrNotStarted)
+	return fmt.Errorf("gitlabjobs: %s %d of %s is still %s after it was played: %w", kind, id, project, status, ErrNotStarted)
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"example.com/gitlabjobs"
+	"example.com/gitlabjobs/gitlabjobstest"
 )
 
 // playServer responds to play as GitLab does. It holds job 7, which is playable while
@@ -87,22 +89,22 @@ func TestPlay(t *testing.T) {
 		"finished, empty options": {server: playServer{status: "failed"}, opts: &gitlabjobs.PlayOptions{}, requests: "POST", id: 8},
 		"finished, with a variable": {
 			server: playServer{status: "success"}, opts: withVariable("A"), requests: "GET",
-			text: "gitlabjobs: job 7 has finished (success), and GitLab drops variables and inputs",
+			text: "gitlabjobs: job 7 of 1 has finished (success), and GitLab drops variables and inputs",
 		},
 		"finished, with an input": {
-			server: playServer{status: "canceled"}, opts: inputs, requests: "GET", text: "job 7 has finished (canceled)",
+			server: playServer{status: "canceled"}, opts: inputs, requests: "GET", text: "job 7 of 1 has finished (canceled)",
 		},
 		"finished in between, with a variable": {
 			server: playServer{status: "manual", race: true}, opts: withVariable("A"), requests: "GET POST", id: 8,
-			is: gitlabjobs.ErrVariablesDropped, text: "job 7 was played again as job 8",
+			is: gitlabjobs.ErrVariablesDropped, text: "job 7 of 1 was played again as job 8",
 		},
 		"still manual": {
 			server: playServer{status: "manual", stuck: true}, requests: "POST", id: 7,
-			is: gitlabjobs.ErrNotStarted, text: "gitlabjobs: job 7 is still manual after it was played: ",
+			is: gitlabjobs.ErrNotStarted, text: "gitlabjobs: job 7 of 1 is still manual after it was played: ",
 		},
 		"still scheduled": {
 			server: playServer{status: "scheduled", stuck: true}, opts: inputs, requests: "GET POST", id: 7,
-			is: gitlabjobs.ErrNotStarted, text: "job 7 is still scheduled",
+			is: gitlabjobs.ErrNotStarted, text: "job 7 of 1 is still scheduled",
 		},
 		"running": {
 			server: playServer{status: "running"}, requests: "POST", is: gitlabjobs.ErrBadRequest, text: "Unplayable Job",
@@ -149,7 +151,7 @@ func TestBridgesPlay(t *testing.T) {
 	server = &playServer{status: "manual", bridge: true, stuck: true}
 	bridge, err = newClient(t, server.RoundTrip).Bridges.Play(t.Context(), "1", 7, nil)
 	require.ErrorIs(t, err, gitlabjobs.ErrNotStarted)
-	require.ErrorContains(t, err, "bridge 7 is still manual")
+	require.ErrorContains(t, err, "bridge 7 of 1 is still manual")
 	assert.EqualValues(t, 7, bridge.ID)
 }
 
@@ -188,6 +190,16 @@ func TestPlayChecksVariableKeys(t *testing.T) {
 			require.ErrorContains(t, err, want, "%q", key)
 			assert.Empty(t, server.requests, "%q: a request was sent", key)
 		}
+	}
+	// What is accepted here, GitLab accepts, and what is refused it ignores.
+	for key, starts := range map[string]bool{"A": true, " A\n": true, "A-B": false, "\u00a0A": false, strings.Repeat("k", 256): false} {
+		srv := gitlabjobstest.NewMemoryServer(t)
+		job := srv.AddProject("group/app").AddPipeline().AddJob(gitlabjobstest.JobSpec{Status: gitlabjobs.StatusManual})
+		in := map[string]any{"job_variables_attributes": withVariable(key).Variables}
+		err := srv.Client(srv.Tokens.Developer).Do(t.Context(), "POST", "/projects/:id/jobs/:job_id/play",
+			[]string{"group/app", strconv.FormatInt(job.ID(), 10)}, in, nil)
+		require.NoError(t, err)
+		assert.Equal(t, starts, job.Status() != gitlabjobs.StatusManual, "%q", key)
 	}
 	opts := &gitlabjobs.PlayOptions{Variables: []gitlabjobs.JobVariable{{Key: "A"}, {Key: "B"}, {Key: " A"}}}
 	_, err := answering(t, answer{}).Jobs.Play(t.Context(), "1", 7, opts)

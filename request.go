@@ -48,7 +48,8 @@ type call struct {
 	request
 	client *Client
 
-	path       string    // The route with its arguments, escaped.
+	path       string    // The route with its arguments, escaped. No credential is in it,
+	label      string    // nor in this, which is the route as errors and logs show it.
 	credential uint64    // Whose rate limits apply: see gateKey.
 	gates      [2]*gate  // Where the current attempt counts as in flight.
 	refusal    *Error    // Of a gate.
@@ -86,7 +87,7 @@ func callFrom(ctx context.Context) *call {
 // for all jobs. It is empty for any other context.
 func RouteFromContext(ctx context.Context) string {
 	if c := callFrom(ctx); c != nil {
-		return c.route
+		return c.label
 	}
 	return ""
 }
@@ -152,7 +153,8 @@ func send(ctx context.Context, client *Client, r request, ro []RequestOption) (*
 	case errors.Is(err, errNoClient), errors.Is(err, errNoContext):
 		return nil, nil, err
 	case err != nil:
-		return nil, nil, fmt.Errorf("gitlabjobs: %s %s: %w", r.method, cmp.Or(c.path, r.route), err)
+		err = fmt.Errorf("gitlabjobs: %s %s: %w", r.method, cmp.Or(c.path, r.route), err)
+		return nil, nil, client.redactArguments(err, ro)
 	}
 	loop := retryablehttp.Client{
 		HTTPClient:   client.http,
@@ -272,7 +274,7 @@ func (c *call) prepare(ctx context.Context, ro []RequestOption) (*requestConfig,
 			c.secrets.add(cookie.Value)
 		}
 	}
-	c.path = c.secrets.redact(c.path)
+	c.path, c.label = c.secrets.redact(c.path), c.secrets.redact(c.route)
 	for key, values := range req.Header {
 		for _, value := range values {
 			if err := checkHeader("the request", key, value); err != nil {
@@ -281,6 +283,34 @@ func (c *call) prepare(ctx context.Context, ro []RequestOption) (*requestConfig,
 		}
 	}
 	return rc, req, contextError(ctx)
+}
+
+// redactArguments redacts the error of a call that was not sent: an argument that is
+// given in the wrong place may be a token. Only the tokens that are known without
+// calling an Auth of the caller's are found.
+func (c *Client) redactArguments(err error, ro []RequestOption) error {
+	rc := new(requestConfig)
+	for _, option := range ro {
+		if option != nil {
+			_ = option(rc)
+		}
+	}
+	var known secrets
+	for _, auth := range []Auth{c.tokenAuth, rc.auth} {
+		if static, ok := auth.(tokenAuth); ok && static.apply != nil {
+			req := &http.Request{Header: make(http.Header), URL: new(url.URL)}
+			_ = static.Authorize(req)
+			known.addHeaders(req.Header, func(string, string) bool { return true })
+			for _, p := range addedParams("", req.URL.RawQuery) {
+				known.add(p.value)
+			}
+		}
+	}
+	known.addHeaders(rc.header, isCredential)
+	if text := known.redact(err.Error()); text != err.Error() {
+		return &opaqueError{text: text, is: func(target error) bool { return errors.Is(err, target) }}
+	}
+	return err
 }
 
 func encodeBody(v any) ([]byte, error) {
@@ -327,7 +357,7 @@ func (c *call) url() (string, error) {
 
 // failed makes the error of an answer that is not a success.
 func (c *call) failed(resp *http.Response) *Error {
-	e := newError(c.method, c.route, c.path, resp, c.answer(), c.secrets)
+	e := newError(c.method, c.label, c.path, resp, c.answer(), c.secrets)
 	e.unknown = c.unknown
 	if resp.StatusCode >= 300 && resp.StatusCode <= 399 && resp.StatusCode != http.StatusNotModified {
 		e.Message = fmt.Sprintf("%d redirect%s, not followed", resp.StatusCode, c.destination(resp))
@@ -358,7 +388,7 @@ func (c *call) unusable(resp *http.Response, cause error) *Error {
 	if err != nil {
 		kind = "no content type"
 	}
-	e := newError(c.method, c.route, c.path, resp, c.answer()[:min(len(c.answer()), maxErrorBody)], c.secrets)
+	e := newError(c.method, c.label, c.path, resp, c.answer()[:min(len(c.answer()), maxErrorBody)], c.secrets)
 	e.Message = line(c.secrets.redact(fmt.Sprintf("the answer can't be used (%s): %v", kind, cause)))
 	e.Details = nil
 	e.cause = c.secrets.redactError(cause)

@@ -25,9 +25,9 @@ func TestRequestOptionsReachEveryRequest(t *testing.T) {
 			return err
 		}, 2},
 		"WaitPipeline": {func(ctx context.Context, c *gitlabjobs.Client, ro []gitlabjobs.RequestOption) error {
-			_, err := c.Jobs.WaitPipeline(ctx, "group/app", 5, nil, ro...)
+			_, err := c.Jobs.WaitPipeline(ctx, "group/app", 5, &gitlabjobs.WaitOptions{Downstream: true}, ro...)
 			return err
-		}, 1},
+		}, 6}, // Jobs, bridges and the status, of two pipelines.
 		"PipelineTree": {func(ctx context.Context, c *gitlabjobs.Client, ro []gitlabjobs.RequestOption) error {
 			return drain(c.PipelineTree(ctx, "group/app", 5, nil, ro...))
 		}, 4},
@@ -55,7 +55,11 @@ func TestRequestOptionsReachEveryRequest(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				srv := gitlabjobstest.NewMemoryServer(t)
+				var older []gitlabjobstest.Option
+				if name == "WaitPipeline" {
+					older = append(older, gitlabjobstest.WithoutPipelineObjects()) // So that the status is requested, too.
+				}
+				srv := gitlabjobstest.NewMemoryServer(t, older...)
 				project := srv.AddProject("group/app")
 				pipeline, child := project.AddPipeline(gitlabjobstest.PipelineSpec{ID: 5}), project.AddPipeline()
 				pipeline.AddJob(gitlabjobstest.JobSpec{ID: 2, Status: gitlabjobs.StatusFailed, Log: "a log\n"})

@@ -48,9 +48,11 @@ import (
 // routes are not affected.
 //
 // Over HTTP/2, net/http repeats a request by itself after the server has reset its
-// stream. The client ends the attempt instead, which counts as a failed one. It
-// needs net/http/httptrace for that: with a transport that does not support it,
-// requests may be sent more often than this policy says.
+// stream or sent GOAWAY. The client ends the attempt instead, which counts as a failed
+// one; for a write that is [ErrOutcomeUnknown], because net/http does not tell whether
+// the server had processed it. The client needs net/http/httptrace for that: with a
+// transport that does not support it, requests may be sent more often than this policy
+// says.
 //
 // The zero value of a field means its default.
 type RetryPolicy struct {
@@ -115,7 +117,7 @@ func (c *call) checkRetry(ctx context.Context, resp *http.Response, err error) (
 	temporary := c.temporary(resp, err)
 	again := ctx.Err() == nil && temporary && c.attempts < c.limit &&
 		c.repeats(resp, err) && c.settleWait(ctx, resp) && c.affords(resp)
-	if err == nil && resp.StatusCode < http.StatusInternalServerError {
+	if err == nil && !temporary {
 		c.client.budget.refund(c.endpoint(), c.attempts)
 	}
 	c.client.gates.leave(c, resp)
@@ -308,6 +310,7 @@ func (c *call) log(ctx context.Context, resp *http.Response, err error, again, t
 	switch {
 	case again && c.wait > longWait:
 		warning = "gitlab request waits"
+	case c.once500 && err == nil && resp.StatusCode == http.StatusInternalServerError: // The listing decides.
 	case !again && temporary && ctx.Err() == nil:
 		warning = "gitlab request gave up"
 	}
@@ -316,7 +319,7 @@ func (c *call) log(ctx context.Context, resp *http.Response, err error, again, t
 	}
 	attrs := []slog.Attr{
 		slog.String("method", c.method),
-		slog.String("route", c.route),
+		slog.String("route", c.label),
 		slog.String("path", c.path),
 		slog.Int("attempt", c.attempts),
 	}

@@ -319,24 +319,26 @@ func TestAnOutageIsNotMultiplied(t *testing.T) {
 
 func TestABrokenRouteLeavesTheRetriesOfOthersAlone(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		requests := 0
-		client := newClient(t, func(req *http.Request) (*http.Response, error) {
-			requests++
-			return answer{status: 503}.to(req), nil
-		})
-		for range 100 {
+	for _, status := range []int{503, 408, 425} {
+		synctest.Test(t, func(t *testing.T) {
+			requests := 0
+			client := newClient(t, func(req *http.Request) (*http.Response, error) {
+				requests++
+				return answer{status: status}.to(req), nil
+			})
+			for range 100 {
+				_, err := client.Jobs.Get(t.Context(), "1", 7)
+				require.Error(t, err)
+			}
+			requests = 0
 			_, err := client.Jobs.Get(t.Context(), "1", 7)
-			require.ErrorIs(t, err, gitlabjobs.ErrServer)
-		}
-		requests = 0
-		_, err := client.Jobs.Get(t.Context(), "1", 7)
-		require.ErrorIs(t, err, gitlabjobs.ErrServer)
-		assert.Equal(t, 1, requests)
-		_, err = client.Jobs.ListByProject(t.Context(), "1", nil)
-		require.ErrorIs(t, err, gitlabjobs.ErrServer)
-		assert.Equal(t, 6, requests)
-	})
+			require.Error(t, err)
+			assert.Equal(t, 1, requests, "after %d", status)
+			_, err = client.Jobs.ListByProject(t.Context(), "1", nil)
+			require.Error(t, err)
+			assert.Equal(t, 6, requests, "after %d", status)
+		})
+	}
 }
 
 func TestGivingUpAndLongWaitsAreWarnings(t *testing.T) {

@@ -140,6 +140,45 @@ func TestARealCertificateErrorIsNotTemporary(t *testing.T) {
 	assert.False(t, gitlabjobs.Temporary(err))
 }
 
+// A token that is given in the wrong place is in no error and no log line.
+func TestMisplacedTokensAreInNoError(t *testing.T) {
+	t.Parallel()
+	var log strings.Builder
+	client := newClient(t, func(req *http.Request) (*http.Response, error) {
+		assert.NotContains(t, gitlabjobs.RouteFromContext(req.Context()), testToken)
+		return answer{status: 404}.to(req), nil
+	}, gitlabjobs.WithLogger(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))))
+	const other = "glpat-other-9876543210"
+	retry := func(project gitlabjobs.Project, inputs map[string]any, ro ...gitlabjobs.RequestOption) error {
+		_, err := client.Jobs.Retry(t.Context(), project, 7, &gitlabjobs.RetryOptions{Inputs: inputs}, ro...)
+		return err
+	}
+	for name, err := range map[string]error{
+		"a route":                     client.Do(t.Context(), "GET", "/things/"+testToken, nil, nil, nil),
+		"a bad route":                 client.Do(t.Context(), "GET", "/things/"+testToken+"?x", nil, nil, nil),
+		"an argument":                 client.Do(t.Context(), "GET", "/things/:id", []string{testToken + "\n"}, nil, nil),
+		"a project":                   retry(testToken, nil),
+		"a project, with a bad body":  retry("group/"+testToken, map[string]any{"a": make(chan int)}),
+		"a project, and no token yet": retry("group/"+testToken, nil, gitlabjobs.WithAuth(failingAuth{})),
+		"a token of the call":         retry(other, nil, gitlabjobs.WithAuth(gitlabjobs.PrivateToken(other))),
+		"a token in a header":         retry(other, nil, gitlabjobs.WithHeader("Job-Token", other)),
+	} {
+		require.Error(t, err, name)
+		for _, text := range []string{err.Error(), fmt.Sprintf("%+v", err)} {
+			assert.NotContains(t, text, testToken, name)
+			assert.NotContains(t, text, other, name)
+		}
+		assert.Contains(t, err.Error(), "[REDACTED]", name)
+		var refusal *gitlabjobs.Error
+		if errors.As(err, &refusal) {
+			assert.Equal(t, "/things/[REDACTED]", refusal.Route)
+			assert.Equal(t, "/things/[REDACTED]", refusal.Path)
+		}
+	}
+	assert.Contains(t, log.String(), "route=/things/[REDACTED]")
+	assert.NotContains(t, log.String(), testToken)
+}
+
 // The path is in every error and log line, and repeats no credential.
 func TestPathsHoldNoCredential(t *testing.T) {
 	t.Parallel()

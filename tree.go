@@ -132,6 +132,7 @@ type visit struct {
 	bridges  []*Bridge
 	response Response
 	err      error
+	panicked any
 }
 
 func (v *visit) node(n TreeNode) *TreeNode {
@@ -178,6 +179,7 @@ func (w *treeWalk) start() {
 			v.ready = make(chan struct{})
 			w.wg.Go(func() {
 				defer close(v.ready)
+				defer func() { v.panicked = recover() }() // Of the caller's Auth or transport.
 				v.err = w.read(v)
 			})
 		}
@@ -189,6 +191,9 @@ func (w *treeWalk) next() *visit {
 	v := w.queue[0]
 	w.queue = slices.Delete(w.queue, 0, 1)
 	<-v.ready
+	if v.panicked != nil {
+		panic(v.panicked)
+	}
 	return v
 }
 

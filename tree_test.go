@@ -46,6 +46,12 @@ func walk(t *testing.T, client *gitlabjobs.Client, project gitlabjobs.Project, p
 	return lines
 }
 
+func TestAPanicWhileATreeIsReadReachesTheCaller(t *testing.T) {
+	t.Parallel()
+	client := newClient(t, func(*http.Request) (*http.Response, error) { panic("no vault") })
+	assert.PanicsWithValue(t, "no vault", func() { _ = drain(client.PipelineTree(t.Context(), "1", 5, nil)) })
+}
+
 func TestTheTreeIsWalkedThroughEveryPipeline(t *testing.T) {
 	t.Parallel()
 	for name, options := range map[string][]gitlabjobstest.Option{

@@ -48,7 +48,14 @@ func (w *wire) getConn(string) {
 	}
 }
 
-func (w *wire) gotConn(httptrace.GotConnInfo) { w.got.Store(true) }
+// gotConn also ends the attempt: a connection that was dialed for another call comes
+// without a getConn.
+func (w *wire) gotConn(httptrace.GotConnInfo) {
+	w.got.Store(true)
+	if w.sent.Load() {
+		w.cancel(errRepeated)
+	}
+}
 
 // wroteHeaderField tells HTTP/2, which has pseudo-headers, from HTTP/1. HTTP/2
 // transports write the fields to the connection right after this.

@@ -290,7 +290,7 @@ func (c *call) variables() []variable {
 			}
 			return s
 		}
-		set[i] = variable{strings.TrimSpace(part("key")), part("value")}
+		set[i] = variable{strings.Trim(part("key"), " \t\n\v\f\r"), part("value")}
 	}
 	return set
 }
