@@ -143,6 +143,7 @@ func TestWhatAWaitTolerates(t *testing.T) {
 		"a long MaxOutage":                       {effect: gitlabjobstest.BadGateway(), lasts: 50 * time.Minute, opts: gitlabjobs.WaitOptions{MaxOutage: time.Hour}},
 		"a long interval":                        {effect: gitlabjobstest.BadGateway(), lasts: 14 * time.Minute, opts: gitlabjobs.WaitOptions{MinInterval: 2 * time.Minute, MaxInterval: 5 * time.Minute}, requests: 11, within: 14 * time.Minute},
 		"no MaxOutage":                           {effect: gitlabjobstest.BadGateway(), lasts: 20 * time.Minute, opts: gitlabjobs.WaitOptions{MaxOutage: 1}, err: gitlabjobs.ErrServer, requests: 5},
+		"unavailable for longer than MaxOutage":  {effect: gitlabjobstest.Unavailable(time.Hour), lasts: 20 * time.Minute, err: gitlabjobs.ErrServer, within: 16 * time.Minute, requests: 2},
 		"no MaxOutage, and no time passes":       {effect: gitlabjobstest.Unavailable(time.Hour), lasts: 20 * time.Minute, opts: gitlabjobs.WaitOptions{MaxOutage: 1}, err: gitlabjobs.ErrServer, requests: 1},
 		"a token that is revoked":                {effect: gitlabjobstest.Answer(401, nil, `{"message":"401 Unauthorized"}`), lasts: 20 * time.Minute, err: gitlabjobs.ErrUnauthorized, requests: 1},
 		"a project that is gone":                 {effect: gitlabjobstest.Answer(404, nil, `{"message":"404 Project Not Found"}`), lasts: 20 * time.Minute, err: gitlabjobs.ErrNotFound, requests: 1},
