@@ -86,6 +86,30 @@ func TestWaitSurvivesOutages(t *testing.T) {
 	}
 }
 
+func TestEachOutageIsMeasuredFromItsFirstPoll(t *testing.T) {
+	t.Parallel()
+	for name, wait := range waiters() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				srv := gitlabjobstest.NewMemoryServer(t)
+				pipeline := srv.AddProject("group/app").AddPipeline()
+				job := pipeline.AddJob(after(2*time.Hour, success))
+				// Two outages of 10 minutes are tolerated. Of the third, the attempts of the
+				// first poll count.
+				srv.Fault(during(time.Now().Add(5*time.Minute), 10*time.Minute, gitlabjobstest.BadGateway()))
+				srv.Fault(during(time.Now().Add(20*time.Minute), 10*time.Minute, gitlabjobstest.BadGateway()))
+				began := time.Now().Add(40 * time.Minute)
+				srv.Fault(during(began, time.Hour, gitlabjobstest.Hang()))
+				_, err := wait(t.Context(), srv.Client(srv.Tokens.Reporter), pipeline.ID(), job.ID(), gitlabjobs.WaitOptions{})
+				require.ErrorContains(t, err, "no successful response for 15m0s")
+				assert.GreaterOrEqual(t, time.Since(began), 15*time.Minute)
+				assert.LessOrEqual(t, time.Since(began), 17*time.Minute)
+			})
+		})
+	}
+}
+
 // during is a fault that strikes all requests for some time.
 func during(began time.Time, lasts time.Duration, effect gitlabjobstest.Effect) gitlabjobstest.Fault {
 	return gitlabjobstest.Fault{Times: gitlabjobstest.Always, Do: effect, Match: func(gitlabjobstest.Request) bool {
@@ -119,6 +143,8 @@ func TestWhatAWaitTolerates(t *testing.T) {
 		"a long MaxOutage":                       {effect: gitlabjobstest.BadGateway(), lasts: 50 * time.Minute, opts: gitlabjobs.WaitOptions{MaxOutage: time.Hour}},
 		"a long interval":                        {effect: gitlabjobstest.BadGateway(), lasts: 14 * time.Minute, opts: gitlabjobs.WaitOptions{MinInterval: 2 * time.Minute, MaxInterval: 5 * time.Minute}, requests: 11, within: 14 * time.Minute},
 		"no MaxOutage":                           {effect: gitlabjobstest.BadGateway(), lasts: 20 * time.Minute, opts: gitlabjobs.WaitOptions{MaxOutage: 1}, err: gitlabjobs.ErrServer, requests: 5},
+		"unavailable for longer than MaxOutage":  {effect: gitlabjobstest.Unavailable(time.Hour), lasts: 20 * time.Minute, err: gitlabjobs.ErrServer, within: 16 * time.Minute, requests: 2},
+		"no MaxOutage, and no time passes":       {effect: gitlabjobstest.Unavailable(time.Hour), lasts: 20 * time.Minute, opts: gitlabjobs.WaitOptions{MaxOutage: 1}, err: gitlabjobs.ErrServer, requests: 1},
 		"a token that is revoked":                {effect: gitlabjobstest.Answer(401, nil, `{"message":"401 Unauthorized"}`), lasts: 20 * time.Minute, err: gitlabjobs.ErrUnauthorized, requests: 1},
 		"a project that is gone":                 {effect: gitlabjobstest.Answer(404, nil, `{"message":"404 Project Not Found"}`), lasts: 20 * time.Minute, err: gitlabjobs.ErrNotFound, requests: 1},
 		"not implemented, which does not change": {effect: gitlabjobstest.Answer(501, nil, `{}`), lasts: 20 * time.Minute, err: gitlabjobs.ErrServer, requests: 1},
