@@ -46,10 +46,10 @@
 // # Retries
 //
 // Reads and Cancel are retried after a network error or a temporary error of the
-// server, and the server's rate limits are obeyed: see [RetryPolicy]. Retry, Erase,
-// Play and the writes of [Client.Do] are only retried if they provably did not reach the server, or were refused by a
-// rate limit. If one may have happened, the error is [ErrOutcomeUnknown]: check before
-// repeating it.
+// server, and the server's rate limits are obeyed: see [RetryPolicy]. Retry, Erase, Play
+// and the writes of [Client.Do] are only retried if they provably did not reach the
+// server, or were refused by a rate limit. If one may have happened, the error is
+// [ErrOutcomeUnknown]: check before repeating it.
 //
 // # Other endpoints
 //
