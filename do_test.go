@@ -279,7 +279,7 @@ func TestTheWritersErrorIsReturnedAsItIs(t *testing.T) {
 	t.Parallel()
 	client := newClient(t, artifacts(t, func() io.Reader { return strings.NewReader("12345") }, 5))
 	err := client.Do(t.Context(), "GET", "/x", nil, nil, fullDisk{})
-	assert.Equal(t, os.ErrDeadlineExceeded, err) //nolint:testifylint // It must be the very same.
+	assert.Equal(t, os.ErrDeadlineExceeded, err)
 	assert.False(t, gitlabjobs.Temporary(err))
 }
 

@@ -255,7 +255,7 @@ func ExampleClient_Do() {
 // gets no credentials.
 func ExampleClient_Do_download() {
 	storage := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		fmt.Fprintf(w, "PK... (token: %q)", req.Header.Get("PRIVATE-TOKEN"))
+		_, _ = fmt.Fprintf(w, "PK... (token: %q)", req.Header.Get("PRIVATE-TOKEN"))
 	}))
 	defer storage.Close()
 	gitlab := httptest.NewServer(http.RedirectHandler(storage.URL+"/artifacts.zip?signature=0123", http.StatusFound))
@@ -271,8 +271,7 @@ func ExampleClient_Do_download() {
 		fmt.Println(err)
 		return
 	}
-	defer os.Remove(file.Name())
-	defer file.Close()
+	defer func() { fmt.Print(file.Close(), os.Remove(file.Name())) }()
 
 	err = client.Do(context.Background(), http.MethodGet, "/projects/:id/jobs/:job_id/artifacts", []string{"group/app", "42"}, nil, file)
 	if err != nil {
@@ -281,7 +280,9 @@ func ExampleClient_Do_download() {
 	}
 	content, err := os.ReadFile(file.Name())
 	fmt.Println(string(content), err)
-	// Output: PK... (token: "") <nil>
+	// Output:
+	// PK... (token: "") <nil>
+	// <nil> <nil>
 }
 
 // A certificate authority of one's own, and a proxy.

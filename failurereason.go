@@ -53,14 +53,15 @@ const (
 	FailureRunnerExternalDependency  FailureReason = "runner_external_dependency_failure"
 	FailureJobExecutionServerTimeout FailureReason = "job_execution_server_timeout"
 
-	// Newer servers use these four in place of FailureStuckOrTimeout.
+	// FailureStuckWithMatchingRunners and the three after it replace FailureStuckOrTimeout
+	// on newer servers.
 	FailureStuckWithMatchingRunners FailureReason = "stuck_pending_with_matching_runners"
 	FailureStuckNoMatchingRunners   FailureReason = "stuck_pending_no_matching_runners"
 	FailureNoUpdatesRunning         FailureReason = "no_updates_running"
 	FailureNoUpdatesCanceling       FailureReason = "no_updates_canceling"
 
-	// Newer servers use these two in place of FailureJobExecutionTimeout, if the server
-	// ends the job.
+	// FailureServerTimeoutRunning and the one after it replace FailureJobExecutionTimeout on
+	// newer servers, if the server ends the job.
 	FailureServerTimeoutRunning   FailureReason = "server_timeout_running"
 	FailureServerTimeoutCanceling FailureReason = "server_timeout_canceling"
 )

@@ -108,7 +108,7 @@ func (s *soakServer) act(req *http.Request) string {
 
 // TestSoak sends every method from 64 goroutines for as long as GITLABJOBS_SOAK says,
 // such as 1m, to a server that fails in many ways. It is not part of a normal run.
-func TestSoak(t *testing.T) {
+func TestSoak(t *testing.T) { //nolint:paralleltest // It measures the heap of the process.
 	duration, err := time.ParseDuration(os.Getenv("GITLABJOBS_SOAK"))
 	if err != nil {
 		t.Skip("set GITLABJOBS_SOAK to a duration, such as 1m")
@@ -187,7 +187,7 @@ func soak(t *testing.T, http2 bool, duration time.Duration) {
 	}
 	early := run(duration / 4)
 	late := run(duration * 3 / 4)
-	growth := int64(late) - int64(early) //nolint:gosec // Both are far below the limit.
+	growth := int64(late) - int64(early)
 	t.Logf("%d calls, %d requests, %d faults; %d succeeded, %d canceled, %d of unknown outcome; %d repeated, %d lost; heap %d kB, then %d kB",
 		calls.Load(), handler.requests.Load(), handler.faults.Load(), succeeded.Load(), canceled.Load(), unknown.Load(),
 		repeated.Load(), lost.Load(), early>>10, late>>10)

@@ -19,12 +19,11 @@ func Temporary(err error) bool {
 	if err == nil || errors.Is(err, ErrOutcomeUnknown) {
 		return false
 	}
-	var response *Error
-	if errors.As(err, &response) {
+	if response, ok := errors.AsType[*Error](err); ok {
 		return response.page || temporaryStatus(response.StatusCode)
 	}
-	var noResponse *callError
-	return errors.As(err, &noResponse) && noResponse.temporary
+	noResponse, ok := errors.AsType[*callError](err)
+	return ok && noResponse.temporary
 }
 
 // temporaryStatus reports whether a server may soon respond to the same request with

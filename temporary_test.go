@@ -169,8 +169,7 @@ func TestMisplacedTokensAreInNoError(t *testing.T) {
 			assert.NotContains(t, text, other, name)
 		}
 		assert.Contains(t, err.Error(), "[REDACTED]", name)
-		var refusal *gitlabjobs.Error
-		if errors.As(err, &refusal) {
+		if refusal, ok := errors.AsType[*gitlabjobs.Error](err); ok {
 			assert.Equal(t, "/things/[REDACTED]", refusal.Route)
 			assert.Equal(t, "/things/[REDACTED]", refusal.Path)
 		}
@@ -192,8 +191,7 @@ func TestPathsHoldNoCredential(t *testing.T) {
 		_, err := client.Jobs.Get(t.Context(), "group/"+testToken, 2)
 		require.ErrorContains(t, err, "GET /projects/group%2F[REDACTED]/jobs/2: ")
 		assert.NotContains(t, err.Error(), testToken)
-		var refusal *gitlabjobs.Error
-		if errors.As(err, &refusal) {
+		if refusal, ok := errors.AsType[*gitlabjobs.Error](err); ok {
 			assert.Equal(t, "/projects/group%2F[REDACTED]/jobs/2", refusal.Path)
 		}
 	}
