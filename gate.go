@@ -93,6 +93,13 @@ func (a *gate) wake() {
 	}
 }
 
+// stopWaiting ends the waiting of a call at the gate, if it waited at one.
+func (a *gate) stopWaiting() {
+	if a != nil {
+		a.waiting--
+	}
+}
+
 // find returns a call's gates, and removes those that are idle. The caller holds
 // the lock.
 func (g *gates) find(c *call, now time.Time) (found [2]*gate) {
@@ -137,33 +144,34 @@ func (g *gates) create(key gateKey, now time.Time) *gate {
 // last one, and at its gates. It returns an *Error if a gate stays closed for longer
 // than the call may wait, and the context's error if that ends.
 func (g *gates) enter(ctx context.Context, c *call) error {
+	var at *gate
 	for {
 		if g.active.Load() == 0 && !time.Now().Before(c.resume) {
 			return nil
 		}
-		at, wait, changed, err := g.admit(ctx, c)
+		next, wait, changed, err := g.admit(ctx, c, at)
 		if err != nil || wait == 0 {
 			return err
 		}
-		err = sleepUnless(ctx, wait, changed)
-		if at != nil {
+		at = next
+		if err := sleepUnless(ctx, wait, changed); err != nil {
 			g.mu.Lock()
-			at.waiting--
+			at.stopWaiting()
 			g.mu.Unlock()
-		}
-		if err != nil {
 			return err
 		}
 	}
 }
 
 // admit counts the call as in flight, or returns how long it has to wait and what
-// ends the wait early. It then counts as waiting at a gate, if there is one.
-func (g *gates) admit(ctx context.Context, c *call) (at *gate, wait time.Duration, changed chan struct{}, err error) {
+// ends the wait early. It then counts as waiting at a gate, if there is one, and no
+// longer at the gate before. That one stays for whoever comes while the call is in flight.
+func (g *gates) admit(ctx context.Context, c *call, before *gate) (at *gate, wait time.Duration, changed chan struct{}, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	now := time.Now()
 	found := g.find(c, now)
+	before.stopWaiting()
 	until, force, err := c.closed(ctx, found, now)
 	if err != nil {
 		return nil, 0, nil, err
@@ -172,12 +180,12 @@ func (g *gates) admit(ctx context.Context, c *call) (at *gate, wait time.Duratio
 		c.resume = until.Add(c.spread(ctx, until, now))
 		c.logGate(ctx, c.resume.Sub(now))
 	}
-	for _, a := range found {
+	for i, a := range found {
 		switch {
 		case a == nil:
 		case now.Before(c.resume):
 			at, wait = a, c.resume.Sub(now)
-		case at == nil && !force && a.full(now):
+		case at == nil && !force[i] && a.full(now):
 			at, wait, changed = a, maxClosed, a.changed
 			if now.Before(a.reset) {
 				wait = a.reset.Sub(now)
@@ -201,26 +209,26 @@ func (g *gates) admit(ctx context.Context, c *call) (at *gate, wait time.Duratio
 }
 
 // closed returns until when the call has to wait at its gates. It returns an error if
-// that is too long after a 429. After another response the request is sent instead,
-// which force reports.
-func (c *call) closed(ctx context.Context, found [2]*gate, now time.Time) (until time.Time, force bool, err error) {
+// that is too long after a 429. After another response the request is sent instead:
+// force reports at which gates.
+func (c *call) closed(ctx context.Context, found [2]*gate, now time.Time) (until time.Time, force [2]bool, err error) {
 	deadline, bounded := ctx.Deadline()
 	tooLong := func(end time.Time, byServer bool) bool {
 		return byServer && end.Sub(now) > c.client.retry.MaxServerWait || bounded && !end.Before(deadline)
 	}
-	for _, a := range found {
+	for i, a := range found {
 		if a == nil {
 			continue
 		}
 		if now.Before(a.refused) {
 			if tooLong(a.refused, a.byServer) {
-				return until, false, c.limited(ctx, a.message, a.refused.Sub(now))
+				return until, force, c.limited(ctx, a.message, a.refused.Sub(now))
 			}
 			until = later(until, a.refused)
 		}
 		if now.Before(a.used) {
 			if tooLong(a.used, true) {
-				force = true
+				force[i] = true
 			} else {
 				until = later(until, a.used)
 			}

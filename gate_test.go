@@ -439,6 +439,59 @@ func TestWhenAGateOpensOneRequestGoesFirst(t *testing.T) {
 	})
 }
 
+func TestACallThatComesAfterTheFirstOneWaitsForItsResponse(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const latency = 25 * time.Second
+		slow := func(req *http.Request) (*http.Response, error) {
+			return fine.to(req), sleep(req.Context(), latency)
+		}
+		srv := newScript(refused("60").step, slow)
+		client := gated(t, srv) // Its first call comes back after 60 to 70 seconds.
+		var wg sync.WaitGroup
+		for _, after := range []time.Duration{0, 72 * time.Second} {
+			wg.Go(func() {
+				_ = sleep(t.Context(), after)
+				_, err := client.Jobs.Get(t.Context(), "1", 7)
+				assert.NoError(t, err)
+			})
+		}
+		wg.Wait()
+		require.Len(t, srv.at, 3)
+		assert.GreaterOrEqual(t, srv.at[2], srv.at[1]+latency)
+		assert.Zero(t, gitlabjobs.Gates(client))
+	})
+}
+
+// The limit of all endpoints was reached with a success, so no call fails of it. The
+// calls that are sent all the same obey the limit of their endpoint.
+func TestACallThatMayNotWaitAtOneGateWaitsAtTheOther(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const latency = 20 * time.Second
+		slow := func(req *http.Request) (*http.Response, error) {
+			return fine.to(req), sleep(req.Context(), latency)
+		}
+		srv := newScript(answer{status: 429}.step, left(0, time.Hour).step, slow)
+		client := gated(t, srv, gitlabjobs.WithRetry(gitlabjobs.RetryPolicy{MaxAttempts: 1}))
+		_, err := client.Jobs.Get(t.Context(), "1", 7)
+		require.ErrorIs(t, err, gitlabjobs.ErrRateLimited)
+		_, err = client.Jobs.Retry(t.Context(), "1", 7, nil)
+		require.NoError(t, err)
+		var wg sync.WaitGroup
+		for range 2 {
+			wg.Go(func() {
+				_, err := client.Jobs.Get(t.Context(), "1", 7)
+				assert.NoError(t, err)
+			})
+		}
+		wg.Wait()
+		require.Len(t, srv.at, 4)
+		assert.Less(t, srv.at[2], time.Minute)
+		assert.GreaterOrEqual(t, srv.at[3], srv.at[2]+latency)
+	})
+}
+
 func TestARedirectToAnotherHostDoesNotCloseTheGate(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
