@@ -157,10 +157,11 @@ type watcher struct {
 	outage        *outage
 	interval      time.Duration
 	polls         uint64
-	blockedListed time.Time // When manual and scheduled jobs were last listed.
+	blockedListed time.Time // When a poll last began that listed manual and scheduled jobs, and succeeded.
 
 	started   bool // newestID is known.
 	projectID int64
+	matched   bool // No job of the state can be one of another project.
 	newestID  int64
 	jobs      *watchJobs // Unfinished, or finished with an ID above newestID.
 
@@ -176,6 +177,9 @@ func newWatcher(s *JobsService, project Project, o WatchOptions, ro []RequestOpt
 		projectID: o.Since.projectID, newestID: o.Since.newestID, jobs: newWatchJobs(&o.Since),
 	}
 	w.started = !o.Since.isZero()
+	// A state of a known project was compared with the number of this one, if that is given.
+	_, err := strconv.ParseInt(string(project), 10, 64)
+	w.matched = err == nil || w.projectID == 0
 	w.outage.reached = w.started
 	w.options.Since = WatchState{} // Not to be held in memory.
 	return w
@@ -244,9 +248,6 @@ func (w *watcher) poll(ctx context.Context) ([]sighting, error) {
 	if err != nil {
 		return sightings, err
 	}
-	if all {
-		w.blockedListed = begun
-	}
 	newest, err := w.listNewest(ctx, ro)
 	sightings = append(sightings, newest...)
 	if err != nil {
@@ -254,6 +255,9 @@ func (w *watcher) poll(ctx context.Context) ([]sighting, error) {
 	}
 	// The lists were read, so GitLab is there: these requests are retried.
 	missing, err := w.getMissing(ctx, all, w.ro)
+	if all && err == nil {
+		w.blockedListed = begun
+	}
 	return append(sightings, missing...), err
 }
 
@@ -355,7 +359,8 @@ func (w *watcher) listNewest(ctx context.Context, ro []RequestOption) ([]sightin
 
 // getMissing requests the jobs that should have been in a list of this poll, but were in
 // none. It ends at the first error. The order is random, so that a job that always fails
-// does not hold back the same others.
+// does not hold back the same others. As long as the project has no job to compare with
+// the state, none is forgotten, and they are requested as seldom as manual jobs.
 func (w *watcher) getMissing(ctx context.Context, all bool, ro []RequestOption) ([]sighting, error) {
 	var sightings []sighting
 	for id, known := range w.jobs.known {
@@ -367,12 +372,14 @@ func (w *watcher) getMissing(ctx context.Context, all bool, ro []RequestOption) 
 				w.jobs.forget(id)
 			}
 			continue
-		case !all && known.status != "" && !slices.Contains(w.scopes, known.status):
+		case !all && (!w.matched || known.status != "" && !slices.Contains(w.scopes, known.status)):
 			continue
 		}
 		job, err := w.service.Get(ctx, w.project, id, ro...)
 		if deleted(err) {
-			w.jobs.forget(id)
+			if w.matched {
+				w.jobs.forget(id)
+			}
 			continue
 		}
 		if err == nil {
@@ -396,11 +403,13 @@ func deleted(err error) bool {
 
 // check learns the project's numeric ID, or compares it.
 func (w *watcher) check(job *Job) error {
-	if job.Pipeline == nil || job.Pipeline.ProjectID == 0 || job.Pipeline.ProjectID == w.projectID {
-		return nil
+	if job.Pipeline != nil && job.Pipeline.ProjectID != 0 {
+		w.projectID = cmp.Or(w.projectID, job.Pipeline.ProjectID)
+		w.matched = job.Pipeline.ProjectID == w.projectID
+	} else {
+		w.matched = true // This server does not tell.
 	}
-	if w.projectID == 0 {
-		w.projectID = job.Pipeline.ProjectID
+	if w.matched {
 		return nil
 	}
 	return fmt.Errorf("gitlabjobs: watching the jobs of %s: job %d is of project %d, but the state is of project %d: "+

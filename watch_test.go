@@ -346,6 +346,89 @@ func TestWatchToleratesAnOutage(t *testing.T) {
 	})
 }
 
+// The poll that looks at manual jobs every ten minutes fails half-way: the next one makes up for it.
+func TestWatchLooksAtManualJobsAgainAfterAPollThatFailed(t *testing.T) {
+	t.Parallel()
+	for name, fault := range map[string]gitlabjobstest.Fault{
+		"at the newest jobs": {
+			Route: "/projects/:id/jobs", Match: func(r gitlabjobstest.Request) bool { return !r.Query.Has("scope[]") },
+		},
+		"at a job": {Route: "/projects/:id/jobs/:job_id"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				srv, pl, client := newApp(t)
+				j := pl.AddJob(job(1, "manual"))
+				time.AfterFunc(9*time.Minute+30*time.Second, func() {
+					j.Enqueue()
+					j.Start()
+					j.Succeed()
+					fault.Times, fault.Do = gitlabjobstest.Always, gitlabjobstest.Answer(http.StatusBadGateway, nil, "")
+					srv.Fault(fault)
+				})
+				time.AfterFunc(11*time.Minute, srv.ClearFaults)
+				events, _ := watchFor(t, 12*time.Minute, client, gitlabjobs.WatchOptions{})
+				assert.Equal(t, []string{"1 >manual", "1 manual>success"}, events)
+			})
+		})
+	}
+}
+
+// Without any job, nothing tells whether the state is one of this project.
+func TestWatchKeepsWhatItKnowsUntilItHasSeenTheProject(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv, pl, client := newApp(t)
+		j := pl.AddJob(job(1, "running"))
+		_, state := watchFor(t, time.Minute, client, gitlabjobs.WatchOptions{})
+		j.Succeed()
+		// For a while, another project without jobs has the path.
+		srv.Fault(gitlabjobstest.Fault{
+			Route: "/projects/:id/jobs", Times: gitlabjobstest.Always,
+			Do: gitlabjobstest.Answer(http.StatusOK, nil, "[]"),
+		})
+		srv.Fault(gitlabjobstest.Fault{
+			Route: "/projects/:id/jobs/:job_id", Times: gitlabjobstest.Always,
+			Do: gitlabjobstest.Answer(http.StatusNotFound, nil, `{"message":"404 Not found"}`),
+		})
+		time.AfterFunc(5*time.Minute, srv.ClearFaults)
+		events, _ := watchFor(t, 7*time.Minute, client, gitlabjobs.WatchOptions{Since: stored(t, state)})
+		assert.Equal(t, []string{"1 running>success"}, events)
+	})
+}
+
+func TestWatchSeldomRequestsTheJobsOfAProjectWithoutAny(t *testing.T) {
+	t.Parallel()
+	for project, want := range map[gitlabjobs.Project]int{"group/app": 4, "7": 1} {
+		synctest.Test(t, func(t *testing.T) {
+			srv, pl, client := newApp(t)
+			j := pl.AddJob(job(1, "running"))
+			_, state := watchFor(t, time.Minute, client, gitlabjobs.WatchOptions{})
+			j.Delete()
+			srv.ResetRequests()
+			time.AfterFunc(25*time.Minute, func() { pl.AddJob(job(2, "running")) })
+			ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+			defer cancel()
+			for event, err := range client.Jobs.Watch(ctx, project, &gitlabjobs.WatchOptions{Since: stored(t, state)}) {
+				if err != nil {
+					require.ErrorIs(t, err, context.DeadlineExceeded)
+					break
+				}
+				state = event.State()
+			}
+			gets := 0
+			for _, r := range srv.Requests() {
+				if strings.HasSuffix(r.Path, "/jobs/1") {
+					gets++
+				}
+			}
+			assert.Equal(t, want, gets, project) // Every ten minutes, and when there is a job to compare.
+			assert.Contains(t, marshaled(t, state), `"jobs":{"running":[2]}`)
+		})
+	}
+}
+
 // One job that can't be read does not keep the others from being reported.
 func TestWatchReportsWhatItSawBeforeAnError(t *testing.T) {
 	t.Parallel()
