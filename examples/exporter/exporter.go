@@ -39,7 +39,7 @@ func open(path string, projects []gitlabjobs.Project) (*exporter, error) {
 	for _, project := range projects {
 		e.live.Projects[project] = stored.Projects[project]
 		if e.live.Projects[project] == nil {
-			e.live.Projects[project] = &projectStats{Stages: make(map[string]*stageStats)}
+			e.live.Projects[project] = newProjectStats()
 		}
 	}
 	e.changed = true
@@ -103,7 +103,7 @@ func (e *exporter) save() error {
 		return nil
 	}
 	e.changed = false
-	data, err := json.Marshal(e.live)
+	data, err := e.live.marshal()
 	e.mu.Unlock()
 	var served stats
 	if err == nil {
@@ -144,15 +144,16 @@ func replace(path string, data []byte) error {
 
 // The metrics.
 var (
-	finishedDesc = prometheus.NewDesc("gitlab_jobs_finished_total", "Jobs that have finished.", []string{"project", "stage", "status"}, nil)
-	failedDesc   = prometheus.NewDesc("gitlab_jobs_failed_total", "Jobs that have failed.", []string{"project", "stage", "reason"}, nil)
-	durationDesc = prometheus.NewDesc("gitlab_job_duration_seconds", "How long the jobs ran that have finished.", []string{"project", "stage"}, nil)
-	queueDesc    = prometheus.NewDesc("gitlab_job_queue_seconds", "How long the jobs waited for a runner that have finished.", []string{"project", "stage"}, nil)
+	unfinishedDesc = prometheus.NewDesc("gitlab_jobs_unfinished", "Jobs that have not finished.", []string{"project", "stage", "status"}, nil)
+	finishedDesc   = prometheus.NewDesc("gitlab_jobs_finished_total", "Jobs that have finished.", []string{"project", "stage", "status"}, nil)
+	failedDesc     = prometheus.NewDesc("gitlab_jobs_failed_total", "Jobs that have failed.", []string{"project", "stage", "reason"}, nil)
+	durationDesc   = prometheus.NewDesc("gitlab_job_duration_seconds", "How long the jobs ran that have finished.", []string{"project", "stage"}, nil)
+	queueDesc      = prometheus.NewDesc("gitlab_job_queue_seconds", "How long the jobs waited for a runner that have finished.", []string{"project", "stage"}, nil)
 )
 
 // Describe implements [prometheus.Collector].
 func (e *exporter) Describe(ch chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{finishedDesc, failedDesc, durationDesc, queueDesc} {
+	for _, desc := range []*prometheus.Desc{unfinishedDesc, finishedDesc, failedDesc, durationDesc, queueDesc} {
 		ch <- desc
 	}
 }
@@ -163,6 +164,13 @@ func (e *exporter) Collect(ch chan<- prometheus.Metric) {
 	served := e.served
 	e.mu.Unlock()
 	for project, p := range served.Projects {
+		unfinished := make(map[unfinishedJob]int)
+		for _, job := range p.Unfinished {
+			unfinished[job]++
+		}
+		for key, n := range unfinished {
+			ch <- prometheus.MustNewConstMetric(unfinishedDesc, prometheus.GaugeValue, float64(n), string(project), key.Stage, string(key.Status))
+		}
 		for stage, s := range p.Stages {
 			for status, n := range s.Finished {
 				ch <- prometheus.MustNewConstMetric(finishedDesc, prometheus.CounterValue, float64(n), string(project), stage, string(status))

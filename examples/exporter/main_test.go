@@ -154,6 +154,9 @@ func TestKillsNeitherLoseNorRepeatAJob(t *testing.T) {
 			p = start(t, srv, state)
 			after := scrape(t, p.url)
 			for name, value := range before {
+				if strings.HasPrefix(name, "gitlab_jobs_unfinished") {
+					continue // It is not a counter.
+				}
 				assert.GreaterOrEqual(t, after[name], value, name)
 			}
 		}
@@ -229,6 +232,46 @@ gitlab_job_duration_seconds_count{project="group/app",stage="test"} 2
 	})
 }
 
+func TestUnfinishedJobs(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := gitlabjobstest.NewMemoryServer(t)
+		client := srv.Client(srv.Tokens.Reporter)
+		pipeline := srv.AddProject("group/app").AddPipeline()
+		add := func(stage string, status gitlabjobs.Status) *gitlabjobstest.Job {
+			return pipeline.AddJob(gitlabjobstest.JobSpec{Stage: stage, Status: status})
+		}
+		path := filepath.Join(t.TempDir(), "state.json")
+		e, err := open(path, []gitlabjobs.Project{"group/app"})
+		require.NoError(t, err)
+		metrics := func(e *exporter, lines ...string) {
+			t.Helper()
+			want := "# HELP gitlab_jobs_unfinished Jobs that have not finished.\n# TYPE gitlab_jobs_unfinished gauge\n"
+			for _, line := range lines {
+				want += "gitlab_jobs_unfinished{project=\"group/app\"," + line + "\n"
+			}
+			assert.NoError(t, testutil.CollectAndCompare(e, strings.NewReader(want), "gitlab_jobs_unfinished"))
+		}
+		running, pending, manual := add("test", "running"), add("test", "pending"), add("deploy", "manual")
+		add("test", "running")
+		watched(t, e, client, time.Minute)
+		metrics(e, `stage="deploy",status="manual"} 1`, `stage="test",status="pending"} 1`, `stage="test",status="running"} 2`)
+
+		running.Succeed()
+		pending.Start()
+		watched(t, e, client, time.Minute)
+		metrics(e, `stage="deploy",status="manual"} 1`, `stage="test",status="running"} 2`)
+
+		again, err := open(path, []gitlabjobs.Project{"group/app"})
+		require.NoError(t, err)
+		metrics(again, `stage="deploy",status="manual"} 1`, `stage="test",status="running"} 2`)
+		manual.Delete() // It has no event, but the next one tells.
+		time.AfterFunc(time.Minute, func() { pending.Succeed() })
+		watched(t, again, client, time.Hour)
+		metrics(again, `stage="test",status="running"} 1`)
+	})
+}
+
 // What could not be stored is not served.
 func TestMetricsAreThoseThatWereStored(t *testing.T) {
 	t.Parallel()
@@ -294,7 +337,7 @@ func TestTheDashboardNamesTheMetrics(t *testing.T) {
 		named[strings.TrimSuffix(name, "_bucket")] = true
 	}
 	assert.Equal(t, map[string]bool{
-		"gitlab_jobs_finished_total": true, "gitlab_jobs_failed_total": true,
+		"gitlab_jobs_unfinished": true, "gitlab_jobs_finished_total": true, "gitlab_jobs_failed_total": true,
 		"gitlab_job_duration_seconds": true, "gitlab_job_queue_seconds": true,
 	}, named)
 }

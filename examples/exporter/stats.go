@@ -1,7 +1,9 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
+	"maps"
 	"slices"
 
 	"example.com/gitlabjobs"
@@ -19,8 +21,19 @@ type stats struct {
 }
 
 type projectStats struct {
-	State  gitlabjobs.WatchState  `json:"state"`
-	Stages map[string]*stageStats `json:"stages"`
+	State      gitlabjobs.WatchState   `json:"state"`
+	Stages     map[string]*stageStats  `json:"stages"`
+	Unfinished map[int64]unfinishedJob `json:"unfinished"` // By ID.
+}
+
+// unfinishedJob is also the key by which unfinished jobs are counted.
+type unfinishedJob struct {
+	Stage  string            `json:"stage"`
+	Status gitlabjobs.Status `json:"status"`
+}
+
+func newProjectStats() *projectStats {
+	return &projectStats{Stages: make(map[string]*stageStats), Unfinished: make(map[int64]unfinishedJob)}
 }
 
 // stageStats count the jobs of a stage that have finished.
@@ -65,8 +78,10 @@ func (p *projectStats) record(event *gitlabjobs.JobEvent) {
 	p.State = event.State()
 	job := event.Job
 	if !job.Status.Finished() {
+		p.Unfinished[job.ID] = unfinishedJob{job.Stage, job.Status}
 		return
 	}
+	delete(p.Unfinished, job.ID)
 	stage := p.Stages[job.Stage]
 	if stage == nil {
 		stage = &stageStats{
@@ -83,11 +98,43 @@ func (p *projectStats) record(event *gitlabjobs.JobEvent) {
 	stage.Queue.observe(job.QueuedDuration)
 }
 
+// prune drops the unfinished jobs that the watch has forgotten: a deleted job has no event.
+func (p *projectStats) prune() error {
+	data, err := json.Marshal(p.State)
+	if err != nil {
+		return err
+	}
+	var state struct {
+		Jobs map[gitlabjobs.Status][]int64 `json:"jobs"`
+	}
+	if err := json.Unmarshal(data, &state); err != nil {
+		return err
+	}
+	known := make(map[int64]bool)
+	for _, ids := range state.Jobs {
+		for _, id := range ids {
+			known[id] = true
+		}
+	}
+	maps.DeleteFunc(p.Unfinished, func(id int64, _ unfinishedJob) bool { return !known[id] })
+	return nil
+}
+
+// marshal returns what is stored.
+func (s *stats) marshal() ([]byte, error) {
+	for _, project := range s.Projects {
+		if err := project.prune(); err != nil {
+			return nil, err
+		}
+	}
+	return json.Marshal(s)
+}
+
 // check reports what record and collect would stumble over.
 func (s *stats) check() error {
 	for _, project := range s.Projects {
-		if project == nil || project.Stages == nil {
-			return errors.New("a project has no stages")
+		if project == nil || project.Stages == nil || project.Unfinished == nil {
+			return errors.New("a project lacks its stages or its unfinished jobs")
 		}
 		for _, stage := range project.Stages {
 			if stage == nil || stage.Finished == nil || stage.Failed == nil ||
