@@ -93,10 +93,10 @@ func TestWatchReportsChanges(t *testing.T) {
 			want: []string{"5 >running", "4 >pending", "4 pending>success"},
 		},
 		"a skipped job that is queued again under its ID": {
-			world: func(_ *gitlabjobstest.Server, pl *gitlabjobstest.Pipeline, _ *gitlabjobs.Client) {
-				j := pl.AddJob(job(1, "created"))
+			world: func(srv *gitlabjobstest.Server, pl *gitlabjobstest.Pipeline, _ *gitlabjobs.Client) {
+				pl.AddJob(job(1, "created"))
 				replace := func(status gitlabjobs.Status) func() {
-					return func() { j.Delete(); j = pl.AddJob(job(1, status)) }
+					return func() { srv.Job(1).Delete(); pl.AddJob(job(1, status)) }
 				}
 				time.AfterFunc(1*time.Minute, replace("skipped"))
 				time.AfterFunc(5*time.Minute, replace("created"))
