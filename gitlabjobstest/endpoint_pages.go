@@ -106,7 +106,7 @@ func (cu cursor) String() string {
 	return base64.URLEncoding.EncodeToString(b)
 }
 
-// parseCursor parses a cursor. Without an ID it is the start of the list.
+// parseCursor parses a cursor. Its ID is 0 if it is at the start of the list.
 func parseCursor(s string) (id int64, backward, ok bool) {
 	b, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(s, "="))
 	if err != nil {
@@ -117,10 +117,10 @@ func parseCursor(s string) (id int64, backward, ok bool) {
 		return 0, false, false
 	}
 	if cu.ID == "" {
-		return math.MaxInt64, false, true
+		return 0, false, true
 	}
 	id, err = strconv.ParseInt(cu.ID, 10, 64)
-	return id, cu.Kind == "p", err == nil
+	return id, cu.Kind == "p", err == nil && id > 0 && id < math.MaxInt64
 }
 
 // serverError is the response to errors that GitLab does not handle.
@@ -142,13 +142,14 @@ func (c *call) keysetPage(pg page, keep filter) *response {
 		return serverError()
 	}
 	size := int(min(pg.size, math.MaxInt32))
-	id, backward := int64(math.MaxInt64), false
+	id, backward := int64(0), false
 	if at != "" {
 		var ok bool
 		if id, backward, ok = parseCursor(at); !ok {
 			return serverError()
 		}
 	}
+	positioned := id != 0 // Otherwise the page is the first one.
 	jobs := c.project.jobs
 	var rows []*Job
 	var before, behind bool // Whether there are rows on that side.
@@ -157,11 +158,14 @@ func (c *call) keysetPage(pg page, keep filter) *response {
 		slices.Reverse(rows)
 		behind = true // GitLab assumes that the cursor came from there.
 	} else {
-		from := indexAfter(jobs, id-1)
+		from := len(jobs)
+		if positioned {
+			from = indexAfter(jobs, id-1)
+		}
 		rows, behind = take(backwards(jobs[:from]), keep, size)
-		before = id != math.MaxInt64 && anyOf(jobs[from:], keep)
+		before = positioned && anyOf(jobs[from:], keep)
 	}
-	if len(rows) == 0 && id != math.MaxInt64 {
+	if len(rows) == 0 && positioned {
 		return serverError()
 	}
 	a := reply(http.StatusOK, c.jobsJSON(rows))

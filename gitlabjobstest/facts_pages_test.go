@@ -3,6 +3,7 @@ package gitlabjobstest
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -161,6 +162,21 @@ func TestFactsOfKeysetPages(t *testing.T) {
 			}
 			w.ask(t, "GET "+w.jobs+"?pagination=keyset&cursor=e30", w.dev).is(200)
 		}},
+		{"a cursor whose ID no job can have is a 500, in both directions", func(t *testing.T, w *small) {
+			for _, id := range []string{"9223372036854775807", "9223372036854775808", "0", "-1", "-9223372036854775808", "x"} {
+				for _, kind := range []string{"n", "p"} {
+					w.ask(t, "GET "+w.jobs+"?pagination=keyset&cursor="+cursor{id, kind}.String(), w.dev).
+						is(500, `{"message":"500 Internal Server Error"}`)
+				}
+			}
+			for _, kind := range []string{"n", "p"} { // Without an ID it is the start of the list.
+				g := w.ask(t, "GET "+w.jobs+"?pagination=keyset&per_page=2&cursor="+cursor{"", kind}.String(), w.dev).is(200)
+				require.Equal(t, []int64{1003, 1002}, g.ids())
+				require.NotContains(t, g.header, "X-Prev-Cursor")
+			}
+			g := w.ask(t, "GET "+w.jobs+"?pagination=keyset&cursor="+cursor{"9223372036854775806", "n"}.String(), w.dev).is(200)
+			require.Equal(t, []int64{1003, 1002, 1001}, g.ids())
+		}},
 		{"a page that has no rows behind its cursor is a 500", func(t *testing.T, w *small) {
 			first := w.ask(t, "GET "+w.jobs+"?pagination=keyset&per_page=2&scope[]=success&scope[]=running&scope[]=manual", w.dev).is(200)
 			next := "?pagination=keyset&per_page=2&cursor=" + first.header.Get("X-Next-Cursor")
@@ -261,5 +277,32 @@ func TestFactsOfLogs(t *testing.T) {
 			w.running.AppendLog("more\n")
 			w.ask(t, "GET "+on(w.running, "/trace"), w.dev, "If-None-Match: "+tag).is(200)
 		}},
+	})
+}
+
+// FuzzCursor: whatever a client sends as a cursor, the response is a page of jobs
+// that are in order, or the server error of GitLab.
+func FuzzCursor(f *testing.F) {
+	for _, id := range []string{"", "1", "1001", "1002", "1003", "1004", "9223372036854775807", "-9223372036854775808", "x", "0"} {
+		for _, kind := range []string{"n", "p", ""} {
+			f.Add(id, kind, "")
+		}
+	}
+	f.Add("", "", "garbage")
+	f.Fuzz(func(t *testing.T, id, kind, raw string) {
+		w := newSmall(t)
+		if raw == "" {
+			raw = cursor{id, kind}.String()
+		}
+		g := w.ask(t, "GET "+w.jobs+"?pagination=keyset&per_page=2&cursor="+url.QueryEscape(raw), w.dev)
+		if g.status == http.StatusInternalServerError {
+			g.is(500, `{"message":"500 Internal Server Error"}`)
+			return
+		}
+		g.is(200)
+		ids := g.ids()
+		require.NotEmpty(t, ids)
+		require.LessOrEqual(t, len(ids), 2)
+		require.IsDecreasing(t, ids)
 	})
 }
