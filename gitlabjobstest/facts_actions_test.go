@@ -274,12 +274,25 @@ func TestFactsOfPlay(t *testing.T) {
 			post("job_variables_attributes[][key]=A&job_variables_attributes[][value]=1&job_variables_attributes[][key]=B&job_variables_attributes[][value]=2").is(200)
 			require.Equal(t, map[string]string{"A": "1", "B": "2"}, w.manual.Variables())
 		}},
-		{"a finished manual job that is played again drops variables and inputs", func(t *testing.T, w *small) {
+		{"a finished manual job that is played again drops the variables and inputs that are sent", func(t *testing.T, w *small) {
 			w.act(t, w.manual, "play", `{"job_variables_attributes":[{"key":"A","value":"1"}],"job_inputs":{"where":"here"}}`).is(200)
 			w.manual.Succeed()
 			w.act(t, w.manual, "play", `{"job_variables_attributes":[{"key":"A","value":"2"}],"job_inputs":{"where":"there"}}`).is(200)
-			require.Empty(t, w.Job(1005).Variables())
+			require.Equal(t, map[string]string{"A": "1"}, w.Job(1005).Variables(), "those of the first play")
 			require.NotEqual(t, map[string]any{"where": "there"}, w.Job(1005).Inputs())
+		}},
+		{"a retried job keeps the variables that it was played with, and a bridge does not", func(t *testing.T, w *small) {
+			w.act(t, w.manual, "play", `{"job_variables_attributes":[{"key":"A","value":"1"}]}`).is(200)
+			w.manual.Fail(gitlabjobs.FailureScript)
+			w.act(t, w.manual, "retry").is(201)
+			jobs := w.pl.jobs
+			require.Equal(t, map[string]string{"A": "1"}, jobs[len(jobs)-1].Variables())
+			b := w.pl.AddBridge(BridgeSpec{Status: gitlabjobs.StatusManual})
+			w.act(t, b.job, "play", `{"job_variables_attributes":[{"key":"A","value":"1"}]}`).is(200)
+			w.act(t, b.job, "retry").is(201)
+			bridges := w.pl.bridges
+			require.NotSame(t, b.job, bridges[len(bridges)-1])
+			require.Empty(t, bridges[len(bridges)-1].Variables())
 		}},
 		{"a bridge can be played once", func(t *testing.T, w *small) {
 			b := w.pl.AddBridge(BridgeSpec{Status: gitlabjobs.StatusManual})

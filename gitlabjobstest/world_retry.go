@@ -73,6 +73,9 @@ func (j *Job) replace(user *User, now time.Time) *Job {
 	_ = twin.fill(now)
 	twin.created, twin.queued = now, now
 	twin.inputs = maps.Clone(j.inputs)
+	if j.bridge == nil { // GitLab clones the variables of a job, not those of a bridge.
+		twin.variables = maps.Clone(j.variables)
+	}
 	twin.enter()
 	pl.transition(now)
 	if spec.Script != nil {
