@@ -139,7 +139,7 @@ func options(methods []string) *response {
 // badID returns the name of an ID in the path that is not a positive number.
 func (c *call) badID() string {
 	for _, name := range []string{"job_id", "pipeline_id"} {
-		if v, ok := c.vars[name]; ok && (!digits(v) || v[0] == '-') {
+		if v, ok := c.vars[name]; ok && (!digits(v) || v[0] == '-' || strings.Trim(v, "0") == "") {
 			return name
 		}
 	}

@@ -145,7 +145,7 @@ func TestFactsOfReading(t *testing.T) {
 			w.ask(t, "GET "+on(w.bridge.job, ""), w.dev).is(404, notFound)
 		}},
 		{"an id that is no positive number is 404, even without a token", func(t *testing.T, w *small) {
-			for _, id := range []string{"x", "-1", "1.5", "%20"} {
+			for _, id := range []string{"x", "-1", "0", "00", "1.5", "%20"} {
 				w.ask(t, "GET "+w.jobs+"/"+id, w.dev).is(404, noRoute)
 				w.ask(t, "POST "+w.jobs+"/"+id+"/retry").is(404, noRoute)
 				w.ask(t, "GET /projects/7/pipelines/"+id+"/jobs").is(404, noRoute)
@@ -154,6 +154,7 @@ func TestFactsOfReading(t *testing.T) {
 		{"older servers: it is 400", func(t *testing.T, _ *small) {
 			w := newSmall(t, OlderServer())
 			w.ask(t, "GET "+w.jobs+"/x", w.dev).is(400, `{"error":"job_id is invalid"}`)
+			w.ask(t, "GET "+w.jobs+"/0", w.dev).is(400, `{"error":"job_id is invalid"}`)
 			w.ask(t, "GET "+w.jobs+"/x").is(401, noToken)
 		}},
 		{"a project's path may be in another case", func(t *testing.T, w *small) {
