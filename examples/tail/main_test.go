@@ -140,6 +140,21 @@ func TestASectionsOptionsAndName(t *testing.T) {
 	}
 }
 
+func TestATitleIsShownOnceWithoutItsOuterBlanks(t *testing.T) {
+	t.Parallel()
+	for format, spec := range formats(
+		"section_start:100:blanks\r\x1b[0K  A title  \n", "its line\n", "section_end:160:blanks\r\x1b[0K\n",
+		"section_start:160:no_title\r\x1b[0K  \n", "section_end:161:no_title\r\x1b[0K\n",
+	) {
+		_, out, err := follow(t, settings{live: true}, spec)
+		require.NoError(t, err)
+		assert.Equal(t, 1, strings.Count(out, "A title")-strings.Count(out, "▴ A title"), format)
+		assert.Contains(t, out, "▾ A title\x1b[0m\n", format)
+		assert.Contains(t, out, "its line\n", format)
+		assert.Contains(t, out, "▾ no title\x1b[0m\n", format)
+	}
+}
+
 func TestAJobThatFailsInAFoldedSectionShowsItsEnd(t *testing.T) {
 	t.Parallel()
 	_, out, err := follow(t, settings{live: true}, script("failed",

@@ -140,7 +140,7 @@ func (l *live) line(line *gitlabjobs.TraceLine) {
 
 // isHeader is the line of a section's mark, whose text is the section's title.
 func isHeader(line *gitlabjobs.TraceLine) bool {
-	return len(line.Started) > 0 && line.Started[len(line.Started)-1].Header == strings.TrimSpace(line.Text)
+	return len(line.Started) > 0 && line.Started[len(line.Started)-1].Header == line.Text
 }
 
 func (l *live) sectionEnds(section *gitlabjobs.TraceSection) {
@@ -177,8 +177,8 @@ func (l *live) outermostFolded(sections []*gitlabjobs.TraceSection) *gitlabjobs.
 }
 
 func title(section *gitlabjobs.TraceSection) string {
-	if section.Header != "" {
-		return section.Header
+	if header := strings.TrimSpace(section.Header); header != "" {
+		return header
 	}
 	return strings.ReplaceAll(section.Name, "_", " ")
 }
