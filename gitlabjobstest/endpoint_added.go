@@ -17,19 +17,18 @@ import (
 // and refused without a valid token. A project that the user cannot see is 404.
 // Job tokens are not accepted, unless the route replaces one that accepts them.
 // The handler may use the server. The Content-Type of its response is
-// application/json unless it sets another. If several added routes fit a
-// request, the first one is used.
+// application/json unless it sets another, and headers such as ETag and
+// Cache-Control are those of the server unless it sets them. If several added
+// routes fit a request, the first one is used. GET serves HEAD too, and the
+// server responds to OPTIONS itself.
 func (s *Server) Handle(pattern string, handler http.Handler) {
 	if s.tb != nil {
 		s.tb.Helper()
 	}
 	method, path, _ := strings.Cut(pattern, " ")
 	switch {
-	case method == "" || method != strings.ToUpper(method) || !strings.HasPrefix(path, "/") || strings.ContainsAny(path, " {}"):
-		s.failf("Handle(%q): write the pattern as GET /projects/:id/variables, with a method and a path", pattern)
-		return
-	case strings.HasPrefix(path, apiPath):
-		s.failf("Handle(%q): leave out %s: each route is below it", pattern, apiPath)
+	case patternFault(method, path) != "":
+		s.failf("Handle(%q): %s", pattern, patternFault(method, path))
 		return
 	case handler == nil:
 		s.failf("Handle(%q): the handler is nil", pattern)
@@ -48,6 +47,32 @@ func (s *Server) Handle(pattern string, handler http.Handler) {
 	}
 	routes[i].handler, routes[i].do = handler, nil
 	s.endpoints = routes
+}
+
+// patternFault says what to write instead of a pattern that no request fits, or
+// is empty.
+func patternFault(method, path string) string {
+	switch {
+	case method == "" || strings.Trim(method, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" || !strings.HasPrefix(path, "/") ||
+		strings.ContainsAny(path, " {}"):
+		return "write the pattern as GET /projects/:id/variables, with a method and a path"
+	case method == http.MethodHead:
+		return "write GET: it serves HEAD too"
+	case method == http.MethodOptions:
+		return "leave it out: the server responds to OPTIONS itself, with the methods of its routes"
+	case strings.HasPrefix(path, apiPath):
+		return "leave out " + apiPath + ": each route is below it"
+	case strings.Contains(path, "*"):
+		return "write :name for a segment that varies instead of *, and one pattern for each number of segments"
+	case strings.Contains(path, "?"):
+		return "leave out the query: the handler finds it in the request"
+	case strings.Contains(path, "//"):
+		return "leave out the empty segment of the path"
+	case strings.HasSuffix(path, "/"):
+		return "name the path, and end it without a slash"
+	default:
+		return ""
+	}
 }
 
 // routes returns the routes of the server.

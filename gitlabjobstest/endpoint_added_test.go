@@ -82,8 +82,50 @@ func TestAPatternThatIsNoneSaysWhatToWrite(t *testing.T) {
 	for pattern, mend := range map[string]string{
 		"/job": "write the pattern as GET", "GET job": "write the pattern as GET", "get /job": "write the pattern as GET",
 		"GET /projects/{id}": "write the pattern as GET", "GET /api/v4/job": "leave out /api/v4",
+		"HEAD /projects/:id/thing": "write GET: it serves HEAD too", "OPTIONS /projects/:id/thing": "the server responds to OPTIONS itself",
+		"GET /projects/:id/*": "write :name for a segment that varies", "GET /projects/*path": "write :name for a segment that varies", "* /job": "write the pattern as GET",
+		"GET /projects/": "end it without a slash", "GET /": "end it without a slash", "GET //job": "leave out the empty segment",
+		"GET /projects//jobs": "leave out the empty segment", "GET /projects/:id/jobs?scope=failed": "leave out the query",
 	} {
 		require.Contains(t, failureOf(t, func(s *Server) { s.Handle(pattern, say("")) }), mend, pattern)
 	}
 	require.Contains(t, failureOf(t, func(s *Server) { s.Handle("GET /x", nil) }), "handler is nil")
+}
+
+func TestOptionsNamesAMethodOnce(t *testing.T) {
+	t.Parallel()
+	w := newSmall(t)
+	w.Handle("GET /projects/:project/jobs", say("[]"))
+	w.Handle("POST /projects/:id/jobs", say("[]"))
+	w.Handle("POST /projects/:project/jobs", say("[]"))
+	g := w.ask(t, "OPTIONS "+w.jobs).is(http.StatusNoContent)
+	require.Equal(t, "OPTIONS, GET, POST, HEAD", g.header.Get("Allow"))
+}
+
+func TestAnAddedRouteKeepsItsHeaders(t *testing.T) {
+	t.Parallel()
+	w := newSmall(t)
+	own := map[string]string{
+		"Etag": `"mine"`, "Cache-Control": "no-store", "Vary": "Accept", "Content-Type": "text/csv", "X-Frame-Options": "DENY",
+		"Content-Security-Policy": "default-src 'self'", "X-Runtime": "1",
+	}
+	w.Handle("GET /own", http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
+		for name, value := range own {
+			rw.Header().Set(name, value)
+		}
+		_, _ = fmt.Fprint(rw, "a,b")
+	}))
+	w.Handle("GET /plain", say("[]"))
+	g := w.ask(t, "GET /own", w.dev).is(200, "a,b")
+	for name, value := range own {
+		require.Equal(t, []string{value}, g.header.Values(name), name)
+	}
+	require.Equal(t, "nosniff", g.header.Get("X-Content-Type-Options"), "what it does not set is that of the server")
+	g = w.ask(t, "GET /own", w.dev, `If-None-Match: "mine"`).is(http.StatusNotModified, "")
+	require.Equal(t, "no-store", g.header.Get("Cache-Control"))
+
+	g = w.ask(t, "GET /plain", w.dev).is(200)
+	require.Equal(t, "Origin", g.header.Get("Vary"))
+	require.Equal(t, "max-age=0, private, must-revalidate", g.header.Get("Cache-Control"))
+	w.ask(t, "GET /plain", w.dev, "If-None-Match: "+g.header.Get("Etag")).is(http.StatusNotModified, "")
 }

@@ -72,7 +72,8 @@ func (a *response) finish(r *http.Request) {
 		sum := sha256.Sum256(a.body)
 		tag = `W/"` + hex.EncodeToString(sum[:16]) + `"`
 	}
-	a.header.Set("Etag", tag)
+	a.set("Etag", tag)
+	tag = a.header.Get("Etag")
 	if a.status == http.StatusOK && matches(r, tag) {
 		a.status = http.StatusNotModified
 		a.hold(nil)
@@ -106,15 +107,23 @@ func (a *response) deliverable(id string) *delivery.Response {
 
 // secure sets the headers that every response of GitLab's application has.
 func (a *response) secure(id string) {
-	a.header.Set("X-Content-Type-Options", "nosniff")
-	a.header.Set("X-Frame-Options", "SAMEORIGIN")
-	a.header.Set("X-Runtime", "0.010000")
-	a.header.Set("Content-Security-Policy", "default-src 'none'")
-	a.header.Set("X-Gitlab-Meta", `{"correlation_id":"`+id+`","version":"1"}`)
-	a.header.Set("Vary", "Origin")
+	a.set("X-Content-Type-Options", "nosniff")
+	a.set("X-Frame-Options", "SAMEORIGIN")
+	a.set("X-Runtime", "0.010000")
+	a.set("Content-Security-Policy", "default-src 'none'")
+	a.set("X-Gitlab-Meta", `{"correlation_id":"`+id+`","version":"1"}`)
+	a.set("Vary", "Origin")
 	cache := "no-cache"
 	if a.header.Get("Etag") != "" {
 		cache = "max-age=0, private, must-revalidate"
 	}
-	a.header.Set("Cache-Control", cache)
+	a.set("Cache-Control", cache)
+}
+
+// set sets a header, unless the handler of an added route has set it.
+func (a *response) set(name, value string) {
+	if _, set := a.header[name]; set && a.handler != nil {
+		return
+	}
+	a.header.Set(name, value)
 }

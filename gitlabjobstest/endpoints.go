@@ -73,7 +73,7 @@ func match(routes []route, method, escapedPath string) (rt *route, vars map[stri
 		case !ok:
 		case r.method == method:
 			return &r, vars, nil
-		default:
+		case !slices.Contains(allow, r.method):
 			allow = append(allow, r.method)
 		}
 	}
