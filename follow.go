@@ -75,11 +75,13 @@ func (o *FollowOptions) check() (err error) {
 // than is left.
 //
 // A log may be missing for a moment: GitLab moves it when the job finishes, for example. If
-// it becomes empty or not found, or if it is empty although the job has started or lists a
-// log, Read requests it up to four times more, in growing intervals. Then it returns
-// [ErrNotFound] or another error if the job lists a log, [ErrTraceChanged] if a part was
-// read before, and otherwise io.EOF. Older servers do not report when a log was erased: if
-// such a server has an empty log at the end, Read returns io.EOF.
+// it becomes empty or not found, if it is shorter than the finished job lists, or if the
+// job lists no log but has started, and there is nothing from Offset on, Read requests it
+// up to four times more, in growing intervals. Then it returns [ErrNotFound] or another
+// error if the job lists a log, which is [io.ErrUnexpectedEOF] if a part was read,
+// [ErrTraceChanged] if a part was read that is gone, and otherwise io.EOF. Older servers do
+// not report when a log was erased: if such a server has an empty log at the end, Read
+// returns io.EOF.
 //
 // If the job had finished more than MaxInterval before FollowTrace was called, by the
 // server's clock, Read does not poll again after it has read the log.
@@ -276,8 +278,10 @@ func (f *TraceFollower) finish() error {
 	switch {
 	case missing && f.checks < maxChecks:
 		f.schedule(getJob, f.backoff())
-	case missing && f.log.next == 0 && traceSize(f.job) > 0:
+	case missing && traceSize(f.job) > 0 && f.log.next == f.log.begin:
 		return f.log.stop(fmt.Errorf("%w: the job lists one of %d bytes", errTraceMissing, traceSize(f.job)))
+	case missing && traceSize(f.job) > 0:
+		return f.log.stop(fmt.Errorf("%w: the log ends at byte %d, but the job lists %d bytes", io.ErrUnexpectedEOF, f.log.next, traceSize(f.job)))
 	case missing, f.settled, f.checks > 1:
 		return io.EOF
 	default:
@@ -291,7 +295,7 @@ func (f *TraceFollower) missing() bool {
 	if size := traceSize(f.job); size > 0 {
 		return f.log.next < size
 	}
-	return f.log.next == 0 && !f.job.StartedAt.IsZero()
+	return f.log.next == f.log.begin && !f.job.StartedAt.IsZero()
 }
 
 // backoff is the wait before a log that is missing is requested again.

@@ -256,3 +256,56 @@ func TestFollowTraceReportsItsFirstResponse(t *testing.T) {
 		assert.Equal(t, 404, response.StatusCode)
 	})
 }
+
+// The part from an offset on may be missing as well as the whole log.
+func TestFollowingTheEndOfALogThatIsShort(t *testing.T) {
+	t.Parallel()
+	const log, listed = "0123456789abcdef", `,"artifacts":[{"file_type":"trace","size":16}]`
+	for name, tc := range map[string]struct {
+		job    string
+		logs   []string // The last one stays.
+		offset int64
+		want   string
+		err    error
+		text   string
+		traces int
+	}{
+		"empty, but listed":                  {job: listed, logs: []string{""}, text: "the log is missing: the job lists one of 16 bytes", traces: 5},
+		"empty from an offset, but listed":   {job: listed, logs: []string{""}, offset: 10, text: "the log is missing: the job lists one of 16 bytes", traces: 5},
+		"empty once":                         {logs: []string{"", log}, want: log, traces: 2},
+		"empty once from an offset":          {logs: []string{"", log}, offset: 10, want: log[10:], traces: 2},
+		"empty once from an offset, listed":  {job: listed, logs: []string{"", log}, offset: 10, want: log[10:], traces: 2},
+		"ends before the offset":             {logs: []string{log}, offset: 100, traces: 5},
+		"ends before the offset, as listed":  {job: listed, logs: []string{log}, offset: 100, traces: 1},
+		"ends at the offset, as listed":      {job: listed, logs: []string{log}, offset: 16, traces: 1},
+		"shorter than listed":                {job: listed, logs: []string{log[:12]}, want: log[:12], err: io.ErrUnexpectedEOF, text: "the log ends at byte 12, but the job lists 16 bytes", traces: 5},
+		"shorter than listed from an offset": {job: listed, logs: []string{log[:12]}, offset: 10, want: log[10:12], err: io.ErrUnexpectedEOF, text: "the log ends at byte 12, but the job lists 16 bytes", traces: 5},
+		"shorter than listed once":           {job: listed, logs: []string{log[:12], log}, want: log, traces: 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := &jobServer{header: http.Header{"Date": {time.Now().UTC().Format(http.TimeFormat)}}}
+				s.job = func() string {
+					return `{"id":7,"status":"success","started_at":"1999-01-01T00:00:00Z","finished_at":"1999-01-01T00:01:00Z","erased_at":null` + tc.job + `}`
+				}
+				s.log = func() (int, string) { return 200, tc.logs[min(s.traces, len(tc.logs))-1] }
+				start := time.Now()
+				r, err := newClient(t, s.RoundTrip).Jobs.FollowTrace(t.Context(), "1", 7, &gitlabjobs.FollowOptions{Offset: tc.offset})
+				require.NoError(t, err)
+				got, err := io.ReadAll(r)
+				assert.Equal(t, tc.want, string(got))
+				assert.Less(t, time.Since(start), time.Minute)
+				assert.GreaterOrEqual(t, s.traces, tc.traces)
+				if tc.text == "" {
+					require.NoError(t, err)
+					return
+				}
+				require.ErrorContains(t, err, tc.text)
+				if tc.err != nil {
+					require.ErrorIs(t, err, tc.err)
+				}
+			})
+		})
+	}
+}
