@@ -77,15 +77,15 @@ func (r *logReader) openRange(verify bool) (same bool, whole *http.Response, err
 	switch {
 	case r.limit >= 0 && again < maxByteLimit/2:
 		q.Limit = new(min(r.limit-mark.offset, maxByteLimit))
-	case again == 0: // There is nothing to compare: the size shows whether this is a part.
+	case again == 0: // There is nothing to compare: a longer response is not a part.
 		q.Limit = new(int64(maxByteLimit))
 	}
 	log, err := r.source.get(r.ctx, q, "")
 	if err != nil {
 		return false, nil, err
 	}
-	if again == 0 && verify && q.Offset > 0 && log.ContentLength != 0 && log.ContentLength != *q.Limit {
-		// A whole log that is this small has the same size.
+	if again == 0 && verify && q.Offset > 0 && log.ContentLength != 0 {
+		// A whole log of any size up to the limit could be a part.
 		ok, whole, err := r.source.verifyRanges(r.ctx)
 		if !ok {
 			log.Body.Close()

@@ -94,10 +94,12 @@ func TestTraceReadsAPartOnAnyServer(t *testing.T) {
 	}
 }
 
-func TestTraceAsksOnceWhetherAServerKnowsRanges(t *testing.T) {
+// A part from a server that is known to support byte ranges may still be the whole log of
+// one that was rolled back, whatever its size: one more request shows that it is not.
+func TestTraceAsksWhetherAServerKnowsRanges(t *testing.T) {
 	t.Parallel()
 	for newer, want := range map[bool][]string{
-		true:  {"byte_limit=0&byte_offset=0", "byte_limit=3&byte_offset=2", "byte_limit=3&byte_offset=2"},
+		true:  {"byte_limit=0&byte_offset=0", "byte_limit=3&byte_offset=2", "byte_limit=3&byte_offset=2", "byte_limit=0&byte_offset=0"},
 		false: {"byte_limit=0&byte_offset=0", ""},
 	} {
 		var seen []string
@@ -114,7 +116,7 @@ func TestTraceAsksOnceWhetherAServerKnowsRanges(t *testing.T) {
 // A server that supports byte ranges is rolled back to a release that does not.
 func TestTraceNoticesThatAServerForgetsRanges(t *testing.T) {
 	t.Parallel()
-	for _, size := range []int{1, 3, 200, 20_000, 600_000} {
+	for _, size := range []int{1, 3, 200, 20_000, 512_000, 600_000} {
 		log := someLog(size)
 		for _, o := range []gitlabjobs.TraceOptions{
 			{Offset: 2},
@@ -122,6 +124,7 @@ func TestTraceNoticesThatAServerForgetsRanges(t *testing.T) {
 			{Limit: 10},
 			{Offset: 150},
 			{Offset: 150, Limit: 199},
+			{Offset: 150, Limit: 200}, // As large as the whole log.
 			{Offset: 150, Limit: 201},
 			{Offset: 19_000},
 			{Offset: 19_000, Limit: 500},
