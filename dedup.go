@@ -8,59 +8,46 @@ import (
 
 // dedup removes the items that a listing has returned before.
 //
-// GitLab's lists descend by ID, so the last ID is enough: an item that is not below
-// it has been returned, or was created since. Not every list descends, though: the jobs
-// of a pipeline ascended before GitLab 13.5. A listing by offset therefore keeps all
-// IDs until orderProof items have shown the order, and a list without an order keeps
-// them to its end. A listing by keyset, which may be of any length, keeps none.
+// A keyset listing descends by ID, so the last ID is enough: an item that is not below it
+// has been returned, or was created since. An offset listing may have any order, and its
+// pages shift, so all IDs are kept. GitLab ends it at 50,000 jobs of a project.
 type dedup struct {
-	ids   map[int64]struct{} // nil once the order is certain.
-	order order
-	last  int64 // The ID of the last item returned.
+	below int64              // An item with this ID or a higher one is not new.
+	ids   map[int64]struct{} // Of the items of an offset listing; nil for a keyset listing.
+
+	last       int64 // The ID of the last item of an offset listing.
+	disordered bool  // The offset listing does not descend.
 }
-
-type order int
-
-const (
-	unknownOrder order = iota // Fewer than two items.
-	descending
-	ascending
-	unordered
-)
-
-const orderProof = 1000
 
 var errNoID = errors.New("the server's page has an item without an ID, so the listing cannot tell whether it repeats")
 
-// newDedup returns the dedup of a list that descends.
-func newDedup() dedup { return dedup{order: descending, last: math.MaxInt64} }
+func newDedup() dedup { return dedup{below: math.MaxInt64} }
 
-// forget starts over, with a list whose order is not known.
-func (d *dedup) forget() { *d = dedup{ids: make(map[int64]struct{})} }
-
-// trust stops keeping IDs, of a list that had an order so far.
-func (d *dedup) trust() {
-	switch {
-	case len(d.ids) == 0 || d.order == unordered:
-		return
-	case d.order == unknownOrder:
-		d.order = descending
+// useOffset is called before each page of an offset listing, which may continue a keyset
+// listing.
+func (d *dedup) useOffset() {
+	if d.ids == nil {
+		d.ids, d.last = make(map[int64]struct{}), d.below
 	}
-	d.ids = nil
+}
+
+// continueByKeyset is called when an offset listing continues by keyset. The last ID is
+// enough if the listing descends so far.
+func (d *dedup) continueByKeyset() {
+	if d.ids != nil && !d.disordered {
+		d.ids, d.below = nil, d.last
+	}
 }
 
 // unseen returns the items that were not returned before. It reuses their slice.
-func unseen[T any](d *dedup, items []*T, ids []int64) ([]*T, error) {
+func unseen[T any](d *dedup, items []*T, ids []int64) []*T {
 	kept := items[:0]
 	for i, id := range ids {
-		if i > 0 && d.ids == nil && (d.order == descending && id > ids[i-1] || d.order == ascending && id < ids[i-1]) {
-			return nil, outOfOrder(id, ids[i-1])
-		}
 		if d.add(id) {
 			kept = append(kept, items[i])
 		}
 	}
-	return kept, nil
+	return kept
 }
 
 func outOfOrder(id, before int64) error {
@@ -69,30 +56,17 @@ func outOfOrder(id, before int64) error {
 
 // add reports whether an ID was not returned before.
 func (d *dedup) add(id int64) bool {
+	if id >= d.below {
+		return false
+	}
 	if d.ids == nil {
-		if d.order == descending && id >= d.last || d.order == ascending && id <= d.last {
-			return false
-		}
-		d.last = id
+		d.below = id
 		return true
 	}
 	if _, known := d.ids[id]; known {
 		return false
 	}
-	direction := ascending
-	if id < d.last {
-		direction = descending
-	}
-	switch {
-	case len(d.ids) == 0:
-	case d.order == unknownOrder:
-		d.order = direction
-	case d.order != direction:
-		d.order = unordered
-	}
+	d.disordered = d.disordered || id > d.last
 	d.ids[id], d.last = struct{}{}, id
-	if len(d.ids) >= orderProof {
-		d.trust()
-	}
 	return true
 }

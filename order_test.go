@@ -108,9 +108,27 @@ func TestAnyOrderOfAnyPagesIsReadOnce(t *testing.T) {
 	}
 }
 
-// The IDs of a list that had one order for a thousand items are not kept. Disorder is
-// then an error, and an item that comes again is still left out.
-func TestDisorderInALongListIsReadOrAnError(t *testing.T) {
+// A long order proves nothing about the rest of the list.
+func TestDisorderLateInALongListIsReadOnce(t *testing.T) {
+	t.Parallel()
+	for name, direction := range map[string]int64{"descending": -1, "ascending": 1} {
+		var want []int64
+		for i := range int64(1100) {
+			want = append(want, 100_000+direction*10*i)
+		}
+		late := []int64{100_000 + direction*4995, 100_000 + direction*5995, 100_000 + direction*20_000}
+		want = append(want, late...)
+		for _, size := range []int{1, 100} {
+			pages := slices.Collect(slices.Chunk(want, size))
+			pages = append(pages, []int64{late[1], 7, late[0]}) // Two of these repeat.
+			ids, err := collectIDs(newClient(t, numbered(pages...)).Jobs.AllByPipeline(t.Context(), "1", 6, nil))
+			require.NoError(t, err, name)
+			assert.Equal(t, append(slices.Clone(want), 7), ids, "%s, %d jobs a page", name, size)
+		}
+	}
+}
+
+func TestDisorderWithinAPageOfALongListIsReadOnce(t *testing.T) {
 	t.Parallel()
 	for name, direction := range map[string]int64{"descending": -1, "ascending": 1} {
 		for at := range 15 {
@@ -131,15 +149,7 @@ func TestDisorderInALongListIsReadOrAnError(t *testing.T) {
 				pages = append(pages, page)
 			}
 			ids, err := collectIDs(newClient(t, numbered(pages...)).Jobs.AllByPipeline(t.Context(), "1", 6, nil))
-			if at < 10 {
-				require.NoError(t, err, name)
-			} else {
-				require.ErrorContains(t, err, "out of order", name)
-				var page *gitlabjobs.PageError
-				require.ErrorAs(t, err, &page)
-				assert.Equal(t, at+1, page.Page)
-				want = want[:100*at]
-			}
+			require.NoError(t, err, name)
 			require.Equal(t, want, ids, "%s, page %d", name, at+1)
 		}
 	}
@@ -308,4 +318,19 @@ func errorsOf[T any](seq iter.Seq2[*T, error]) func(func(error) bool) {
 			}
 		}
 	}
+}
+
+// An offset listing ends at its first page, and continues by keyset pagination.
+func TestAnOffsetListingThatEndsAtOnceLosesNoJob(t *testing.T) {
+	t.Parallel()
+	client := newClient(t, func(req *http.Request) (*http.Response, error) {
+		if req.URL.Query().Get("pagination") == "keyset" {
+			return answer{body: jobsOf([]int64{9, 8, 7})}.to(req), nil
+		}
+		return answer{status: 405, body: `{"error":"Offset pagination has a maximum allowed offset of 50000"}`}.to(req), nil
+	})
+	opts := &gitlabjobs.ListJobsOptions{ListOptions: gitlabjobs.ListOptions{Page: 501}, Pagination: gitlabjobs.OffsetPagination}
+	ids, err := collectIDs(client.Jobs.AllByProject(t.Context(), "1", opts))
+	require.NoError(t, err)
+	assert.Equal(t, []int64{9, 8, 7}, ids)
 }

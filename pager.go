@@ -55,9 +55,6 @@ func newPager[T any, P keyed[T]](ctx context.Context, l listing[T, P]) *pager[T,
 		listing: l, ctx: ctx, response: responseOf(l.ro), at: l.start, keyLast: math.MaxInt64, lastPage: -1,
 		dedup: newDedup(), maxUnchanged: maxUnchangedPages,
 	}
-	if !l.start.keyset {
-		p.dedup.forget()
-	}
 	p.ahead = prefetcher[T]{parent: ctx, most: l.prefetch, fetch: func(ctx context.Context, f *fetched[T]) {
 		ro := append(slices.Clip(l.ro), WithResponse(&f.response)) // The caller's Response is for the page at hand.
 		f.page, f.err = l.fetch(ctx, f.at, append(ro, func(rc *requestConfig) error {
@@ -121,12 +118,11 @@ func (p *pager[T, P]) changePagination(err error) bool {
 	case p.at.keyset && p.at.cursor == "" && !p.catchingUp:
 		p.log("the server can't list these jobs by keyset pagination: continuing by offset pagination")
 		p.at = place{page: 1}
-		p.dedup.forget()
 		return true
 	case !p.at.keyset && p.at.page > 1:
 		p.log("offset pagination is at its end: continuing by keyset pagination, from its beginning to the last job seen")
 		p.offsetEnd, p.at, p.keyLast, p.catchingUp = p.at, place{keyset: true}, math.MaxInt64, true
-		p.dedup.trust()
+		p.dedup.continueByKeyset()
 		return true
 	}
 	return false
@@ -164,7 +160,6 @@ func (p *pager[T, P]) advance(f *fetched[T]) (*fetched[T], error) {
 	case from.keyset:
 		p.log("the server has no keyset pagination: continuing by offset pagination")
 		from.page = 1
-		p.dedup.forget()
 	}
 	return f, p.advanceByOffset(f, from)
 }
@@ -180,6 +175,7 @@ func (p *pager[T, P]) advanceByOffset(f *fetched[T], from place) error {
 	if !p.done && p.at.page <= from.page {
 		return fmt.Errorf("the server's next page is %d, after page %d: the listing can't go on", p.at.page, from.page)
 	}
+	p.dedup.useOffset()
 	return p.removeSeen(page, from)
 }
 
@@ -190,11 +186,9 @@ func (p *pager[T, P]) isFull(page *Page[T]) bool {
 }
 
 // removeSeen leaves in a page the items that no page before had.
-func (p *pager[T, P]) removeSeen(page *Page[T], from place) (err error) {
+func (p *pager[T, P]) removeSeen(page *Page[T], from place) error {
 	ids := idsOf[T, P](page.Items)
-	if page.Items, err = unseen(&p.dedup, page.Items, ids); err != nil {
-		return err
-	}
+	page.Items = unseen(&p.dedup, page.Items, ids)
 	if len(page.Items) < len(ids) && !from.keyset {
 		// Jobs were created since the page before, which have moved others on. What
 		// was fetched ahead may be from before that, and lack those.
