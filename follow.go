@@ -367,7 +367,7 @@ func (f *TraceFollower) found(job *Job) error {
 	case !job.ErasedAt.IsZero():
 		return io.EOF
 	case job.Status.Blocked() && !f.options.WaitForBlocked:
-		return blockedError(job.ID)
+		return blockedError(f.source.project, job.ID)
 	}
 	return nil
 }

@@ -252,7 +252,7 @@ func TestAJobThatTurnsManualEndsTheFollowing(t *testing.T) {
 		require.NoError(t, err)
 		_, err = io.ReadAll(r)
 		require.ErrorIs(t, err, gitlabjobs.ErrBlocked)
-		require.EqualError(t, err, "gitlabjobs: job 7: blocked: it cannot continue without manual action")
+		require.EqualError(t, err, "gitlabjobs: job 7 of 1: blocked: it cannot continue without manual action")
 		require.NoError(t, r.Close())
 	})
 }

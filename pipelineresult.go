@@ -100,7 +100,7 @@ func (w *pipelineWait) ended(root *pipelineState) (bool, error) {
 		}
 		for _, item := range s.items() {
 			failed = failed || item.status == StatusFailed && !item.mayFail && !s.optional
-			if item.status == StatusManual && manual == nil {
+			if item.status == StatusManual && !s.optional && manual == nil {
 				manual = s.blockedError(item)
 			}
 		}

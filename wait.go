@@ -31,6 +31,7 @@ type WaitOptions struct {
 	// WaitPipeline always does.
 	FollowRetries bool
 
+	// Of the next two, neither looks at the pipelines under a bridge that may fail.
 	StopOnFailure  bool // WaitPipeline returns as soon as a job or bridge has failed that may not.
 	StopOnManual   bool // WaitPipeline returns ErrBlocked as soon as a job or bridge is manual, even while others run.
 	WaitForBlocked bool // Wait until manual jobs are played, instead of returning ErrBlocked.
@@ -84,7 +85,7 @@ func (s *JobsService) Wait(ctx context.Context, project Project, jobID int64, op
 		last, jobID = job, job.ID
 		w.update([]*Job{job}, nil)
 		if job.Status.Blocked() && !o.WaitForBlocked {
-			return true, blockedError(job.ID)
+			return true, blockedError(project, job.ID)
 		}
 		return job.finished(), nil
 	})
@@ -107,7 +108,9 @@ func (s *JobsService) newest(ctx context.Context, project Project, job *Job, ro 
 	return job, nil
 }
 
-func blockedError(jobID int64) error { return fmt.Errorf("gitlabjobs: job %d: %w", jobID, ErrBlocked) }
+func blockedError(project Project, jobID int64) error {
+	return fmt.Errorf("gitlabjobs: job %d of %s: %w", jobID, project, ErrBlocked)
+}
 
 // waiter polls until there is nothing more to wait for.
 type waiter struct {

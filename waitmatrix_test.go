@@ -302,6 +302,10 @@ func waitRows() []waitRow {
 			s.root.AddJob(after(10*minute, success))
 			s.child(after(5*minute, failed), bridgeSpec{AllowFailure: true})
 		}, opts: gitlabjobs.WaitOptions{Downstream: true, StopOnFailure: true}, gitlab: success, succeeded: true, low: 10 * minute},
+		{name: "below a bridge that may fail: a manual job, with StopOnManual", build: func(s stage) {
+			s.root.AddJob(after(5*minute, success))
+			s.child(jobSpec{Status: manual}, bridgeSpec{AllowFailure: true})
+		}, opts: gitlabjobs.WaitOptions{Downstream: true, StopOnManual: true}, gitlab: success, succeeded: true, low: 5 * minute},
 		{name: "below a bridge that may fail: a manual job", build: func(s stage) {
 			s.child(jobSpec{Status: manual}, bridgeSpec{AllowFailure: true})
 		}, opts: downstream, gitlab: success, succeeded: true},
