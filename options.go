@@ -131,14 +131,6 @@ type requestConfig struct {
 	once500 bool // Do not retry a 500.
 }
 
-// withAttempts bounds the attempts of a call, for callers that repeat it themselves.
-func withAttempts(n int) RequestOption {
-	return func(r *requestConfig) error {
-		r.attempts = n
-		return nil
-	}
-}
-
 // WithHeader sets a header of the request, in place of the client's own value. Like
 // every header that is not known to be harmless, it is not sent to another host after
 // a redirect. Headers that net/http sets, and keys that would let it repeat a write,

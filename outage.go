@@ -32,8 +32,9 @@ func checkMaxOutage(d time.Duration) (time.Duration, error) {
 }
 
 // outage decides which errors a waiter tolerates. It is for one goroutine, which calls
-// poll before each poll and then succeeded or failed. An outage begins with the first
-// poll that fails after the server has responded, and ends with the next that succeeds.
+// poll before each poll, responded after each successful request, and then succeeded or
+// failed. An outage begins with the first poll that fails after the server has responded,
+// and ends with the next that succeeds.
 type outage struct {
 	limit       time.Duration // MaxOutage.
 	minInterval time.Duration // The waiter's own intervals.
@@ -41,7 +42,9 @@ type outage struct {
 
 	reached  bool      // A request has succeeded.
 	polled   time.Time // When the current poll began.
+	answered bool      // A request of the current poll has succeeded.
 	begun    time.Time // When the outage began; zero if there is none.
+	partial  bool      // During the outage a request has succeeded. begun is when.
 	interval time.Duration
 	err      error // Of the last poll, during an outage.
 }
@@ -50,23 +53,31 @@ func newOutage(limit, minInterval, maxInterval time.Duration) *outage {
 	return &outage{limit: limit, minInterval: minInterval, maxInterval: maxInterval}
 }
 
-// poll begins a poll and returns the options for its requests. During an outage none of
-// them is retried: the next poll does that.
+// poll begins a poll and returns the options for its requests. During an outage they are
+// not retried until one has succeeded: the next poll does that.
 func (o *outage) poll(ro []RequestOption) []RequestOption {
-	o.polled = time.Now()
-	if o.begun.IsZero() {
-		return ro
-	}
-	return append(slices.Clip(ro), withAttempts(1))
+	o.polled, o.answered = time.Now(), false
+	return append(slices.Clip(ro), func(r *requestConfig) error {
+		if !o.begun.IsZero() && !o.answered {
+			r.attempts = 1
+		}
+		return nil
+	})
 }
 
-// responded notes that a request of the poll succeeded.
-func (o *outage) responded() { o.reached = true }
+// responded notes that a request of the poll succeeded. The first time during an outage,
+// MaxOutage begins anew: GitLab is back, but polls may still fail in part.
+func (o *outage) responded() {
+	o.reached, o.answered = true, true
+	if !o.begun.IsZero() && !o.partial {
+		o.begun, o.partial = time.Now(), true
+	}
+}
 
 // succeeded notes that the poll succeeded, which ends an outage.
 func (o *outage) succeeded() {
-	o.reached = true
-	o.begun, o.interval, o.err = time.Time{}, 0, nil
+	o.reached, o.answered = true, true
+	o.begun, o.partial, o.interval, o.err = time.Time{}, false, 0, nil
 }
 
 // failed returns how long to wait before the next poll after one that failed, or the
@@ -84,7 +95,10 @@ func (o *outage) failed(err error) (time.Duration, error) {
 	}
 	o.err = err
 	left := o.limit - time.Since(o.begun)
-	if left <= 0 {
+	switch {
+	case left <= 0 && o.partial:
+		return 0, fmt.Errorf("gitlabjobs: no poll was successful as a whole for %v, the limit of MaxOutage: %w", o.limit, err)
+	case left <= 0:
 		return 0, fmt.Errorf("gitlabjobs: no successful response for %v, the limit of MaxOutage: %w", o.limit, err)
 	}
 	wait := o.interval + rand.N(o.interval/10+1)

@@ -257,3 +257,42 @@ func TestAPollDuringAnOutageIsOneAttempt(t *testing.T) {
 		assert.Greater(t, fault.Struck(), 20)
 	})
 }
+
+// Once GitLab responds again, its errors are retried as before the outage, even if there
+// are too many for any poll to pass without one.
+func TestALargeWaitSurvivesErrorsAfterAnOutage(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := gitlabjobstest.NewMemoryServer(t)
+		app := srv.AddProject("group/app")
+		s := stage{t, srv, app, app.AddPipeline()}
+		for range 60 {
+			s.child(after(time.Hour, success), bridgeSpec{})
+		}
+		time.AfterFunc(5*time.Minute, func() { srv.Down(2 * time.Minute) })
+		time.AfterFunc(7*time.Minute, func() {
+			srv.Fault(gitlabjobstest.Fault{Times: gitlabjobstest.Always, Probability: 0.05, Seed: 3, Do: gitlabjobstest.BadGateway()})
+		})
+		result, err := srv.Client(srv.Tokens.Reporter).Jobs.WaitPipeline(t.Context(), "group/app", s.root.ID(), &gitlabjobs.WaitOptions{Downstream: true})
+		require.NoError(t, err)
+		assert.True(t, result.Succeeded())
+	})
+}
+
+// The time without a response and the time without a complete poll are not added up.
+func TestAPollThatFailsInPartAfterALongOutageIsTolerated(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := gitlabjobstest.NewMemoryServer(t)
+		pipeline := srv.AddProject("group/app").AddPipeline()
+		pipeline.AddJob(after(time.Hour, success))
+		time.AfterFunc(10*time.Minute, func() { srv.Down(14 * time.Minute) })
+		fault := during(time.Now().Add(24*time.Minute), 5*time.Minute, gitlabjobstest.BadGateway())
+		inTime := fault.Match
+		fault.Match = func(r gitlabjobstest.Request) bool { return strings.HasSuffix(r.Path, "/bridges") && inTime(r) }
+		srv.Fault(fault)
+		result, err := srv.Client(srv.Tokens.Reporter).Jobs.WaitPipeline(t.Context(), "group/app", pipeline.ID(), nil)
+		require.NoError(t, err)
+		assert.True(t, result.Succeeded())
+	})
+}

@@ -18,9 +18,9 @@ type WaitOptions struct {
 	MinInterval, MaxInterval time.Duration
 
 	// MaxOutage is how long GitLab may be unreachable, or respond only with errors that
-	// are [Temporary], once a request has succeeded. A rate limit that lasts longer than
-	// the rest of it ends the wait at once. The default is 15 minutes; 1 ns tolerates no
-	// outage.
+	// are [Temporary], once a request has succeeded. When it responds again, polls may fail
+	// in part for as long again. A rate limit that lasts longer than the rest of it ends
+	// the wait at once. The default is 15 minutes; 1 ns tolerates no outage.
 	MaxOutage time.Duration
 
 	// OnUpdate is called with each job when it is first seen and when its status has
@@ -334,6 +334,7 @@ func (w *pipelineWait) read(ctx context.Context, t triggered, ro []RequestOption
 	if r.Bridges, err = Collect(w.jobs.client.Bridges.All(ctx, r.Project, r.PipelineID, nil, ro...), 0); err != nil {
 		return err
 	}
+	w.outage.responded()
 	s.incomplete = mayLack(r.Jobs, before)
 	if r.Status, s.agreed = statusOf(r); r.Status == "" {
 		r.Status, err = w.jobs.client.pipelineStatus(ctx, r.Project, r.PipelineID, ro)

@@ -270,6 +270,7 @@ func (w *watcher) start(ctx context.Context, ro []RequestOption) error {
 		w.newestID = job.ID
 		break
 	}
+	w.outage.responded()
 	w.started = true
 	return nil
 }

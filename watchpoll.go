@@ -35,10 +35,12 @@ func (w *watcher) list(ctx context.Context, opts *ListJobsOptions, ro []RequestO
 		if err != nil {
 			return sightings, err
 		}
+		w.outage.responded()
 		if w.see(job) && !job.Status.Finished() {
 			sightings = append(sightings, sighting{job: job})
 		}
 	}
+	w.outage.responded()
 	return sightings, nil
 }
 
