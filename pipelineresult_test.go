@@ -107,7 +107,7 @@ func pollsOf(srv *gitlabjobstest.Server, pl *gitlabjobstest.Pipeline) int {
 	return n
 }
 
-func TestWaitPipelineReadsWhatHasEndedOnce(t *testing.T) {
+func TestWaitPipelineReadsWhatHasEndedTwice(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		srv := gitlabjobstest.NewMemoryServer(t)
@@ -121,10 +121,10 @@ func TestWaitPipelineReadsWhatHasEndedOnce(t *testing.T) {
 		result, err := srv.Client(srv.Tokens.Reporter).Jobs.WaitPipeline(t.Context(), "group/app", s.root.ID(), &gitlabjobs.WaitOptions{Downstream: true})
 		require.NoError(t, err)
 		assert.True(t, result.Succeeded())
-		assert.Equal(t, 1, pollsOf(srv, ended))
-		assert.Equal(t, 1, pollsOf(srv, below))
+		assert.Equal(t, 2, pollsOf(srv, ended), "at first, and before the wait ends")
+		assert.Equal(t, 2, pollsOf(srv, below))
 		assert.Greater(t, pollsOf(srv, going), 100)
-		assert.Len(t, srv.Requests(), 2*(pollsOf(srv, s.root)+pollsOf(srv, going)+2), "jobs and bridges, and nothing else")
+		assert.Len(t, srv.Requests(), 2*(pollsOf(srv, s.root)+pollsOf(srv, going)+4), "jobs and bridges, and nothing else")
 		t.Logf("4 pipelines, 2 of which had ended, for an hour: %d polls, %d requests", pollsOf(srv, s.root), len(srv.Requests()))
 	})
 }
@@ -272,4 +272,97 @@ func TestWaitPipelineSendsItsRequestOptionsWithEveryRequest(t *testing.T) {
 			assert.Equal(t, "deploy", req.Header.Get("X-Gate"), req.Path)
 		}
 	})
+}
+
+// What a bridge shows of a pipeline far below is not read again once all that is near has ended.
+func TestWaitPipelineReadsTheWholeTreeBeforeItEnds(t *testing.T) {
+	t.Parallel()
+	for _, second := range []gitlabjobs.Status{failed, success} {
+		for _, levels := range []int{2, 3} {
+			for _, retried := range []time.Duration{10 * minute, 28 * minute} {
+				t.Run(fmt.Sprint(second, levels, retried), func(t *testing.T) {
+					t.Parallel()
+					synctest.Test(t, func(t *testing.T) {
+						srv := gitlabjobstest.NewMemoryServer(t)
+						app := srv.AddProject("group/app")
+						s := stage{t, srv, app, app.AddPipeline()}
+						root := s.root
+						root.AddJob(after(30*minute, success))
+						for range levels - 1 {
+							s.root = s.child(jobSpec{}, bridgeSpec{})
+						}
+						first := success
+						if second == success {
+							first = failed
+						}
+						last := s.child(jobSpec{Status: first}, bridgeSpec{})
+						developer := srv.Client(srv.Tokens.Developer)
+						s.at(retried, func() {
+							again, err := developer.Jobs.Retry(context.Background(), "group/app", last.Jobs()[0].ID(), nil)
+							if assert.NoError(t, err) {
+								srv.Job(again.ID).Run(gitlabjobstest.Script{Runs: 5 * minute, Result: second})
+							}
+						})
+						start := time.Now()
+						result, err := developer.Jobs.WaitPipeline(t.Context(), "group/app", root.ID(), &gitlabjobs.WaitOptions{Downstream: true})
+						require.NoError(t, err)
+						assert.Equal(t, second, last.Status())
+						assert.Equal(t, second == success, result.Succeeded())
+						assert.LessOrEqual(t, time.Since(start), 34*minute)
+					})
+				})
+			}
+		}
+	}
+}
+
+// If the last look at the tree fails, nobody knows whether it is a success.
+func TestWaitPipelineIsNoSuccessIfTheWholeTreeCannotBeReadBeforeItEnds(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := gitlabjobstest.NewMemoryServer(t)
+		app := srv.AddProject("group/app")
+		s := stage{t, srv, app, app.AddPipeline()}
+		s.root.AddJob(after(30*minute, success))
+		child := s.child(jobSpec{}, bridgeSpec{})
+		fault := during(time.Now().Add(20*minute), time.Hour, gitlabjobstest.BadGateway())
+		inTime := fault.Match
+		fault.Match = func(r gitlabjobstest.Request) bool {
+			return inTime(r) && strings.HasSuffix(r.Path, fmt.Sprintf("/pipelines/%d/jobs", child.ID()))
+		}
+		srv.Fault(fault)
+		result, err := srv.Client(srv.Tokens.Reporter).Jobs.WaitPipeline(t.Context(), "group/app", s.root.ID(), &gitlabjobs.WaitOptions{Downstream: true})
+		require.ErrorIs(t, err, gitlabjobs.ErrServer)
+		assert.Equal(t, success, result.Status, "as last seen")
+		assert.False(t, result.Succeeded())
+	})
+}
+
+func TestWaitPipelineReturnsTheJobsIfTheBridgesCannotBeRead(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		effect gitlabjobstest.Effect
+		err    error
+	}{
+		"for good":    {gitlabjobstest.Answer(403, nil, `{"message":"403 Forbidden"}`), gitlabjobs.ErrForbidden},
+		"bad gateway": {gitlabjobstest.BadGateway(), gitlabjobs.ErrServer},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				srv := gitlabjobstest.NewMemoryServer(t)
+				pipeline := srv.AddProject("group/app").AddPipeline()
+				job := pipeline.AddJob(jobSpec{})
+				srv.Fault(gitlabjobstest.Fault{Times: gitlabjobstest.Always, Match: func(r gitlabjobstest.Request) bool {
+					return strings.HasSuffix(r.Path, "/bridges")
+				}, Do: tc.effect})
+				result, err := srv.Client(srv.Tokens.Reporter).Jobs.WaitPipeline(t.Context(), "group/app", pipeline.ID(), nil)
+				require.ErrorIs(t, err, tc.err)
+				require.NotNil(t, result)
+				require.Len(t, result.Jobs, 1)
+				assert.Equal(t, job.ID(), result.Jobs[0].ID)
+				assert.False(t, result.Succeeded())
+			})
+		})
+	}
 }

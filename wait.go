@@ -77,13 +77,17 @@ func (s *JobsService) Wait(ctx context.Context, project Project, jobID int64, op
 			return false, err
 		}
 		w.outage.responded()
+		last = job
+		w.update([]*Job{job}, nil)
 		if o.FollowRetries && job.finished() {
 			if job, err = s.newest(ctx, project, job, ro); err != nil {
 				return false, err
 			}
+			if job != last {
+				last, jobID = job, job.ID
+				w.update([]*Job{job}, nil)
+			}
 		}
-		last, jobID = job, job.ID
-		w.update([]*Job{job}, nil)
 		if job.Status.Blocked() && !o.WaitForBlocked {
 			return true, blockedError(project, job.ID)
 		}
@@ -119,13 +123,16 @@ type waiter struct {
 	outage  *outage
 
 	interval  time.Duration
-	statuses  map[int64]Status // Of the jobs at the last poll.
+	statuses  map[int64]Status // Of the jobs, when last seen.
 	others    map[int64]Status // Of the bridges and, by negative ID, the pipelines.
 	unchanged int              // Polls in a row that brought no change.
 }
 
 func newWaiter(o WaitOptions, what string) *waiter {
-	return &waiter{options: o, what: what, outage: newOutage(o.MaxOutage, o.MinInterval, o.MaxInterval), interval: o.MinInterval}
+	return &waiter{
+		options: o, what: what, outage: newOutage(o.MaxOutage, o.MinInterval, o.MaxInterval),
+		interval: o.MinInterval, statuses: make(map[int64]Status),
+	}
 }
 
 // wait calls poll, with the options for its requests, until it reports that the wait has
@@ -157,20 +164,23 @@ func (w *waiter) wait(ctx context.Context, ro []RequestOption, poll func([]Reque
 
 // update reports the jobs that have changed, and sets the interval.
 func (w *waiter) update(jobs []*Job, others map[int64]Status) {
-	statuses := make(map[int64]Status, len(jobs))
+	changed := !maps.Equal(w.others, others)
 	for _, job := range jobs {
-		statuses[job.ID] = job.Status
-		if was, known := w.statuses[job.ID]; (!known || was != job.Status) && w.options.OnUpdate != nil {
+		if was, known := w.statuses[job.ID]; known && was == job.Status {
+			continue
+		}
+		w.statuses[job.ID], changed = job.Status, true
+		if w.options.OnUpdate != nil {
 			w.options.OnUpdate(job)
 		}
 	}
-	if maps.Equal(w.statuses, statuses) && maps.Equal(w.others, others) {
+	w.others = others
+	if !changed {
 		w.unchanged++
 		w.interval = min(w.interval*3/2, w.options.MaxInterval)
 	} else {
 		w.unchanged, w.interval = 0, w.options.MinInterval
 	}
-	w.statuses, w.others = statuses, others
 }
 
 // WaitPipeline polls a pipeline until it has ended, and returns it with its jobs and
@@ -190,7 +200,8 @@ func (w *waiter) update(jobs []*Job, others map[int64]Status) {
 // Optional manual jobs do not block a pipeline.
 //
 // With WaitOptions.Downstream the same holds for all pipelines below this one. Each
-// is read once per poll, and is in the result once. One that can't be read has an Err and is
+// is in the result once, and is read once per poll until all below it have ended as well;
+// before the wait ends, all are read again, because one may have been retried. One that can't be read has an Err and is
 // no success. A bridge that has succeeded without a downstream pipeline adds an entry
 // with [ErrNoDownstream], other finished bridges without one add nothing. A pipeline
 // under a bridge that may fail is waited for, but it neither counts for Succeeded nor blocks.
@@ -216,12 +227,20 @@ func (s *JobsService) WaitPipeline(ctx context.Context, project Project, pipelin
 	}
 	var last *PipelineResult
 	err := w.wait(ctx, ro, func(ro []RequestOption) (bool, error) {
-		root, err := w.poll(ctx, project, pipelineID, ro)
-		if err != nil {
-			return false, err
+		for w.all = false; ; w.all = true {
+			root, err := w.poll(ctx, project, pipelineID, ro)
+			if err != nil {
+				if last == nil && len(root.result.Jobs) > 0 {
+					last = root.result
+				}
+				return false, err
+			}
+			last = root.result
+			if ended, err := w.ended(root); !ended || !w.reused {
+				return ended, err
+			}
+			last.unsettled = true // Until all of the tree has been read again.
 		}
-		last = root.result
-		return w.ended(root)
 	})
 	return last, err
 }
@@ -231,6 +250,8 @@ type pipelineWait struct {
 	*waiter
 	jobs   *JobsService
 	states map[int64]*pipelineState // By pipeline ID, of the last poll.
+	all    bool                     // Read those that have ended as well.
+	reused bool                     // The last poll has not read all.
 }
 
 // triggered is a pipeline to read, and the bridge that triggered it.
@@ -240,10 +261,11 @@ type triggered struct {
 	bridge *Bridge
 }
 
-// poll reads the pipeline and those below it that have not ended. It returns the first
-// one's state.
+// poll reads the pipeline and those below it that have not ended, or all of them. It
+// returns the first one's state: with an error, what was read of it.
 func (w *pipelineWait) poll(ctx context.Context, project Project, pipelineID int64, ro []RequestOption) (*pipelineState, error) {
-	root := &pipelineState{result: &PipelineResult{Project: project, PipelineID: pipelineID}}
+	root := &pipelineState{result: &PipelineResult{Project: project, PipelineID: pipelineID, unsettled: true}}
+	w.reused = false
 	states := make(map[int64]*pipelineState)
 	// Of two bridges that trigger the same pipeline, the one that may not fail counts.
 	required, optional := []triggered{{state: root}}, []triggered(nil)
@@ -269,7 +291,7 @@ func (w *pipelineWait) poll(ctx context.Context, project Project, pipelineID int
 		}
 		if err := w.read(ctx, t, ro); err != nil {
 			if t.parent == nil || Temporary(err) || ctx.Err() != nil {
-				return nil, err
+				return root, err
 			}
 			r.Jobs, r.Bridges, r.Status, r.Err = nil, nil, "", err
 			continue
@@ -312,14 +334,15 @@ func (w *pipelineWait) triggeredBy(parent *pipelineState) []triggered {
 }
 
 // read reads a pipeline's jobs, then its bridges. One that has ended with all below it
-// is not read again, unless its bridge shows that it continues.
+// is not read again, unless its bridge shows that it continues or all are to be read.
 func (w *pipelineWait) read(ctx context.Context, t triggered, ro []RequestOption) (err error) {
 	s, r := t.state, t.state.result
 	before := w.states[r.PipelineID]
-	if before != nil && before.done && t.bridge != nil {
+	if before != nil && before.done && t.bridge != nil && !w.all {
 		if status := t.bridge.DownstreamPipeline.Status; status == "" || status == before.result.Status {
 			r.Status, r.Jobs, r.Bridges = before.result.Status, before.result.Jobs, before.result.Bridges
 			s.agreed, s.unknown = before.agreed, before.unknown
+			w.reused = true
 			return nil
 		}
 	}

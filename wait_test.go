@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -77,6 +78,7 @@ func TestWaitEndsAtAManualJobUnlessToldToWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		job, err := newClient(t, statusServer("created", "manual")).Jobs.Wait(t.Context(), "1", 7, nil)
 		require.ErrorIs(t, err, gitlabjobs.ErrBlocked)
+		require.ErrorContains(t, err, "gitlabjobs: job 7 of 1: blocked")
 		assert.EqualValues(t, "manual", job.Status)
 
 		job, err = newClient(t, statusServer("manual", "manual", "pending", "success")).Jobs.Wait(t.Context(), "1", 7, &gitlabjobs.WaitOptions{WaitForBlocked: true})
@@ -292,4 +294,56 @@ func TestBadWaitOptionsAreRefused(t *testing.T) {
 	job, err := answering(t, answer{status: 404}).Jobs.Wait(t.Context(), "1", 7, nil)
 	require.ErrorIs(t, err, gitlabjobs.ErrNotFound)
 	assert.Nil(t, job)
+}
+
+func TestWaitReturnsTheJobIfItsRetriesCannotBeListed(t *testing.T) {
+	t.Parallel()
+	for name, effect := range map[string]gitlabjobstest.Effect{
+		"for good":    gitlabjobstest.Answer(403, nil, `{"message":"403 Forbidden"}`),
+		"bad gateway": gitlabjobstest.BadGateway(),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				srv := gitlabjobstest.NewMemoryServer(t)
+				job := srv.AddProject("group/app").AddPipeline().AddJob(gitlabjobstest.JobSpec{})
+				srv.Fault(gitlabjobstest.Fault{Times: gitlabjobstest.Always, Route: "/projects/:id/pipelines/:pipeline_id/jobs", Do: effect})
+				var seen []gitlabjobs.Status
+				final, err := srv.Client(srv.Tokens.Reporter).Jobs.Wait(t.Context(), "group/app", job.ID(), &gitlabjobs.WaitOptions{
+					FollowRetries: true, OnUpdate: func(j *gitlabjobs.Job) { seen = append(seen, j.Status) },
+				})
+				require.Error(t, err)
+				require.NotNil(t, final)
+				assert.Equal(t, job.ID(), final.ID)
+				assert.Equal(t, []gitlabjobs.Status{"success"}, seen)
+			})
+		})
+	}
+}
+
+func TestWaitPipelineReportsAJobThatWasMissingOnlyIfItHasChanged(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const first, second = `{"id":7,"status":"success","pipeline":{"id":5,"status":"%s"}}`, `{"id":8,"status":"%s","pipeline":{"id":5,"status":"%[1]s"}}`
+		polls := []string{first + "," + second, second, first + "," + second}
+		poll := 0
+		client := newClient(t, func(req *http.Request) (*http.Response, error) {
+			if req.URL.Path[len(req.URL.Path)-5:] != "/jobs" {
+				return answer{body: "[]"}.to(req), nil
+			}
+			status := "running"
+			if poll == len(polls) {
+				status, poll = "success", poll-1
+			}
+			body := "[" + strings.ReplaceAll(strings.ReplaceAll(polls[poll], "%[1]s", status), "%s", status) + "]"
+			poll++
+			return answer{body: body}.to(req), nil
+		})
+		var updates []string
+		_, err := client.Jobs.WaitPipeline(t.Context(), "1", 5, &gitlabjobs.WaitOptions{OnUpdate: func(j *gitlabjobs.Job) {
+			updates = append(updates, fmt.Sprint(j.ID, " ", j.Status))
+		}})
+		require.NoError(t, err)
+		assert.Equal(t, []string{"7 success", "8 running", "8 success"}, updates)
+	})
 }
