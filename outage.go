@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"slices"
+	"sync/atomic"
 	"time"
 )
 
@@ -42,11 +43,12 @@ type outage struct {
 
 	reached  bool      // A request has succeeded.
 	polled   time.Time // When the current poll began.
-	answered bool      // A request of the current poll has succeeded.
 	begun    time.Time // When the outage began; zero if there is none.
 	partial  bool      // During the outage a request has succeeded. begun is when.
 	interval time.Duration
 	err      error // Of the last poll, during an outage.
+
+	single atomic.Bool // Requests are not retried. Pages that are fetched in advance read it too.
 }
 
 func newOutage(limit, minInterval, maxInterval time.Duration) *outage {
@@ -56,9 +58,10 @@ func newOutage(limit, minInterval, maxInterval time.Duration) *outage {
 // poll begins a poll and returns the options for its requests. During an outage they are
 // not retried until one has succeeded: the next poll does that.
 func (o *outage) poll(ro []RequestOption) []RequestOption {
-	o.polled, o.answered = time.Now(), false
+	o.polled = time.Now()
+	o.single.Store(!o.begun.IsZero())
 	return append(slices.Clip(ro), func(r *requestConfig) error {
-		if !o.begun.IsZero() && !o.answered {
+		if o.single.Load() {
 			r.attempts = 1
 		}
 		return nil
@@ -68,7 +71,8 @@ func (o *outage) poll(ro []RequestOption) []RequestOption {
 // responded notes that a request of the poll succeeded. The first time during an outage,
 // MaxOutage begins anew: GitLab is back, but polls may still fail in part.
 func (o *outage) responded() {
-	o.reached, o.answered = true, true
+	o.reached = true
+	o.single.Store(false)
 	if !o.begun.IsZero() && !o.partial {
 		o.begun, o.partial = time.Now(), true
 	}
@@ -76,7 +80,8 @@ func (o *outage) responded() {
 
 // succeeded notes that the poll succeeded, which ends an outage.
 func (o *outage) succeeded() {
-	o.reached, o.answered = true, true
+	o.reached = true
+	o.single.Store(false)
 	o.begun, o.partial, o.interval, o.err = time.Time{}, false, 0, nil
 }
 

@@ -226,16 +226,17 @@ func (s *JobsService) WaitPipeline(ctx context.Context, project Project, pipelin
 		jobs:   s,
 	}
 	var last *PipelineResult
+	whole := false // A poll has read all that it should.
 	err := w.wait(ctx, ro, func(ro []RequestOption) (bool, error) {
 		for w.all = false; ; w.all = true {
 			root, err := w.poll(ctx, project, pipelineID, ro)
 			if err != nil {
-				if last == nil && len(root.result.Jobs) > 0 {
+				if !whole && len(root.result.Jobs) > 0 {
 					last = root.result
 				}
 				return false, err
 			}
-			last = root.result
+			last, whole = root.result, true
 			if ended, err := w.ended(root); !ended || !w.reused {
 				return ended, err
 			}
