@@ -37,7 +37,8 @@ type WatchOptions struct {
 	MinInterval, MaxInterval time.Duration
 
 	// MaxOutage is how long GitLab may be unreachable, or respond only with errors that
-	// are [Temporary], once a poll has succeeded or if Since is set. The default is 15
+	// are [Temporary], once a request has succeeded or if Since is set. If GitLab then
+	// responds, but not to all requests of a poll, it applies once more. The default is 15
 	// minutes; 1 ns tolerates no outage.
 	MaxOutage time.Duration
 
@@ -121,8 +122,8 @@ const requiredScopes = 3
 // altogether if it finishes before that. Requests for single jobs need more than a job
 // token.
 //
-// The first poll of a watch from now on must succeed. Other than that, errors that are
-// [Temporary] are tolerated for WatchOptions.MaxOutage, without losing an event. Any
+// The first request of a watch from now on must succeed. Other than that, errors that
+// are [Temporary] are tolerated for WatchOptions.MaxOutage, without losing an event. Any
 // other error, and that of the context, is yielded once and ends the iteration.
 //
 // GitLab: GET /projects/:id/jobs, [List project jobs], and
