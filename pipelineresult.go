@@ -214,3 +214,34 @@ func (s *pipelineState) items() []item {
 func (s *pipelineState) blockedError(i item) error {
 	return fmt.Errorf("gitlabjobs: pipeline %d of %s: %s %d (%s): %w", s.result.PipelineID, s.result.Project, i.kind, i.id, line(i.name), ErrBlocked)
 }
+
+// triggered is a pipeline to read, and the bridge that triggered it.
+type triggered struct {
+	state  *pipelineState
+	parent *pipelineState // nil for the first pipeline.
+	bridge *Bridge
+}
+
+// triggeredBy returns the pipelines that the bridges of a pipeline have triggered.
+func (w *pipelineWait) triggeredBy(parent *pipelineState) []triggered {
+	if !w.options.Downstream {
+		return nil
+	}
+	var found []triggered
+	for i, bridge := range parent.result.Bridges {
+		r := &PipelineResult{mayFail: bridge.AllowFailure}
+		down := bridge.DownstreamPipeline
+		switch {
+		case down != nil && down.ID != 0:
+			r.PipelineID = down.ID
+			r.Project, r.Err = w.jobs.client.projectOf(down)
+		case bridge.Status == StatusSuccess:
+			r.Err = fmt.Errorf("gitlabjobs: bridge %d: %w", bridge.ID, ErrNoDownstream)
+		default:
+			continue
+		}
+		s := &pipelineState{result: r, slot: i, optional: parent.optional || bridge.AllowFailure}
+		found = append(found, triggered{s, parent, bridge})
+	}
+	return found
+}

@@ -366,3 +366,31 @@ type opaqueError struct {
 
 func (e *opaqueError) Error() string        { return e.text }
 func (e *opaqueError) Is(target error) bool { return e.is(target) }
+
+// redactArguments redacts the error of a call that was not sent: an argument that is
+// given in the wrong place may be a token. Only the tokens that are known without
+// calling an Auth of the caller's are found.
+func (c *Client) redactArguments(err error, ro []RequestOption) error {
+	rc := new(requestConfig)
+	for _, option := range ro {
+		if option != nil {
+			_ = option(rc)
+		}
+	}
+	var known secrets
+	for _, auth := range []Auth{c.tokenAuth, rc.auth} {
+		if static, ok := auth.(tokenAuth); ok && static.apply != nil {
+			req := &http.Request{Header: make(http.Header), URL: new(url.URL)}
+			_ = static.Authorize(req)
+			known.addHeaders(req.Header, func(string, string) bool { return true })
+			for _, p := range addedParams("", req.URL.RawQuery) {
+				known.add(p.value)
+			}
+		}
+	}
+	known.addHeaders(rc.header, isCredential)
+	if text := known.redact(err.Error()); text != err.Error() {
+		return &opaqueError{text: text, is: func(target error) bool { return errors.Is(err, target) }}
+	}
+	return err
+}

@@ -255,13 +255,6 @@ type pipelineWait struct {
 	reused bool                     // The last poll has not read all.
 }
 
-// triggered is a pipeline to read, and the bridge that triggered it.
-type triggered struct {
-	state  *pipelineState
-	parent *pipelineState // nil for the first pipeline.
-	bridge *Bridge
-}
-
 // poll reads the pipeline and those below it that have not ended, or all of them. It
 // returns the first one's state: with an error, what was read of it.
 func (w *pipelineWait) poll(ctx context.Context, project Project, pipelineID int64, ro []RequestOption) (*pipelineState, error) {
@@ -308,30 +301,6 @@ func (w *pipelineWait) poll(ctx context.Context, project Project, pipelineID int
 	w.states = states
 	w.publish(root)
 	return root, nil
-}
-
-// triggeredBy returns the pipelines that the bridges of a pipeline have triggered.
-func (w *pipelineWait) triggeredBy(parent *pipelineState) []triggered {
-	if !w.options.Downstream {
-		return nil
-	}
-	var found []triggered
-	for i, bridge := range parent.result.Bridges {
-		r := &PipelineResult{mayFail: bridge.AllowFailure}
-		down := bridge.DownstreamPipeline
-		switch {
-		case down != nil && down.ID != 0:
-			r.PipelineID = down.ID
-			r.Project, r.Err = w.jobs.client.projectOf(down)
-		case bridge.Status == StatusSuccess:
-			r.Err = fmt.Errorf("gitlabjobs: bridge %d: %w", bridge.ID, ErrNoDownstream)
-		default:
-			continue
-		}
-		s := &pipelineState{result: r, slot: i, optional: parent.optional || bridge.AllowFailure}
-		found = append(found, triggered{s, parent, bridge})
-	}
-	return found
 }
 
 // read reads a pipeline's jobs, then its bridges. One that has ended with all below it
