@@ -104,7 +104,7 @@ func TestTheOfficialClientReadsTheFake(t *testing.T) {
 			return job(gitlabjobs.StatusCanceled)(c.Jobs.CancelJob(projectID, running.ID()))
 		}},
 		{"CancelJobWithOptions", func(c *gitlab.Client) (any, error) {
-			return job(gitlabjobs.StatusCanceled)(c.Jobs.CancelJobWithOptions(projectID, canceling.ID(), &gitlab.CancelJobOptions{Force: new(true)}))
+			return job(gitlabjobs.StatusCanceled)(c.Jobs.CancelJobWithOptions(projectID, canceling.ID(), &gitlab.CancelJobOptions{Force: new(true)})) //nolint:staticcheck // Deprecated in favor of a method of 4.0, and in use.
 		}},
 		{"EraseJob", func(c *gitlab.Client) (any, error) {
 			return job(gitlabjobs.StatusSuccess)(c.Jobs.EraseJob(projectID, done.ID()))
