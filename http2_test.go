@@ -77,12 +77,13 @@ type h2Server struct {
 	url      string
 	hc       *http.Client
 	requests atomic.Int64
-	opened   chan struct{} // Receives a value for each connection, once it is set up.
+	opened   chan struct{} // Receives a value for each connection, once it is set up,
+	ponged   chan struct{} // and for each ping that was answered.
 }
 
 func newH2Server(t *testing.T, handle func(c h2Conn, stream uint32, n int64)) *h2Server {
 	t.Helper()
-	s := &h2Server{opened: make(chan struct{}, 100)}
+	s := &h2Server{opened: make(chan struct{}, 100), ponged: make(chan struct{}, 100)}
 	cert := httptest.NewTLSServer(nil) // For its certificate.
 	transport := cert.Client().Transport.(*http.Transport).Clone()
 	transport.ForceAttemptHTTP2 = true
@@ -127,6 +128,8 @@ func (s *h2Server) serve(c h2Conn, handle func(h2Conn, uint32, int64)) {
 			s.opened <- struct{}{}
 		case kind == framePing && flags&flagAck == 0:
 			c.write(framePing, flagAck, 0, payload)
+		case kind == framePing:
+			s.ponged <- struct{}{}
 		case kind == frameHeaders:
 			handle(c, stream, s.requests.Add(1))
 		}
@@ -190,6 +193,7 @@ func TestHTTP2DoesNotRepeatAWriteOnTheConnectionOfAnotherCall(t *testing.T) {
 			return
 		}
 		c.goAway(stream, 0) // Further requests need another connection.
+		c.write(framePing, 0, 0, make([]byte, 8))
 		reset <- func() { c.reset(stream, codeProtocolError); c.goAway(0, codeProtocolError) }
 	})
 	dialing, dial := make(chan struct{}), make(chan struct{})
@@ -210,6 +214,7 @@ func TestHTTP2DoesNotRepeatAWriteOnTheConnectionOfAnotherCall(t *testing.T) {
 	}()
 	resetWrite := <-reset
 	<-srv.opened
+	<-srv.ponged // The client has read the GOAWAY.
 
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() {
