@@ -203,7 +203,8 @@ func (l *pollLog) RoundTrip(req *http.Request) (*http.Response, error) {
 	usable := err == nil && (resp.StatusCode == http.StatusOK || resp.StatusCode == http.StatusNotFound)
 	query := req.URL.Query()
 	now := time.Now()
-	if query.Has("scope[]") && !query.Has("cursor") {
+	// With another size, or a number, a page is requested only to see whether the list is complete.
+	if query.Has("scope[]") && !query.Has("cursor") && !query.Has("page") && query.Get("per_page") == "100" {
 		l.polls = append(l.polls, poll{from: now})
 	}
 	if n := len(l.polls); n > 0 {
