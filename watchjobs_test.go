@@ -1,0 +1,32 @@
+package gitlabjobs
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+)
+
+// Ten thousand jobs come and go, ten at a time: what a watch holds is bounded by the ten,
+// and a state that was handed out never changes.
+func TestWatchJobsAreBoundedByWhatIsUnfinished(t *testing.T) {
+	t.Parallel()
+	jobs := newWatchJobs(&WatchState{})
+	var early, copied []watchChange
+	for id := int64(1); id <= 10_000; id++ {
+		jobs.set(id, watchedJob{status: StatusPending})
+		jobs.set(id, watchedJob{status: StatusRunning})
+		jobs.forget(id - 10)
+		assert.LessOrEqual(t, cap(jobs.changes), 1024)
+		if id == 100 {
+			early, copied = jobs.changes, slices.Clone(jobs.changes)
+		}
+	}
+	assert.Equal(t, copied, early)
+	assert.Len(t, jobs.known, 10)
+	state := WatchState{jobs: jobs.changes}
+	for id, status := range state.statuses() {
+		assert.Equal(t, StatusRunning, status)
+		assert.Greater(t, id, int64(9990))
+	}
+}
