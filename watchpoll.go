@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 )
@@ -95,22 +96,12 @@ func (w *watcher) listNewest(ctx context.Context, ro []RequestOption) ([]sightin
 
 // getMissing requests the jobs that should have been in a list of this poll, but were in
 // none. It ends at the first error. The order is random, so that a job that always fails
-// does not hold back the same others. As long as the project has no job to compare with
-// the state, none is forgotten, and they are requested as seldom as manual jobs.
+// does not hold back the same others.
 func (w *watcher) getMissing(ctx context.Context, all bool, ro []RequestOption) ([]sighting, error) {
+	missing := w.missing(all)
+	rand.Shuffle(len(missing), func(i, k int) { missing[i], missing[k] = missing[k], missing[i] })
 	var sightings []sighting
-	for id, known := range w.jobs.known {
-		switch {
-		case known.poll == w.polls:
-			continue
-		case known.status.Finished():
-			if id <= w.newestID {
-				w.jobs.forget(id)
-			}
-			continue
-		case !all && (!w.matched || known.status != "" && !slices.Contains(w.scopes, known.status)):
-			continue
-		}
+	for _, id := range missing {
 		job, err := w.service.Get(ctx, w.project, id, ro...)
 		if deleted(err) {
 			if w.matched {
@@ -129,6 +120,24 @@ func (w *watcher) getMissing(ctx context.Context, all bool, ro []RequestOption) 
 		}
 	}
 	return sightings, nil
+}
+
+// missing returns the IDs of the jobs to request by themselves, and forgets those that had
+// finished. As long as the project has no job to compare with the state, none is forgotten
+// for a 404, and they are requested as seldom as manual jobs.
+func (w *watcher) missing(all bool) (ids []int64) {
+	for id, known := range w.jobs.known {
+		switch {
+		case known.poll == w.polls:
+		case known.status.Finished():
+			if id <= w.newestID {
+				w.jobs.forget(id)
+			}
+		case all || w.matched && (known.status == "" || slices.Contains(w.scopes, known.status)):
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }
 
 // deleted reports whether err says that a job does not exist, rather than its project.
