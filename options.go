@@ -131,6 +131,21 @@ type requestConfig struct {
 	once500 bool // Do not retry a 500.
 }
 
+// validOptions returns what those options add up to that are valid. The call itself
+// reports the error of another.
+func validOptions(ro []RequestOption) *requestConfig {
+	rc := new(requestConfig)
+	for _, option := range ro {
+		if option != nil {
+			_ = option(rc)
+		}
+	}
+	return rc
+}
+
+// responseOf returns the Response that WithResponse names among options, or nil.
+func responseOf(ro []RequestOption) *Response { return validOptions(ro).response }
+
 // WithHeader sets a header of the request, in place of the client's own value. Like
 // every header that is not known to be harmless, it is not sent to another host after
 // a redirect. Headers that net/http sets, and keys that would let it repeat a write,

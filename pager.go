@@ -66,17 +66,6 @@ func newPager[T any, P keyed[T]](ctx context.Context, l listing[T, P]) *pager[T,
 	return p
 }
 
-// responseOf returns the Response that WithResponse names among options, or nil.
-func responseOf(ro []RequestOption) *Response {
-	rc := new(requestConfig)
-	for _, option := range ro {
-		if option != nil {
-			_ = option(rc) // The call itself reports the error.
-		}
-	}
-	return rc.response
-}
-
 func (p *pager[T, P]) stop() { p.ahead.drop() }
 
 // nextPage returns the next page, without the items that came before.

@@ -371,12 +371,7 @@ func (e *opaqueError) Is(target error) bool { return e.is(target) }
 // given in the wrong place may be a token. Only the tokens that are known without
 // calling an Auth of the caller's are found.
 func (c *Client) redactArguments(err error, ro []RequestOption) error {
-	rc := new(requestConfig)
-	for _, option := range ro {
-		if option != nil {
-			_ = option(rc)
-		}
-	}
+	rc := validOptions(ro)
 	var known secrets
 	for _, auth := range []Auth{c.tokenAuth, rc.auth} {
 		if static, ok := auth.(tokenAuth); ok && static.apply != nil {
