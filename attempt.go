@@ -239,18 +239,23 @@ type streamBody struct {
 	timeout  *timeoutError
 	watchdog *time.Timer
 	unlink   func() bool
-	close    sync.Once
+	closing  sync.Once
+	closeErr error
 }
 
 func newStreamBody(ctx, parent context.Context, cancel context.CancelCauseFunc, resp *http.Response, bound time.Duration) *streamBody {
 	timeout := &timeoutError{"further bytes", bound}
 	watchdog := time.AfterFunc(bound, func() { cancel(timeout) })
 	watchdog.Stop()
-	body := resp.Body
-	return &streamBody{
-		body: body, ctx: ctx, parent: parent, cancel: cancel, timeout: timeout, watchdog: watchdog,
-		unlink: context.AfterFunc(ctx, func() { body.Close() }), // Not every body ends with the context.
-	}
+	s := &streamBody{body: resp.Body, ctx: ctx, parent: parent, cancel: cancel, timeout: timeout, watchdog: watchdog}
+	s.unlink = context.AfterFunc(ctx, s.closeBody) // Not every body ends with the context.
+	return s
+}
+
+// closeBody closes the body once, whether Close or the end of the context comes first:
+// the body of another transport may not allow two calls of Close at a time.
+func (s *streamBody) closeBody() {
+	s.closing.Do(func() { s.closeErr = s.body.Close() })
 }
 
 func (s *streamBody) Read(p []byte) (int, error) {
@@ -264,11 +269,9 @@ func (s *streamBody) Read(p []byte) (int, error) {
 }
 
 // Close ends a Read that waits, too.
-func (s *streamBody) Close() (err error) {
-	s.close.Do(func() {
-		s.unlink()
-		s.cancel(nil)
-		err = s.body.Close()
-	})
-	return err
+func (s *streamBody) Close() error {
+	s.unlink()
+	s.cancel(nil)
+	s.closeBody()
+	return s.closeErr
 }

@@ -242,14 +242,15 @@ func TestTraceReportsARefusalOfAPart(t *testing.T) {
 	}
 }
 
-// endless is a body that never ends, and counts what was read of it.
+// endless is a body that never ends. It counts the bytes that were read and the calls of Close, and, as the body of
+// another transport may, it allows no two calls of Close at a time.
 type endless struct {
 	read   int
-	closed bool
+	closed int
 }
 
 func (e *endless) Read(p []byte) (int, error) { e.read += len(p); return len(p), nil }
-func (e *endless) Close() error               { e.closed = true; return nil }
+func (e *endless) Close() error               { e.closed++; return nil }
 
 func TestTraceIsAStream(t *testing.T) {
 	t.Parallel()
@@ -266,10 +267,29 @@ func TestTraceIsAStream(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, 1000, body.read)
 	require.NoError(t, log.Close())
-	assert.True(t, body.closed)
+	assert.Equal(t, 1, body.closed)
 	_, err = log.Read(make([]byte, 1))
 	require.ErrorIs(t, err, os.ErrClosed)
 	require.NoError(t, log.Close())
+	assert.Equal(t, 1, body.closed)
+}
+
+func TestTheBodyOfALogIsClosedOnce(t *testing.T) {
+	t.Parallel()
+	for range 200 {
+		body := new(endless)
+		client := newClient(t, func(req *http.Request) (*http.Response, error) {
+			resp := answer{}.to(req)
+			resp.Body, resp.ContentLength = body, -1
+			return resp, nil
+		})
+		ctx, cancel := context.WithCancel(t.Context())
+		log, err := client.Jobs.Trace(ctx, "1", 7, nil)
+		require.NoError(t, err)
+		cancel() // Which closes the body beside Close.
+		require.NoError(t, log.Close())
+		assert.Equal(t, 1, body.closed)
+	}
 }
 
 func TestAPageIsNotALog(t *testing.T) {
