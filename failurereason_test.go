@@ -31,11 +31,15 @@ server_timeout_running server_timeout_canceling`
 
 func TestEveryFailureReasonHasAConstant(t *testing.T) {
 	t.Parallel()
-	file, err := parser.ParseFile(token.NewFileSet(), "failurereason.go", nil, 0)
+	file, err := parser.ParseFile(token.NewFileSet(), "status.go", nil, 0)
 	require.NoError(t, err)
 	var constants []string
 	ast.Inspect(file, func(n ast.Node) bool {
-		if spec, ok := n.(*ast.ValueSpec); ok {
+		spec, ok := n.(*ast.ValueSpec)
+		if !ok {
+			return true
+		}
+		if kind, ok := spec.Type.(*ast.Ident); ok && kind.Name == "FailureReason" {
 			value, err := strconv.Unquote(spec.Values[0].(*ast.BasicLit).Value)
 			require.NoError(t, err)
 			constants = append(constants, value)

@@ -1,0 +1,262 @@
+package gitlabjobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"math"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// PageError is the error with which an iterator over pages ends. It names the page
+// that failed. To resume there without a gap, start a listing with the same PerPage,
+// ListOptions.Page set to Page and, for the jobs of a project,
+// ListJobsOptions.Pagination and Cursor set to the fields of the same names.
+type PageError struct {
+	Pagination Pagination
+	Page       int    // Offset pagination: the page's number. 0 with keyset pagination.
+	Cursor     string // Keyset pagination: the page's cursor; empty for the first page.
+	Err        error
+}
+
+// Error returns the page and the reason in one line.
+func (e *PageError) Error() string {
+	page := "first page"
+	if e.Page > 0 {
+		page = fmt.Sprint("page ", e.Page)
+	} else if e.Cursor != "" {
+		page = fmt.Sprintf("page at cursor %q", e.Cursor)
+	}
+	return fmt.Sprintf("gitlabjobs: %s: %s", page, strings.TrimPrefix(e.Err.Error(), "gitlabjobs: "))
+}
+
+// Unwrap returns the reason for which the page failed.
+func (e *PageError) Unwrap() error { return e.Err }
+
+// place is a page of a listing: its number, from 1, or its cursor.
+type place struct {
+	keyset  bool
+	page    int
+	cursor  string // Keyset pagination only; empty for the first page.
+	perPage int    // 0 for the listing's.
+}
+
+func (p place) error(err error) *PageError {
+	pagination := OffsetPagination
+	if p.keyset {
+		pagination = KeysetPagination
+	}
+	return &PageError{Pagination: pagination, Page: p.page, Cursor: p.cursor, Err: err}
+}
+
+// keyed are the items of lists: jobs and bridges.
+type keyed[T any] interface {
+	*T
+	key() int64
+}
+
+// listing is a list that is read page by page.
+type listing[T any, P keyed[T]] struct {
+	client   *Client
+	route    string
+	start    place
+	keyset   bool // GitLab has keyset pagination for the list.
+	perPage  int
+	prefetch int
+	ro       []RequestOption
+	fetch    func(context.Context, place, []RequestOption) (*Page[T], error)
+	err      error // An invalid argument.
+}
+
+// pages iterates over the pages that have items. It yields no item twice, and ends
+// after the first error.
+func (l listing[T, P]) pages(ctx context.Context) iter.Seq2[*Page[T], error] {
+	return func(yield func(*Page[T], error) bool) {
+		if ctx == nil {
+			yield(nil, errNoContext)
+			return
+		}
+		if l.err != nil {
+			yield(nil, l.err)
+			return
+		}
+		p := newPager(ctx, l)
+		defer p.stop()
+		for !p.done {
+			page, err := p.nextPage()
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			if len(page.Items) > 0 && !yield(page, nil) {
+				return
+			}
+		}
+	}
+}
+
+// items iterates over the items of the pages.
+func (l listing[T, P]) items(ctx context.Context) iter.Seq2[*T, error] {
+	return func(yield func(*T, error) bool) {
+		for page, err := range l.pages(ctx) {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			for _, item := range page.Items {
+				if !yield(item, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// dedup removes the items that a listing has returned before.
+//
+// A keyset listing descends by ID, so the last ID is enough: an item that is not below it
+// has been returned, or was created since. An offset listing may have any order, and its
+// pages shift, so all IDs are kept. GitLab ends it at 50,000 jobs of a project.
+type dedup struct {
+	below int64              // An item with this ID or a higher one is not new.
+	ids   map[int64]struct{} // Of the items of an offset listing; nil for a keyset listing.
+
+	last       int64 // The ID of the last item of an offset listing.
+	disordered bool  // The offset listing does not descend.
+}
+
+var errNoID = errors.New("the server's page has an item without an ID, so the listing cannot tell whether it repeats")
+
+func newDedup() dedup { return dedup{below: math.MaxInt64} }
+
+// useOffset is called before each page of an offset listing, which may continue a keyset
+// listing.
+func (d *dedup) useOffset() {
+	if d.ids == nil {
+		d.ids, d.last = make(map[int64]struct{}), d.below
+	}
+}
+
+// continueByKeyset is called when an offset listing continues by keyset. The last ID is
+// enough if the listing descends so far.
+func (d *dedup) continueByKeyset() {
+	if d.ids != nil && !d.disordered {
+		d.ids, d.below = nil, d.last
+	}
+}
+
+// unseen returns the items that were not returned before. It reuses their slice.
+func unseen[T any](d *dedup, items []*T, ids []int64) []*T {
+	kept := items[:0]
+	for i, id := range ids {
+		if d.add(id) {
+			kept = append(kept, items[i])
+		}
+	}
+	return kept
+}
+
+func outOfOrder(id, before int64) error {
+	return fmt.Errorf("the server sent ID %d after ID %d, which is out of order or a repetition: the listing can't go on", id, before)
+}
+
+// add reports whether an ID was not returned before.
+func (d *dedup) add(id int64) bool {
+	if id >= d.below {
+		return false
+	}
+	if d.ids == nil {
+		d.below = id
+		return true
+	}
+	if _, known := d.ids[id]; known {
+		return false
+	}
+	d.disordered = d.disordered || id > d.last
+	d.ids[id], d.last = struct{}{}, id
+	return true
+}
+
+// prefetcher fetches pages: the requested one, and some after it in advance.
+type prefetcher[T any] struct {
+	parent context.Context
+	most   int // Pages to fetch in advance; 0 for none.
+	fetch  func(context.Context, *fetched[T])
+
+	queue  []*fetched[T] // In order.
+	ctx    context.Context
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+}
+
+// fetched is a page that is being fetched.
+type fetched[T any] struct {
+	at       place
+	attempts int  // Made before.
+	once500  bool // Do not retry a 500.
+
+	ready    chan struct{} // Closed once the fields below are set.
+	page     *Page[T]
+	err      error
+	response Response
+	panicked any // The value of a panic, in a caller's Auth or transport.
+}
+
+var errGoexit = errors.New("gitlabjobs: the goroutine that fetched a page in advance ended before the request: Auth or the transport called runtime.Goexit")
+
+// take waits for a page and returns it. If fetching it panicked, take panics with
+// the same value, so that a panic reaches the caller's goroutine.
+func (p *prefetcher[T]) take(at place) *fetched[T] {
+	if len(p.queue) == 0 {
+		f := &fetched[T]{at: at}
+		p.fetch(p.parent, f)
+		return f
+	}
+	if p.queue[0].at != at {
+		p.drop() // The list continues at another page than expected.
+		return p.take(at)
+	}
+	f := p.queue[0]
+	p.queue = slices.Delete(p.queue, 0, 1)
+	<-f.ready
+	if f.panicked != nil {
+		panic(f.panicked)
+	}
+	return f
+}
+
+// send starts to fetch a page, unless that has been done. It reports false if no more
+// pages may be fetched in advance.
+func (p *prefetcher[T]) send(at place) bool {
+	if slices.ContainsFunc(p.queue, func(f *fetched[T]) bool { return f.at == at }) {
+		return true
+	}
+	if len(p.queue) >= p.most {
+		return false
+	}
+	if p.ctx == nil {
+		p.ctx, p.cancel = context.WithCancel(p.parent) //nolint:gosec // drop calls it.
+	}
+	f := &fetched[T]{at: at, ready: make(chan struct{})}
+	p.queue = append(p.queue, f)
+	ctx := p.ctx
+	f.err = errGoexit
+	p.wg.Go(func() {
+		defer close(f.ready)
+		defer func() { f.panicked = recover() }()
+		p.fetch(ctx, f)
+	})
+	return true
+}
+
+// drop cancels the requests in progress, and waits until they have ended.
+func (p *prefetcher[T]) drop() {
+	if p.cancel != nil {
+		p.cancel()
+	}
+	p.wg.Wait()
+	p.queue, p.ctx, p.cancel = nil, nil, nil
+}
