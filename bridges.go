@@ -17,7 +17,7 @@ type BridgesService struct{ client *Client }
 type ListBridgesOptions struct {
 	ListOptions
 
-	Scope []Status `url:"scope,brackets,omitempty"` // Only bridges in one of these; empty for all.
+	Scope []Status `url:"scope,brackets,omitempty"` // Only bridges with one of these statuses; empty for all.
 }
 
 func (o *ListBridgesOptions) checked() error {
@@ -27,19 +27,19 @@ func (o *ListBridgesOptions) checked() error {
 	return nil
 }
 
-// From GitLab 19.2 on, the first is deprecated in favor of the second, which older
-// servers lack.
+// GitLab 19.2 deprecated the first route in favor of the second, which older servers
+// lack.
 const (
 	bridgesRoute     = "/projects/:id/pipelines/:pipeline_id/bridges"
 	triggerJobsRoute = "/projects/:id/pipelines/:pipeline_id/trigger_jobs"
 )
 
-// bridgesRoutes says which of the two routes a server has, as far as is known.
+// bridgesRoutes records which of the two routes the server has.
 type bridgesRoutes struct{ triggerJobs atomic.Bool }
 
-// List returns a page of a pipeline's bridges, newest first. Newer servers have the
-// list under another route, trigger_jobs. After a 404, List requests the other route
-// once; if that one succeeds, the client prefers it until it responds with a 404.
+// List returns a page of a pipeline's bridges, newest first. Newer servers also have
+// this list under the route trigger_jobs. If one route responds with a 404, List requests
+// the other one; if that succeeds, the client uses it first from then on.
 //
 // GitLab: GET /projects/:id/pipelines/:pipeline_id/bridges, [List pipeline bridges].
 //
@@ -83,8 +83,8 @@ func (s *BridgesService) List(ctx context.Context, project Project, pipelineID i
 
 // All iterates over all of a pipeline's bridges, newest first, beginning with
 // opts.Page. It requests 100 bridges per page, which is GitLab's maximum, unless
-// opts.PerPage is set. It yields no bridge twice. The remarks about the Scope at
-// [JobsService.AllByPipeline] apply here too.
+// opts.PerPage is set. It yields no bridge twice. With a Scope, it may miss bridges, as
+// [JobsService.AllByPipeline] explains for jobs.
 //
 // If a page fails, the iterator yields the error once, as a [*PageError] that says
 // where to resume, and ends.

@@ -65,7 +65,7 @@ func TestAnErrorSaysWhatTheServerSaid(t *testing.T) {
 		"null":                     {400, "null", "400 Bad Request", nil, "400 Bad Request"},
 		"other keys":               {400, `{"reason":"because"}`, `{"reason":"because"}`, nil, `400 Bad Request: {"reason":"because"}`},
 		"a list":                   {400, `["a"]`, `["a"]`, nil, `400 Bad Request: ["a"]`},
-		"control characters":       {400, "{\"message\":\"a\\u0000\\u001b[31m\\nb\"}", "a [31m b", nil, "400 Bad Request: a [31m b"},
+		"control character":        {400, "{\"message\":\"a\\u0000\\u001b[31m\\nb\"}", "a [31m b", nil, "400 Bad Request: a [31m b"},
 		"not UTF-8":                {400, "caf\xe9", "caf\uFFFD", nil, "400 Bad Request: caf\uFFFD"},
 		"not modified":             {304, "", "304 Not Modified", nil, "304 Not Modified"},
 	} {

@@ -21,10 +21,10 @@ const (
 type ListJobsOptions struct {
 	ListOptions
 
-	Scope      []Status   `url:"scope,brackets,omitempty"` // Only jobs in one of these; empty for all.
-	Ref        string     `url:"ref,omitempty"`            // Only jobs of this branch or tag. GitLab's document does not mention it.
+	Scope      []Status   `url:"scope,brackets,omitempty"` // Only jobs with one of these statuses; empty for all.
+	Ref        string     `url:"ref,omitempty"`            // Only jobs of this branch or tag. GitLab does not document this parameter.
 	Pagination Pagination `url:"pagination,omitempty"`     // Empty: offset for ListByProject, keyset for the iterators.
-	Cursor     string     `url:"cursor,omitempty"`         // The page to begin with, from Page.NextCursor. Implies keyset pagination.
+	Cursor     string     `url:"cursor,omitempty"`         // The first page, from Page.NextCursor. Implies keyset pagination.
 }
 
 func (o *ListJobsOptions) checked() error {
@@ -32,22 +32,22 @@ func (o *ListJobsOptions) checked() error {
 	case err != nil:
 		return optionsError("ListJobsOptions", err)
 	case o.Pagination != "" && o.Pagination != OffsetPagination && o.Pagination != KeysetPagination:
-		return optionsError("ListJobsOptions", fmt.Errorf("Pagination is %q: give OffsetPagination, KeysetPagination or nothing", o.Pagination))
+		return optionsError("ListJobsOptions", fmt.Errorf("Pagination is %q: use OffsetPagination or KeysetPagination, or leave it empty", o.Pagination))
 	case o.Cursor != "" && o.Pagination == OffsetPagination:
-		return optionsError("ListJobsOptions", errors.New("Cursor is for KeysetPagination: leave it out, or change Pagination"))
+		return optionsError("ListJobsOptions", errors.New("Cursor is set, but Pagination is OffsetPagination: leave one of them empty"))
 	case o.Page > 0 && (o.Cursor != "" || o.Pagination == KeysetPagination):
-		return optionsError("ListJobsOptions", errors.New("Page is for offset pagination: with keyset pagination, go on by Cursor"))
+		return optionsError("ListJobsOptions", errors.New("Page is set with keyset pagination, which has no page numbers: use Cursor"))
 	}
 	return nil
 }
 
 // ListPipelineJobsOptions filter and page the jobs of a pipeline. Nil or the zero
-// value selects all but those that were retried.
+// value selects all jobs except those that were retried.
 type ListPipelineJobsOptions struct {
 	ListOptions
 
-	Scope          []Status `url:"scope,brackets,omitempty"`  // Only jobs in one of these; empty for all.
-	IncludeRetried bool     `url:"include_retried,omitempty"` // Jobs that were retried, too.
+	Scope          []Status `url:"scope,brackets,omitempty"`  // Only jobs with one of these statuses; empty for all.
+	IncludeRetried bool     `url:"include_retried,omitempty"` // Also list jobs that were retried.
 }
 
 func (o *ListPipelineJobsOptions) checked() error {
@@ -58,10 +58,10 @@ func (o *ListPipelineJobsOptions) checked() error {
 }
 
 // ListByProject returns a page of a project's jobs, including retried ones, newest
-// first. With keyset pagination Page.NextCursor is the Cursor of the next page, and
-// empty on the last one, or if a proxy has removed the Link header: use
-// [JobsService.PagesByProject] to detect that. A next page that cannot be read from the
-// response, and a Cursor that the server ignores, are errors.
+// first. With keyset pagination, Page.NextCursor is the Cursor of the next page. It is
+// empty on the last page, and also if a proxy has removed the Link header, which only
+// [JobsService.PagesByProject] detects. It is an error if the response names a next page
+// that cannot be read, or if the server ignores the Cursor.
 //
 // GitLab: GET /projects/:id/jobs, [List project jobs].
 //
@@ -86,21 +86,21 @@ func (s *JobsService) ListByProject(ctx context.Context, project Project, opts *
 // opts.PerPage is set, and uses keyset pagination unless opts selects offset
 // pagination or a Page. The options are copied: later changes have no effect.
 //
-// With keyset pagination it yields every job once, and misses none that was in the
-// list from the first request to the last, whatever is created or deleted in between.
-// If no jobs are left after the last page, for which GitLab responds with a 500, the
-// list is complete. A page that does not descend by ID, or has a job without an ID, is
-// an error. Memory holds the current page and those fetched in advance, not the list.
+// With keyset pagination it yields every job once and misses no job that is in the list
+// during the whole listing, even if other jobs are created or deleted meanwhile. GitLab
+// responds with a 500 if no jobs are left after a cursor; the listing is complete then. A
+// page that does not descend by ID, or has a job without an ID, is an error. Memory holds
+// the current page and the pages fetched in advance, not the list.
 //
-// A proxy that removes the Link header does not cut the list: a full page without one
-// is requested again with one job more. If that brings another job, the listing
+// If a proxy removes the Link header, the list is still complete: a full page without the
+// header is requested again with one more job. If the response has that job, the listing
 // continues by offset pagination.
 //
-// With offset pagination, which is also used if the server has no keyset pagination
-// (before GitLab 15.9), it yields no job twice either. A job that is deleted or leaves
-// the Scope during the listing moves the jobs after it to the page before, so some
-// of these may be missed; without a Scope, only deletions do that. Offset pagination
-// ends after 50,000 jobs, where the listing continues by keyset pagination.
+// Offset pagination is also used if the server has no keyset pagination (before GitLab
+// 15.9). It yields no job twice either, but it may miss jobs: when a job is deleted or
+// leaves the Scope during the listing, the jobs after it move up, and one of them may move
+// to a page that was already read. Without a Scope, only deletions do that. GitLab ends
+// offset pagination after 50,000 jobs; the listing then continues by keyset pagination.
 //
 // If a page fails, the iterator yields the error once, as a [*PageError] that says
 // where to resume, and ends.
@@ -163,10 +163,10 @@ func (s *JobsService) ListByPipeline(ctx context.Context, project Project, pipel
 // opts.Page. It requests 100 jobs per page, which is GitLab's maximum, unless
 // opts.PerPage is set. The options are copied: later changes have no effect.
 //
-// It yields no job twice, whatever the order of the list. A job that leaves the list
-// during the listing, because it is retried or leaves the Scope, moves the jobs after
-// it to the page before, so some of these may be missed. To get every job, set
-// IncludeRetried, leave out the Scope, and filter by Job.Status.
+// It yields no job twice. When a job leaves the list during the listing, because it is
+// retried or leaves the Scope, the jobs after it move up, and one of them may move to a
+// page that was already read, so it is missed. To get every job, set IncludeRetried, leave
+// Scope empty, and filter by Job.Status.
 //
 // If a page fails, the iterator yields the error once, as a [*PageError] that says
 // where to resume, and ends.
@@ -199,7 +199,8 @@ func (s *JobsService) pipelineJobs(project Project, pipelineID int64, opts *List
 	}
 }
 
-// Get returns one job. A bridge is no job: its id is answered 404.
+// Get returns one job. Bridges are not jobs: for the ID of a bridge, the error is
+// [ErrNotFound].
 //
 // GitLab: GET /projects/:id/jobs/:job_id, [Get a single job].
 //
@@ -215,10 +216,10 @@ type CancelOptions struct {
 	Force bool
 }
 
-// Cancel cancels a job, archived ones included, and returns it. A running job may be
-// canceling first. A manual or scheduled job becomes canceled too, with FinishedAt
-// set. A finished job is returned unchanged, without an error. Cancel is idempotent,
-// so it is retried like a read.
+// Cancel cancels a job and returns it. A running job may be canceling first. A manual or
+// scheduled job becomes canceled too, with FinishedAt set. Archived jobs can be canceled.
+// A finished job is returned unchanged, without an error. Cancel is idempotent, so it is
+// retried like a read.
 //
 // GitLab: POST /projects/:id/jobs/:job_id/cancel, [Cancel a job].
 //
@@ -235,15 +236,14 @@ func (s *JobsService) Cancel(ctx context.Context, project Project, jobID int64, 
 
 // RetryOptions change how a job is retried.
 type RetryOptions struct {
-	Inputs map[string]any // Values for the job's inputs, in place of those it had.
+	Inputs map[string]any // Values for the job's inputs. They replace the old values.
 }
 
-// Retry runs a finished job again and returns the new job, which has an ID of its
-// own. The old job stays as it is. If the job can't be retried (it is archived, was
-// retried before or has not finished), the error is [ErrForbidden]. If the new job may
-// or may not have been created, the error is [ErrOutcomeUnknown]; no job is ever
-// retried twice. It was created if the pipeline's jobs include one of the same name with
-// a higher ID: see the example.
+// Retry runs a finished job again and returns the new job, which has a new ID. The old
+// job does not change. If the job can't be retried (it is archived, was retried before or
+// has not finished), the error is [ErrForbidden]. The client never sends the request
+// again if a job may have been created; the error is [ErrOutcomeUnknown] then. The job was
+// created if the pipeline has a job of the same name with a higher ID: see the example.
 //
 // GitLab: POST /projects/:id/jobs/:job_id/retry, [Retry a job].
 //
@@ -256,8 +256,9 @@ func (s *JobsService) Retry(ctx context.Context, project Project, jobID int64, o
 	return fetch[Job](ctx, s.owner(), post("/projects/:id/jobs/:job_id/retry", body, project, number(jobID)), ro)
 }
 
-// Erase removes the artifacts and the log of a finished job, archived ones included.
-// If the job can't be erased, or was erased before, the error is [ErrForbidden].
+// Erase removes the artifacts and the log of a finished job, and returns the job.
+// Archived jobs can be erased. If the job can't be erased, or was erased before, the error
+// is [ErrForbidden].
 //
 // GitLab: POST /projects/:id/jobs/:job_id/erase, [Erase a job].
 //

@@ -2,14 +2,13 @@ package gitlabjobs
 
 import "context"
 
-// JobTokenService answers about the job of a CI job token. It is a field of
-// [Client], which needs that token as its [JobToken], [BearerToken] or
-// [JobTokenParam]: see [NewClientFromCI].
+// JobTokenService returns the job that a CI job token belongs to, and the agents that it
+// may use. It is a field of [Client]. The client needs that token as its [JobToken],
+// [BearerToken] or [JobTokenParam]: see [NewClientFromCI].
 type JobTokenService struct{ client *Client }
 
-// Job returns the job whose token the client has. The token works while the job
-// runs or is being canceled. With a token of another kind, the answer is
-// [ErrNotFound].
+// Job returns the job that the client's token belongs to. The token is valid while the job
+// runs or is being canceled. With a token of another kind, the error is [ErrNotFound].
 //
 // GitLab: GET /job, [Get job token's job].
 //
@@ -18,7 +17,7 @@ func (s *JobTokenService) Job(ctx context.Context, ro ...RequestOption) (*Job, e
 	return fetch[Job](ctx, s.owner(), get("/job", nil), ro)
 }
 
-// AllowedAgents returns the agents for Kubernetes that the token's job may use.
+// AllowedAgents returns the agents for Kubernetes that the job may use.
 //
 // GitLab: GET /job/allowed_agents, [Get GitLab agent by CI_JOB_TOKEN].
 //

@@ -172,7 +172,7 @@ func TestALongListingWithoutLinkEndsWithAnError(t *testing.T) {
 		}
 	}
 	assert.Equal(t, 50_000, n)
-	require.ErrorContains(t, failure, "gitlabjobs: page 501: offset pagination is at its end, and the server's keyset pages have no Link header")
+	require.ErrorContains(t, failure, "gitlabjobs: page 501: offset pagination has reached its limit, and the server's keyset pages have no Link header")
 	require.ErrorIs(t, failure, gitlabjobs.ErrMethodNotAllowed)
 
 	// The same from the other end: offset pagination first.
@@ -184,7 +184,7 @@ func TestALongListingWithoutLinkEndsWithAnError(t *testing.T) {
 		}
 	}
 	assert.Equal(t, 100, n)
-	require.ErrorContains(t, failure, "gitlabjobs: page 501: offset pagination is at its end, and the server's keyset pages have no Link header")
+	require.ErrorContains(t, failure, "gitlabjobs: page 501: offset pagination has reached its limit, and the server's keyset pages have no Link header")
 	assert.Less(t, len(l.asked), 10)
 }
 

@@ -129,7 +129,7 @@ func TestACursorIsNeverIgnoredInSilence(t *testing.T) {
 	}{
 		"an older server":              {map[string]string{"X-Page": "1", "X-Next-Page": "2"}, "the server ignored the cursor"},
 		"an older server, by its Link": {map[string]string{"Link": `<http://h/?page=2>; rel="next"`}, "the server ignored the cursor"},
-		"a Link without its cursor":    {map[string]string{"Link": `<http://h/?page=1&pagination=keyset>; rel="next"`}, "has no cursor"},
+		"a Link without its cursor":    {map[string]string{"Link": `<http://h/?page=1&pagination=keyset>; rel="next"`}, "without a cursor"},
 	} {
 		_, err := answering(t, answer{body: "[]", header: tc.header}).Jobs.ListByProject(t.Context(), "1", &gitlabjobs.ListJobsOptions{Cursor: "eyJ"})
 		require.ErrorContains(t, err, tc.want, name)

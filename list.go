@@ -33,7 +33,7 @@ func (e *PageError) Error() string {
 	return fmt.Sprintf("gitlabjobs: %s: %s", page, strings.TrimPrefix(e.Err.Error(), "gitlabjobs: "))
 }
 
-// Unwrap returns the reason for which the page failed.
+// Unwrap returns Err.
 func (e *PageError) Unwrap() error { return e.Err }
 
 // place is a page of a listing: its number, from 1, or its cursor.
@@ -119,7 +119,7 @@ func (l listing[T, P]) items(ctx context.Context) iter.Seq2[*T, error] {
 //
 // A keyset listing descends by ID, so the last ID is enough: an item that is not below it
 // has been returned, or was created since. An offset listing may have any order, and its
-// pages shift, so all IDs are kept. GitLab ends it at 50,000 jobs of a project.
+// pages shift, so all IDs are kept. GitLab ends an offset listing after 50,000 jobs of a project.
 type dedup struct {
 	below int64              // An item with this ID or a higher one is not new.
 	ids   map[int64]struct{} // Of the items of an offset listing; nil for a keyset listing.
@@ -128,7 +128,7 @@ type dedup struct {
 	disordered bool  // The offset listing does not descend.
 }
 
-var errNoID = errors.New("the server's page has an item without an ID, so the listing cannot tell whether it repeats")
+var errNoID = errors.New("the server's page has an item without an ID, so the listing cannot tell whether it was returned before")
 
 func newDedup() dedup { return dedup{below: math.MaxInt64} }
 
@@ -160,7 +160,7 @@ func unseen[T any](d *dedup, items []*T, ids []int64) []*T {
 }
 
 func outOfOrder(id, before int64) error {
-	return fmt.Errorf("the server sent ID %d after ID %d, which is out of order or a repetition: the listing can't go on", id, before)
+	return fmt.Errorf("the server sent ID %d after ID %d, which is out of order or a repetition: the listing cannot continue", id, before)
 }
 
 // add reports whether an ID was not returned before.

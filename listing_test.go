@@ -124,7 +124,7 @@ func TestOffsetPastFiftyThousandGoesOnByKeyset(t *testing.T) {
 				n++
 			}
 			if older {
-				require.ErrorContains(t, failure, "page 501: offset pagination is at its end")
+				require.ErrorContains(t, failure, "page 501: offset pagination has reached its limit")
 				require.ErrorIs(t, failure, gitlabjobs.ErrMethodNotAllowed)
 				var at *gitlabjobs.PageError
 				require.ErrorAs(t, failure, &at)
@@ -151,7 +151,7 @@ func TestOffsetPastItsEndOnAServerThatIgnoresKeyset(t *testing.T) {
 	})
 	jobs, err := gitlabjobs.Collect(client.Jobs.AllByProject(t.Context(), "1", &gitlabjobs.ListJobsOptions{Pagination: gitlabjobs.OffsetPagination}), 0)
 	assert.Len(t, jobs, 2)
-	require.ErrorContains(t, err, "gitlabjobs: page 3: offset pagination is at its end, and the server has no keyset pagination: list fewer jobs, by Scope or Ref")
+	require.ErrorContains(t, err, "gitlabjobs: page 3: offset pagination has reached its limit, and the server has no keyset pagination: list fewer jobs, with Scope or Ref")
 }
 
 // large is how many jobs the largest lists have.
@@ -378,7 +378,7 @@ func TestAServerThatGoesInCirclesEndsTheListing(t *testing.T) {
 					})
 					opts := &gitlabjobs.ListJobsOptions{ListOptions: gitlabjobs.ListOptions{Prefetch: prefetch}}
 					jobs, err := gitlabjobs.Collect(client.Jobs.AllByProject(t.Context(), "1", opts), 0)
-					require.ErrorContains(t, err, "the listing can't go on")
+					require.ErrorContains(t, err, "the listing cannot continue")
 					assert.LessOrEqual(t, len(jobs), 3)
 					assert.LessOrEqual(t, <-requests, 3+3*prefetch) // Those ahead of a page that repeats are fetched anew.
 				})

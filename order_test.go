@@ -224,7 +224,7 @@ func TestEmptyPagesWithoutAnEndAreAnError(t *testing.T) {
 				})
 				opts := &gitlabjobs.ListJobsOptions{ListOptions: gitlabjobs.ListOptions{Prefetch: prefetch}}
 				ids, err := collectIDs(client.Jobs.AllByProject(t.Context(), "1", opts))
-				require.ErrorContains(t, err, "the listing can't go on", name)
+				require.ErrorContains(t, err, "the listing cannot continue", name)
 				assert.Empty(t, ids)
 				assert.LessOrEqual(t, <-requests, 20, name)
 			})
@@ -244,7 +244,7 @@ func TestPagesThatShiftForeverAreAnError(t *testing.T) {
 		return answer{body: jobsOf([][]int64{{9, 8}, {8, 7}}[requests%2]), header: map[string]string{"X-Page": fmt.Sprint(requests), "X-Next-Page": fmt.Sprint(requests + 1)}}.to(req), nil
 	})
 	_, err := collectIDs(client.Jobs.AllByPipeline(t.Context(), "1", 6, nil))
-	require.ErrorContains(t, err, "the listing can't go on")
+	require.ErrorContains(t, err, "the listing cannot continue")
 	assert.LessOrEqual(t, requests, 1100)
 }
 
@@ -260,7 +260,7 @@ func TestPagesThatShiftForeverAfterAFallbackAreAnError(t *testing.T) {
 	}
 	opts := &gitlabjobs.ListJobsOptions{ListOptions: gitlabjobs.ListOptions{PerPage: 2}}
 	ids, err := collectIDs(l.client(t).Jobs.AllByProject(t.Context(), "1", opts))
-	require.ErrorContains(t, err, "the listing can't go on")
+	require.ErrorContains(t, err, "the listing cannot continue")
 	assert.Equal(t, []int64{9, 8, 7}, ids)
 	assert.LessOrEqual(t, len(l.asked), 1100)
 }

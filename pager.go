@@ -30,25 +30,25 @@ type pager[T any, P keyed[T]] struct {
 	maxUnchanged int
 	empty        int // and with no items at all.
 
-	catchingUp   bool  // The pagination has changed, and began anew: the first pages have nothing new.
+	catchingUp   bool  // The pagination has changed and started again: the first pages have no new items.
 	offsetEnd    place // Where offset pagination ended, if it did.
 	linkStripped bool  // Keyset pages lack their Link header.
 }
 
-// GitLab sends no empty page that has a next one. New jobs shift the pages of an
-// offset listing, so that pages repeat: a thousand in a row allow for a large
-// pipeline, read by one job a page.
+// GitLab sends no empty page that has a next page. When jobs are created during an offset
+// listing, its pages repeat: 1,000 in a row are enough for a large pipeline with one job
+// per page.
 const (
 	maxEmptyPages     = 10
 	maxUnchangedPages = 1000
 )
 
 var (
-	errNoKeyset = errors.New("offset pagination is at its end, and the server has no keyset pagination: " +
-		"list fewer jobs, by Scope or Ref")
-	errLinkStripped = errors.New("offset pagination is at its end, and the server's keyset pages have no Link header: " +
-		"make the proxies before GitLab pass it on, or list fewer jobs, by Scope or Ref")
-	errEndless = errors.New("the server sends page after page with nothing new: the listing can't go on")
+	errNoKeyset = errors.New("offset pagination has reached its limit, and the server has no keyset pagination: " +
+		"list fewer jobs, with Scope or Ref")
+	errLinkStripped = errors.New("offset pagination has reached its limit, and the server's keyset pages have no Link header: " +
+		"configure the proxies in front of GitLab to pass it on, or list fewer jobs, with Scope or Ref")
+	errEndless = errors.New("the server sends page after page without new items: the listing cannot continue")
 )
 
 func newPager[T any, P keyed[T]](ctx context.Context, l listing[T, P]) *pager[T, P] {
@@ -57,7 +57,7 @@ func newPager[T any, P keyed[T]](ctx context.Context, l listing[T, P]) *pager[T,
 		dedup: newDedup(), maxUnchanged: maxUnchangedPages,
 	}
 	p.ahead = prefetcher[T]{parent: ctx, most: l.prefetch, fetch: func(ctx context.Context, f *fetched[T]) {
-		ro := append(slices.Clip(l.ro), WithResponse(&f.response)) // The caller's Response is for the page at hand.
+		ro := append(slices.Clip(l.ro), WithResponse(&f.response)) // The caller's Response is set when the page is returned.
 		f.page, f.err = l.fetch(ctx, f.at, append(ro, func(rc *requestConfig) error {
 			rc.made = f.attempts
 			rc.once500 = f.once500 || f.at.follows(l.start) && f.attempts == 0
@@ -110,7 +110,7 @@ func (p *pager[T, P]) changePagination(err error) bool {
 		p.at = place{page: 1}
 		return true
 	case !p.at.keyset && p.at.page > 1:
-		p.log("offset pagination is at its end: continuing by keyset pagination, from its beginning to the last job seen")
+		p.log("offset pagination has reached its limit: continuing by keyset pagination, from the first page")
 		p.offsetEnd, p.at, p.keyLast, p.catchingUp = p.at, place{keyset: true}, math.MaxInt64, true
 		p.dedup.continueByKeyset()
 		return true
@@ -163,7 +163,7 @@ func (p *pager[T, P]) advanceByOffset(f *fetched[T], from place) error {
 	}
 	p.at, p.done = place{page: page.NextPage}, page.NextPage == 0
 	if !p.done && p.at.page <= from.page {
-		return fmt.Errorf("the server's next page is %d, after page %d: the listing can't go on", p.at.page, from.page)
+		return fmt.Errorf("the server's next page is %d, after page %d: the listing cannot continue", p.at.page, from.page)
 	}
 	p.dedup.useOffset()
 	return p.removeSeen(page, from)
@@ -180,8 +180,8 @@ func (p *pager[T, P]) removeSeen(page *Page[T], from place) error {
 	ids := idsOf[T, P](page.Items)
 	page.Items = unseen(&p.dedup, page.Items, ids)
 	if len(page.Items) < len(ids) && !from.keyset {
-		// Jobs were created since the page before, which have moved others on. What
-		// was fetched ahead may be from before that, and lack those.
+		// Jobs were created since the page before, so the jobs after them have moved.
+		// Pages that were fetched earlier may lack those.
 		p.ahead.drop()
 	}
 	if p.repeated++; len(ids) == 0 || !slices.Equal(ids, p.ids) {
@@ -193,7 +193,7 @@ func (p *pager[T, P]) removeSeen(page *Page[T], from place) error {
 		p.unchanged, p.empty, p.catchingUp = 0, 0, false
 	case len(ids) == 0:
 		p.empty++
-	case !from.keyset: // Keyset pages descend, and so come to an end.
+	case !from.keyset: // Keyset pages descend, so they end by themselves.
 		p.unchanged++
 	}
 	if !p.done && (p.repeated > 1 || p.empty > maxEmptyPages || p.unchanged > p.maxUnchanged) {
@@ -210,10 +210,11 @@ func idsOf[T any, P keyed[T]](items []*T) []int64 {
 	return ids
 }
 
-// fetchAhead starts to fetch the pages after the one at hand. By keyset pagination
-// that is one page, whose cursor is known. By offset pagination it is as many as the
-// caller allows, up to the last page. If the server does not say which one that is,
-// it is as many as were read, so that at most half of the requests go past the end.
+// fetchAhead starts to fetch the pages after the current one. With keyset pagination that
+// is one page, because only its cursor is known. With offset pagination it is as many as
+// the caller allows, up to the last page. If the server does not send the number of the
+// last page, it is at most as many as were read so far, so that at most half of the
+// requests go past the end.
 func (p *pager[T, P]) fetchAhead() {
 	if p.done {
 		return
@@ -239,10 +240,10 @@ func (p *pager[T, P]) log(message string) {
 	}
 }
 
-// advanceByKeyset finds the place after a keyset page. Its items must descend by ID:
-// without that, a repetition can't be told from a new item. GitLab's last page has
-// no Link header, and neither has a page of which a proxy removed it, so a full page
-// without one is checked.
+// advanceByKeyset finds the place after a keyset page. Its items must descend by ID;
+// otherwise a repeated item could not be told from a new one. GitLab's last page has no
+// Link header, but a proxy may also have removed the header, so a full page without one is
+// checked.
 func (p *pager[T, P]) advanceByKeyset(f *fetched[T]) (*fetched[T], error) {
 	from, before := p.at, p.keyLast
 	if err := p.descends(f.page, before); err != nil {
@@ -271,7 +272,7 @@ func (p *pager[T, P]) advanceByKeyset(f *fetched[T]) (*fetched[T], error) {
 	}
 	cursor := f.page.NextCursor
 	if cursor != "" && cursor == from.cursor {
-		return f, errors.New("the server's next cursor is that of the page it came with: the listing can't go on")
+		return f, errors.New("the server's next cursor is the cursor of the same page: the listing cannot continue")
 	}
 	p.previous, p.at.cursor, p.done = &from, cursor, cursor == ""
 	return f, nil
@@ -289,24 +290,25 @@ func (p *pager[T, P]) descends(page *Page[T], last int64) error {
 	return nil
 }
 
-// restartByOffset continues a keyset listing whose pages lack Link headers, by offset
-// pagination from its beginning. The items before the last one are then left out.
+// restartByOffset restarts a keyset listing whose pages lack Link headers, by offset
+// pagination. The items that were returned before are left out.
 func (p *pager[T, P]) restartByOffset(f *fetched[T]) error {
 	if p.offsetEnd.page > 0 {
 		return errLinkStripped
 	}
-	p.log("the server's keyset pages have no Link header: continuing by offset pagination, from its beginning to the last job seen")
+	p.log("the server's keyset pages have no Link header: continuing by offset pagination, from the first page")
 	p.previous, p.at, p.catchingUp, p.linkStripped = nil, place{page: 1}, true, true
 	p.maxUnchanged += p.read
 	f.page.NextPage = 1
 	return nil
 }
 
-// afterInternalServerError handles a 500 in response to the first attempt at a page
-// after another one. GitLab responds so if no rows are left after the cursor. If the
-// page before has no more rows either, the listing is complete. If that is a 500 too,
-// its rows may be gone as well, which the first page shows if all rows fit on it.
-// Otherwise the page is requested again, with the attempts that are left.
+// afterInternalServerError handles a 500 in response to the first attempt to get a page
+// after another one. GitLab sends a 500 if no rows are left after the cursor. So the page
+// before is requested again, and if that shows that no rows follow it, the listing is
+// complete. If that request gets a 500 too, its rows may have been deleted as well, so the
+// first page is requested, which shows whether all rows fit on it. In all other cases the
+// failed page is requested again, with the remaining attempts.
 func (p *pager[T, P]) afterInternalServerError(f *fetched[T]) *fetched[T] {
 	check, more := p.hasMore(*p.previous, p.perPage)
 	if isInternalServerError(check.err) && p.previous.cursor != "" {
@@ -329,7 +331,7 @@ func (p *pager[T, P]) afterInternalServerError(f *fetched[T]) *fetched[T] {
 // hasMore requests a keyset page again, with one row more than its size, and reports
 // whether the list may have items after the last one read.
 func (p *pager[T, P]) hasMore(at place, size int) (f *fetched[T], more bool) {
-	once500 := at != p.at // A server in trouble: the page itself gets the retries.
+	once500 := at != p.at // Do not retry the check if the server fails: the page itself is retried.
 	for range 3 {
 		at.perPage = min(size, math.MaxInt-1) + 1
 		f = &fetched[T]{at: at, once500: once500}
@@ -345,7 +347,7 @@ func (p *pager[T, P]) hasMore(at place, size int) (f *fetched[T], more bool) {
 		if len(f.page.Items) <= size {
 			return f, false
 		}
-		size = 2 * len(f.page.Items) // Jobs were created: all of these rows are new.
+		size = 2 * len(f.page.Items) // All of these jobs were created since: look further down.
 	}
 	return f, true
 }

@@ -32,26 +32,26 @@ const maxPerPage = 100
 func (o ListOptions) check() error {
 	switch {
 	case o.Page < 0:
-		return fmt.Errorf("Page is %d: pages count from 1, and 0 is for the first", o.Page)
+		return fmt.Errorf("Page is %d: use 1 or more, or 0 for the first page", o.Page)
 	case o.PerPage < 0:
 		return fmt.Errorf("PerPage is %d: use 1 to 100, or 0 for the default", o.PerPage)
 	case o.Prefetch < 0:
-		return fmt.Errorf("Prefetch is %d: give the number of pages to fetch ahead, or 0 for none", o.Prefetch)
+		return fmt.Errorf("Prefetch is %d: use the number of pages to fetch in advance, or 0 for none", o.Prefetch)
 	}
 	return nil
 }
 
 func checkScope(scope []Status) error {
 	if slices.Contains(scope, "") {
-		return errors.New("Scope holds an empty status: leave it out, and Scope empty for all jobs")
+		return errors.New("Scope has an empty status: remove it; leave Scope empty for all jobs")
 	}
 	return nil
 }
 
-// Pagination is the way in which a list of a project's jobs is divided into pages.
+// Pagination is how GitLab divides a list of a project's jobs into pages.
 type Pagination string
 
-// The paginations of GitLab.
+// The kinds of pagination that GitLab has.
 const (
 	// OffsetPagination numbers the pages, which have at most 100 items each, and ends
 	// after 50,000 jobs of a project. Jobs that are created or deleted between two
@@ -80,13 +80,13 @@ func (p *Page[T]) HasNext() bool { return p.NextPage > 0 || p.NextCursor != "" }
 
 var (
 	errNextUnreadable = errors.New("the response's Link or X-Next-Page header names a next page, but neither its cursor nor its number can be read: " +
-		"check what the proxies before GitLab do to these headers")
+		"check whether a proxy in front of GitLab changes these headers")
 	errCursorIgnored = errors.New("the server ignored the cursor: it has no keyset pagination")
 )
 
 // newPage reads the page headers of a response. Of the URLs in Link only the cursor
 // and the page are used: their host can be another one. A next page that cannot be
-// read is an error, since it would pass for the end of the list.
+// read is an error, because the list would seem to end there.
 func newPage[T any](h http.Header, items []*T) (*Page[T], error) {
 	p := &Page[T]{
 		Items:      items,
@@ -131,21 +131,20 @@ func newPage[T any](h http.Header, items []*T) (*Page[T], error) {
 	return p, nil
 }
 
-// checkKeyset returns an error if the response to a keyset request has no place to
-// continue at. Without a cursor, a server that has offset pagination only sends its
-// first page.
+// checkKeyset returns an error if a listing cannot continue after the response to a keyset
+// request. A server without keyset pagination ignores the cursor and sends its first page.
 func (p *Page[T]) checkKeyset(cursor string) error {
 	switch {
 	case p.NextCursor == "" && p.Page == 0 && p.NextPage == 1:
-		return errors.New("the server's next page is 1, after page 1, and has no cursor: the listing can't go on")
+		return errors.New("the server's next page is 1, after page 1, without a cursor: the listing cannot continue")
 	case cursor != "" && (p.Page > 0 || p.NextPage > 0):
 		return errCursorIgnored
 	}
 	return nil
 }
 
-// numbersPages reports whether a response says by number which pages there are:
-// GitLab does so in every response with offset pagination.
+// numbersPages reports whether a response has page numbers, as every response with
+// offset pagination has.
 func numbersPages(h http.Header) bool {
 	links, _ := parseLinks(h.Values("Link"))
 	return len(h.Values("X-Next-Page")) > 0 || slices.ContainsFunc(links, func(l link) bool {

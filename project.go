@@ -8,17 +8,17 @@ import (
 	"unicode"
 )
 
-// Project names a project: by its id, "42", or by its full path,
-// "group/subgroup/app". Write the path as it is: the package escapes it.
+// A Project identifies a project by its numeric ID ("42") or its full path
+// ("group/subgroup/app"). The path is not escaped: the client does that.
 type Project string
 
-// ProjectID names a project by its id, a positive number.
+// ProjectID returns the Project with a numeric ID.
 func ProjectID(id int64) Project { return Project(strconv.FormatInt(id, 10)) }
 
-// pathArg is what stands for a placeholder of a route.
+// pathArg is the value of a placeholder in a route.
 type pathArg interface {
-	// escape returns the argument as one segment of a path. name is the
-	// placeholder's, for the error.
+	// escape returns the argument as one segment of a path. name is the name of the
+	// placeholder, for the error.
 	escape(name string) (string, error)
 }
 
@@ -29,35 +29,35 @@ func (p Project) escape(string) (string, error) {
 	}
 	switch {
 	case s == "":
-		return "", fmt.Errorf(`project is empty: give its id, "42", or its full path, "group/app"`)
+		return "", fmt.Errorf(`project is empty: use its ID, "42", or its full path, "group/app"`)
 	case strings.Contains(s, "://"):
-		return "", fmt.Errorf(`project %q: give its full path, "group/app", without scheme and host`, s)
+		return "", fmt.Errorf(`project %q is a URL: use only the full path, "group/app"`, s)
 	case strings.Contains(strings.ToLower(s), "%2f"):
-		return "", fmt.Errorf(`project %q: give the path unescaped, "group/app"`, s)
+		return "", fmt.Errorf(`project %q is escaped: use the path as it is, "group/app"`, s)
 	case !strings.Contains(s, "/"):
-		return "", fmt.Errorf(`project %q: neither a number nor a full path: give its id, "42", or "group/app"`, s)
+		return "", fmt.Errorf(`project %q is neither a number nor a full path: use its ID, "42", or its full path, "group/app"`, s)
 	case strings.ContainsFunc(s, unicode.IsControl):
-		return "", fmt.Errorf("project %q: a path holds no control characters", s)
+		return "", fmt.Errorf("project %q has a control character: remove it", s)
 	}
 	segments := strings.Split(s, "/")
 	for i, segment := range segments {
 		switch segment {
 		case "", ".", "..":
-			return "", fmt.Errorf(`project %q: give a full path such as "group/app", with no empty part, "." or ".."`, s)
+			return "", fmt.Errorf(`project %q has an empty part, "." or "..": use the full path, "group/app"`, s)
 		case "-":
-			return "", fmt.Errorf(`project %q: give the project's own path, "group/app": what follows "/-/" belongs to a page of it`, s)
+			return "", fmt.Errorf(`project %q is the path of a page: use only the part before "/-/", "group/app"`, s)
 		}
 		segments[i] = url.PathEscape(segment)
 	}
 	return strings.Join(segments, "%2F"), nil
 }
 
-// number is an id in a path.
+// number is an ID in a path.
 type number int64
 
 func (n number) escape(name string) (string, error) {
 	if n <= 0 {
-		return "", fmt.Errorf("%s is %d: an id is a positive number", name, n)
+		return "", fmt.Errorf("%s is %d: IDs are positive numbers", name, n)
 	}
 	return strconv.FormatInt(int64(n), 10), nil
 }
