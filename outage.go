@@ -41,22 +41,22 @@ type outage struct {
 	minInterval time.Duration // The waiter's own intervals.
 	maxInterval time.Duration
 
-	reached  bool      // A request has succeeded.
+	reached  bool      // At least one request has succeeded.
 	polled   time.Time // When the current poll began.
 	begun    time.Time // When the outage began; zero if there is none.
-	partial  bool      // During the outage a request has succeeded. begun is when.
+	partial  bool      // A request has succeeded during the outage, at the time begun.
 	interval time.Duration
-	err      error // Of the last poll, during an outage.
+	err      error // The error of the last poll during an outage.
 
-	single atomic.Bool // Requests are not retried. Pages that are fetched in advance read it too.
+	single atomic.Bool // Requests are not retried. It is atomic because prefetched pages read it.
 }
 
 func newOutage(limit, minInterval, maxInterval time.Duration) *outage {
 	return &outage{limit: limit, minInterval: minInterval, maxInterval: maxInterval}
 }
 
-// poll begins a poll and returns the options for its requests. During an outage they are
-// not retried until one has succeeded: the next poll does that.
+// poll begins a poll and returns the options for its requests. During an outage, requests
+// are not retried until one has succeeded, because the next poll repeats them.
 func (o *outage) poll(ro []RequestOption) []RequestOption {
 	o.polled = time.Now()
 	o.single.Store(!o.begun.IsZero())
@@ -68,8 +68,8 @@ func (o *outage) poll(ro []RequestOption) []RequestOption {
 	})
 }
 
-// responded notes that a request of the poll succeeded. The first time during an outage,
-// MaxOutage begins anew: GitLab is back, but polls may still fail in part.
+// responded records that a request of the poll has succeeded. The first time during an
+// outage, MaxOutage starts again: GitLab responds, but polls may still fail in part.
 func (o *outage) responded() {
 	o.reached = true
 	o.single.Store(false)
@@ -78,16 +78,16 @@ func (o *outage) responded() {
 	}
 }
 
-// succeeded notes that the poll succeeded, which ends an outage.
+// succeeded records that the poll has succeeded, which ends an outage.
 func (o *outage) succeeded() {
 	o.reached = true
 	o.single.Store(false)
 	o.begun, o.partial, o.interval, o.err = time.Time{}, false, 0, nil
 }
 
-// failed returns how long to wait before the next poll after one that failed, or the
-// error that the waiter ends with: err is not temporary, no request has succeeded yet,
-// or the outage lasts too long.
+// failed returns how long to wait after a poll that failed. It returns an error if the
+// wait must end: err is not temporary, no request has succeeded yet, or the outage lasts
+// too long.
 func (o *outage) failed(err error) (time.Duration, error) {
 	if !o.reached || !Temporary(err) || o.limit <= time.Nanosecond {
 		return 0, err
@@ -109,11 +109,11 @@ func (o *outage) failed(err error) (time.Duration, error) {
 	wait := o.interval + rand.N(o.interval/10+1)
 	if response, ok := errors.AsType[*Error](err); ok {
 		if response.StatusCode == http.StatusTooManyRequests && response.RetryAfter > left {
-			return 0, fmt.Errorf("gitlabjobs: the server asks to wait longer than MaxOutage, %v, allows: %w", o.limit, err)
+			return 0, fmt.Errorf("gitlabjobs: the server asks to wait longer than MaxOutage (%v) allows: %w", o.limit, err)
 		}
 		wait = max(wait, response.RetryAfter)
 	}
-	return min(wait, left), nil // The last poll is at the end of MaxOutage.
+	return min(wait, left), nil // The last poll is exactly at the end of MaxOutage.
 }
 
 // contextError returns the error of a waiter whose context has ended, with the last

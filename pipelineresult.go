@@ -11,20 +11,21 @@ import (
 type PipelineResult struct {
 	Project    Project
 	PipelineID int64
-	Err        error             // Why this pipeline, below the first, could not be read; nil otherwise.
-	Status     Status            // GitLab's own status of the pipeline; empty if it could not be learned.
+	Err        error             // Why this downstream pipeline could not be read; nil otherwise.
+	Status     Status            // GitLab's status of the pipeline; empty if unknown.
 	Jobs       []*Job            // The newest attempt of each job, newest first.
 	Bridges    []*Bridge         // The newest attempt of each bridge, newest first.
-	Downstream []*PipelineResult // With WaitOptions.Downstream: the pipelines that were triggered, in the order of the bridges.
+	Downstream []*PipelineResult // The triggered pipelines, in the order of Bridges, if WaitOptions.Downstream is set.
 
-	mayFail   bool // The bridge that triggered it may fail.
-	unsettled bool // The pipeline had not ended when the wait did, whatever its Status.
+	mayFail   bool // The bridge that triggered it has AllowFailure.
+	unsettled bool // The pipeline had not ended yet, whatever its Status.
 }
 
-// Succeeded reports whether GitLab calls the pipeline a success, and so all of
-// Downstream except the pipelines under a bridge that may fail. Failed jobs that may
-// fail, and optional manual jobs, make no difference to GitLab. It is false for nil, for
-// a pipeline that could not be read, and for one whose status is not known.
+// Succeeded reports whether the pipeline has ended with GitLab's status success, and so
+// have all pipelines in Downstream, except those under a bridge with AllowFailure. As in
+// GitLab, failed jobs with AllowFailure and optional manual jobs do not matter. Succeeded is
+// false for a nil result, for a pipeline that could not be read, and if the status is
+// unknown.
 func (r *PipelineResult) Succeeded() bool {
 	return r != nil && r.Err == nil && r.Status == StatusSuccess && !r.unsettled &&
 		!slices.ContainsFunc(r.Downstream, func(d *PipelineResult) bool {
@@ -32,10 +33,10 @@ func (r *PipelineResult) Succeeded() bool {
 		})
 }
 
-// pipelineState is what one poll found out about a pipeline.
+// pipelineState is the state of a pipeline in one poll.
 type pipelineState struct {
 	result   *PipelineResult
-	optional bool // It is under a bridge that may fail, so it does not count.
+	optional bool // It is under a bridge with AllowFailure, so it does not count.
 	slot     int  // The index of the bridge that triggered it.
 	below    []*pipelineState
 
@@ -43,13 +44,13 @@ type pipelineState struct {
 	incomplete bool // A job may be missing, because it was retried while the pages were read.
 	unknown    int  // Polls in a row in which the status was not known and nothing was active.
 
-	ended   bool  // Nothing is left to wait for.
-	blocked error // Which job or bridge must be played before anything continues.
-	done    bool  // It has ended, and so have all below it: it need not be read again.
+	ended   bool  // The pipeline has ended.
+	blocked error // The job or bridge that must be played before the pipeline continues.
+	done    bool  // It and all pipelines below it have ended, so it is not read again.
 }
 
-// mayLack reports whether a job may be missing from the list: one that was retried while
-// the pages of the list were read is on none of them, and neither is the new job.
+// mayLack reports whether a job may be missing from the list: if a job is retried while
+// the pages of the list are read, neither the old nor the new job may be on any of them.
 func mayLack(jobs []*Job, before *pipelineState) bool {
 	if before == nil {
 		return len(jobs) > 100 // More than one page.
@@ -81,13 +82,13 @@ func statusOf(r *PipelineResult) (status Status, agreed bool) {
 }
 
 const (
-	// How often a poll must repeat before it is believed.
-	unknownPolls       = 3  // Without a status, that a pipeline has ended.
-	contradictoryPolls = 10 // That a pipeline is a success although a job has failed.
+	// The number of polls in a row with the same result that end a wait
+	unknownPolls       = 3  // if the pipeline's status is unknown,
+	contradictoryPolls = 10 // or if the pipeline is a success although a job has failed.
 )
 
-// ended assesses the pipelines and reports whether the wait has ended, and why if it is
-// not because they all have.
+// ended assesses the pipelines and reports whether the wait has ended. The error says why,
+// unless all pipelines have ended.
 func (w *pipelineWait) ended(root *pipelineState) (bool, error) {
 	w.assess(root)
 	var continues bool
@@ -125,7 +126,8 @@ func (w *pipelineWait) ended(root *pipelineState) (bool, error) {
 	}
 }
 
-// assess finds out whether a pipeline has ended or is blocked, after those below it.
+// assess determines whether a pipeline has ended or is blocked. It begins with the pipelines
+// below it.
 func (w *pipelineWait) assess(s *pipelineState) {
 	s.done = true
 	for _, d := range s.below {
@@ -169,7 +171,7 @@ func (w *pipelineWait) assess(s *pipelineState) {
 		s.ended = r.Status != StatusSuccess || failed == 0 || w.unchanged >= contradictoryPolls
 	case w.options.WaitForBlocked:
 	case waiting != nil:
-		// The created jobs behind it may be about to start.
+		// Created jobs may be about to start.
 		if created == 0 || w.unchanged > 0 {
 			s.blocked = cmp.Or(manual, waiting)
 		}
@@ -180,7 +182,7 @@ func (w *pipelineWait) assess(s *pipelineState) {
 	r.unsettled = !s.ended
 }
 
-// waits reports whether a pipeline that a bridge depends on waits for a manual job.
+// waits reports whether a downstream pipeline waits for a manual job.
 func (w *pipelineWait) waits(downstream *Pipeline) bool {
 	if downstream == nil {
 		return false

@@ -18,9 +18,10 @@ type WaitOptions struct {
 	MinInterval, MaxInterval time.Duration
 
 	// MaxOutage is how long GitLab may be unreachable, or respond only with errors that
-	// are [Temporary], once a request has succeeded. When it responds again, polls may fail
-	// in part for as long again. A rate limit that lasts longer than the rest of it ends
-	// the wait at once. The default is 15 minutes; 1 ns tolerates no outage.
+	// are [Temporary], after a first request has succeeded. When GitLab responds again, but
+	// not to all requests of a poll, MaxOutage starts once more. A rate limit that lasts
+	// longer than the remaining time ends the wait at once. The default is 15 minutes; 1 ns
+	// tolerates no outage.
 	MaxOutage time.Duration
 
 	// OnUpdate is called with each job when it is first seen and when its status has
@@ -31,13 +32,18 @@ type WaitOptions struct {
 	// WaitPipeline always does.
 	FollowRetries bool
 
-	// Of the next two, neither looks at the pipelines under a bridge that may fail.
-	StopOnFailure  bool // WaitPipeline returns as soon as a job or bridge has failed that may not.
-	StopOnManual   bool // WaitPipeline returns ErrBlocked as soon as a job or bridge is manual, even while others run.
-	WaitForBlocked bool // Wait until manual jobs are played, instead of returning ErrBlocked.
+	// StopOnFailure makes WaitPipeline return as soon as a job or bridge without
+	// AllowFailure has failed. StopOnManual makes it return [ErrBlocked] as soon as a job or
+	// bridge is manual, even if others still run. Both ignore pipelines under a bridge with
+	// AllowFailure.
+	StopOnFailure, StopOnManual bool
+
+	// WaitForBlocked waits until manual jobs are played, instead of returning [ErrBlocked].
+	WaitForBlocked bool
 
 	// Downstream makes WaitPipeline also wait for the pipelines that bridges trigger, in
-	// this project and in others, recursively, whether or not the bridges do.
+	// this project and in others, recursively, even if a bridge does not wait for its
+	// pipeline itself.
 	Downstream bool
 }
 
@@ -53,13 +59,13 @@ func (o *WaitOptions) check() (err error) {
 	return err
 }
 
-// Wait polls a job until it has finished, and returns it. A failed job is not an error:
-// check its Status. A manual job ends the wait with [ErrBlocked] unless opts say
-// otherwise. A scheduled job is waited for, because GitLab starts it.
+// Wait polls a job until it finishes, and returns it. A failed job is not an error: check
+// its Status. If the job is manual, Wait returns [ErrBlocked], unless WaitForBlocked is set.
+// It waits for scheduled jobs, because GitLab starts them.
 //
-// The first request must succeed. From then on, errors that are [Temporary] are
-// tolerated for MaxOutage, and other errors end the wait. If the context ends, the error is
-// that of the context, with its cause. The job as last seen is returned with any error.
+// The first request must succeed. After that, errors that are [Temporary] are tolerated
+// for MaxOutage, and other errors end the wait. If the context ends, Wait returns its error
+// and cause. With any error, it also returns the job as last seen.
 //
 // GitLab: GET /projects/:id/jobs/:job_id, [Get a single job].
 //
@@ -96,7 +102,7 @@ func (s *JobsService) Wait(ctx context.Context, project Project, jobID int64, op
 	return last, err
 }
 
-// newest returns the job that a finished one was retried as, or the job itself.
+// newest returns the newest retry of a finished job, or the job itself.
 func (s *JobsService) newest(ctx context.Context, project Project, job *Job, ro []RequestOption) (*Job, error) {
 	if job.Pipeline == nil {
 		return job, nil
@@ -116,7 +122,7 @@ func blockedError(project Project, jobID int64) error {
 	return fmt.Errorf("gitlabjobs: job %d of %s: %w", jobID, project, ErrBlocked)
 }
 
-// waiter polls until there is nothing more to wait for.
+// waiter polls until the wait has ended.
 type waiter struct {
 	options WaitOptions
 	what    string // For errors.
@@ -135,8 +141,8 @@ func newWaiter(o WaitOptions, what string) *waiter {
 	}
 }
 
-// wait calls poll, with the options for its requests, until it reports that the wait has
-// ended, with the result's error if any. An error without that is one of a request.
+// wait calls poll, with the options for its requests, until poll reports that the wait has
+// ended. The error is then that of the wait; otherwise it is that of a failed request.
 func (w *waiter) wait(ctx context.Context, ro []RequestOption, poll func([]RequestOption) (ended bool, err error)) error {
 	if ctx == nil {
 		return errNoContext
@@ -186,30 +192,30 @@ func (w *waiter) update(jobs []*Job, others map[int64]Status) {
 // WaitPipeline polls a pipeline until it has ended, and returns it with its jobs and
 // bridges. A failed pipeline is not an error: check [PipelineResult.Succeeded].
 //
-// GitLab decides when a pipeline has ended and what came of it: WaitPipeline returns
-// once the pipeline's status is final (success, failed, canceled or skipped) and no job
-// or bridge is left that may still run. Failed jobs that are retried, by a user or by
-// GitLab, are waited for again, as are scheduled jobs, and a pipeline that has no jobs
-// yet. If the server does not tell the status and refuses to say it with
-// GET /projects/:id/pipelines/:pipeline_id, as it does to job tokens, the wait ends three
-// polls after all jobs have finished, and the Status is empty.
+// GitLab decides when a pipeline has ended and whether it succeeded: WaitPipeline returns
+// when the pipeline's status is final (success, failed, canceled or skipped) and no job or
+// bridge can still run. It also waits for jobs that are retried by a user or by GitLab, for
+// scheduled jobs, and for a pipeline that has no jobs yet. The status comes with the jobs
+// and bridges. If the server does not send it there, and refuses
+// GET /projects/:id/pipelines/:pipeline_id as well, as it does for job tokens, the wait
+// ends three polls after all jobs have finished, and Status is empty.
 //
-// A pipeline that waits for a manual job or bridge ends the wait with [ErrBlocked]
-// once nothing else is active, unless opts say otherwise. So does a bridge that depends on
-// a pipeline that waits for one. Without Downstream, this is noticed one level deep.
-// Optional manual jobs do not block a pipeline.
+// If the pipeline waits for a manual job or bridge and nothing else is active,
+// WaitPipeline returns [ErrBlocked], unless WaitForBlocked is set. The same applies if a
+// bridge depends on a downstream pipeline that waits for a manual job; without Downstream,
+// only the pipelines directly below are checked. Optional manual jobs do not block a
+// pipeline.
 //
-// With WaitOptions.Downstream the same holds for all pipelines below this one. Each
-// is in the result once, and is read once per poll until all below it have ended as well;
-// before the wait ends, all are read again, because one may have been retried. One that can't be read has an Err and is
-// no success. A bridge that has succeeded without a downstream pipeline adds an entry
-// with [ErrNoDownstream], other finished bridges without one add nothing. A pipeline
-// under a bridge that may fail is waited for, but it neither counts for Succeeded nor blocks.
+// With Downstream, WaitPipeline also waits for all pipelines below this one. Each is in
+// the result once. A pipeline that can't be read has an Err and is not a success. A bridge
+// that succeeded without a downstream pipeline adds an entry with [ErrNoDownstream]; other
+// finished bridges without one add nothing. A pipeline under a bridge with AllowFailure is
+// waited for, but it neither blocks nor counts for Succeeded. Pipelines that have ended are
+// read again before the wait ends, because their jobs may have been retried.
 //
-// The first request must succeed. From then on, errors that are [Temporary] are
-// tolerated for MaxOutage, and other errors end the wait. If the context ends, the error
-// is that of the context, with its cause. The pipeline as last seen is returned with any
-// error.
+// The first request must succeed. After that, errors that are [Temporary] are tolerated
+// for MaxOutage, and other errors end the wait. If the context ends, WaitPipeline returns
+// its error and cause. With any error, it also returns the pipeline as last seen.
 //
 // GitLab: GET /projects/:id/pipelines/:pipeline_id/jobs, [List pipeline jobs], and
 // GET /projects/:id/pipelines/:pipeline_id/bridges, [List pipeline bridges].
@@ -226,7 +232,7 @@ func (s *JobsService) WaitPipeline(ctx context.Context, project Project, pipelin
 		jobs:   s,
 	}
 	var last *PipelineResult
-	whole := false // A poll has read all that it should.
+	whole := false // A poll has succeeded.
 	err := w.wait(ctx, ro, func(ro []RequestOption) (bool, error) {
 		for w.all = false; ; w.all = true {
 			root, err := w.poll(ctx, project, pipelineID, ro)
@@ -251,17 +257,17 @@ type pipelineWait struct {
 	*waiter
 	jobs   *JobsService
 	states map[int64]*pipelineState // By pipeline ID, of the last poll.
-	all    bool                     // Read those that have ended as well.
-	reused bool                     // The last poll has not read all.
+	all    bool                     // Also read pipelines that have ended.
+	reused bool                     // The last poll did not read all pipelines.
 }
 
 // poll reads the pipeline and those below it that have not ended, or all of them. It
-// returns the first one's state: with an error, what was read of it.
+// returns the state of the first pipeline, which is incomplete if there is an error.
 func (w *pipelineWait) poll(ctx context.Context, project Project, pipelineID int64, ro []RequestOption) (*pipelineState, error) {
 	root := &pipelineState{result: &PipelineResult{Project: project, PipelineID: pipelineID, unsettled: true}}
 	w.reused = false
 	states := make(map[int64]*pipelineState)
-	// Of two bridges that trigger the same pipeline, the one that may not fail counts.
+	// If two bridges trigger the same pipeline, the one without AllowFailure counts.
 	required, optional := []triggered{{state: root}}, []triggered(nil)
 	for len(required)+len(optional) > 0 {
 		queue := &required
@@ -303,8 +309,9 @@ func (w *pipelineWait) poll(ctx context.Context, project Project, pipelineID int
 	return root, nil
 }
 
-// read reads a pipeline's jobs, then its bridges. One that has ended with all below it
-// is not read again, unless its bridge shows that it continues or all are to be read.
+// read reads a pipeline's jobs, then its bridges. A pipeline that has ended, together with
+// all pipelines below it, is not read again, unless its bridge shows another status or
+// w.all is set.
 func (w *pipelineWait) read(ctx context.Context, t triggered, ro []RequestOption) (err error) {
 	s, r := t.state, t.state.result
 	before := w.states[r.PipelineID]
@@ -338,7 +345,7 @@ func (w *pipelineWait) read(ctx context.Context, t triggered, ro []RequestOption
 	return err
 }
 
-// pipelineStatus requests a pipeline's status. It is empty if the server refuses to tell.
+// pipelineStatus requests a pipeline's status. It is empty if the server denies access.
 //
 // GitLab: GET /projects/:id/pipelines/:pipeline_id.
 func (c *Client) pipelineStatus(ctx context.Context, project Project, pipelineID int64, ro []RequestOption) (Status, error) {
