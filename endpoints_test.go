@@ -380,21 +380,21 @@ func TestBadOptionsAreRefusedBeforeAnythingIsSent(t *testing.T) {
 		return err
 	}
 	for want, err := range map[string]error{
-		"ListJobsOptions: Page is -1":          jobs(gitlabjobs.ListJobsOptions{ListOptions: gitlabjobs.ListOptions{Page: -1}}),
-		"PerPage is -5":                        jobs(gitlabjobs.ListJobsOptions{ListOptions: gitlabjobs.ListOptions{PerPage: -5}}),
-		"Prefetch is -1":                       jobs(gitlabjobs.ListJobsOptions{ListOptions: gitlabjobs.ListOptions{Prefetch: -1}}),
-		"ListJobsOptions: Scope has an empt":   jobs(gitlabjobs.ListJobsOptions{Scope: []gitlabjobs.Status{""}}),
-		`Pagination is "offsets"`:              jobs(gitlabjobs.ListJobsOptions{Pagination: "offsets"}),
-		"Pagination is OffsetPagination":       jobs(gitlabjobs.ListJobsOptions{Pagination: gitlabjobs.OffsetPagination, Cursor: "x"}),
-		"Page is for offset pagination":        jobs(gitlabjobs.ListJobsOptions{ListOptions: gitlabjobs.ListOptions{Page: 2}, Cursor: "x"}),
-		"Variables[1] has no Key":              play(gitlabjobs.PlayOptions{Variables: []gitlabjobs.JobVariable{{Key: "A"}, {Value: "b"}}}),
-		"the request's body":                   play(gitlabjobs.PlayOptions{Inputs: map[string]any{"a": make(chan int)}}),
-		"Offset is -1":                         trace(gitlabjobs.TraceOptions{Offset: -1}),
-		"Limit is -1":                          trace(gitlabjobs.TraceOptions{Limit: -1}),
-		"ListPipelineJobsOptions: Scope holds": pipeline(gitlabjobs.ListPipelineJobsOptions{Scope: []gitlabjobs.Status{"failed", ""}}),
-		"ListPipelineJobsOptions: PerPage is":  pipeline(gitlabjobs.ListPipelineJobsOptions{ListOptions: gitlabjobs.ListOptions{PerPage: -2}}),
-		"ListBridgesOptions: Scope holds an e": bridges(gitlabjobs.ListBridgesOptions{Scope: []gitlabjobs.Status{""}}),
-		"ListBridgesOptions: Page is -2":       bridges(gitlabjobs.ListBridgesOptions{ListOptions: gitlabjobs.ListOptions{Page: -2}}),
+		"ListJobsOptions: Page is -1":         jobs(gitlabjobs.ListJobsOptions{ListOptions: gitlabjobs.ListOptions{Page: -1}}),
+		"PerPage is -5":                       jobs(gitlabjobs.ListJobsOptions{ListOptions: gitlabjobs.ListOptions{PerPage: -5}}),
+		"Prefetch is -1":                      jobs(gitlabjobs.ListJobsOptions{ListOptions: gitlabjobs.ListOptions{Prefetch: -1}}),
+		"ListJobsOptions: Scope has an empt":  jobs(gitlabjobs.ListJobsOptions{Scope: []gitlabjobs.Status{""}}),
+		`Pagination is "offsets"`:             jobs(gitlabjobs.ListJobsOptions{Pagination: "offsets"}),
+		"Pagination is OffsetPagination":      jobs(gitlabjobs.ListJobsOptions{Pagination: gitlabjobs.OffsetPagination, Cursor: "x"}),
+		"Page is set with keyset pagination":  jobs(gitlabjobs.ListJobsOptions{ListOptions: gitlabjobs.ListOptions{Page: 2}, Cursor: "x"}),
+		"Variables[1] has no Key":             play(gitlabjobs.PlayOptions{Variables: []gitlabjobs.JobVariable{{Key: "A"}, {Value: "b"}}}),
+		"the request's body":                  play(gitlabjobs.PlayOptions{Inputs: map[string]any{"a": make(chan int)}}),
+		"Offset is -1":                        trace(gitlabjobs.TraceOptions{Offset: -1}),
+		"Limit is -1":                         trace(gitlabjobs.TraceOptions{Limit: -1}),
+		"ListPipelineJobsOptions: Scope has":  pipeline(gitlabjobs.ListPipelineJobsOptions{Scope: []gitlabjobs.Status{"failed", ""}}),
+		"ListPipelineJobsOptions: PerPage is": pipeline(gitlabjobs.ListPipelineJobsOptions{ListOptions: gitlabjobs.ListOptions{PerPage: -2}}),
+		"ListBridgesOptions: Scope has an e":  bridges(gitlabjobs.ListBridgesOptions{Scope: []gitlabjobs.Status{""}}),
+		"ListBridgesOptions: Page is -2":      bridges(gitlabjobs.ListBridgesOptions{ListOptions: gitlabjobs.ListOptions{Page: -2}}),
 	} {
 		require.ErrorContains(t, err, want)
 	}

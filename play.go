@@ -9,9 +9,9 @@ import (
 )
 
 var (
-	// ErrNotStarted reports that Play was answered with success, but GitLab left the
-	// job as it was.
-	ErrNotStarted = errors.New("GitLab left the job as it was")
+	// ErrNotStarted reports that GitLab responded to Play with success, but did not start
+	// the job.
+	ErrNotStarted = errors.New("GitLab did not start the job")
 
 	// ErrVariablesDropped reports that Play started a new job without the variables
 	// and inputs that were given. Do not play it again.
@@ -31,22 +31,22 @@ type JobVariable struct {
 	Value string `json:"value"`
 }
 
-// Play starts a manual or scheduled job. Without variables and inputs, a finished
-// manual job is played again, as a new job with an ID of its own. If the job can't be
+// Play starts a manual or scheduled job and returns it. Without variables and inputs, it
+// also plays a finished manual job again, as a new job with a new ID. If the job can't be
 // played, the error is [ErrBadRequest].
 //
-// GitLab drops the variables and inputs if a finished job is played again. With any of
-// them, Play therefore gets the job first, and fails before anything is started if the
-// job has finished. If the job finishes in between, Play returns the new job together
-// with [ErrVariablesDropped]. If GitLab reports success but leaves the job manual or
-// scheduled, Play returns the job together with [ErrNotStarted].
+// GitLab drops the variables and inputs if a finished job is played again. If there are
+// any, Play therefore gets the job first, and returns an error if it has finished. If the
+// job finishes after that check, Play returns the new job and [ErrVariablesDropped]. If
+// GitLab reports success but the job is still manual or scheduled, Play returns the job and
+// [ErrNotStarted].
 //
-// A bridge is played too, if neither variables nor inputs are given;
-// [BridgesService.Play] plays it in any case, and returns a [Bridge].
+// Play can also play a bridge, if there are no variables and inputs. Use
+// [BridgesService.Play] for bridges: it accepts both, and returns a [Bridge].
 //
 // If the job may or may not have been started, the error is [ErrOutcomeUnknown]. It was
-// started if it is no longer manual or scheduled, or if the pipeline's jobs include one
-// of the same name with a higher ID: see the example.
+// started if it is no longer manual or scheduled, or if the pipeline has a job of the same
+// name with a higher ID: see the example.
 //
 // GitLab: POST /projects/:id/jobs/:job_id/play, [Run a job].
 //
@@ -74,9 +74,9 @@ func (s *JobsService) Play(ctx context.Context, project Project, jobID int64, op
 	return job, nil
 }
 
-// Play starts a manual bridge, and with it the pipeline that it triggers. If the bridge
-// can't be played, the error is [ErrBadRequest]. If GitLab reports success but leaves
-// the bridge manual or scheduled, it is returned together with [ErrNotStarted].
+// Play starts a manual bridge, which triggers its pipeline, and returns the bridge. If the
+// bridge can't be played, the error is [ErrBadRequest]. If GitLab reports success but the
+// bridge is still manual or scheduled, Play returns it and [ErrNotStarted].
 //
 // GitLab: POST /projects/:id/jobs/:job_id/play, [Run a job].
 //
@@ -98,15 +98,15 @@ const playRoute = "/projects/:id/jobs/:job_id/play"
 
 func (o PlayOptions) empty() bool { return len(o.Variables) == 0 && len(o.Inputs) == 0 }
 
-// validKey reports whether GitLab accepts the key of a variable. For any other it
-// responds with success, and starts nothing.
+// validKey reports whether GitLab accepts the key of a variable. If it does not, GitLab
+// responds with success but does not start the job.
 func validKey(key string) bool {
 	const allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"
 	return len(key) <= 255 && !strings.ContainsFunc(key, func(r rune) bool { return !strings.ContainsRune(allowed, r) })
 }
 
-// body returns the request's body, or nil for none. It is encoded here, so that a bad
-// one is reported before anything is sent.
+// body returns the request's body, or nil for none. It is encoded here, so that invalid
+// values are reported before any request is sent.
 func (o PlayOptions) body() (any, error) {
 	if err := o.checkVariables(); err != nil || o.empty() {
 		return nil, err
@@ -124,18 +124,18 @@ func (o PlayOptions) checkVariables() error {
 		key := strings.Trim(v.Key, " \t\n\v\f\r") // As GitLab does.
 		switch {
 		case key == "":
-			return fmt.Errorf("Variables[%d] has no Key: name the variable", i)
+			return fmt.Errorf("Variables[%d] has no Key: set the name of the variable", i)
 		case !validKey(key):
 			return fmt.Errorf("Variables[%d] has the Key %q: use 1 to 255 of the characters a-z, A-Z, 0-9 and _", i, line(v.Key))
 		case used[key]:
-			return fmt.Errorf("Variables[%d] has the Key %q, like one before it: give each variable once", i, key)
+			return fmt.Errorf("Variables[%d] has the Key %q, which an earlier variable has too: use each Key once", i, key)
 		}
 		used[key] = true
 	}
 	return nil
 }
 
-// checkUnfinished returns an error if the job has finished, or is none.
+// checkUnfinished returns an error if the job has finished, or is not a job.
 func (s *JobsService) checkUnfinished(ctx context.Context, project Project, jobID int64, ro []RequestOption) error {
 	job, err := s.Get(ctx, project, jobID, ro...)
 	switch {
@@ -145,7 +145,7 @@ func (s *JobsService) checkUnfinished(ctx context.Context, project Project, jobI
 		return err
 	case job.finished():
 		return fmt.Errorf("gitlabjobs: job %d of %s has finished (%s), and GitLab drops variables and inputs when it plays "+
-			"a finished job again: play it without any, or run a new pipeline", jobID, project, job.Status)
+			"a finished job again: play it without them, or run a new pipeline", jobID, project, job.Status)
 	}
 	return nil
 }

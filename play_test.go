@@ -203,5 +203,5 @@ func TestPlayChecksVariableKeys(t *testing.T) {
 	}
 	opts := &gitlabjobs.PlayOptions{Variables: []gitlabjobs.JobVariable{{Key: "A"}, {Key: "B"}, {Key: " A"}}}
 	_, err := answering(t, answer{}).Jobs.Play(t.Context(), "1", 7, opts)
-	require.ErrorContains(t, err, `Variables[2] has the Key "A", like one before it`)
+	require.ErrorContains(t, err, `Variables[2] has the Key "A", which an earlier variable has too`)
 }

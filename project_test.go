@@ -66,9 +66,9 @@ func TestAnythingElseIsNoProject(t *testing.T) {
 		"group//app":                   `an empty part`,
 		"group%2Fapp":                  "is escaped",
 		"group%2fsub/app":              "is escaped",
-		"https://gitlab.example.com/g": "without scheme and host",
+		"https://gitlab.example.com/g": "is a URL",
 		"+42":                          "neither a number nor a full path",
-		"group/app/-/jobs":             "the project's own path",
+		"group/app/-/jobs":             "is the path of a page",
 		"group/a\npp":                  "control character",
 		"group/a\x00pp":                "control character",
 	} {

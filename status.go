@@ -4,8 +4,8 @@ import (
 	"time"
 )
 
-// Status is the state of a job, a bridge or a pipeline. GitLab adds values
-// over time, so any string is legal, here and as a scope.
+// Status is the state of a job, a bridge or a pipeline. GitLab adds values over time, so
+// any string is valid, also as a scope.
 type Status string
 
 // The statuses that a job can have.
@@ -36,8 +36,8 @@ func (s Status) Finished() bool {
 	}
 }
 
-// Blocked reports whether a job in this state waits for a user to play it: manual. A
-// scheduled job is not blocked, because GitLab starts it when its time has come.
+// Blocked reports whether a job in this state waits for a user to play it. That is only
+// true of manual: GitLab starts scheduled jobs by itself.
 func (s Status) Blocked() bool { return s == StatusManual }
 
 // known reports whether this package knows a status.
@@ -51,8 +51,8 @@ func (s Status) known() bool {
 	}
 }
 
-// finished reports whether the job has ended: by its status or, if this package does
-// not know that, by the time at which it finished.
+// finished reports whether the job has ended. If the status is unknown, FinishedAt
+// decides.
 func (j *Job) finished() bool { return hasFinished(j.Status, j.FinishedAt) }
 
 func (b *Bridge) finished() bool { return hasFinished(b.Status, b.FinishedAt) }
@@ -62,7 +62,7 @@ func hasFinished(s Status, at time.Time) bool {
 }
 
 // FailureReason says why a job failed. It is empty for a job that did not fail.
-// GitLab adds values over time, so any string is legal.
+// GitLab adds values over time, so any string is valid.
 type FailureReason string
 
 // The failure reasons of GitLab 19.4.

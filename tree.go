@@ -25,8 +25,8 @@ type TreeOptions struct {
 	MaxDepth int
 
 	// Follow reports whether to read the pipeline that a bridge triggered; nil reads all
-	// of them. It is called in the goroutine that iterates, not for bridges without a
-	// downstream pipeline. The bridge itself is yielded in any case.
+	// of them. It is called in the goroutine that iterates, for each bridge that has a
+	// downstream pipeline. The bridge itself is always yielded.
 	Follow func(*Bridge) bool
 }
 
@@ -57,15 +57,16 @@ type TreeNode struct {
 	Err    error
 }
 
-// PipelineTree iterates over all jobs and bridges of a pipeline, and of the pipelines
-// that those trigger, in this project and in others, recursively. Pipelines nearer to the
-// first come first; of each, the jobs come before the bridges, newest first. Each
-// pipeline is read once, even if two bridges lead to it.
+// PipelineTree iterates over all jobs and bridges of a pipeline and of the pipelines that
+// its bridges trigger, in this project and in others, recursively. The order is breadth
+// first: all nodes of a pipeline come before those of the pipelines that it triggers. In
+// each pipeline, the jobs come before the bridges, newest first. A pipeline is read once,
+// even if two bridges trigger it.
 //
-// A pipeline below the first that can't be read (no access, deleted) is a node with an
-// Err, and the iteration continues. An error of the first pipeline, or of the context, is
-// yielded once without a node and ends it. [WithResponse] reports the last response of
-// the pipeline whose nodes are being yielded.
+// If a downstream pipeline can't be read (no access, deleted), the iterator yields a node
+// with an Err and continues. If the first pipeline can't be read, or the context ends, it
+// yields the error once, without a node, and ends. [WithResponse] reports the last response
+// of the pipeline whose nodes are being yielded.
 //
 // GitLab: GET /projects/:id/pipelines/:pipeline_id/jobs, [List pipeline jobs], and
 // GET /projects/:id/pipelines/:pipeline_id/bridges, [List pipeline bridges].
@@ -87,13 +88,13 @@ func (c *Client) PipelineTree(ctx context.Context, project Project, pipelineID i
 			yield(nil, errNoContext)
 			return
 		}
-		w := newTreeWalk(ctx, c, o, ro)
-		defer w.stop()
-		w.add(&visit{project: project, pipelineID: pipelineID})
-		for len(w.queue) > 0 {
-			v := w.next()
-			if w.response != nil {
-				*w.response = v.response
+		r := newTreeReader(ctx, c, o, ro)
+		defer r.stop()
+		r.add(&visit{project: project, pipelineID: pipelineID})
+		for len(r.queue) > 0 {
+			v := r.next()
+			if r.response != nil {
+				*r.response = v.response
 			}
 			err := v.err
 			if ctx.Err() != nil {
@@ -108,9 +109,9 @@ func (c *Client) PipelineTree(ctx context.Context, project Project, pipelineID i
 					return
 				}
 			}
-			// The children first, so that they are on their way while the caller works.
-			nodes := w.nodes(v)
-			w.start()
+			// Start to read the children first, so that the caller need not wait for them later.
+			nodes := r.nodes(v)
+			r.start()
 			for _, node := range nodes {
 				if !yield(node, nil) {
 					return
@@ -127,7 +128,7 @@ type visit struct {
 	pipeline   *Pipeline
 	path       []*Bridge
 
-	ready    chan struct{} // Closed once the rest is there; nil before it is begun.
+	ready    chan struct{} // Closed when the fields below are set; nil before reading begins.
 	jobs     []*Job
 	bridges  []*Bridge
 	response Response
@@ -140,56 +141,56 @@ func (v *visit) node(n TreeNode) *TreeNode {
 	return &n
 }
 
-type treeWalk struct {
+type treeReader struct {
 	ctx      context.Context
 	cancel   context.CancelFunc
 	client   *Client
 	options  TreeOptions
 	ro       []RequestOption
 	response *Response // Of WithResponse.
-	queue    []*visit  // In the order of the nodes; the first few are under way.
+	queue    []*visit  // In the order of the nodes. The first few are being read.
 	seen     map[int64]bool
 	wg       sync.WaitGroup
 }
 
-func newTreeWalk(ctx context.Context, c *Client, o TreeOptions, ro []RequestOption) *treeWalk {
-	w := &treeWalk{client: c, options: o, ro: ro, response: responseOf(ro), seen: make(map[int64]bool)}
-	w.ctx, w.cancel = context.WithCancel(ctx)
-	return w
+func newTreeReader(ctx context.Context, c *Client, o TreeOptions, ro []RequestOption) *treeReader {
+	r := &treeReader{client: c, options: o, ro: ro, response: responseOf(ro), seen: make(map[int64]bool)}
+	r.ctx, r.cancel = context.WithCancel(ctx)
+	return r
 }
 
-func (w *treeWalk) stop() {
-	w.cancel()
-	w.wg.Wait()
+func (r *treeReader) stop() {
+	r.cancel()
+	r.wg.Wait()
 }
 
-// add puts a pipeline in line, unless it has been there.
-func (w *treeWalk) add(v *visit) {
-	if !w.seen[v.pipelineID] {
-		w.seen[v.pipelineID] = true
-		w.queue = append(w.queue, v)
+// add appends a pipeline to the queue, unless it was added before.
+func (r *treeReader) add(v *visit) {
+	if !r.seen[v.pipelineID] {
+		r.seen[v.pipelineID] = true
+		r.queue = append(r.queue, v)
 	}
 }
 
-// start begins to read as many pipelines as may be read at a time. A pipeline is
-// read by one request after the other.
-func (w *treeWalk) start() {
-	for _, v := range w.queue[:min(len(w.queue), w.options.Concurrency)] {
+// start starts to read the first pipelines of the queue, up to TreeOptions.Concurrency. The
+// requests for one pipeline are sent one after the other.
+func (r *treeReader) start() {
+	for _, v := range r.queue[:min(len(r.queue), r.options.Concurrency)] {
 		if v.ready == nil {
 			v.ready = make(chan struct{})
-			w.wg.Go(func() {
+			r.wg.Go(func() {
 				defer close(v.ready)
-				defer func() { v.panicked = recover() }() // Of the caller's Auth or transport.
-				v.err = w.read(v)
+				defer func() { v.panicked = recover() }() // In the caller's Auth or transport.
+				v.err = r.read(v)
 			})
 		}
 	}
 }
 
-func (w *treeWalk) next() *visit {
-	w.start()
-	v := w.queue[0]
-	w.queue = slices.Delete(w.queue, 0, 1)
+func (r *treeReader) next() *visit {
+	r.start()
+	v := r.queue[0]
+	r.queue = slices.Delete(r.queue, 0, 1)
 	<-v.ready
 	if v.panicked != nil {
 		panic(v.panicked)
@@ -197,25 +198,26 @@ func (w *treeWalk) next() *visit {
 	return v
 }
 
-func (w *treeWalk) read(v *visit) (err error) {
-	ro := w.ro
-	if w.response != nil {
-		// The caller's is written when the pipeline's nodes are yielded, not by a goroutine.
+func (r *treeReader) read(v *visit) (err error) {
+	ro := r.ro
+	if r.response != nil {
+		// The caller's Response is set when the pipeline's nodes are yielded.
 		ro = append(slices.Clip(ro), WithResponse(&v.response))
 	}
-	if v.jobs, err = Collect(w.client.Jobs.AllByPipeline(w.ctx, v.project, v.pipelineID, &ListPipelineJobsOptions{
-		IncludeRetried: w.options.IncludeRetried,
+	if v.jobs, err = Collect(r.client.Jobs.AllByPipeline(r.ctx, v.project, v.pipelineID, &ListPipelineJobsOptions{
+		IncludeRetried: r.options.IncludeRetried,
 	}, ro...), 0); err != nil {
 		return err
 	}
-	v.bridges, err = Collect(w.client.Bridges.All(w.ctx, v.project, v.pipelineID, nil, ro...), 0)
+	v.bridges, err = Collect(r.client.Bridges.All(r.ctx, v.project, v.pipelineID, nil, ro...), 0)
 	return err
 }
 
-// nodes makes the nodes of a pipeline, and puts those that it triggered in line.
-func (w *treeWalk) nodes(v *visit) []*TreeNode {
+// nodes returns the nodes of a pipeline, and adds the pipelines that it triggered to the
+// queue.
+func (r *treeReader) nodes(v *visit) []*TreeNode {
 	var nodes []*TreeNode
-	deeper := w.options.MaxDepth == 0 || len(v.path) < w.options.MaxDepth
+	deeper := r.options.MaxDepth == 0 || len(v.path) < r.options.MaxDepth
 	for _, job := range v.jobs {
 		nodes = append(nodes, v.node(TreeNode{Job: job}))
 	}
@@ -227,21 +229,21 @@ func (w *treeWalk) nodes(v *visit) []*TreeNode {
 			node.Err = ErrNoDownstream
 			continue
 		}
-		if !deeper || w.options.Follow != nil && !w.options.Follow(bridge) {
+		if !deeper || r.options.Follow != nil && !r.options.Follow(bridge) {
 			continue
 		}
-		project, err := w.client.projectOf(down)
+		project, err := r.client.projectOf(down)
 		if err != nil {
 			node.Err = err
 			continue
 		}
-		w.add(&visit{project: project, pipelineID: down.ID, pipeline: down, path: append(slices.Clip(v.path), bridge)})
+		r.add(&visit{project: project, pipelineID: down.ID, pipeline: down, path: append(slices.Clip(v.path), bridge)})
 	}
 	return nodes
 }
 
-// projectOf returns the project of a pipeline: by its id or, where an older server
-// does not send that, by the path in its address.
+// projectOf returns the project of a pipeline: its ID or, if an older server does not send
+// that, the path in the pipeline's URL.
 func (c *Client) projectOf(p *Pipeline) (Project, error) {
 	if p.ProjectID > 0 {
 		return ProjectID(p.ProjectID), nil
@@ -253,11 +255,11 @@ func (c *Client) projectOf(p *Pipeline) (Project, error) {
 			path, _, found = strings.Cut(u.Path, "/pipelines/")
 		}
 		if root, err := url.Parse(strings.TrimSuffix(c.baseURL, "/api/v4")); err == nil {
-			path = strings.TrimPrefix(path, root.Path) // Where GitLab has a relative root.
+			path = strings.TrimPrefix(path, root.Path) // If GitLab runs under a relative URL.
 		}
 		if project := strings.TrimPrefix(path, "/"); found && project != "" {
 			return Project(project), nil
 		}
 	}
-	return "", fmt.Errorf("gitlabjobs: pipeline %d: the server does not say of which project it is", p.ID)
+	return "", fmt.Errorf("gitlabjobs: pipeline %d: the server does not send its project", p.ID)
 }

@@ -4,16 +4,16 @@ import "time"
 
 // Job is a CI job as GitLab describes it.
 //
-// A field that the server did not send, or sent as null, has its zero value:
-// nil for pointers, the zero [time.Time] for times. A Job that came from a
-// server marshals back to the keys it came from, null where it was null.
+// A field that the server did not send, or sent as null, has its zero value: nil for
+// pointers, the zero [time.Time] for times. A Job that came from a server marshals back
+// to the same JSON keys, with null for the fields that were null.
 //
-// Commit, User, Pipeline, Project, Runner and RunnerManager may be shared with
-// other jobs of the same answer, since GitLab repeats them in each job: treat
-// what they point to as read-only, and copy before you change it.
+// Commit, User, Pipeline, Project, Runner and RunnerManager may be shared with other jobs
+// of the same response, because GitLab repeats them in each job. Treat them as read-only:
+// copy them before you change them.
 //
-// Job has its own MarshalJSON, which a struct that embeds it would inherit, fields
-// of its own left out: make Job a named field of such a struct.
+// Do not embed Job in a struct that you marshal: the struct would inherit MarshalJSON,
+// which leaves out the struct's own fields. Use a named field instead.
 type Job struct {
 	object
 
@@ -27,9 +27,9 @@ type Job struct {
 	WebURL       string `json:"web_url"`
 	Archived     bool   `json:"archived"` // Too old to be retried or played; it can still be canceled and erased.
 
-	Coverage       *float64 `json:"coverage"`        // Percent. nil: none was reported.
-	Duration       *float64 `json:"duration"`        // Seconds; grows while the job runs. nil: not started.
-	QueuedDuration *float64 `json:"queued_duration"` // Seconds. nil: not queued yet.
+	Coverage       *float64 `json:"coverage"`        // Percent. nil if none was reported.
+	Duration       *float64 `json:"duration"`        // Seconds; grows while the job runs. nil if not started.
+	QueuedDuration *float64 `json:"queued_duration"` // Seconds. nil if not queued yet.
 
 	CreatedAt         time.Time `json:"created_at"`
 	StartedAt         time.Time `json:"started_at"`
@@ -38,23 +38,22 @@ type Job struct {
 	ArtifactsExpireAt time.Time `json:"artifacts_expire_at"`
 
 	FailureReason FailureReason `json:"failure_reason,omitzero"` // Empty unless the job failed.
-	TagList       []string      `json:"tag_list"`                // The runner tags that the job asks for.
-	Source        string        `json:"source,omitzero"`         // What started the job; few servers send it.
+	TagList       []string      `json:"tag_list"`                // The runner tags that the job requires.
+	Source        string        `json:"source,omitzero"`         // The event that started the job. Few servers send it.
 	DownloadURL   string        `json:"download_url,omitzero"`   // Few servers send it.
 
 	Commit        *Commit        `json:"commit"`
 	User          *User          `json:"user"`
 	Pipeline      *Pipeline      `json:"pipeline"`
-	Runner        *Runner        `json:"runner"`                  // nil: no runner has taken the job.
-	RunnerManager *RunnerManager `json:"runner_manager,omitzero"` // The machine behind Runner.
+	Runner        *Runner        `json:"runner"`                  // nil if no runner has picked up the job.
+	RunnerManager *RunnerManager `json:"runner_manager,omitzero"` // The machine on which Runner ran the job.
 	Project       *JobProject    `json:"project,omitzero"`
-	ArtifactsFile *ArtifactsFile `json:"artifacts_file,omitzero"` // nil: the job has no artifacts archive.
+	ArtifactsFile *ArtifactsFile `json:"artifacts_file,omitzero"` // nil if the job has no artifacts archive.
 	Artifacts     []Artifact     `json:"artifacts"`
 }
 
-// Bridge is a job that triggers a pipeline, in its own project or in another
-// one. It has the basic fields of a [Job]; what is said there of missing values
-// and of shared objects holds here too.
+// Bridge is a job that triggers a pipeline, in its own project or in another one. It has
+// the basic fields of a [Job], with the same rules for missing values and shared objects.
 type Bridge struct {
 	object
 
@@ -68,8 +67,8 @@ type Bridge struct {
 	WebURL       string `json:"web_url"`
 
 	Coverage       *float64 `json:"coverage"`
-	Duration       *float64 `json:"duration"`        // Seconds. nil: not started.
-	QueuedDuration *float64 `json:"queued_duration"` // Seconds. nil: not queued yet.
+	Duration       *float64 `json:"duration"`        // Seconds. nil if not started.
+	QueuedDuration *float64 `json:"queued_duration"` // Seconds. nil if not queued yet.
 
 	CreatedAt  time.Time `json:"created_at"`
 	StartedAt  time.Time `json:"started_at"`
@@ -82,17 +81,16 @@ type Bridge struct {
 	User               *User       `json:"user"`
 	Pipeline           *Pipeline   `json:"pipeline"` // The pipeline that the bridge belongs to.
 	Project            *JobProject `json:"project,omitzero"`
-	DownstreamPipeline *Pipeline   `json:"downstream_pipeline"` // nil: it has not been created.
+	DownstreamPipeline *Pipeline   `json:"downstream_pipeline"` // nil if it has not been created.
 }
 
-// Pipeline is the pipeline of a job, or the one that a bridge triggered. IID,
-// ProjectID, Source, CreatedAt, UpdatedAt and WebURL are zero where an older
-// server does not send them.
+// Pipeline is the pipeline of a job, or the one that a bridge triggered. IID, ProjectID,
+// Source, CreatedAt, UpdatedAt and WebURL are zero if an older server does not send them.
 type Pipeline struct {
 	object
 
 	ID        int64     `json:"id"`
-	IID       int64     `json:"iid,omitzero"` // Its number within the project.
+	IID       int64     `json:"iid,omitzero"` // The number of the pipeline within the project.
 	ProjectID int64     `json:"project_id,omitzero"`
 	SHA       string    `json:"sha"`
 	Ref       string    `json:"ref"`
@@ -120,12 +118,12 @@ type Commit struct {
 	CreatedAt        time.Time           `json:"created_at"`
 	ParentIDs        []string            `json:"parent_ids,omitzero"`
 	Trailers         map[string]string   `json:"trailers,omitzero"`
-	ExtendedTrailers map[string][]string `json:"extended_trailers,omitzero"` // Every value of a trailer that repeats.
+	ExtendedTrailers map[string][]string `json:"extended_trailers,omitzero"` // All values of trailers that are repeated.
 	WebURL           string              `json:"web_url,omitzero"`
 }
 
-// User is the user who started a job. What a user may leave unset is a pointer:
-// nil for null, or for a field that the server does not send.
+// User is the user who started a job. Optional fields are pointers, which are nil if the
+// server sent null or did not send the field.
 type User struct {
 	object
 
@@ -157,7 +155,7 @@ type User struct {
 	RolesInProject  []string  `json:"roles_in_project,omitzero"` // Only in [AllowedAgents].
 }
 
-// Runner is the runner that took a job.
+// Runner is the runner that picked up a job.
 type Runner struct {
 	object
 
@@ -169,14 +167,14 @@ type Runner struct {
 	IsShared           bool      `json:"is_shared"`
 	RunnerType         string    `json:"runner_type,omitzero"` // instance_type, group_type or project_type.
 	Name               string    `json:"name"`
-	Online             *bool     `json:"online"` // nil: it has never contacted GitLab.
+	Online             *bool     `json:"online"` // nil if it has never contacted GitLab.
 	Status             string    `json:"status"` // online, offline, stale or never_contacted.
 	CreatedAt          time.Time `json:"created_at,omitzero"`
 	CreatedBy          *User     `json:"created_by,omitzero"`
 	JobExecutionStatus string    `json:"job_execution_status,omitzero"` // idle or active.
 }
 
-// RunnerManager is the machine of a runner that took a job.
+// RunnerManager is the machine on which a runner ran a job.
 type RunnerManager struct {
 	object
 
@@ -193,7 +191,7 @@ type RunnerManager struct {
 	JobExecutionStatus string    `json:"job_execution_status,omitzero"`
 }
 
-// JobProject is what a job says of its project.
+// JobProject has the fields of a job's project that GitLab sends with the job.
 type JobProject struct {
 	object
 
@@ -208,19 +206,19 @@ type ArtifactsFile struct {
 	Size     int64  `json:"size"` // Bytes.
 }
 
-// Artifact is a file that a job left behind: an archive, its metadata, the log
-// itself, or a report.
+// Artifact is a file that belongs to a job: an archive, its metadata, the log, or a
+// report.
 type Artifact struct {
 	object
 
 	FileType   string `json:"file_type"` // archive, metadata, trace, junit, ...
 	Size       int64  `json:"size"`      // Bytes.
 	Filename   string `json:"filename"`
-	FileFormat string `json:"file_format"` // raw, zip or gzip; empty for null.
+	FileFormat string `json:"file_format"` // raw, zip or gzip; empty if null.
 }
 
-// AllowedAgents says which agents for Kubernetes a job may use, and which job
-// that is.
+// AllowedAgents are the agents for Kubernetes that a job may use, with the job, its
+// pipeline, project, user and environment.
 type AllowedAgents struct {
 	object
 
@@ -229,7 +227,7 @@ type AllowedAgents struct {
 	Pipeline      *Pipeline       `json:"pipeline"`
 	Project       *AgentProject   `json:"project"`
 	User          *User           `json:"user"`
-	Environment   *JobEnvironment `json:"environment,omitzero"` // nil: the job has no environment.
+	Environment   *JobEnvironment `json:"environment,omitzero"` // nil if the job has no environment.
 }
 
 // AllowedAgent is an agent for Kubernetes that a job may use.
@@ -238,10 +236,10 @@ type AllowedAgent struct {
 
 	ID            int64          `json:"id"`
 	ConfigProject *AgentProject  `json:"config_project"`
-	Configuration map[string]any `json:"configuration,omitzero"` // How the agent is to be used, as configured.
+	Configuration map[string]any `json:"configuration,omitzero"` // The configuration of the agent for the job.
 }
 
-// AgentJob is the job in [AllowedAgents]. Newer servers send its id alone.
+// AgentJob is the job in [AllowedAgents]. Newer servers send only its ID.
 type AgentJob struct {
 	object
 
@@ -252,8 +250,8 @@ type AgentJob struct {
 	ProjectName string `json:"project_name,omitzero"`
 }
 
-// AgentProject is a project in [AllowedAgents]: the job's own, which newer
-// servers describe by its id and groups alone, or one that configures an agent.
+// AgentProject is a project in [AllowedAgents]: the project of the job, of which newer
+// servers send only ID and groups, or the project that configures an agent.
 type AgentProject struct {
 	object
 
@@ -282,7 +280,7 @@ type JobEnvironment struct {
 	Tier string `json:"tier"` // production, staging, testing, development or other.
 }
 
-// The id by which an object is told from others, and from JSON of another kind.
+// The ID that identifies an object. It is 0 for JSON of another kind.
 
 func (j *Job) key() int64    { return j.ID }
 func (b *Bridge) key() int64 { return b.ID }

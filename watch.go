@@ -21,15 +21,15 @@ type JobEvent struct {
 	state WatchState
 }
 
-// State returns the state from which to continue right after this event, with
-// WatchOptions.Since. It costs nothing until it is marshaled.
+// State returns the state after this event, for WatchOptions.Since. It is cheap until it is
+// marshaled.
 func (e *JobEvent) State() WatchState { return e.state }
 
 // WatchOptions configure [JobsService.Watch]. Nil or the zero value watches all jobs of
-// the project from now on.
+// the project, and starts with its current state.
 type WatchOptions struct {
-	// Since is the state to continue from. It must be one of the same project and Ref. The
-	// zero value starts from now on.
+	// Since is the state to continue from. It must belong to the same project and Ref. The
+	// zero value starts with the current state of the project.
 	Since WatchState
 
 	// The interval between two polls is MinInterval after a change, by default 5 s, and
@@ -37,9 +37,9 @@ type WatchOptions struct {
 	MinInterval, MaxInterval time.Duration
 
 	// MaxOutage is how long GitLab may be unreachable, or respond only with errors that
-	// are [Temporary], once a request has succeeded or if Since is set. If GitLab then
-	// responds, but not to all requests of a poll, it applies once more. The default is 15
-	// minutes; 1 ns tolerates no outage.
+	// are [Temporary], after a first request has succeeded, or from the beginning if Since
+	// is set. When GitLab responds again, but not to all requests of a poll, MaxOutage
+	// starts once more. The default is 15 minutes; 1 ns tolerates no outage.
 	MaxOutage time.Duration
 
 	Ref string // Only jobs of this branch or tag; empty for all.
@@ -57,26 +57,26 @@ func (o *WatchOptions) check(project Project) (err error) {
 		return err
 	}
 	if id, err := strconv.ParseInt(string(project), 10, 64); err == nil && o.Since.projectID != 0 && id != o.Since.projectID {
-		return fmt.Errorf("Since is a state of project %d, not of %d: use this project's, or WatchState{} to start from now on", o.Since.projectID, id)
+		return fmt.Errorf("Since is a state of project %d, not of %d: use this project's state, or WatchState{} to start with the current jobs", o.Since.projectID, id)
 	}
 	if o.Ref != o.Since.ref {
-		return fmt.Errorf("Since is a state for Ref %q, not for %q: use the same Ref, or WatchState{} to start from now on", o.Since.ref, o.Ref)
+		return fmt.Errorf("Since is a state for Ref %q, not for %q: use the same Ref, or WatchState{} to start with the current jobs", o.Since.ref, o.Ref)
 	}
 	return nil
 }
 
 const (
-	// blockedInterval is how often jobs are listed that no runner works on: manual and
-	// scheduled ones. Jobs with a status that this package does not know are read as often.
+	// blockedInterval is how often manual and scheduled jobs are listed, and jobs with an
+	// unknown status are requested.
 	blockedInterval = 10 * time.Minute
 
-	// maxHeldPages bounds the new jobs that are held in memory, in pages of 100. If there
-	// are more, after a long time without a watch, the newer pages are read a second time.
+	// maxHeldPages is how many pages of 100 new jobs are held in memory. If there are more,
+	// because the watch was stopped for a long time, the newer pages are read twice.
 	maxHeldPages = 10
 )
 
-// activeScopes returns the statuses of the jobs that each poll lists, the oldest
-// statuses first: a server refuses a scope that it does not know.
+// activeScopes returns the statuses of the jobs that each poll lists. Statuses that GitLab
+// added later come last, because older servers reject them.
 func activeScopes() []Status {
 	return []Status{
 		StatusPending, StatusRunning, StatusCreated, StatusPreparing,
@@ -84,47 +84,44 @@ func activeScopes() []Status {
 	}
 }
 
-// requiredScopes is how many of activeScopes every server knows.
+// requiredScopes is how many of activeScopes all servers accept.
 const requiredScopes = 3
 
-// Watch iterates over the changes of a project's jobs, from now on or from
-// WatchOptions.Since, until the context ends or the loop is left. An event is a job that
-// is seen for the first time, or with another status than was last reported. A watch
-// that starts from now on first reports the jobs that are unfinished.
+// Watch iterates over the changes of a project's jobs until the context ends or the loop
+// is left. An event is a job that a poll saw for the first time, or with another status
+// than last reported. Without WatchOptions.Since, the first events are the unfinished jobs.
 //
 // Every status that a poll sees is reported. A new job is reported even if it has finished
-// since the last poll. A change that begins and ends between two polls is only visible for
-// jobs that are new or were active: if a manual job is played and finishes in between, only
-// its end is reported, up to ten minutes later, and if a skipped job is queued again under
-// its ID and finishes in between, nothing is. Jobs that are retried or played again are
-// followed by a new job with a new ID. Erasing a job is not a change of its status. A job
-// that is deleted is forgotten without an event. Jobs of child pipelines are included,
-// bridges are not. The events of a poll come in ascending order of IDs.
+// since the last poll. Other changes that begin and end between two polls may be missed:
+// if a manual job is played and finishes in between, only its end is reported, up to ten
+// minutes later; if GitLab queues a skipped job again and it finishes in between, nothing
+// is reported. A retried or replayed job is a new job with a new ID. Erasing a job does not
+// change its status, and deleting it causes no event. Jobs of child pipelines are included;
+// bridges are not. The events of a poll are in ascending order of IDs.
 //
-// Each event has a state from which to continue after it, in this process or another. If
-// the state is stored together with the effect of the event, every event takes effect
-// exactly once, whatever ends the program; if it is stored less often, the events since
-// then are repeated. Before the first event there is no state to store. A state of
-// another project or Ref is an error.
+// [JobEvent.State] is the state after an event, from which this or another process can
+// continue. If a program stores the state in the same transaction as the effect of the
+// event, every event takes effect exactly once; if it stores the state less often, the
+// events since then are repeated after a restart. Before the first event there is no state
+// to store. Continuing with a state of another project or Ref is an error.
 //
-// A poll lists the newest jobs, down to those that were listed before, and the active
-// ones (created, waiting for something, pending, running or canceling): two requests,
-// plus one for each further 100 jobs in either list. A job that has left the active ones
-// and is not among the newest is requested by itself. Manual and scheduled jobs are listed
-// every ten minutes, 100 a request; a job with a status that this package does not know
-// is requested every ten minutes. With the default intervals that is 4 requests a minute
-// for a quiet project, and about 23 for a busy one, plus one for each job that finishes.
-// GitLab allows a user 600 lists of project jobs a minute.
+// Each poll lists the new jobs and the active ones (created, waiting for something,
+// pending, running or canceling). That takes two requests, and one more for each further
+// 100 jobs in either list. A job that is no longer active, and is not new, is requested by
+// itself. Manual and scheduled jobs are listed every ten minutes, 100 per request; jobs with
+// a status that this package does not know are requested every ten minutes. With the
+// default intervals, that is 4 requests per minute for a quiet project and about 23 for a
+// busy one, and one for each job that finishes. GitLab allows a user 600 lists of project
+// jobs per minute.
 //
 // A watch holds the IDs and statuses of the project's unfinished jobs in memory. Servers
-// before GitLab 15.9 have no keyset pagination. If jobs are deleted there while more than
-// 100 new ones are listed, a new job may be missed until it is listed as active, or
-// altogether if it finishes before that. Requests for single jobs need more than a job
-// token.
+// before GitLab 15.9 have no keyset pagination: if jobs are deleted there while more than
+// 100 new jobs are listed, a new job may be missed until it is listed as active. Requests
+// for single jobs need more permissions than a job token has.
 //
-// The first request of a watch from now on must succeed. Other than that, errors that
-// are [Temporary] are tolerated for WatchOptions.MaxOutage, without losing an event. Any
-// other error, and that of the context, is yielded once and ends the iteration.
+// Without Since, the first request must succeed. After that, errors that are [Temporary]
+// are tolerated for MaxOutage, without losing an event. Any other error is yielded once and
+// ends the iteration, as does the end of the context.
 //
 // GitLab: GET /projects/:id/jobs, [List project jobs], and
 // GET /projects/:id/jobs/:job_id, [Get a single job].
@@ -146,7 +143,7 @@ func (s *JobsService) Watch(ctx context.Context, project Project, opts *WatchOpt
 	}
 }
 
-// watcher is one iteration of a watch.
+// watcher is one iteration over the events of a watch.
 type watcher struct {
 	service *JobsService
 	project Project
@@ -157,16 +154,16 @@ type watcher struct {
 	outage        *outage
 	interval      time.Duration
 	polls         uint64
-	blockedListed time.Time // When a poll last began that listed manual and scheduled jobs, and succeeded.
+	blockedListed time.Time // When the last successful poll began that listed manual and scheduled jobs.
 
 	started   bool // newestID is known.
 	projectID int64
-	matched   bool // No job of the state can be one of another project.
+	matched   bool // The jobs of the state are known to belong to this project.
 	newestID  int64
 	jobs      *watchJobs // Unfinished, or finished with an ID above newestID.
 
-	// Where the pages begin that were read, but had to be dropped from memory, newest
-	// first. While there are any, newestID is that of the page after the last.
+	// The places of pages that were read but dropped from memory, newest first. While there
+	// are any, newestID belongs to the page after the last of them.
 	backlog []place
 }
 
@@ -177,11 +174,11 @@ func newWatcher(s *JobsService, project Project, o WatchOptions, ro []RequestOpt
 		projectID: o.Since.projectID, newestID: o.Since.newestID, jobs: newWatchJobs(&o.Since),
 	}
 	w.started = !o.Since.isZero()
-	// A state of a known project was compared with the number of this one, if that is given.
+	// WatchOptions.check has compared the state with a numeric project ID.
 	_, err := strconv.ParseInt(string(project), 10, 64)
 	w.matched = err == nil || w.projectID == 0
 	w.outage.reached = w.started
-	w.options.Since = WatchState{} // Not to be held in memory.
+	w.options.Since = WatchState{} // Frees its memory.
 	return w
 }
 
@@ -198,7 +195,7 @@ func (w *watcher) run(ctx context.Context, yield func(*JobEvent, error) bool) {
 		default:
 			pause, err = w.outage.failed(err)
 		}
-		// Whatever came before an error was seen as well.
+		// Report the jobs that were seen before an error, too.
 		events, more := w.report(sightings, yield)
 		switch {
 		case !more:
@@ -225,15 +222,16 @@ func (w *watcher) run(ctx context.Context, yield func(*JobEvent, error) bool) {
 // sighting is a job as a poll saw it.
 type sighting struct {
 	job *Job
-	new bool // It is among the newest jobs, and all with lower IDs were seen.
+	new bool // It is a new job, and all jobs with lower IDs were seen.
 }
 
-// poll reads what may have changed. With an error it returns what it saw before.
+// poll reads the jobs that may have changed. With an error, it returns those that it read
+// before.
 //
-// The order of the requests matters. A job that is neither among the active ones nor
-// known appeared later, so it is among the newest, which are listed next. A job that is
-// known and in neither list has left them by now, so it is requested by itself. Only for the
-// first poll, which decides from where on jobs are new, the newest job comes first.
+// The order of the requests matters. Active jobs are listed first, so that a job created
+// after that request is in the list of new jobs, which comes second. A known job that is in
+// neither list has changed, so it is requested by itself, third. Only the first poll requests
+// the newest job before these, because jobs after it are the new ones.
 func (w *watcher) poll(ctx context.Context) ([]sighting, error) {
 	w.polls++
 	ro := w.outage.poll(w.ro)
@@ -253,7 +251,7 @@ func (w *watcher) poll(ctx context.Context) ([]sighting, error) {
 	if err != nil {
 		return sightings, err
 	}
-	// The lists were read, so GitLab is there: these requests are retried.
+	// GitLab has responded to the lists, so these requests are retried.
 	missing, err := w.getMissing(ctx, all, w.ro)
 	if all && err == nil {
 		w.blockedListed = begun
@@ -276,8 +274,8 @@ func (w *watcher) start(ctx context.Context, ro []RequestOption) error {
 	return nil
 }
 
-// see notes that this poll has seen a job, and reports whether it differs from what was
-// last reported of it.
+// see records that this poll has seen a job, and reports whether the job is unknown or its
+// status differs from the last reported one.
 func (w *watcher) see(job *Job) bool {
 	known, ok := w.jobs.known[job.ID]
 	if ok {
@@ -289,8 +287,8 @@ func (w *watcher) see(job *Job) bool {
 // report yields the events of a poll. It returns how many there are, and false if the loop
 // was left.
 func (w *watcher) report(sightings []sighting, yield func(*JobEvent, error) bool) (events int, more bool) {
-	// A job below newestID would be unknown to the state of an event before its own, and
-	// not be seen again if it finishes before that state is used.
+	// An unknown job below newestID must be in the states of the events before its own:
+	// otherwise a watch that continues from one of them would miss it if it finishes.
 	for _, s := range sightings {
 		if _, known := w.jobs.known[s.job.ID]; !known && s.job.ID <= w.newestID {
 			w.jobs.set(s.job.ID, watchedJob{poll: w.polls})
@@ -298,7 +296,7 @@ func (w *watcher) report(sightings []sighting, yield func(*JobEvent, error) bool
 	}
 	slices.SortStableFunc(sightings, func(a, b sighting) int { return cmp.Compare(a.job.ID, b.job.ID) })
 	for i, s := range sightings {
-		sightings[i].job = nil // Let it be freed once the event is.
+		sightings[i].job = nil // So that it can be freed after the event.
 		id, status := s.job.ID, s.job.Status
 		known, ok := w.jobs.known[id]
 		if s.new {

@@ -11,22 +11,22 @@ import (
 	"strings"
 )
 
-// WatchState is the position of a watch in the changes of a project's jobs:
-// [JobEvent.State] returns one, and WatchOptions.Since continues from it. The zero value
-// starts from now on. A WatchState marshals to JSON and back. It holds IDs and statuses,
-// about 12 bytes of JSON for each unfinished job, and no secrets.
+// WatchState is what a watch knows of a project's jobs after an event: [JobEvent.State]
+// returns it, and WatchOptions.Since continues from it. A WatchState marshals to JSON and
+// back. The JSON has IDs and statuses, about 12 bytes for each unfinished job, and no
+// secrets.
 type WatchState struct {
-	projectID int64 // 0 if the server does not tell it.
+	projectID int64 // 0 if the server does not send it.
 	ref       string
-	newestID  int64 // A job up to this ID that is not among the others has finished and was reported.
+	newestID  int64 // Jobs up to this ID that are not in jobs have finished and were reported.
 
-	// The other jobs, as changes in the order in which they happened. States of one watch
-	// share the array: it is never written to below the length of a state.
+	// The unfinished jobs, and finished jobs above newestID, as a log of changes. The states
+	// of a watch share the array, so elements below a state's length never change.
 	jobs []watchChange
 }
 
-// watchChange is a job that a watch begins to know, knows with another status, or
-// forgets. A job with an empty status is one to report that was not reported yet.
+// watchChange adds a job, changes its status, or forgets it. An empty status means that
+// the job was not reported yet.
 type watchChange struct {
 	id     int64
 	status Status
@@ -35,7 +35,7 @@ type watchChange struct {
 
 const watchStateVersion = 1
 
-// watchStateJSON is a WatchState in JSON.
+// watchStateJSON is the JSON form of a WatchState.
 type watchStateJSON struct {
 	Version   int                `json:"version"`
 	ProjectID int64              `json:"project_id"`
@@ -44,10 +44,10 @@ type watchStateJSON struct {
 	Jobs      map[Status][]int64 `json:"jobs"` // In ascending order.
 }
 
-// isZero reports whether a watch that continues from the state starts from now on.
+// isZero reports whether there is nothing to continue from.
 func (s *WatchState) isZero() bool { return s.newestID == 0 && len(s.jobs) == 0 }
 
-// statuses returns the jobs that the state knows.
+// statuses returns the jobs of the state.
 func (s *WatchState) statuses() map[int64]Status {
 	statuses := make(map[int64]Status)
 	for _, c := range s.jobs {
@@ -72,9 +72,9 @@ func (s WatchState) MarshalJSON() ([]byte, error) {
 	return json.Marshal(watchStateJSON{watchStateVersion, s.projectID, s.ref, &s.newestID, byStatus})
 }
 
-// UnmarshalJSON implements [json.Unmarshaler]. A state of an unknown version, and one
-// that is incomplete or contradicts itself, is an error. As encoding/json asks of an
-// Unmarshaler, null changes nothing.
+// UnmarshalJSON implements [json.Unmarshaler]. It returns an error if the version is
+// unknown, or the state is incomplete or contradicts itself. As usual for Unmarshalers,
+// null changes nothing.
 func (s *WatchState) UnmarshalJSON(data []byte) error {
 	if string(data) == "null" {
 		return nil
@@ -85,7 +85,7 @@ func (s *WatchState) UnmarshalJSON(data []byte) error {
 	}
 	switch {
 	case in.Version != watchStateVersion:
-		return watchStateError(fmt.Errorf("the version is %d: only version %d is known", in.Version, watchStateVersion))
+		return watchStateError(fmt.Errorf("the version is %d: this package reads version %d", in.Version, watchStateVersion))
 	case in.NewestID == nil || in.Jobs == nil:
 		return watchStateError(errors.New("newest_id or jobs is missing"))
 	case *in.NewestID < 0:
@@ -109,10 +109,10 @@ func (s *WatchState) UnmarshalJSON(data []byte) error {
 }
 
 func watchStateError(err error) error {
-	return fmt.Errorf("gitlabjobs: WatchState: %w: use a state as it was stored, or WatchState{} to start from now on", err)
+	return fmt.Errorf("gitlabjobs: WatchState: %w: use a state that JobEvent.State returned, or WatchState{} to start with the current jobs", err)
 }
 
-// watchJobs are the jobs that a watch knows, and the changes that led to them.
+// watchJobs are the known jobs of a watch, and the log of changes that led to them.
 type watchJobs struct {
 	known   map[int64]watchedJob
 	changes []watchChange
@@ -120,7 +120,7 @@ type watchJobs struct {
 
 type watchedJob struct {
 	status Status // As last reported; empty if the job was not reported yet.
-	poll   uint64 // That last saw the job.
+	poll   uint64 // The last poll that saw the job.
 }
 
 func newWatchJobs(s *WatchState) *watchJobs {
@@ -144,8 +144,8 @@ func (j *watchJobs) forget(id int64) {
 	}
 }
 
-// change notes a change. Its cost is constant on average: the changes are compacted once
-// there are more of them than jobs.
+// change appends a change. It compacts the log when that has become longer than the list of
+// jobs, so the cost is constant on average.
 func (j *watchJobs) change(c watchChange) {
 	j.changes = append(j.changes, c)
 	if len(j.changes) > 2*len(j.known)+256 {
@@ -153,8 +153,8 @@ func (j *watchJobs) change(c watchChange) {
 	}
 }
 
-// compact replaces the changes by the jobs themselves. States keep the changes that they
-// share.
+// compact replaces the log by a new one that only adds the known jobs. States keep the old
+// log.
 func (j *watchJobs) compact() {
 	j.changes = make([]watchChange, 0, len(j.known))
 	for id, job := range j.known {
@@ -162,8 +162,7 @@ func (j *watchJobs) compact() {
 	}
 }
 
-// listActive lists the jobs that a runner may soon work on, and if all is set those that
-// are manual or scheduled.
+// listActive lists the active jobs and, if all is set, the manual and scheduled ones.
 func (w *watcher) listActive(ctx context.Context, all bool, ro []RequestOption) ([]sighting, error) {
 	for {
 		scopes := slices.Clone(w.scopes)
@@ -197,17 +196,18 @@ func (w *watcher) list(ctx context.Context, opts *ListJobsOptions, ro []RequestO
 	return sightings, nil
 }
 
-// listNewest lists the jobs above newestID, or if they are too many the oldest of them.
+// listNewest lists the jobs above newestID, or only the oldest of them if there are too
+// many.
 func (w *watcher) listNewest(ctx context.Context, ro []RequestOption) ([]sighting, error) {
 	opts := &ListJobsOptions{Ref: w.options.Ref}
-	dropped := w.backlog // Pages above those at hand.
+	dropped := w.backlog // Pages above the ones to read.
 	if n := len(dropped); n > 0 {
 		first := max(n-maxHeldPages, 0)
 		at := dropped[first]
 		opts.Cursor, opts.Page = at.cursor, at.page
 		dropped = dropped[:first]
 	}
-	w.backlog = nil // After an error, begin with the newest job.
+	w.backlog = nil // After an error, start again with the newest job.
 	var held [][]*Job
 	var starts []place // Of the pages in held.
 	next := place{cursor: opts.Cursor, page: opts.Page}
@@ -246,9 +246,9 @@ func (w *watcher) listNewest(ctx context.Context, ro []RequestOption) ([]sightin
 	return sightings, nil
 }
 
-// getMissing requests the jobs that should have been in a list of this poll, but were in
-// none. It ends at the first error. The order is random, so that a job that always fails
-// does not hold back the same others.
+// getMissing requests the jobs that this poll expected in a list but did not find. It stops
+// at the first error. The order is random, so that one job whose request always fails does
+// not keep the same other jobs from being requested.
 func (w *watcher) getMissing(ctx context.Context, all bool, ro []RequestOption) ([]sighting, error) {
 	missing := w.missing(all)
 	rand.Shuffle(len(missing), func(i, k int) { missing[i], missing[k] = missing[k], missing[i] })
@@ -274,9 +274,9 @@ func (w *watcher) getMissing(ctx context.Context, all bool, ro []RequestOption) 
 	return sightings, nil
 }
 
-// missing returns the IDs of the jobs to request by themselves, and forgets those that had
-// finished. As long as the project has no job to compare with the state, none is forgotten
-// for a 404, and they are requested as seldom as manual jobs.
+// missing returns the IDs of the jobs to request by themselves, and forgets finished jobs.
+// Until a job shows that the state belongs to this project, no job is forgotten because of
+// a 404, and the jobs are requested only as often as manual ones.
 func (w *watcher) missing(all bool) (ids []int64) {
 	for id, known := range w.jobs.known {
 		switch {
@@ -292,23 +292,23 @@ func (w *watcher) missing(all bool) (ids []int64) {
 	return ids
 }
 
-// deleted reports whether err says that a job does not exist, rather than its project.
+// deleted reports whether err means that the job does not exist, not its project.
 func deleted(err error) bool {
 	response, ok := errors.AsType[*Error](err)
 	return ok && errors.Is(err, ErrNotFound) && !strings.Contains(response.Message, "Project")
 }
 
-// check learns the project's numeric ID, or compares it.
+// check compares the project of a job with that of the state, or records it.
 func (w *watcher) check(job *Job) error {
 	if job.Pipeline != nil && job.Pipeline.ProjectID != 0 {
 		w.projectID = cmp.Or(w.projectID, job.Pipeline.ProjectID)
 		w.matched = job.Pipeline.ProjectID == w.projectID
 	} else {
-		w.matched = true // This server does not tell.
+		w.matched = true // The server does not send the project.
 	}
 	if w.matched {
 		return nil
 	}
 	return fmt.Errorf("gitlabjobs: watching the jobs of %s: job %d is of project %d, but the state is of project %d: "+
-		"use this project's state, or WatchState{} to start from now on", w.project, job.ID, job.Pipeline.ProjectID, w.projectID)
+		"use this project's state, or WatchState{} to start with the current jobs", w.project, job.ID, job.Pipeline.ProjectID, w.projectID)
 }

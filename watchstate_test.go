@@ -56,7 +56,7 @@ func TestWatchStateMarshalsToJSONAndBack(t *testing.T) {
 func TestWatchStateRefusesWhatItCannotRead(t *testing.T) {
 	t.Parallel()
 	for data, want := range map[string]string{
-		`{}`: "the version is 0: only version 1 is known",
+		`{}`: "the version is 0: this package reads version 1",
 		`{"version":2,"project_id":7,"newest_id":12,"jobs":{}}`: "the version is 2",
 		`{"version":1}`: "newest_id or jobs is missing",
 		`{"version":1,"project_id":7,"newest_id":12}`:                             "newest_id or jobs is missing",
@@ -73,7 +73,7 @@ func TestWatchStateRefusesWhatItCannotRead(t *testing.T) {
 		state := gitlabjobs.WatchState{}
 		err := json.Unmarshal([]byte(data), &state)
 		require.ErrorContains(t, err, want, data)
-		require.ErrorContains(t, err, "use a state as it was stored")
+		require.ErrorContains(t, err, "use a state that JobEvent.State returned")
 		assert.Equal(t, gitlabjobs.WatchState{}, state)
 	}
 }
