@@ -3,6 +3,7 @@ package gitlabjobs
 import (
 	"cmp"
 	"crypto/tls"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"html"
@@ -11,9 +12,6 @@ import (
 	"strings"
 	"time"
 	"unicode"
-
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 )
 
 // The sentinels for errors.Is. Each stands for an [*Error] with a status code
@@ -165,7 +163,7 @@ func requestID(resp *http.Response, secrets secrets) string {
 // that GitLab uses, plain text, or the page of a proxy.
 func readMessage(body []byte) (string, map[string][]string) {
 	var answer map[string]any
-	if err := json.Unmarshal(body, &answer, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)); err != nil {
+	if err := json.Unmarshal(body, &answer); err != nil {
 		return textMessage(string(body)), nil
 	}
 	details := make(map[string][]string)

@@ -8,9 +8,10 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
-	"reflect"
 	"slices"
 	"time"
+
+	"example.com/gitlabjobs/internal/jsonobject"
 )
 
 // ErrBlocked is returned when a manual job has to be played before a wait can end.
@@ -351,7 +352,7 @@ func (f *TraceFollower) checkChanged() error {
 
 // hasErasedAt reports whether the server says if the job's log was erased.
 func hasErasedAt(job *Job) bool {
-	return job.seen&(1<<layoutOf(reflect.TypeFor[Job]()).byName["erased_at"]) != 0
+	return jsonobject.Has(job, "erased_at")
 }
 
 // found records the job. It returns io.EOF if its log was erased.

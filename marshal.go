@@ -1,100 +1,115 @@
 package gitlabjobs
 
+import "example.com/gitlabjobs/internal/jsonobject"
+
 // The types below marshal to the keys that GitLab sends and keep null, absent
 // and zero apart, with this package as with encoding/json.
 
-// MarshalJSON implements [encoding/json.Marshaler].
-func (j Job) MarshalJSON() ([]byte, error) { return marshalObject(&j) }
+// object is what each type that GitLab sends remembers of the JSON object it came
+// from, so that null, absent and zero stay apart and nothing is lost.
+type object struct{ record }
 
-// UnmarshalJSON implements [encoding/json.Unmarshaler].
-func (j *Job) UnmarshalJSON(data []byte) error { return unmarshalObject(data, j) }
+// record is an alias so that the field, which embeds it, is not exported.
+type record = jsonobject.Object
 
-// MarshalJSON implements [encoding/json.Marshaler].
-func (b Bridge) MarshalJSON() ([]byte, error) { return marshalObject(&b) }
-
-// UnmarshalJSON implements [encoding/json.Unmarshaler].
-func (b *Bridge) UnmarshalJSON(data []byte) error { return unmarshalObject(data, b) }
-
-// MarshalJSON implements [encoding/json.Marshaler].
-func (p Pipeline) MarshalJSON() ([]byte, error) { return marshalObject(&p) }
-
-// UnmarshalJSON implements [encoding/json.Unmarshaler].
-func (p *Pipeline) UnmarshalJSON(data []byte) error { return unmarshalObject(data, p) }
+// Extra returns the JSON value of a field of the server's answer that has no
+// place in the struct: a field that this version of the package does not know,
+// or one whose value does not fit its type here. It reports false for any
+// other. The value must not be changed.
+func (o object) Extra(name string) ([]byte, bool) { return o.record.Extra(name) }
 
 // MarshalJSON implements [encoding/json.Marshaler].
-func (c Commit) MarshalJSON() ([]byte, error) { return marshalObject(&c) }
+func (j Job) MarshalJSON() ([]byte, error) { return jsonobject.Marshal(&j) }
 
 // UnmarshalJSON implements [encoding/json.Unmarshaler].
-func (c *Commit) UnmarshalJSON(data []byte) error { return unmarshalObject(data, c) }
+func (j *Job) UnmarshalJSON(data []byte) error { return jsonobject.Unmarshal(data, j) }
 
 // MarshalJSON implements [encoding/json.Marshaler].
-func (u User) MarshalJSON() ([]byte, error) { return marshalObject(&u) }
+func (b Bridge) MarshalJSON() ([]byte, error) { return jsonobject.Marshal(&b) }
 
 // UnmarshalJSON implements [encoding/json.Unmarshaler].
-func (u *User) UnmarshalJSON(data []byte) error { return unmarshalObject(data, u) }
+func (b *Bridge) UnmarshalJSON(data []byte) error { return jsonobject.Unmarshal(data, b) }
 
 // MarshalJSON implements [encoding/json.Marshaler].
-func (r Runner) MarshalJSON() ([]byte, error) { return marshalObject(&r) }
+func (p Pipeline) MarshalJSON() ([]byte, error) { return jsonobject.Marshal(&p) }
 
 // UnmarshalJSON implements [encoding/json.Unmarshaler].
-func (r *Runner) UnmarshalJSON(data []byte) error { return unmarshalObject(data, r) }
+func (p *Pipeline) UnmarshalJSON(data []byte) error { return jsonobject.Unmarshal(data, p) }
 
 // MarshalJSON implements [encoding/json.Marshaler].
-func (r RunnerManager) MarshalJSON() ([]byte, error) { return marshalObject(&r) }
+func (c Commit) MarshalJSON() ([]byte, error) { return jsonobject.Marshal(&c) }
 
 // UnmarshalJSON implements [encoding/json.Unmarshaler].
-func (r *RunnerManager) UnmarshalJSON(data []byte) error { return unmarshalObject(data, r) }
+func (c *Commit) UnmarshalJSON(data []byte) error { return jsonobject.Unmarshal(data, c) }
 
 // MarshalJSON implements [encoding/json.Marshaler].
-func (j JobProject) MarshalJSON() ([]byte, error) { return marshalObject(&j) }
+func (u User) MarshalJSON() ([]byte, error) { return jsonobject.Marshal(&u) }
 
 // UnmarshalJSON implements [encoding/json.Unmarshaler].
-func (j *JobProject) UnmarshalJSON(data []byte) error { return unmarshalObject(data, j) }
+func (u *User) UnmarshalJSON(data []byte) error { return jsonobject.Unmarshal(data, u) }
 
 // MarshalJSON implements [encoding/json.Marshaler].
-func (a ArtifactsFile) MarshalJSON() ([]byte, error) { return marshalObject(&a) }
+func (r Runner) MarshalJSON() ([]byte, error) { return jsonobject.Marshal(&r) }
 
 // UnmarshalJSON implements [encoding/json.Unmarshaler].
-func (a *ArtifactsFile) UnmarshalJSON(data []byte) error { return unmarshalObject(data, a) }
+func (r *Runner) UnmarshalJSON(data []byte) error { return jsonobject.Unmarshal(data, r) }
 
 // MarshalJSON implements [encoding/json.Marshaler].
-func (a Artifact) MarshalJSON() ([]byte, error) { return marshalObject(&a) }
+func (r RunnerManager) MarshalJSON() ([]byte, error) { return jsonobject.Marshal(&r) }
 
 // UnmarshalJSON implements [encoding/json.Unmarshaler].
-func (a *Artifact) UnmarshalJSON(data []byte) error { return unmarshalObject(data, a) }
+func (r *RunnerManager) UnmarshalJSON(data []byte) error { return jsonobject.Unmarshal(data, r) }
 
 // MarshalJSON implements [encoding/json.Marshaler].
-func (a AllowedAgents) MarshalJSON() ([]byte, error) { return marshalObject(&a) }
+func (j JobProject) MarshalJSON() ([]byte, error) { return jsonobject.Marshal(&j) }
 
 // UnmarshalJSON implements [encoding/json.Unmarshaler].
-func (a *AllowedAgents) UnmarshalJSON(data []byte) error { return unmarshalObject(data, a) }
+func (j *JobProject) UnmarshalJSON(data []byte) error { return jsonobject.Unmarshal(data, j) }
 
 // MarshalJSON implements [encoding/json.Marshaler].
-func (a AllowedAgent) MarshalJSON() ([]byte, error) { return marshalObject(&a) }
+func (a ArtifactsFile) MarshalJSON() ([]byte, error) { return jsonobject.Marshal(&a) }
 
 // UnmarshalJSON implements [encoding/json.Unmarshaler].
-func (a *AllowedAgent) UnmarshalJSON(data []byte) error { return unmarshalObject(data, a) }
+func (a *ArtifactsFile) UnmarshalJSON(data []byte) error { return jsonobject.Unmarshal(data, a) }
 
 // MarshalJSON implements [encoding/json.Marshaler].
-func (a AgentJob) MarshalJSON() ([]byte, error) { return marshalObject(&a) }
+func (a Artifact) MarshalJSON() ([]byte, error) { return jsonobject.Marshal(&a) }
 
 // UnmarshalJSON implements [encoding/json.Unmarshaler].
-func (a *AgentJob) UnmarshalJSON(data []byte) error { return unmarshalObject(data, a) }
+func (a *Artifact) UnmarshalJSON(data []byte) error { return jsonobject.Unmarshal(data, a) }
 
 // MarshalJSON implements [encoding/json.Marshaler].
-func (a AgentProject) MarshalJSON() ([]byte, error) { return marshalObject(&a) }
+func (a AllowedAgents) MarshalJSON() ([]byte, error) { return jsonobject.Marshal(&a) }
 
 // UnmarshalJSON implements [encoding/json.Unmarshaler].
-func (a *AgentProject) UnmarshalJSON(data []byte) error { return unmarshalObject(data, a) }
+func (a *AllowedAgents) UnmarshalJSON(data []byte) error { return jsonobject.Unmarshal(data, a) }
 
 // MarshalJSON implements [encoding/json.Marshaler].
-func (a AgentGroup) MarshalJSON() ([]byte, error) { return marshalObject(&a) }
+func (a AllowedAgent) MarshalJSON() ([]byte, error) { return jsonobject.Marshal(&a) }
 
 // UnmarshalJSON implements [encoding/json.Unmarshaler].
-func (a *AgentGroup) UnmarshalJSON(data []byte) error { return unmarshalObject(data, a) }
+func (a *AllowedAgent) UnmarshalJSON(data []byte) error { return jsonobject.Unmarshal(data, a) }
 
 // MarshalJSON implements [encoding/json.Marshaler].
-func (j JobEnvironment) MarshalJSON() ([]byte, error) { return marshalObject(&j) }
+func (a AgentJob) MarshalJSON() ([]byte, error) { return jsonobject.Marshal(&a) }
 
 // UnmarshalJSON implements [encoding/json.Unmarshaler].
-func (j *JobEnvironment) UnmarshalJSON(data []byte) error { return unmarshalObject(data, j) }
+func (a *AgentJob) UnmarshalJSON(data []byte) error { return jsonobject.Unmarshal(data, a) }
+
+// MarshalJSON implements [encoding/json.Marshaler].
+func (a AgentProject) MarshalJSON() ([]byte, error) { return jsonobject.Marshal(&a) }
+
+// UnmarshalJSON implements [encoding/json.Unmarshaler].
+func (a *AgentProject) UnmarshalJSON(data []byte) error { return jsonobject.Unmarshal(data, a) }
+
+// MarshalJSON implements [encoding/json.Marshaler].
+func (a AgentGroup) MarshalJSON() ([]byte, error) { return jsonobject.Marshal(&a) }
+
+// UnmarshalJSON implements [encoding/json.Unmarshaler].
+func (a *AgentGroup) UnmarshalJSON(data []byte) error { return jsonobject.Unmarshal(data, a) }
+
+// MarshalJSON implements [encoding/json.Marshaler].
+func (j JobEnvironment) MarshalJSON() ([]byte, error) { return jsonobject.Marshal(&j) }
+
+// UnmarshalJSON implements [encoding/json.Unmarshaler].
+func (j *JobEnvironment) UnmarshalJSON(data []byte) error { return jsonobject.Unmarshal(data, j) }

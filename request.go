@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -14,9 +15,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json"
 	"github.com/google/go-querystring/query"
 	"github.com/hashicorp/go-retryablehttp"
+
+	"example.com/gitlabjobs/internal/jsonobject"
 )
 
 // request is what a service method asks for.
@@ -96,7 +98,7 @@ func RouteFromContext(ctx context.Context) string {
 // something else, such as a message.
 func fetch[T any](ctx context.Context, client *Client, r request, ro []RequestOption) (*T, error) {
 	return exchange(ctx, client, r, ro, func(_ *http.Response, body []byte) (*T, error) {
-		v, err := decodeOne[T](body)
+		v, err := jsonobject.Decode[T](body)
 		if err != nil {
 			return nil, err
 		}
@@ -110,7 +112,7 @@ func fetch[T any](ctx context.Context, client *Client, r request, ro []RequestOp
 // list makes a call whose answer is a page of JSON objects.
 func list[T any](ctx context.Context, client *Client, r request, ro []RequestOption, checks ...func(*Page[T]) error) (*Page[T], error) {
 	return exchange(ctx, client, r, ro, func(resp *http.Response, body []byte) (*Page[T], error) {
-		items, err := decodeList[T](body)
+		items, err := jsonobject.DecodeList[T](body)
 		if err != nil {
 			return nil, err
 		}
@@ -286,11 +288,13 @@ func (c *call) prepare(ctx context.Context, ro []RequestOption) (*requestConfig,
 }
 
 func encodeBody(v any) ([]byte, error) {
-	body, err := json.Marshal(v, json.Deterministic(true))
-	if err != nil {
+	var body bytes.Buffer
+	enc := json.NewEncoder(&body)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
 		return nil, fmt.Errorf("the request's body: %w", err)
 	}
-	return body, nil
+	return bytes.TrimSuffix(body.Bytes(), []byte("\n")), nil
 }
 
 // url fills in the route and the query.

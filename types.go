@@ -87,7 +87,7 @@ type Bridge struct {
 // Pipeline is the pipeline of a job, or the one that a bridge triggered. IID, ProjectID,
 // Source, CreatedAt, UpdatedAt and WebURL are zero if an older server does not send them.
 type Pipeline struct {
-	object
+	object `jsonobject:"shared"`
 
 	ID        int64     `json:"id"`
 	IID       int64     `json:"iid,omitzero"` // The number of the pipeline within the project.
@@ -103,7 +103,7 @@ type Pipeline struct {
 
 // Commit is the commit that a job ran for.
 type Commit struct {
-	object
+	object `jsonobject:"shared"`
 
 	ID               string              `json:"id"`
 	ShortID          string              `json:"short_id"`
@@ -125,7 +125,7 @@ type Commit struct {
 // User is the user who started a job. Optional fields are pointers, which are nil if the
 // server sent null or did not send the field.
 type User struct {
-	object
+	object `jsonobject:"shared"`
 
 	ID              int64     `json:"id"`
 	Username        string    `json:"username"`
@@ -157,7 +157,7 @@ type User struct {
 
 // Runner is the runner that picked up a job.
 type Runner struct {
-	object
+	object `jsonobject:"shared"`
 
 	ID                 int64     `json:"id"`
 	Description        string    `json:"description"`
@@ -176,7 +176,7 @@ type Runner struct {
 
 // RunnerManager is the machine on which a runner ran a job.
 type RunnerManager struct {
-	object
+	object `jsonobject:"shared"`
 
 	ID                 int64     `json:"id"`
 	SystemID           string    `json:"system_id"`
@@ -193,7 +193,7 @@ type RunnerManager struct {
 
 // JobProject has the fields of a job's project that GitLab sends with the job.
 type JobProject struct {
-	object
+	object `jsonobject:"shared"`
 
 	CIJobTokenScopeEnabled bool `json:"ci_job_token_scope_enabled"`
 }

@@ -1,4 +1,9 @@
-package gitlabjobs
+package jsonobject
+
+import (
+	"encoding/binary"
+	"math/bits"
+)
 
 // scanner goes through JSON, and checks its syntax. Bytes that are not UTF-8 and
 // names that repeat are let pass. Once something is broken, there is nothing more.
@@ -9,13 +14,20 @@ type scanner struct {
 	broken bool
 }
 
-// maxDepth is that of jsontext.
+// maxDepth is that of encoding/json.
 const maxDepth = 10_000
 
 func (s *scanner) fail() { s.pos, s.broken = len(s.body), true }
 
 // peek returns the first byte of what comes next, or 0 at the end.
 func (s *scanner) peek() byte {
+	if s.pos < len(s.body) && s.body[s.pos] > ' ' {
+		return s.body[s.pos]
+	}
+	return s.peekPastSpace()
+}
+
+func (s *scanner) peekPastSpace() byte {
 	for ; s.pos < len(s.body); s.pos++ {
 		switch c := s.body[s.pos]; c {
 		case ' ', '\t', '\r', '\n':
@@ -60,6 +72,16 @@ func (s *scanner) more(end byte) bool {
 
 func (s *scanner) leave() { s.pos, s.depth = s.pos+1, s.depth-1 }
 
+// follows goes past text, if it comes next.
+func (s *scanner) follows(text string) bool {
+	end := s.pos + len(text)
+	if end > len(s.body) || string(s.body[s.pos:end]) != text {
+		return false
+	}
+	s.pos = end
+	return true
+}
+
 // name reads the name of an object's member, and what is between it and the value.
 func (s *scanner) name() (raw []byte, plain bool) {
 	raw, plain = s.text()
@@ -80,12 +102,18 @@ func (s *scanner) text() (raw []byte, plain bool) {
 	}
 	start := s.pos + 1
 	plain = true
-	for i := start; i < len(s.body); i++ {
+	for i := start; ; i++ {
+		i += plainPrefix(s.body[i:])
+		if i == len(s.body) {
+			break
+		}
 		switch c := s.body[i]; {
-		case ' ' <= c && c <= '~' && c != '"' && c != '\\': // Nearly all.
 		case c == '"':
 			s.pos = i + 1
 			return s.body[start:i], plain
+		case c < ' ':
+			s.fail()
+			return nil, false
 		case c == '\\':
 			plain = false
 			n := escape(s.body[i:])
@@ -94,15 +122,34 @@ func (s *scanner) text() (raw []byte, plain bool) {
 				return nil, false
 			}
 			i += n - 1
-		case c < ' ':
-			s.fail()
-			return nil, false
-		default:
+		case c >= 0x80:
 			plain = false
 		}
 	}
 	s.fail()
 	return nil, false
+}
+
+// plainPrefix returns how many bytes at the beginning of b stand for themselves in a
+// string: all before the first that is a quote, a backslash, a control character or
+// not ASCII. It looks at eight bytes at a time, each in its place in a word; it may
+// stop short of eight bytes before the end.
+func plainPrefix(b []byte) int {
+	const (
+		each = 0x0101_0101_0101_0101 // Times a byte: that byte in every place.
+		high = each * 0x80
+	)
+	n := 0
+	for ; len(b)-n >= 8; n += 8 {
+		word := binary.LittleEndian.Uint64(b[n:])
+		// A subtraction sets the high bit of a byte that is less than what is taken from
+		// it, and may disturb the bytes above it, but none below.
+		special := word | (word - each*' ') | ((word ^ each*'"') - each) | ((word ^ each*'\\') - each)
+		if special &= high; special != 0 {
+			return n + bits.TrailingZeros64(special)/8
+		}
+	}
+	return n
 }
 
 // escape returns the length of the escape sequence that b begins with, 0 for none.
@@ -159,11 +206,9 @@ func (s *scanner) skip() []byte {
 }
 
 func (s *scanner) literal(text string) {
-	if rest := s.body[s.pos:]; len(rest) < len(text) || string(rest[:len(text)]) != text {
+	if !s.follows(text) {
 		s.fail()
-		return
 	}
-	s.pos += len(text)
 }
 
 func (s *scanner) numeral() {
@@ -199,5 +244,29 @@ func (s *scanner) digits() {
 	}
 	if s.pos == start {
 		s.fail()
+	}
+}
+
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }
+
+func isNumber(c byte) bool { return c == '-' || isDigit(c) }
+
+// kindName names the kind of value that a byte begins, if there is one.
+func kindName(c byte) string {
+	switch {
+	case c == '{':
+		return "object"
+	case c == '[':
+		return "array"
+	case c == '"':
+		return "string"
+	case isNumber(c):
+		return "number"
+	case c == 'n':
+		return "null"
+	case c == 't', c == 'f':
+		return "boolean"
+	default:
+		return ""
 	}
 }
