@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"strings"
 	"unicode"
+
+	"example.com/gitlabjobs/internal/transport"
 )
 
 // Auth puts credentials on a request. A client calls it once a call, before
@@ -40,16 +42,13 @@ func JobToken(token string) Auth {
 // job_token. Prefer [JobToken]: a query ends up in the logs of every proxy.
 func JobTokenParam(token string) Auth {
 	return newTokenAuth("JobTokenParam", token, func(req *http.Request) {
-		query := withoutParams(req.URL.RawQuery, func(p param) bool { return p.name == jobTokenParam })
-		req.URL.RawQuery = appendQuery(query, jobTokenParam+"="+url.QueryEscape(token))
+		transport.SetParam(req.URL, "job_token", token)
 	})
 }
 
 // NoAuth sends no credentials. Public projects answer some calls without:
 // the lists of a pipeline's jobs and bridges.
 func NoAuth() Auth { return tokenAuth{apply: func(*http.Request) {}} }
-
-const jobTokenParam = "job_token"
 
 // tokenAuth keeps its token in a closure: fmt prints unexported fields, but of
 // a function only its address.
@@ -90,4 +89,21 @@ func checkAuth(auth Auth) error {
 		return t.err
 	}
 	return nil
+}
+
+// redactArguments redacts the error of a call that was not sent: an argument that is given
+// in the wrong place may be a token. Only the tokens that are known without calling an Auth
+// of the caller's are found.
+func (c *Client) redactArguments(err error, ro []RequestOption) error {
+	rc := validOptions(ro)
+	var known transport.Secrets
+	for _, auth := range []Auth{c.tokenAuth, rc.auth} {
+		if static, ok := auth.(tokenAuth); ok && static.apply != nil {
+			req := &http.Request{Header: make(http.Header), URL: new(url.URL)}
+			_ = static.Authorize(req)
+			known.AddRequest(req)
+		}
+	}
+	known.AddHeader(rc.header)
+	return known.RedactText(err)
 }

@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
 	"strings"
-	"time"
+
+	"example.com/gitlabjobs/internal/transport"
 )
 
 // Client talks to one GitLab instance. It is made by [NewClient] or
@@ -19,20 +21,15 @@ type Client struct {
 	Bridges  *BridgesService
 	JobToken *JobTokenService
 
-	baseURL        string // Up to and including /api/v4.
-	authorize      func(*http.Request) error
-	tokenAuth      tokenAuth // The Auth, if it is one of this package's.
-	http           *http.Client
-	retry          RetryPolicy
-	budget         *retryBudget
-	gates          *gates
-	userAgent      string
-	header         http.Header // Of every request.
-	logger         *slog.Logger
-	attemptTimeout time.Duration
-	maxBody        int64
-	byteRanges     *byteRanges    // What is known of the server's logs,
-	bridgesRoutes  *bridgesRoutes // and of its lists of bridges.
+	transport     *transport.Client
+	baseURL       string // Up to and including /api/v4.
+	authorize     func(*http.Request) error
+	tokenAuth     tokenAuth // The Auth, if it is one of this package's.
+	retry         RetryPolicy
+	header        http.Header // Of every request.
+	logger        *slog.Logger
+	byteRanges    *byteRanges    // What is known of the server's logs,
+	bridgesRoutes *bridgesRoutes // and of its lists of bridges.
 }
 
 // NewClient returns a client for the GitLab at baseURL, such as
@@ -72,22 +69,30 @@ func NewClient(baseURL string, auth Auth, opts ...ClientOption) (*Client, error)
 			return nil, err
 		}
 	}
+	header := http.Header{"User-Agent": {cfg.userAgent}}
+	maps.Copy(header, cfg.header)
 	c := &Client{
-		baseURL:        base,
-		authorize:      auth.Authorize, // A method value, so that no fmt verb prints what auth holds.
-		retry:          cfg.retry,
-		budget:         newRetryBudget(),
-		gates:          newGates(),
-		byteRanges:     new(byteRanges),
-		bridgesRoutes:  new(bridgesRoutes),
-		userAgent:      cfg.userAgent,
-		header:         cfg.header,
-		logger:         cfg.logger,
-		attemptTimeout: cfg.attemptTimeout,
-		maxBody:        cfg.maxBody,
+		transport: transport.New(transport.Config{
+			HTTPClient:     cfg.httpClient,
+			RootCAs:        roots,
+			Policy:         transport.Policy(cfg.retry),
+			AttemptTimeout: cfg.attemptTimeout,
+			MaxBody:        cfg.maxBody,
+			Logger:         cfg.logger,
+			Message: func(body []byte) string {
+				message, _ := readMessage(body)
+				return message
+			},
+		}),
+		baseURL:       base,
+		authorize:     auth.Authorize, // A method value, so that no fmt verb prints what auth holds.
+		retry:         cfg.retry,
+		header:        header,
+		logger:        cfg.logger,
+		byteRanges:    new(byteRanges),
+		bridgesRoutes: new(bridgesRoutes),
 	}
 	c.tokenAuth, _ = auth.(tokenAuth)
-	c.http = newHTTPClient(c, cfg.httpClient, roots)
 	c.Jobs = &JobsService{client: c}
 	c.Bridges = &BridgesService{client: c}
 	c.JobToken = &JobTokenService{client: c}
@@ -127,7 +132,7 @@ func certificates(file string) (*x509.CertPool, error) {
 }
 
 // empty reports whether the client was not made by NewClient.
-func (c *Client) empty() bool { return c == nil || c.http == nil }
+func (c *Client) empty() bool { return c == nil || c.transport == nil }
 
 // The client of a service, or nil if it was not made by NewClient. Of an empty Client
 // the services themselves are nil.
@@ -156,11 +161,8 @@ func (s *JobTokenService) owner() *Client {
 // CloseIdleConnections closes the connections that the client keeps open for
 // its next calls. They close by themselves after a while.
 func (c *Client) CloseIdleConnections() {
-	if c.empty() {
-		return
-	}
-	if t, ok := c.http.Transport.(*attemptTransport); ok {
-		(&http.Client{Transport: t.next}).CloseIdleConnections()
+	if !c.empty() {
+		c.transport.CloseIdleConnections()
 	}
 }
 

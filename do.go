@@ -70,12 +70,9 @@ var doMethods = []string{
 
 // newRequest returns the request of a call by [Client.Do].
 func newRequest(method, route string, args []string, in any) (request, error) {
-	r := request{method: method, route: route, class: onceOnly}
+	r := request{method: method, route: route, repeatable: isRead(method)}
 	if !slices.Contains(doMethods, method) {
 		return r, fmt.Errorf("%q is not a method of GitLab's API: use one of %s", method, strings.Join(doMethods, ", "))
-	}
-	if r.reads() {
-		r.class = repeatable
 	}
 	names, err := placeholders(route)
 	switch {
@@ -94,7 +91,7 @@ func newRequest(method, route string, args []string, in any) (request, error) {
 	if in == nil {
 		return r, nil
 	}
-	if r.reads() || method == http.MethodDelete {
+	if r.repeatable || method == http.MethodDelete {
 		r.query = in
 		return r, checkQuery(method, in)
 	}
@@ -210,8 +207,8 @@ func download(ctx context.Context, client *Client, r request, w io.Writer, ro []
 	case ctx.Err() != nil:
 		body.err = contextError(ctx)
 	}
-	cause := fmt.Errorf("the response broke off after %d bytes were written: %w", written, c.secrets.redactError(body.err))
-	failure := newCallError(c.method, c.path, cause, !c.reads())
+	cause := fmt.Errorf("the response broke off after %d bytes were written: %w", written, c.Secrets.RedactError(body.err))
+	failure := newCallError(c.Method, c.Path, cause, !isRead(c.Method))
 	failure.temporary = ctx.Err() == nil
 	return failure
 }

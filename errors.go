@@ -2,7 +2,7 @@ package gitlabjobs
 
 import (
 	"cmp"
-	"crypto/tls"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"example.com/gitlabjobs/internal/transport"
 )
 
 // The sentinels for errors.Is. Each stands for an [*Error] with a status code
@@ -35,8 +37,6 @@ var (
 	// [JobsService.Retry] and [JobsService.Play] show how.
 	ErrOutcomeUnknown = errors.New("outcome unknown: the write was sent and may have happened")
 )
-
-const maxErrorBody = 64 << 10
 
 // Error is an answer that is not a success, or one that claims to be and can't
 // be used (StatusCode is then 2xx, and Message says what it is).
@@ -131,9 +131,9 @@ func (e *callError) Error() string        { return e.text }
 func (e *callError) Unwrap() error        { return e.cause }
 func (e *callError) Is(target error) bool { return target == ErrOutcomeUnknown && e.unknown }
 
-// newError makes an *Error of an answer. body is at most maxErrorBody of it.
-func newError(method, route, path string, resp *http.Response, body []byte, secrets secrets) *Error {
-	body = []byte(secrets.redactCut(string(body)))
+// newError makes an *Error of a response. body is at most transport.MaxErrorBody of it.
+func newError(c *transport.Call, resp *http.Response, body []byte) *Error {
+	body = []byte(c.Secrets.RedactCut(string(body)))
 	message, details := readMessage(body)
 	if message == "" {
 		message = fmt.Sprint(resp.StatusCode)
@@ -141,22 +141,37 @@ func newError(method, route, path string, resp *http.Response, body []byte, secr
 			message += " " + text
 		}
 	}
-	wait, _ := serverWait(resp)
+	wait, _ := transport.ServerWait(resp)
 	return &Error{
-		Method:     method,
-		Route:      route,
-		Path:       path,
+		Method:     c.Method,
+		Route:      c.Route,
+		Path:       c.Path,
 		StatusCode: resp.StatusCode,
-		Message:    secrets.redact(message), // Again: it was decoded.
-		Details:    secrets.redactDetails(details),
-		RequestID:  requestID(resp, secrets),
+		Message:    c.Secrets.Redact(message), // Again: it was decoded.
+		Details:    redactDetails(details, c.Secrets),
+		RequestID:  requestID(resp, c.Secrets),
 		RetryAfter: wait,
 		Body:       body,
 	}
 }
 
-func requestID(resp *http.Response, secrets secrets) string {
-	return line(secrets.redact(resp.Header.Get("X-Request-Id")))
+// redactDetails copies the details of an error without the secrets.
+func redactDetails(details map[string][]string, secrets transport.Secrets) map[string][]string {
+	if details == nil {
+		return nil
+	}
+	clean := make(map[string][]string, len(details))
+	for field, said := range details {
+		field = secrets.Redact(field)
+		for _, text := range said {
+			clean[field] = append(clean[field], secrets.Redact(text))
+		}
+	}
+	return clean
+}
+
+func requestID(resp *http.Response, secrets transport.Secrets) string {
+	return line(secrets.Redact(resp.Header.Get("X-Request-Id")))
 }
 
 // readMessage finds what a server says in the body of an error: the JSON shapes
@@ -305,6 +320,20 @@ func line(s string) string {
 	return s
 }
 
+// contextError returns why a context ended: its error and its cause. It is nil for one
+// that has not ended.
+func contextError(ctx context.Context) error {
+	err, cause := ctx.Err(), context.Cause(ctx)
+	switch {
+	case err == nil || cause == nil || cause == err: //nolint:errorlint // The same error, which would be shown twice.
+		return err
+	case errors.Is(cause, err):
+		return cause
+	default:
+		return fmt.Errorf("%w: %w", err, cause)
+	}
+}
+
 // Temporary reports whether the same call may succeed later. It is true for the
 // failures after which a GET request is retried, and for attempt timeouts: network
 // faults, the statuses 408, 425 and 429, and every 5xx status but 501 and 505. It is
@@ -319,27 +348,8 @@ func Temporary(err error) bool {
 		return false
 	}
 	if response, ok := errors.AsType[*Error](err); ok {
-		return response.page || temporaryStatus(response.StatusCode)
+		return response.page || transport.TemporaryStatus(response.StatusCode)
 	}
 	noResponse, ok := errors.AsType[*callError](err)
 	return ok && noResponse.temporary
-}
-
-// temporaryStatus reports whether a server may soon respond to the same request with
-// another status.
-func temporaryStatus(status int) bool {
-	switch status {
-	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
-		return true
-	case http.StatusNotImplemented, http.StatusHTTPVersionNotSupported:
-		return false
-	}
-	return status >= 500 && status <= 599
-}
-
-// temporaryFault reports whether a request that got no response, because of err, may
-// get one later. The caller has checked that its context has not ended.
-func temporaryFault(err error) bool {
-	var cert *tls.CertificateVerificationError
-	return !errors.As(err, &cert) && !errors.Is(err, errBodyTooLarge) && !errors.Is(err, http.ErrSchemeMismatch)
 }

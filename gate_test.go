@@ -459,7 +459,6 @@ func TestACallThatComesAfterTheFirstOneWaitsForItsResponse(t *testing.T) {
 		wg.Wait()
 		require.Len(t, srv.at, 3)
 		assert.GreaterOrEqual(t, srv.at[2], srv.at[1]+latency)
-		assert.Zero(t, gitlabjobs.Gates(client))
 	})
 }
 
@@ -546,26 +545,5 @@ func TestAContextEndsTheWaitAtAGate(t *testing.T) {
 		synctest.Wait()
 		_, err = client.Jobs.Get(t.Context(), "1", 7)
 		require.NoError(t, err) // Nobody is left who would hold the gate.
-	})
-}
-
-func TestGatesOfManyCredentialsAreForgotten(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		minute := func(req *http.Request) (*http.Response, error) { return left(100, time.Minute).to(req), nil }
-		client := gated(t, newScript(minute))
-		for i := range 2000 {
-			require.NoError(t, sleep(t.Context(), time.Second))
-			_, err := client.Jobs.Get(t.Context(), "1", 7, gitlabjobs.WithAuth(gitlabjobs.PrivateToken(fmt.Sprint("token-", i))))
-			require.NoError(t, err)
-			assert.LessOrEqual(t, gitlabjobs.Gates(client), 2*61)
-		}
-		require.NoError(t, sleep(t.Context(), time.Hour))
-	})
-	synctest.Test(t, func(t *testing.T) {
-		client := gated(t, newScript(answer{status: 429}.step, fine.step))
-		_, err := client.Jobs.Get(t.Context(), "1", 7)
-		require.NoError(t, err)
-		assert.Zero(t, gitlabjobs.Gates(client))
 	})
 }

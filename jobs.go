@@ -230,7 +230,7 @@ func (s *JobsService) Cancel(ctx context.Context, project Project, jobID int64, 
 		body = map[string]bool{"force": true}
 	}
 	r := post("/projects/:id/jobs/:job_id/cancel", body, project, number(jobID))
-	r.class = repeatable
+	r.repeatable = true
 	return fetch[Job](ctx, s.owner(), r, ro)
 }
 

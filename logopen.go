@@ -37,13 +37,13 @@ func (r *logReader) open() error {
 // wait waits before the response that replaces one that broke off. It returns cause if
 // there were too many.
 func (r *logReader) wait(cause error) error {
-	policy := r.source.jobs.client.retry
-	if r.failed++; r.failed >= policy.MaxAttempts {
+	client := r.source.jobs.client
+	if r.failed++; r.failed >= client.retry.MaxAttempts {
 		r.etag = ""
 		return &brokenError{cause}
 	}
 	r.etag = "" // Of a log that has not been read to its end.
-	return sleep(r.ctx, jitter(policy, r.failed))
+	return sleep(r.ctx, client.transport.Backoff(r.failed))
 }
 
 func (r *logReader) openOnce() error {

@@ -5,8 +5,9 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"strings"
 	"time"
+
+	"example.com/gitlabjobs/internal/transport"
 )
 
 // ClientOption changes how a [Client] works.
@@ -67,7 +68,7 @@ func WithRetry(policy RetryPolicy) ClientOption {
 func WithUserAgent(userAgent string) ClientOption {
 	return func(c *config) error {
 		c.userAgent = userAgent
-		return checkHeader("WithUserAgent", "User-Agent", userAgent)
+		return transport.CheckHeader("WithUserAgent", "User-Agent", userAgent)
 	}
 }
 
@@ -131,6 +132,21 @@ type requestConfig struct {
 	once500 bool // Do not retry a 500.
 }
 
+// newRequestConfig returns what options add up to, and the error of the first that is
+// invalid.
+func newRequestConfig(ro []RequestOption) (*requestConfig, error) {
+	rc := new(requestConfig)
+	for _, option := range ro {
+		if option == nil {
+			continue
+		}
+		if err := option(rc); err != nil {
+			return rc, err
+		}
+	}
+	return rc, nil
+}
+
 // validOptions returns what those options add up to that are valid. The call itself
 // reports the error of another.
 func validOptions(ro []RequestOption) *requestConfig {
@@ -157,7 +173,7 @@ func WithHeader(key, value string) RequestOption {
 }
 
 func setHeader(h *http.Header, option, key, value string) error {
-	if err := checkHeader(option, key, value); err != nil {
+	if err := transport.CheckHeader(option, key, value); err != nil {
 		return err
 	}
 	if *h == nil {
@@ -196,30 +212,90 @@ type Response struct {
 	Attempts   int    // How often the request was sent, or tried to be.
 }
 
-// checkHeader refuses what net/http would refuse only when sending. The value is
-// in no error: it may be a token.
-func checkHeader(option, key, value string) error {
-	const punctuation = "!#$%&'*+-.^_`|~"
-	for _, r := range key {
-		letter := 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
-		if !letter && !strings.ContainsRune(punctuation, r) {
-			return fmt.Errorf("%s: %q is not a header's name", option, key)
+// RetryPolicy sets how often a failed request is retried, and how long the client
+// waits in between.
+//
+// Reads, and Cancel, which is idempotent, are retried after a connection error, an
+// attempt that timed out, and the statuses 408, 425, 429 and 5xx except 501 and
+// 505. Retry, Erase and Play are retried only if the request provably did not
+// reach the server, or after a 429: GitLab's rate limiter responds before the
+// action runs. Any other failure of a write that may have happened is
+// [ErrOutcomeUnknown], including a 303, a 408, every 5xx and a response that can't
+// be read.
+//
+// If the response says how long to wait, in Retry-After or, for a 429, in
+// RateLimit-Reset, the client waits that long and a random time on top, up to a
+// quarter of it but at most 10 seconds, so that many callers do not return at
+// once. After a 429 that does not say, as GitLab's limits of single endpoints
+// don't, it waits for MaxWait/2 to MaxWait, since they count by the minute. After
+// everything else it waits for a random time between MinWait and a bound that
+// doubles with each attempt, up to MaxWait.
+//
+// A rate limit applies to all calls with the same credentials. After a 429 that says
+// how long to wait, and after a response with RateLimit-Remaining: 0, the client
+// sends none of them until then. A 429 that does not say so holds back the calls of
+// its route. While the server sends RateLimit headers, no more requests are in
+// flight than RateLimit-Remaining allows. After a wait, one request goes first and
+// the others follow its response. Waiting does not count as an attempt. If a 429
+// makes a call wait beyond its context's deadline, or for more than MaxServerWait at
+// once, the call fails with an [*Error] of status 429 without being sent, and
+// RetryAfter is the time that remains. RateLimit-Remaining: 0 fails no call: if the
+// wait would be too long, the request is sent.
+//
+// A client whose requests of a route keep failing stops retrying them: it sends
+// each of them once until one succeeds, so as not to multiply an outage. Other
+// routes are not affected.
+//
+// Over HTTP/2, net/http repeats a request by itself after the server has reset its
+// stream or sent GOAWAY. The client ends the attempt instead, which counts as a failed
+// one; for a write that is [ErrOutcomeUnknown], because net/http does not tell whether
+// the server had processed it. The client needs net/http/httptrace for that: with a
+// transport that does not support it, requests may be sent more often than this policy
+// says.
+//
+// The zero value of a field means its default.
+type RetryPolicy struct {
+	MaxAttempts   int           // Maximum number of attempts, the first included. Default 5; 1 for no retries.
+	MinWait       time.Duration // Minimum wait between two attempts. Default 200 ms.
+	MaxWait       time.Duration // Maximum wait, unless the server asks for more. Default 30 s.
+	MaxServerWait time.Duration // Longest wait that a server can ask for. If it asks for more, the call fails. Default 2 min.
+}
+
+var defaultRetryPolicy = RetryPolicy{
+	MaxAttempts:   5,
+	MinWait:       200 * time.Millisecond,
+	MaxWait:       30 * time.Second,
+	MaxServerWait: 2 * time.Minute,
+}
+
+func (p RetryPolicy) withDefaults() (RetryPolicy, error) {
+	if p.MaxAttempts < 0 || p.MinWait < 0 || p.MaxWait < 0 || p.MaxServerWait < 0 {
+		return p, fmt.Errorf("WithRetry: a field of %+v is negative: 0 stands for the default, and MaxAttempts: 1 for no retries", p)
+	}
+	if p.MaxAttempts == 0 {
+		p.MaxAttempts = defaultRetryPolicy.MaxAttempts
+	}
+	p.MinWait, p.MaxWait = intervals(p.MinWait, p.MaxWait, defaultRetryPolicy.MinWait, defaultRetryPolicy.MaxWait)
+	if p.MaxServerWait == 0 {
+		p.MaxServerWait = defaultRetryPolicy.MaxServerWait
+	}
+	if p.MinWait > p.MaxWait {
+		return p, fmt.Errorf("WithRetry: MinWait %v is longer than MaxWait %v", p.MinWait, p.MaxWait)
+	}
+	return p, nil
+}
+
+// intervals fills in the defaults of a shortest and a longest wait. One that is
+// given moves the other's default along.
+func intervals(shortest, longest, defaultShortest, defaultLongest time.Duration) (time.Duration, time.Duration) {
+	if shortest == 0 {
+		shortest = defaultShortest
+		if longest > 0 {
+			shortest = min(shortest, longest)
 		}
 	}
-	if key == "" {
-		return fmt.Errorf("%s: the header's name is empty", option)
+	if longest == 0 {
+		longest = max(defaultLongest, shortest)
 	}
-	switch http.CanonicalHeaderKey(key) {
-	case "Content-Length", "Transfer-Encoding", "Accept-Encoding":
-		return fmt.Errorf("%s: %s is net/http's to set: leave it out", option, key)
-	case "Idempotency-Key", "X-Idempotency-Key":
-		// To net/http a leave to send a write again; GitLab's Jobs API knows no such key.
-		return fmt.Errorf("%s: %s would let a write be sent twice: leave it out", option, key)
-	}
-	for i := range len(value) {
-		if c := value[i]; c < ' ' && c != '\t' || c == 0x7f {
-			return fmt.Errorf("%s: the value of %s holds a control character", option, key)
-		}
-	}
-	return nil
+	return shortest, longest
 }

@@ -7,68 +7,39 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"mime"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
-	"time"
 
 	"github.com/google/go-querystring/query"
-	"github.com/hashicorp/go-retryablehttp"
 
 	"example.com/gitlabjobs/internal/jsonobject"
+
+	"example.com/gitlabjobs/internal/transport"
 )
 
 // request is what a service method asks for.
 type request struct {
-	method string
-	route  string    // GitLab's template of the path.
-	args   []pathArg // What stands for the placeholders of route, in order.
-	query  any       // A struct for go-querystring, url.Values, or nil.
-	body   any       // To be sent as JSON, or nil for no body.
-	class  retryClass
-	stream bool // The answer is a stream, not JSON.
+	method     string
+	route      string    // GitLab's template of the path.
+	args       []pathArg // The arguments for the placeholders of route, in order.
+	query      any       // A struct for go-querystring, url.Values, or nil.
+	body       any       // To be sent as JSON, or nil for no body.
+	repeatable bool      // Sending it twice does no harm.
+	stream     bool      // The response is a stream, not JSON.
 }
 
-// reads reports whether the request changes nothing on the server.
-func (r request) reads() bool { return r.method == http.MethodGet || r.method == http.MethodHead }
+// isRead reports whether requests with a method change nothing on the server.
+func isRead(method string) bool { return method == http.MethodGet || method == http.MethodHead }
 
 func get(route string, query any, args ...pathArg) request {
-	return request{method: http.MethodGet, route: route, args: args, query: query}
+	return request{method: http.MethodGet, route: route, args: args, query: query, repeatable: true}
 }
 
 // post is a write that must not be repeated.
 func post(route string, body any, args ...pathArg) request {
-	return request{method: http.MethodPost, route: route, args: args, body: body, class: onceOnly}
-}
-
-// call is a request on its way. It travels in the context, so that every layer
-// below sees it.
-type call struct {
-	request
-	client *Client
-
-	path       string    // The route with its arguments, escaped. No credential is in it,
-	label      string    // nor in this, which is the route as errors and logs show it.
-	credential uint64    // Whose rate limits apply: see gateKey.
-	gates      [2]*gate  // Where the current attempt counts as in flight.
-	refusal    *Error    // Of a gate.
-	resume     time.Time // Nothing is sent before.
-
-	attempts int
-	limit    int           // Of attempts.
-	once500  bool          // A 500 is not retried.
-	begun    time.Time     // The current attempt.
-	wait     time.Duration // Before the next attempt.
-	unknown  bool          // A write that may have happened.
-	refused  string        // Why a redirect was not followed.
-	wire     *wire         // Of the current attempt.
-	left     string        // The host of a redirect, to which no credentials were sent.
-	secrets  secrets
-	added    []param       // What Auth added to the query.
-	buffer   *bytes.Buffer // Of the answer, unless it is a stream.
+	return request{method: http.MethodPost, route: route, args: args, body: body}
 }
 
 var (
@@ -76,26 +47,14 @@ var (
 	errNoContext = errors.New("gitlabjobs: the context is nil: give context.Background()")
 )
 
-type callKey struct{}
-
-func callFrom(ctx context.Context) *call {
-	c, _ := ctx.Value(callKey{}).(*call)
-	return c
-}
-
 // RouteFromContext returns the route of the call that a request belongs to, as
 // GitLab writes it: "/projects/:id/jobs/:job_id". An [http.RoundTripper] that
 // counts or traces requests finds it in the request's context, and has one label
 // for all jobs. It is empty for any other context.
-func RouteFromContext(ctx context.Context) string {
-	if c := callFrom(ctx); c != nil {
-		return c.label
-	}
-	return ""
-}
+func RouteFromContext(ctx context.Context) string { return transport.RouteFromContext(ctx) }
 
-// fetch makes a call whose answer is one JSON object. One without an id is
-// something else, such as a message.
+// fetch makes a call whose response is one JSON object. One without an id is something
+// else, such as a message.
 func fetch[T any](ctx context.Context, client *Client, r request, ro []RequestOption) (*T, error) {
 	return exchange(ctx, client, r, ro, func(_ *http.Response, body []byte) (*T, error) {
 		v, err := jsonobject.Decode[T](body)
@@ -109,7 +68,7 @@ func fetch[T any](ctx context.Context, client *Client, r request, ro []RequestOp
 	})
 }
 
-// list makes a call whose answer is a page of JSON objects.
+// list makes a call whose response is a page of JSON objects.
 func list[T any](ctx context.Context, client *Client, r request, ro []RequestOption, checks ...func(*Page[T]) error) (*Page[T], error) {
 	return exchange(ctx, client, r, ro, func(resp *http.Response, body []byte) (*Page[T], error) {
 		items, err := jsonobject.DecodeList[T](body)
@@ -129,162 +88,101 @@ func list[T any](ctx context.Context, client *Client, r request, ro []RequestOpt
 	})
 }
 
-// exchange makes a call and decodes its answer.
+// exchange makes a call and decodes its response.
 func exchange[T any](ctx context.Context, client *Client, r request, ro []RequestOption, decode func(*http.Response, []byte) (*T, error)) (*T, error) {
 	c, resp, err := send(ctx, client, r, ro) //nolint:bodyclose // It was read and closed with the attempt.
 	if err != nil {
 		return nil, err
 	}
-	defer c.free()
-	v, err := decode(resp, c.answer())
+	defer c.Free()
+	v, err := decode(resp, c.ResponseBody())
 	if err != nil {
-		return nil, c.unusable(resp, err)
+		return nil, unusable(c, resp, err)
 	}
 	return v, nil
 }
 
-// send makes a call, with as many attempts as it takes. Without an error, the
-// answer is a success.
-func send(ctx context.Context, client *Client, r request, ro []RequestOption) (*call, *http.Response, error) {
-	c := &call{request: r, client: client}
-	rc, req, err := c.prepare(ctx, ro)
-	if rc != nil && rc.response != nil {
-		*rc.response = Response{}
-	}
+// send makes a call. Without an error, the response is a success.
+func send(ctx context.Context, client *Client, r request, ro []RequestOption) (*transport.Call, *http.Response, error) {
 	switch {
-	case errors.Is(err, errNoClient), errors.Is(err, errNoContext):
-		return nil, nil, err
-	case err != nil:
-		err = fmt.Errorf("gitlabjobs: %s %s: %w", r.method, cmp.Or(c.path, r.route), err)
-		return nil, nil, client.redactArguments(err, ro)
-	}
-	loop := retryablehttp.Client{
-		HTTPClient:   client.http,
-		RetryMax:     client.retry.MaxAttempts,
-		CheckRetry:   c.checkRetry,
-		Backoff:      noBackoff,
-		ErrorHandler: retryablehttp.PassthroughErrorHandler,
-	}
-	if client.http.Jar != nil {
-		header := req.Header.Clone()
-		loop.PrepareRetry = func(again *http.Request) error {
-			again.Header = header.Clone() // Without the cookies that the jar has added.
-			return nil
-		}
-	}
-	c.limit = cmp.Or(rc.attempts, client.retry.MaxAttempts)
-	c.attempts, c.once500 = rc.made, rc.once500
-	defer client.gates.leave(c, nil)
-	var resp *http.Response
-	if err = c.start(ctx); err == nil {
-		resp, err = loop.Do(req)
-	}
-	if err != nil || !isSuccess(resp.StatusCode) {
-		defer c.free()
-	}
-	if rc.response != nil {
-		rc.response.Attempts = c.attempts
-		if err == nil {
-			rc.response.StatusCode = resp.StatusCode
-			rc.response.Header = c.secrets.redactHeader(resp.Header)
-			rc.response.RequestID = requestID(resp, c.secrets)
-		}
-	}
-	if c.refusal != nil {
-		return nil, nil, c.refusal
-	}
-	if err != nil {
-		if ctx.Err() != nil {
-			err = contextError(ctx)
-		}
-		failure := newCallError(c.method, c.path, c.secrets.redactError(err), c.unknown)
-		failure.temporary = ctx.Err() == nil && temporaryFault(err)
-		return nil, nil, failure
-	}
-	if !isSuccess(resp.StatusCode) {
-		return nil, nil, c.failed(resp)
-	}
-	return c, resp, nil
-}
-
-// prepare checks all that was given, before anything is sent, and builds the
-// request.
-func (c *call) prepare(ctx context.Context, ro []RequestOption) (*requestConfig, *retryablehttp.Request, error) {
-	if c.client.empty() {
+	case client.empty():
 		return nil, nil, errNoClient
-	}
-	if ctx == nil {
+	case ctx == nil:
 		return nil, nil, errNoContext
 	}
-	rc := new(requestConfig)
-	for _, option := range ro {
-		if option == nil {
-			continue
-		}
-		if err := option(rc); err != nil {
-			return rc, nil, err
-		}
+	rc, err := newRequestConfig(ro)
+	if rc.response != nil {
+		*rc.response = Response{}
 	}
-	target, err := c.url()
+	var built transport.Request
+	if err == nil {
+		built, err = build(client, r, rc)
+	}
+	c := client.transport.NewCall(built)
+	if err == nil {
+		err = c.Prepare(ctx)
+	}
+	if err == nil {
+		err = contextError(ctx)
+	}
 	if err != nil {
-		return rc, nil, err
+		err = fmt.Errorf("gitlabjobs: %s %s: %w", r.method, cmp.Or(c.Path, r.route), err)
+		return nil, nil, client.redactArguments(err, ro)
 	}
-	var body any // Untyped: a nil []byte would be a body, for whose first byte net/http waits in a goroutine.
-	if c.body != nil {
-		if body, err = encodeBody(c.body); err != nil {
-			return rc, nil, err
+	resp, err := c.Send() //nolint:bodyclose // The caller closes a stream; another body was read.
+	if rc.response != nil {
+		rc.response.Attempts = c.Attempts
+		if err == nil {
+			rc.response.StatusCode = resp.StatusCode
+			rc.response.Header = c.Secrets.RedactHeader(resp.Header)
+			rc.response.RequestID = requestID(resp, c.Secrets)
 		}
 	}
-	req, err := retryablehttp.NewRequestWithContext(context.WithValue(ctx, callKey{}, c), c.method, target, body)
-	if err != nil {
-		return rc, nil, errors.New("it makes no request")
+	switch {
+	case err != nil:
+		err = newSendError(ctx, c, err)
+	case !transport.IsSuccess(resp.StatusCode):
+		err = refused(c, resp)
+	default:
+		return c, resp, nil
 	}
-	req.Header.Set("User-Agent", c.client.userAgent)
-	if !c.stream {
-		req.Header.Set("Accept", "application/json")
+	c.Free()
+	return nil, nil, err
+}
+
+// build makes what is sent. If there is an error, the path is set unless it is the cause.
+func build(client *Client, r request, rc *requestConfig) (built transport.Request, err error) {
+	built = transport.Request{
+		Method:      r.method,
+		Route:       r.route,
+		Header:      client.header,
+		Authorize:   client.authorize,
+		CallHeader:  rc.header,
+		Repeatable:  r.repeatable,
+		Stream:      r.stream,
+		Once500:     rc.once500,
+		MaxAttempts: rc.attempts,
+		Attempts:    rc.made,
 	}
-	if body != nil {
-		req.Header.Set("Content-Type", "application/json")
-	}
-	for key, values := range c.client.header {
-		req.Header[key] = slices.Clone(values)
-	}
-	authorize := c.client.authorize
 	if rc.auth != nil {
-		authorize = rc.auth.Authorize
+		built.Authorize, built.OtherAuth = rc.auth.Authorize, true
 	}
-	query := req.URL.RawQuery
-	if err := authorize(req.Request); err != nil {
-		return rc, nil, fmt.Errorf("authorize: %w", err)
+	if !r.stream {
+		built.Accept = "application/json"
 	}
-	c.added = addedParams(query, req.URL.RawQuery)
-	for _, p := range c.added {
-		c.secrets.add(p.value)
+	if built.Path, err = r.path(); err != nil {
+		return built, err
 	}
-	c.secrets.addHeaders(req.Header, func(key, value string) bool {
-		given := value == c.client.userAgent || value == "application/json" || value == c.client.header.Get(key)
-		return !given || isCredential(key, value)
-	})
-	c.credential = c.client.gates.credential(rc, req.Request, query)
-	maps.Copy(req.Header, rc.header)
-	if host := cmp.Or(rc.header.Get("Host"), c.client.header.Get("Host")); host != "" {
-		req.Host = host
+	query, err := r.encodedQuery()
+	if err != nil {
+		return built, err
 	}
-	c.secrets.addHeaders(rc.header, isCredential)
-	if jar := c.client.http.Jar; jar != nil {
-		for _, cookie := range jar.Cookies(req.URL) {
-			c.secrets.add(cookie.Value)
-		}
+	built.URL = client.baseURL + built.Path + query
+	if r.body != nil {
+		built.ContentType = "application/json"
+		built.Body, err = encodeBody(r.body)
 	}
-	c.path, c.label = c.secrets.redact(c.path), c.secrets.redact(c.route)
-	for key, values := range req.Header {
-		for _, value := range values {
-			if err := checkHeader("the request", key, value); err != nil {
-				return rc, nil, err
-			}
-		}
-	}
-	return rc, req, contextError(ctx)
+	return built, err
 }
 
 func encodeBody(v any) ([]byte, error) {
@@ -297,12 +195,12 @@ func encodeBody(v any) ([]byte, error) {
 	return bytes.TrimSuffix(body.Bytes(), []byte("\n")), nil
 }
 
-// url fills in the route and the query.
-func (c *call) url() (string, error) {
+// path fills in the arguments of the route.
+func (r request) path() (string, error) {
 	var b strings.Builder
-	b.Grow(len(c.route) + 32)
-	args := c.args
-	for segment := range strings.SplitSeq(strings.TrimPrefix(c.route, "/"), "/") {
+	b.Grow(len(r.route) + 32)
+	args := r.args
+	for segment := range strings.SplitSeq(strings.TrimPrefix(r.route, "/"), "/") {
 		b.WriteByte('/')
 		if name, ok := strings.CutPrefix(segment, ":"); ok {
 			escaped, err := args[0].escape(name)
@@ -313,78 +211,88 @@ func (c *call) url() (string, error) {
 		}
 		b.WriteString(segment)
 	}
-	c.path = b.String()
-	target := c.client.baseURL + c.path
-	if c.query == nil {
-		return target, nil
+	return b.String(), nil
+}
+
+// encodedQuery returns the query with its question mark, or "" for none.
+func (r request) encodedQuery() (string, error) {
+	if r.query == nil {
+		return "", nil
 	}
-	values, ok := c.query.(url.Values)
+	values, ok := r.query.(url.Values)
 	if !ok {
 		var err error
-		if values, err = query.Values(c.query); err != nil {
+		if values, err = query.Values(r.query); err != nil {
 			return "", fmt.Errorf("the query: %w", err)
 		}
 	}
-	if len(values) > 0 {
-		target += "?" + values.Encode()
+	if len(values) == 0 {
+		return "", nil
 	}
-	return target, nil
+	return "?" + values.Encode(), nil
 }
 
-// failed makes the error of an answer that is not a success.
-func (c *call) failed(resp *http.Response) *Error {
-	e := newError(c.method, c.label, c.path, resp, c.answer(), c.secrets)
-	e.unknown = c.unknown
+// newSendError makes the error of a call without a response.
+func newSendError(ctx context.Context, c *transport.Call, err error) error {
+	if limit, ok := errors.AsType[*transport.LimitError](err); ok {
+		return &Error{
+			Method: c.Method, Route: c.Route, Path: c.Path, StatusCode: http.StatusTooManyRequests,
+			Message: limit.Message, RetryAfter: limit.Remaining, unknown: c.Unknown,
+		}
+	}
+	fault, ok := errors.AsType[*transport.FaultError](err)
+	if ok {
+		err = fault.Err
+	}
+	if ctx.Err() != nil {
+		err = c.Secrets.RedactError(contextError(ctx))
+	}
+	e := newCallError(c.Method, c.Path, err, c.Unknown)
+	e.temporary = ok && fault.Temporary
+	return e
+}
+
+// refused makes the error of a response that is not a success.
+func refused(c *transport.Call, resp *http.Response) *Error {
+	e := newError(c, resp, c.ResponseBody())
+	e.unknown = c.Unknown
 	if resp.StatusCode >= 300 && resp.StatusCode <= 399 && resp.StatusCode != http.StatusNotModified {
-		e.Message = fmt.Sprintf("%d redirect%s, not followed", resp.StatusCode, c.destination(resp))
-		if c.refused != "" {
-			e.Message += ": " + c.refused
+		e.Message = fmt.Sprintf("%d redirect%s, not followed", resp.StatusCode, destination(c, resp))
+		if c.Refused != "" {
+			e.Message += ": " + c.Refused
 		}
 	} else if resp.StatusCode == http.StatusSwitchingProtocols {
 		e.Message += ": the server, or a proxy, switched to a protocol that was not requested"
-	} else if c.left != "" {
-		e.Message += ", after a redirect to " + line(c.secrets.redact(c.left)) + ", which gets no credentials: if it is the same GitLab, make it the client's base URL"
+	} else if c.Left != "" {
+		e.Message += ", after a redirect to " + line(c.Secrets.Redact(c.Left)) + ", which gets no credentials: if it is the same GitLab, make it the client's base URL"
 	}
 	return e
 }
 
-// destination says where a redirect leads, without the query, which may be signed.
-func (c *call) destination(resp *http.Response) string {
+// destination returns where a redirect leads, without the query, which may be signed.
+func destination(c *transport.Call, resp *http.Response) string {
 	u, err := url.Parse(resp.Header.Get("Location"))
 	if err != nil || u.Host+u.Path == "" {
 		return ""
 	}
-	return " to " + line(c.secrets.redact((&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()))
+	return " to " + line(c.Secrets.Redact((&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()))
 }
 
-// unusable makes the error of a success that is none: an empty body, a page of
-// a proxy, JSON of another kind.
-func (c *call) unusable(resp *http.Response, cause error) *Error {
+// unusable makes the error of a response that has the status of a success but can't be
+// used: an empty body, a page of a proxy, JSON of another kind.
+func unusable(c *transport.Call, resp *http.Response, cause error) *Error {
 	kind, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type"))
 	if err != nil {
 		kind = "no content type"
 	}
-	e := newError(c.method, c.label, c.path, resp, c.answer()[:min(len(c.answer()), maxErrorBody)], c.secrets)
-	e.Message = line(c.secrets.redact(fmt.Sprintf("the answer can't be used (%s): %v", kind, cause)))
+	body := c.ResponseBody()
+	e := newError(c, resp, body[:min(len(body), transport.MaxErrorBody)])
+	e.Message = line(c.Secrets.Redact(fmt.Sprintf("the answer can't be used (%s): %v", kind, cause)))
 	e.Details = nil
-	e.cause = c.secrets.redactError(cause)
-	e.unknown = !c.reads()
-	e.page = c.reads() && (kind == "text/html" || strings.HasPrefix(http.DetectContentType(c.answer()), "text/html"))
+	e.cause = c.Secrets.RedactError(cause)
+	e.unknown = !isRead(c.Method)
+	e.page = isRead(c.Method) && (kind == "text/html" || strings.HasPrefix(http.DetectContentType(body), "text/html"))
 	return e
-}
-
-// contextError returns why a context ended: its error and its cause. It is nil for one
-// that has not ended.
-func contextError(ctx context.Context) error {
-	err, cause := ctx.Err(), context.Cause(ctx)
-	switch {
-	case err == nil || cause == nil || cause == err: //nolint:errorlint // The same error, which would be shown twice.
-		return err
-	case errors.Is(cause, err):
-		return cause
-	default:
-		return fmt.Errorf("%w: %w", err, cause)
-	}
 }
 
 // valueOf returns the options that p points to, or their zero value.

@@ -105,7 +105,7 @@ func (s logSource) get(ctx context.Context, q *rangeQuery, etag string) (*http.R
 	}
 	c, resp, err := send(ctx, s.jobs.owner(), r, ro)
 	if c != nil {
-		*s.path = c.path
+		*s.path = c.Path
 	}
 	var answered *Error
 	switch {
@@ -121,7 +121,7 @@ func (s logSource) get(ctx context.Context, q *rangeQuery, etag string) (*http.R
 	}
 	if kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); kind == "text/html" {
 		resp.Body.Close()
-		return nil, c.unusable(resp, errors.New("a page, not a log"))
+		return nil, unusable(c, resp, errors.New("a page, not a log"))
 	}
 	return resp, nil
 }

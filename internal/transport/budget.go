@@ -1,11 +1,10 @@
-package gitlabjobs
+package transport
 
 import "sync"
 
-// retryBudget keeps a client from multiplying a server's outage: a retry takes a
-// token of its route, and successes bring tokens back. With nothing but failures,
-// a client soon sends each request of the route once. Other routes keep their
-// tokens.
+// retryBudget keeps a client from multiplying an outage of the server. Each route has a
+// number of tokens. A retry takes one, and successes give them back. If all requests of a
+// route fail, the client soon sends each of them once. Other routes keep their tokens.
 type retryBudget struct {
 	mu    sync.Mutex
 	taken map[endpoint]float64 // Tokens that are missing, by route; none for most.
@@ -17,7 +16,7 @@ type endpoint struct{ method, route string }
 const (
 	budgetSize = 50
 
-	// maxBudgets bounds the memory if routes are not templates. Further ones share a
+	// maxBudgets limits the memory if routes are not templates. Further routes share a
 	// budget.
 	maxBudgets = 256
 )
@@ -32,6 +31,7 @@ func (b *retryBudget) key(e endpoint) endpoint {
 	return endpoint{}
 }
 
+// take takes a token for a retry. It reports false if there is none.
 func (b *retryBudget) take(e endpoint) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -43,8 +43,8 @@ func (b *retryBudget) take(e endpoint) bool {
 	return true
 }
 
-// refund gives back the token of a retry that succeeded, and a tenth of one for a
-// call that needed no retry.
+// refund gives back the token of a retry that succeeded, and a tenth of a token for a
+// call that succeeded at the first attempt.
 func (b *retryBudget) refund(e endpoint, attempts int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -1,9 +1,8 @@
-package gitlabjobs
+package transport
 
 import (
 	"context"
 	"hash/maphash"
-	"log/slog"
 	"net/http"
 	"strings"
 	"sync"
@@ -11,9 +10,9 @@ import (
 	"time"
 )
 
-// gates hold back the requests that a rate limit of GitLab's would refuse. There is
-// a gate for each credential and, for the limits of single endpoints, for each
-// endpoint of a credential. A gate exists while a limit is known.
+// gates hold back the requests that a rate limit of the server would refuse. There is a
+// gate for each credential and, for the limits of single endpoints, for each endpoint of a
+// credential. A gate exists as long as a limit is known.
 type gates struct {
 	seed   maphash.Seed
 	active atomic.Int64 // Number of gates. Without any, calls do not take the lock.
@@ -30,47 +29,47 @@ type gateKey struct {
 	endpoint   endpoint
 }
 
-// gate is what is known of a limit.
+// gate is what is known of a rate limit.
 type gate struct {
 	refused  time.Time // Closed until then by a 429.
-	used     time.Time // Closed until then by another response, with which the limit was reached.
+	used     time.Time // Closed until then by a response that was not refused, but was the last one allowed.
 	byServer bool      // The server named the time of refused.
 	message  string    // The server's, of the 429.
 
 	remaining int       // Requests that are left
-	reset     time.Time // until then,
-	window    int64     // and the same time by the server's clock.
+	reset     time.Time // until then.
+	window    int64     // The same time by the server's clock.
 
 	atOnce   int // Requests that may be in flight if nothing else is known: 1 after a closing, one more with each response.
 	inFlight int
 	waiting  int
-	changed  chan struct{} // Closed if waiting calls should look again.
+	changed  chan struct{} // Closed if waiting calls should check again.
 }
 
-// maxClosed bounds the time for which a gate is closed: a senseless response must not
-// disable a client that runs for months.
+// maxClosed is the longest time for which a gate is closed: a mistake of the server must
+// not disable a client that runs for months.
 const maxClosed = 24 * time.Hour
 
 func newGates() *gates {
 	return &gates{seed: maphash.MakeSeed(), gates: make(map[gateKey]*gate)}
 }
 
-// credential returns the key of the credentials that the options of a call set. req
-// has those of rc.auth. Nothing can be learned of them from the key.
-func (g *gates) credential(rc *requestConfig, req *http.Request, query string) (key uint64) {
-	add := func(header http.Header, only func(string) bool) {
+// credential returns the key of a call's own credentials, after they were put on its
+// request. query is what the URL had before. The credentials can't be learned from the key.
+func (g *gates) credential(c *Call, query string) (key uint64) {
+	add := func(header http.Header, isPart func(key string) bool) {
 		for name, values := range header {
-			if only(name) {
+			if isPart(name) {
 				// A sum, since maps have no order.
 				key += maphash.String(g.seed, name+"\n"+strings.Join(values, "\n"))
 			}
 		}
 	}
-	if rc.auth != nil {
-		key = maphash.String(g.seed, strings.TrimPrefix(req.URL.RawQuery, query))
-		add(req.Header, func(name string) bool { return !harmlessHeaders[name] })
+	if c.OtherAuth {
+		key = maphash.String(g.seed, strings.TrimPrefix(c.http.URL.RawQuery, query))
+		add(c.http.Header, func(name string) bool { return !harmlessHeaders[name] })
 	}
-	add(rc.header, func(name string) bool { return isCredential(name, "") })
+	add(c.CallHeader, isCredential)
 	return key
 }
 
@@ -102,7 +101,7 @@ func (a *gate) stopWaiting() {
 
 // find returns a call's gates, and removes those that are idle. The caller holds
 // the lock.
-func (g *gates) find(c *call, now time.Time) (found [2]*gate) {
+func (g *gates) find(c *Call, now time.Time) (found [2]*gate) {
 	for i, key := range [2]gateKey{{c.credential, endpoint{}}, {c.credential, c.endpoint()}} {
 		a := g.gates[key]
 		if a != nil && a.idle(now) {
@@ -119,9 +118,9 @@ func (g *gates) remove(key gateKey) {
 	g.active.Store(int64(len(g.gates)))
 }
 
-// create returns a gate, which it makes if there is none. Programs that use many
-// credentials leave gates behind that nobody asks for again: these are removed
-// whenever their number has doubled.
+// create returns a gate, which it makes if there is none. Programs with many credentials
+// leave gates behind that no call asks for again: idle gates are removed each time the
+// number of gates has doubled.
 func (g *gates) create(key gateKey, now time.Time) *gate {
 	a := g.gates[key]
 	if a == nil {
@@ -140,10 +139,10 @@ func (g *gates) create(key gateKey, now time.Time) *gate {
 	return a
 }
 
-// enter waits until an attempt may start: for the wait that the call owes after its
-// last one, and at its gates. It returns an *Error if a gate stays closed for longer
-// than the call may wait, and the context's error if that ends.
-func (g *gates) enter(ctx context.Context, c *call) error {
+// enter waits until an attempt may begin: until c.resume, and at the gates of the call. It
+// returns a *LimitError if a gate stays closed for longer than the call may wait, and the
+// context's error if that ends.
+func (g *gates) enter(ctx context.Context, c *Call) error {
 	var at *gate
 	for {
 		if g.active.Load() == 0 && !time.Now().Before(c.resume) {
@@ -163,10 +162,10 @@ func (g *gates) enter(ctx context.Context, c *call) error {
 	}
 }
 
-// admit counts the call as in flight, or returns how long it has to wait and what
-// ends the wait early. It then counts as waiting at a gate, if there is one, and no
-// longer at the gate before. That one stays for whoever comes while the call is in flight.
-func (g *gates) admit(ctx context.Context, c *call, before *gate) (at *gate, wait time.Duration, changed chan struct{}, err error) {
+// admit counts the call as in flight, or returns how long it has to wait and what ends the
+// wait early. Then the call counts as waiting at a gate, if it has one, and no longer at
+// the gate where it waited before.
+func (g *gates) admit(ctx context.Context, c *Call, before *gate) (at *gate, wait time.Duration, changed chan struct{}, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	now := time.Now()
@@ -178,7 +177,7 @@ func (g *gates) admit(ctx context.Context, c *call, before *gate) (at *gate, wai
 	}
 	if until.After(c.resume) {
 		c.resume = until.Add(c.spread(ctx, until, now))
-		c.logGate(ctx, c.resume.Sub(now))
+		c.logGateWait(ctx, c.resume.Sub(now))
 	}
 	for i, a := range found {
 		switch {
@@ -211,10 +210,10 @@ func (g *gates) admit(ctx context.Context, c *call, before *gate) (at *gate, wai
 // closed returns until when the call has to wait at its gates. It returns an error if
 // that is too long after a 429. After another response the request is sent instead:
 // force reports at which gates.
-func (c *call) closed(ctx context.Context, found [2]*gate, now time.Time) (until time.Time, force [2]bool, err error) {
+func (c *Call) closed(ctx context.Context, found [2]*gate, now time.Time) (until time.Time, force [2]bool, err error) {
 	deadline, bounded := ctx.Deadline()
 	tooLong := func(end time.Time, byServer bool) bool {
-		return byServer && end.Sub(now) > c.client.retry.MaxServerWait || bounded && !end.Before(deadline)
+		return byServer && end.Sub(now) > c.client.config.Policy.MaxServerWait || bounded && !end.Before(deadline)
 	}
 	for i, a := range found {
 		if a == nil {
@@ -246,40 +245,27 @@ func later(a, b time.Time) time.Time {
 
 // spread returns a random time to wait after a gate has opened, so that the calls
 // that waited do not come back all at once. It leaves time before the deadline.
-func (c *call) spread(ctx context.Context, until, now time.Time) time.Duration {
-	spread := spreadOf(until.Sub(now), c.client.retry)
+func (c *Call) spread(ctx context.Context, until, now time.Time) time.Duration {
+	spread := c.client.config.Policy.spread(until.Sub(now))
 	if deadline, ok := ctx.Deadline(); ok {
 		spread = min(spread, deadline.Sub(until)/2)
 	}
 	return spread
 }
 
-// limited returns the error of a call that its gate keeps out.
-func (c *call) limited(ctx context.Context, message string, remaining time.Duration) *Error {
-	if logger := c.client.logger; logger != nil {
-		logger.LogAttrs(ctx, slog.LevelWarn, "gitlab request gave up", slog.String("method", c.method), slog.String("route", c.label),
-			slog.String("path", c.path), slog.Int("attempt", c.attempts), slog.Duration("rate_limited_for", remaining))
-	}
-	c.refusal = &Error{
-		Method: c.method, Route: c.label, Path: c.path, StatusCode: http.StatusTooManyRequests, Message: message, RetryAfter: remaining,
-		unknown: c.unknown,
-	}
-	return c.refusal
+// limited sets and returns the error of a call that its gate keeps out.
+func (c *Call) limited(ctx context.Context, message string, remaining time.Duration) error {
+	c.logLimit(ctx, remaining)
+	c.limit = &LimitError{Message: message, Remaining: remaining}
+	return c.limit
 }
 
-func (c *call) logGate(ctx context.Context, wait time.Duration) {
-	if logger := c.client.logger; logger != nil && wait > longWait {
-		logger.LogAttrs(ctx, slog.LevelWarn, "gitlab request waits", slog.String("method", c.method), slog.String("route", c.label),
-			slog.String("path", c.path), slog.Int("attempt", c.attempts), slog.Duration("wait", wait))
-	}
-}
-
-// leave ends the call's presence at its gates after an attempt, and learns from the
-// response, if there is one. A response of another host, after a redirect, says
-// nothing of GitLab's limits.
-func (g *gates) leave(c *call, resp *http.Response) {
+// leave counts the call as no longer in flight after an attempt, and learns from the
+// response, if there is one. The response of another host, after a redirect, says nothing
+// about the limits of this one.
+func (g *gates) leave(c *Call, resp *http.Response) {
 	var limits rateLimits
-	if resp != nil && c.left == "" {
+	if resp != nil && c.Left == "" {
 		limits = readRateLimits(resp)
 	}
 	held := c.gates
@@ -312,7 +298,7 @@ func (g *gates) leave(c *call, resp *http.Response) {
 	case limits.refused:
 		wait := c.wait
 		if wait == 0 {
-			wait = unsaidWait(c.client.retry)
+			wait = c.client.config.Policy.unsaid()
 		}
 		g.create(gateKey{c.credential, c.endpoint()}, now).refuse(c, now.Add(wait), false)
 	}
@@ -320,10 +306,10 @@ func (g *gates) leave(c *call, resp *http.Response) {
 }
 
 // refuse closes the gate after a 429.
-func (a *gate) refuse(c *call, until time.Time, byServer bool) {
+func (a *gate) refuse(c *Call, until time.Time, byServer bool) {
 	if until.After(a.refused) {
 		a.refused, a.byServer = until, byServer
-		a.message, _ = readMessage([]byte(c.secrets.redactCut(string(c.answer()))))
+		a.message = c.client.config.Message([]byte(c.Secrets.RedactCut(string(c.ResponseBody()))))
 		if a.message == "" {
 			a.message = "429 Too Many Requests"
 		}
@@ -331,8 +317,8 @@ func (a *gate) refuse(c *call, until time.Time, byServer bool) {
 	a.atOnce = 1
 }
 
-// count notes how many requests are left. Responses arrive in any order: within a
-// window of the server's the least number is right.
+// count records how many requests are left. Responses arrive in any order: until the reset
+// of the server's counter, the lowest number is right.
 func (a *gate) count(limits rateLimits, now time.Time) {
 	switch {
 	case limits.window < a.window:
@@ -348,16 +334,16 @@ func (a *gate) count(limits rateLimits, now time.Time) {
 	}
 }
 
-// rateLimits is what a response says of limits.
+// rateLimits is what a response says about limits.
 type rateLimits struct {
 	known     bool // RateLimit headers:
 	remaining int
 	reset     time.Duration
-	window    int64 // RateLimit-Reset, as it is.
+	window    int64 // RateLimit-Reset as it is.
 
 	refused bool          // It is a 429.
-	all     bool          // Of all endpoints.
-	wait    time.Duration // As long as the server says, or 0.
+	all     bool          // It applies to all endpoints.
+	wait    time.Duration // What the server asks for, or 0.
 }
 
 func readRateLimits(resp *http.Response) (l rateLimits) {
@@ -366,14 +352,14 @@ func readRateLimits(resp *http.Response) (l rateLimits) {
 	if len(left) == 0 && !l.refused {
 		return l
 	}
-	l.wait, _ = serverWait(resp)
+	l.wait, _ = ServerWait(resp)
 	if len(left) > 0 {
 		remaining, ok := parseSeconds(strings.TrimSpace(left[0]))
 		if ok {
 			l.remaining = int(min(remaining/time.Second, 1<<30))
 			l.reset, l.window, l.known = resetWait(resp)
 		}
-		// With requests left, it is not this limit that refuses, but one of the endpoint.
+		// If requests are left, not this limit has refused the request, but one of the endpoint.
 		if l.known && l.remaining > 0 && resp.Header.Get("Retry-After") == "" {
 			return l
 		}

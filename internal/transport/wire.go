@@ -1,4 +1,4 @@
-package gitlabjobs
+package transport
 
 import (
 	"context"

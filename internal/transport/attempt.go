@@ -1,4 +1,4 @@
-package gitlabjobs
+package transport
 
 import (
 	"bytes"
@@ -6,7 +6,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"io"
 	"math"
 	"net/http"
@@ -15,46 +14,45 @@ import (
 	"time"
 )
 
-// attemptTransport is one attempt of a request: it bounds it in time and in
-// bytes, and reads the whole answer, so that an answer that breaks off is a
-// failed attempt, which the retry loop sees. It has no CloseIdleConnections, by
-// which one call's failure would reach the connections of others.
+// attemptTransport sends one attempt of a call. It limits the attempt in time and its
+// response in size, and reads the whole response, so that one that breaks off is a failed
+// attempt, which may be retried. It has no CloseIdleConnections: retryablehttp would call
+// it after a failure, and close the connections of other calls.
 type attemptTransport struct {
 	next    http.RoundTripper
-	own     bool // next is the library's own, and speaks HTTP/2 only over TLS.
+	own     bool // next is the client's own, which uses HTTP/2 only over TLS.
 	timeout time.Duration
 	maxBody int64
 }
 
-// newHTTPClient returns the client that the requests are sent through. Without one of
-// the caller's, roots are the certificates to trust, or nil for those of the system.
-func newHTTPClient(c *Client, own *http.Client, roots *x509.CertPool) *http.Client {
+// newHTTPClient returns the client of net/http that follows the redirects of an attempt.
+func newHTTPClient(config Config) *http.Client {
 	hc := new(http.Client)
-	if own != nil {
-		*hc = *own
+	if config.HTTPClient != nil {
+		*hc = *config.HTTPClient
 	}
-	attempts := &attemptTransport{next: hc.Transport, timeout: c.attemptTimeout, maxBody: c.maxBody}
+	attempts := &attemptTransport{next: hc.Transport, timeout: config.AttemptTimeout, maxBody: config.MaxBody}
 	if hc.Transport == nil {
 		attempts.next = http.DefaultTransport
-		if t, ok := http.DefaultTransport.(*http.Transport); ok && own == nil {
-			attempts.next = ownTransport(t, c.attemptTimeout, roots)
+		if t, ok := http.DefaultTransport.(*http.Transport); ok && config.HTTPClient == nil {
+			attempts.next = OwnTransport(t, config.AttemptTimeout, config.RootCAs)
 			attempts.own = t.Protocols == nil || !t.Protocols.UnencryptedHTTP2()
 		}
 	}
 	hc.Transport = attempts
 	hc.CheckRedirect = redirectGuard(hc.CheckRedirect)
-	hc.Timeout = 0 // The attempt has its own, and a log may take as long as it is large.
+	hc.Timeout = 0 // Each attempt has a timeout, and a stream may take as long as it is large.
 	return hc
 }
 
-// ownTransport returns the library's own transport. A connection that the network
-// dropped silently would fail every attempt until the operating system gives up
-// on it. Pings find it within about the time of one attempt. A connection that
-// still delivers anything is not pinged, and a ping has most of an attempt's time
-// for its reply, so that slow connections live on.
-func ownTransport(base *http.Transport, attemptTimeout time.Duration, roots *x509.CertPool) *http.Transport {
+// OwnTransport returns the transport of a client without an HTTPClient, with the settings
+// of base. A connection that the network dropped silently would fail every attempt until
+// the operating system gives up on it. Pings find it within about the time of one attempt.
+// A connection that still delivers anything is not pinged, and a ping has most of an
+// attempt's time for its reply, so that slow connections live on.
+func OwnTransport(base *http.Transport, attemptTimeout time.Duration, roots *x509.CertPool) *http.Transport {
 	t := base.Clone()
-	t.MaxIdleConnsPerHost = 32 // One host is all that a client talks to.
+	t.MaxIdleConnsPerHost = 32 // A client has one host.
 	if roots != nil {
 		if t.TLSClientConfig == nil {
 			t.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
@@ -69,28 +67,15 @@ func ownTransport(base *http.Transport, attemptTimeout time.Duration, roots *x50
 	return t
 }
 
-var errBodyTooLarge = errors.New("the answer is larger than the client's bound: see WithMaxBody")
-
-// timeoutError is an attempt that took too long. It is not the context's
-// deadline, and does not pass for it.
-type timeoutError struct {
-	what  string
-	after time.Duration
-}
-
-func (e *timeoutError) Error() string   { return fmt.Sprintf("no %s within %v", e.what, e.after) }
-func (e *timeoutError) Timeout() bool   { return true }
-func (e *timeoutError) Temporary() bool { return true }
-
+// RoundTrip is called for each hop of a redirect. They share the time of one attempt.
 func (t *attemptTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	c := callFrom(req.Context())
 	ctx, cancel := context.WithCancelCause(req.Context())
 	what := "complete answer"
-	if c.stream {
+	if c.Stream {
 		what = "answer"
 	}
 	timeout := &timeoutError{what, t.timeout}
-	// What earlier hops of a redirect took is gone.
 	var body attemptBody
 	watchdog := time.AfterFunc(t.timeout-time.Since(c.begun), func() {
 		cancel(timeout)
@@ -121,7 +106,7 @@ func (t *attemptTransport) RoundTrip(req *http.Request) (*http.Response, error) 
 			resp.Header.Del("Location") // net/http would fail on it, and repeat it in the error.
 		}
 	}
-	if c.stream && isSuccess(resp.StatusCode) {
+	if c.Stream && IsSuccess(resp.StatusCode) {
 		resp.Body = newStreamBody(ctx, req.Context(), cancel, resp, t.timeout)
 		return resp, nil
 	}
@@ -141,8 +126,8 @@ func (t *attemptTransport) RoundTrip(req *http.Request) (*http.Response, error) 
 	return resp, nil
 }
 
-// attemptBody is the body of a response that is being read. Closing it ends a Read
-// that waits: not every body ends with the context of its request.
+// attemptBody is the body of a response that is being read. Closing it ends a Read that
+// waits. The end of the context alone does not do that for the bodies of every transport.
 type attemptBody struct {
 	mu     sync.Mutex
 	body   io.Closer
@@ -159,7 +144,7 @@ func (b *attemptBody) open(body io.Closer) {
 	b.body = body
 }
 
-// close closes the body once. One that is yet to be opened is closed then.
+// close closes the body, once. A body that comes later is closed by open.
 func (b *attemptBody) close() {
 	b.mu.Lock()
 	body := b.body
@@ -170,22 +155,26 @@ func (b *attemptBody) close() {
 	}
 }
 
-// bodies are buffers for answers, none of them large.
+// bodies are buffers for the bodies of responses.
 var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
+// maxPooledBody is the size of the largest buffer that is kept.
 const maxPooledBody = 1 << 20
 
-// readBody reads an answer up to the bound of its kind: all of a success, and
-// the beginning of anything else.
-func (t *attemptTransport) readBody(c *call, resp *http.Response) error {
-	c.free() // What an attempt before left.
+// MaxErrorBody is the size in bytes from which on the body of an error is not read.
+const MaxErrorBody = 64 << 10
+
+// readBody reads a response: of a success all of it, up to the limit, and of anything
+// else the beginning.
+func (t *attemptTransport) readBody(c *Call, resp *http.Response) error {
+	c.Free() // The body of the attempt, or the redirect, before.
 	if resp.StatusCode == http.StatusSwitchingProtocols {
 		return nil // The body is the connection, and would never end.
 	}
 	c.buffer = bodies.Get().(*bytes.Buffer)
-	if !isSuccess(resp.StatusCode) {
-		_, _ = c.buffer.ReadFrom(io.LimitReader(resp.Body, maxErrorBody))
-		return nil // The status says what counts, even where the rest is lost.
+	if !IsSuccess(resp.StatusCode) {
+		_, _ = c.buffer.ReadFrom(io.LimitReader(resp.Body, MaxErrorBody))
+		return nil // The status is what matters, even if the rest is lost.
 	}
 	if resp.ContentLength > t.maxBody {
 		return errBodyTooLarge
@@ -200,26 +189,8 @@ func (t *attemptTransport) readBody(c *call, resp *http.Response) error {
 	return err
 }
 
-// answer is the body of an answer that is not a stream. Nothing keeps it.
-func (c *call) answer() []byte {
-	if c.buffer == nil {
-		return nil
-	}
-	return c.buffer.Bytes()
-}
-
-// free lets other calls have the buffer.
-func (c *call) free() {
-	if c.buffer != nil && c.buffer.Cap() <= maxPooledBody {
-		c.buffer.Reset()
-		bodies.Put(c.buffer)
-	}
-	c.buffer = nil
-}
-
-func isSuccess(status int) bool { return status >= 200 && status <= 299 }
-
-// causeOr returns why ctx ended, if it did and its parent did not, or else err.
+// causeOr returns why ctx was ended by this package, or err if it was not, or if its parent
+// has ended too.
 func causeOr(ctx, parent context.Context, err error) error {
 	cause := context.Cause(ctx)
 	var timeout *timeoutError
@@ -229,8 +200,7 @@ func causeOr(ctx, parent context.Context, err error) error {
 	return err
 }
 
-// streamBody is a response body that the caller reads. Each wait for more of it
-// is bounded.
+// streamBody is a body that the caller reads. The timeout applies to each Read.
 type streamBody struct {
 	body     io.ReadCloser
 	ctx      context.Context
@@ -243,12 +213,12 @@ type streamBody struct {
 	closeErr error
 }
 
-func newStreamBody(ctx, parent context.Context, cancel context.CancelCauseFunc, resp *http.Response, bound time.Duration) *streamBody {
-	timeout := &timeoutError{"further bytes", bound}
-	watchdog := time.AfterFunc(bound, func() { cancel(timeout) })
+func newStreamBody(ctx, parent context.Context, cancel context.CancelCauseFunc, resp *http.Response, limit time.Duration) *streamBody {
+	timeout := &timeoutError{"further bytes", limit}
+	watchdog := time.AfterFunc(limit, func() { cancel(timeout) })
 	watchdog.Stop()
 	s := &streamBody{body: resp.Body, ctx: ctx, parent: parent, cancel: cancel, timeout: timeout, watchdog: watchdog}
-	s.unlink = context.AfterFunc(ctx, s.closeBody) // Not every body ends with the context.
+	s.unlink = context.AfterFunc(ctx, s.closeBody) // See attemptBody.
 	return s
 }
 
@@ -263,7 +233,7 @@ func (s *streamBody) Read(p []byte) (int, error) {
 	n, err := s.body.Read(p)
 	s.watchdog.Stop()
 	if err != nil && !errors.Is(err, io.EOF) {
-		err = callFrom(s.parent).secrets.redactError(causeOr(s.ctx, s.parent, err))
+		err = callFrom(s.parent).Secrets.RedactError(causeOr(s.ctx, s.parent, err))
 	}
 	return n, err
 }

@@ -1,7 +1,6 @@
-package gitlabjobs
+package transport
 
 import (
-	"encoding/base64"
 	"errors"
 	"html"
 	"net/http"
@@ -12,82 +11,20 @@ import (
 	"unicode/utf8"
 )
 
-// credentialHeaders are the headers of GitLab and of HTTP that hold a credential.
-var credentialHeaders = []string{"Private-Token", "Job-Token", "Authorization", "Proxy-Authorization", "Cookie"}
-
-// secrets are the credentials of a request, in lower case: they are found in any.
-type secrets []string
-
-// minSecret keeps texts readable: shorter values are words, not credentials.
-const minSecret = 8
-
-// isCredential reports whether a header is known to hold a credential.
-func isCredential(key, _ string) bool { return slices.Contains(credentialHeaders, key) }
-
-func (s *secrets) add(value string) {
-	if value = lowerASCII(value); len(value) < minSecret || slices.Contains(*s, value) {
-		return
-	}
-	*s = append(*s, value)
-	if strings.Contains(value, " ") {
-		s.add(strings.ReplaceAll(value, " ", "+")) // As a query escapes it.
-	}
-}
-
-// addHeaders adds the values of the headers that secret selects, and the parts of
-// those values that are secrets by themselves.
-func (s *secrets) addHeaders(header http.Header, secret func(key, value string) bool) {
-	for key, values := range header {
-		for _, value := range values {
-			if !secret(key, value) {
-				continue
-			}
-			s.add(value)
-			if key == "Cookie" {
-				for cookie := range strings.SplitSeq(value, ";") {
-					_, value, _ := strings.Cut(cookie, "=")
-					s.add(strings.Trim(value, ` "`))
-				}
-			}
-			scheme, credential, _ := strings.Cut(value, " ")
-			s.add(credential)
-			if strings.EqualFold(scheme, "Basic") {
-				s.addBasic(credential)
-			}
-		}
-	}
-}
-
-// addBasic adds the password of HTTP's basic authentication, or the user name if
-// there is no password.
-func (s *secrets) addBasic(credential string) {
-	credential = strings.TrimRight(credential, "=")
-	s.add(credential)
-	text, err := base64.RawStdEncoding.DecodeString(credential)
-	if err != nil {
-		return
-	}
-	s.add(string(text))
-	user, password, _ := strings.Cut(string(text), ":")
-	if password == "" {
-		password = user
-	}
-	s.add(password)
-}
-
+// redacted stands for a secret in a text.
 const redacted = "[REDACTED]"
 
-// redact removes the secrets from a text that came from elsewhere, such as a
+// Redact removes the secrets from a text that came from elsewhere, such as a
 // response that repeats the request. It finds them as they are, and escaped for JSON,
 // HTML and URLs.
-func (s secrets) redact(text string) string {
+func (s Secrets) Redact(text string) string {
 	found, _ := s.find(text, false)
 	return without(text, found)
 }
 
-// redactCut is redact for the beginning of a text: if the cut went through a secret,
+// RedactCut is [Secrets.Redact] for the beginning of a text: if the cut went through a secret,
 // it removes the beginning of that secret too.
-func (s secrets) redactCut(text string) string {
+func (s Secrets) RedactCut(text string) string {
 	found, end := s.find(text, true)
 	if i := lastEscape(text); i >= 0 { // A reference of HTML that was cut is another one.
 		if _, without := s.find(text[:i], true); without < i {
@@ -98,14 +35,14 @@ func (s secrets) redactCut(text string) string {
 }
 
 // in reports whether a text holds a secret.
-func (s secrets) in(text string) bool {
+func (s Secrets) in(text string) bool {
 	found, _ := s.find(text, false)
 	return len(found) > 0
 }
 
 // inAddress reports whether the address of another host holds a secret. Short ones do
 // not count: a header of an Auth may hold a word that is in the address by chance.
-func (s secrets) inAddress(text string) bool {
+func (s Secrets) inAddress(text string) bool {
 	const shortest = 16
 	return slices.DeleteFunc(slices.Clone(s), func(secret string) bool { return len(secret) < shortest }).in(text)
 }
@@ -113,12 +50,12 @@ func (s secrets) inAddress(text string) bool {
 // match is a part of a text: its first byte, and the one after its last.
 type match struct{ from, to int }
 
-// maxUnescapes is how often a text is unescaped: escapes may be nested.
+// maxUnescapes is how often a text is unescaped, since escapes may be nested.
 const maxUnescapes = 4
 
 // find returns where in a text the secrets are. If the text was cut, end is where it
 // ends without the beginning of a secret.
-func (s secrets) find(text string, cut bool) (found []match, end int) {
+func (s Secrets) find(text string, cut bool) (found []match, end int) {
 	end = len(text)
 	if len(s) == 0 {
 		return nil, end
@@ -293,7 +230,7 @@ func codePoint(s string, from, to, base int, isByte bool) (plain string, n int) 
 	}
 }
 
-// lowerASCII is strings.ToLower for ASCII letters alone: every byte keeps its place.
+// lowerASCII is strings.ToLower for ASCII letters only, so that no byte moves.
 func lowerASCII(s string) string {
 	if strings.IndexFunc(s, isUpperASCII) < 0 {
 		return s
@@ -309,8 +246,9 @@ func lowerASCII(s string) string {
 
 func isUpperASCII(r rune) bool { return 'A' <= r && r <= 'Z' }
 
-// redactHeader copies a header without the secrets: GitLab's Link repeats the query.
-func (s secrets) redactHeader(h http.Header) http.Header {
+// RedactHeader copies a header without the secrets: a Link, for example, may repeat the
+// query.
+func (s Secrets) RedactHeader(h http.Header) http.Header {
 	h = h.Clone()
 	for key, values := range h {
 		if s.in(key) {
@@ -318,31 +256,16 @@ func (s secrets) redactHeader(h http.Header) http.Header {
 			continue
 		}
 		for i := range values {
-			values[i] = s.redact(values[i])
+			values[i] = s.Redact(values[i])
 		}
 	}
 	return h
 }
 
-// redactDetails copies the details of an error without the secrets.
-func (s secrets) redactDetails(details map[string][]string) map[string][]string {
-	if details == nil {
-		return nil
-	}
-	clean := make(map[string][]string, len(details))
-	for field, said := range details {
-		field = s.redact(field)
-		for _, text := range said {
-			clean[field] = append(clean[field], s.redact(text))
-		}
-	}
-	return clean
-}
-
-// redactError makes an error that can be shown to anybody. If its text, or that of an
-// error that it wraps, holds a secret, or net/http put the URL into it, the errors that
-// it wraps can no longer be reached, only compared with.
-func (s secrets) redactError(err error) error {
+// RedactError returns an error that shows no secret. If err, or an error that it wraps,
+// shows one, errors.Is still finds what err wraps, but errors.As does not. The URL that
+// net/http adds is removed.
+func (s Secrets) RedactError(err error) error {
 	for {
 		var u *url.Error
 		if !errors.As(err, &u) {
@@ -352,13 +275,13 @@ func (s secrets) redactError(err error) error {
 	}
 	for inner := err; inner != nil; inner = errors.Unwrap(inner) {
 		if s.in(inner.Error()) {
-			return &opaqueError{text: s.redact(err.Error()), is: func(target error) bool { return errors.Is(err, target) }}
+			return s.opaque(err)
 		}
 	}
 	return err
 }
 
-// opaqueError keeps the error that it stands for in a closure, out of fmt's reach.
+// opaqueError keeps the original error in a closure, where fmt does not find it.
 type opaqueError struct {
 	text string
 	is   func(error) bool
@@ -367,25 +290,17 @@ type opaqueError struct {
 func (e *opaqueError) Error() string        { return e.text }
 func (e *opaqueError) Is(target error) bool { return e.is(target) }
 
-// redactArguments redacts the error of a call that was not sent: an argument that is
-// given in the wrong place may be a token. Only the tokens that are known without
-// calling an Auth of the caller's are found.
-func (c *Client) redactArguments(err error, ro []RequestOption) error {
-	rc := validOptions(ro)
-	var known secrets
-	for _, auth := range []Auth{c.tokenAuth, rc.auth} {
-		if static, ok := auth.(tokenAuth); ok && static.apply != nil {
-			req := &http.Request{Header: make(http.Header), URL: new(url.URL)}
-			_ = static.Authorize(req)
-			known.addHeaders(req.Header, func(string, string) bool { return true })
-			for _, p := range addedParams("", req.URL.RawQuery) {
-				known.add(p.value)
-			}
-		}
-	}
-	known.addHeaders(rc.header, isCredential)
-	if text := known.redact(err.Error()); text != err.Error() {
-		return &opaqueError{text: text, is: func(target error) bool { return errors.Is(err, target) }}
+func (s Secrets) opaque(err error) error {
+	return &opaqueError{text: s.Redact(err.Error()), is: func(target error) bool { return errors.Is(err, target) }}
+}
+
+// RedactText returns err itself if its text has no secret. It does not look at the errors
+// that err wraps.
+func (s Secrets) RedactText(err error) error {
+	if s.in(err.Error()) {
+		return s.opaque(err)
 	}
 	return err
 }
+
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }

@@ -1,0 +1,53 @@
+package transport
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// harmlessHeaders are sent to another host too. All others are not: an Authorize of the
+// caller's may use any header for a credential.
+var harmlessHeaders = map[string]bool{
+	"Accept": true, "Accept-Encoding": true, "Content-Type": true, "If-None-Match": true, "If-Modified-Since": true,
+	"Range": true, "User-Agent": true,
+}
+
+// credentialHeaders are the headers of HTTP and of GitLab that always hold a credential.
+var credentialHeaders = []string{"Private-Token", "Job-Token", "Authorization", "Proxy-Authorization", "Cookie"}
+
+// credentialParams are the query parameters of GitLab that hold a token.
+var credentialParams = []string{"job_token", "private_token", "access_token"}
+
+// isCredential reports whether a header always holds a credential.
+func isCredential(key string) bool { return slices.Contains(credentialHeaders, key) }
+
+// CheckHeader returns an error for a header that net/http would refuse when it sends the
+// request, or that would change how often it does. The error begins with option, which
+// gave the header, and does not show the value, which may be a token.
+func CheckHeader(option, key, value string) error {
+	const punctuation = "!#$%&'*+-.^_`|~"
+	for _, r := range key {
+		letter := 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
+		if !letter && !strings.ContainsRune(punctuation, r) {
+			return fmt.Errorf("%s: %q is not a header's name", option, key)
+		}
+	}
+	if key == "" {
+		return fmt.Errorf("%s: the header's name is empty", option)
+	}
+	switch http.CanonicalHeaderKey(key) {
+	case "Content-Length", "Transfer-Encoding", "Accept-Encoding":
+		return fmt.Errorf("%s: %s is net/http's to set: leave it out", option, key)
+	case "Idempotency-Key", "X-Idempotency-Key":
+		// With it, net/http sends a write again. GitLab ignores it.
+		return fmt.Errorf("%s: %s would let a write be sent twice: leave it out", option, key)
+	}
+	for i := range len(value) {
+		if c := value[i]; c < ' ' && c != '\t' || c == 0x7f {
+			return fmt.Errorf("%s: the value of %s holds a control character", option, key)
+		}
+	}
+	return nil
+}

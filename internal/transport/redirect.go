@@ -1,0 +1,108 @@
+package transport
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+)
+
+const maxRedirects = 5
+
+// redirectGuard returns a CheckRedirect: the rules of this package, and then the caller's
+// own, which can only be stricter. A redirect that is not followed is the response of the
+// call.
+func redirectGuard(own func(*http.Request, []*http.Request) error) func(*http.Request, []*http.Request) error {
+	return func(req *http.Request, via []*http.Request) error {
+		c := callFrom(req.Context())
+		if c.Refused = c.redirect(req, via); c.Refused != "" {
+			return http.ErrUseLastResponse
+		}
+		if own == nil {
+			return nil
+		}
+		if err := own(req, via); err != nil {
+			c.Refused = "the HTTP client's own CheckRedirect refused it"
+			return http.ErrUseLastResponse
+		}
+		// Once more: it may have changed the request.
+		if c.Refused = c.redirect(req, via); c.Refused != "" {
+			return http.ErrUseLastResponse
+		}
+		return nil
+	}
+}
+
+// redirect gives a redirected request the credentials that it may have, or returns why
+// it must not be sent.
+func (c *Call) redirect(req *http.Request, via []*http.Request) (refused string) {
+	if reason := refusal(req, via); reason != "" {
+		return reason
+	}
+	req.Header.Del("Referer") // net/http puts the last URL there, its query included.
+	first := via[0].URL
+	away := func(r *http.Request) bool { return !sameOrigin(r.URL, first) }
+	if away(req) || slices.ContainsFunc(via, away) {
+		c.dropCredentials(req) // For good: a way back was chosen by the other host.
+		c.Left = req.URL.Scheme + "://" + req.URL.Host
+		if c.Secrets.inAddress(req.URL.String()) {
+			return "its address repeats a credential"
+		}
+		return ""
+	}
+	for _, p := range c.added {
+		if !slices.ContainsFunc(params(req.URL.RawQuery), func(q param) bool { return q.name == p.name }) {
+			req.URL.RawQuery = appendQuery(req.URL.RawQuery, p.raw)
+		}
+	}
+	return ""
+}
+
+// refusal returns why a redirect is not followed, whatever its request contains.
+func refusal(req *http.Request, via []*http.Request) string {
+	last := via[len(via)-1]
+	switch {
+	case via[0].Method != http.MethodGet && via[0].Method != http.MethodHead:
+		return "a write is not sent on: use the address that the server names, or the project's id or new path"
+	case len(via) > maxRedirects:
+		return "too many redirects"
+	case req.URL.Scheme != "http" && req.URL.Scheme != "https":
+		return "it leads to a scheme other than http and https"
+	case last.URL.Scheme == "https" && req.URL.Scheme == "http":
+		return "it leads from https to http"
+	case req.URL.Host == "":
+		return "it names no host"
+	}
+	return ""
+}
+
+// dropCredentials removes what another host must not see.
+func (c *Call) dropCredentials(req *http.Request) {
+	for key := range req.Header {
+		if !harmlessHeaders[key] {
+			delete(req.Header, key)
+		}
+	}
+	req.URL.User = nil
+	req.URL.RawQuery = withoutParams(req.URL.RawQuery, func(p param) bool {
+		added := slices.ContainsFunc(c.added, func(a param) bool {
+			return a.value == p.value && (a.name == p.name || len(a.value) >= minSecret)
+		})
+		return added || slices.Contains(credentialParams, p.name) || c.Secrets.inAddress(p.raw)
+	})
+}
+
+// sameOrigin reports whether two URLs have scheme, host and port in common. Only the
+// case of ASCII letters is ignored: other folding makes different hosts equal.
+func sameOrigin(a, b *url.URL) bool {
+	return a.Scheme == b.Scheme && lowerASCII(a.Hostname()) == lowerASCII(b.Hostname()) && portOf(a) == portOf(b)
+}
+
+func portOf(u *url.URL) string {
+	if port := u.Port(); port != "" {
+		return port
+	}
+	if u.Scheme == "https" {
+		return "443"
+	}
+	return "80"
+}
