@@ -1,9 +1,15 @@
 package gitlabjobs
 
 import (
+	"bytes"
 	"io"
 	"iter"
+	"slices"
+	"strings"
 	"time"
+
+	"example.com/gitlabjobs/internal/runnerlog"
+	"example.com/gitlabjobs/internal/terminal"
 )
 
 // TraceLine is a line of a job's log.
@@ -78,9 +84,6 @@ func (s *TraceSection) Duration() time.Duration {
 	return max(0, s.End.Sub(s.Start))
 }
 
-// maxTraceLine is the maximum length of TraceLine.Raw.
-const maxTraceLine = 64 << 10
-
 // TraceLines returns the lines of a log, each as soon as its end is read, so that
 // r may as well be the log of a running job. It needs no more than a few MiB,
 // whatever the log is.
@@ -115,20 +118,163 @@ const maxTraceLine = 64 << 10
 // the first.
 func TraceLines(r io.Reader) iter.Seq2[*TraceLine, error] {
 	return func(yield func(*TraceLine, error) bool) {
-		s := &traceScanner{r: r, buf: make([]byte, maxTraceLine/4)}
-		for {
-			raw, whole := s.next()
-			if len(raw) == 0 {
-				break
-			}
-			n, goOn := s.lines(raw, whole, func(line *TraceLine) bool { return yield(line, nil) })
-			if !goOn {
+		s := &traceScanner{log: runnerlog.NewReader(r)}
+		for s.log.Next() {
+			if !s.yieldLines(func(line *TraceLine) bool { return yield(line, nil) }) {
 				return
 			}
-			s.from += n
 		}
-		if s.err != io.EOF { //nolint:errorlint // One that is wrapped is a fault, not the end.
-			yield(nil, s.err)
+		if err := s.log.Err(); err != nil {
+			yield(nil, err)
 		}
 	}
 }
+
+// traceScanner makes lines of a log.
+type traceScanner struct {
+	log       *runnerlog.Reader
+	line      terminal.Line
+	sections  traceSections
+	number    int64
+	continued bool // The next line continues the text of the one before.
+}
+
+// yieldLines yields the lines that a line of the log is: more than one if it has section
+// marks. It reports whether to go on.
+func (s *traceScanner) yieldLines(yield func(*TraceLine) bool) bool {
+	s.continued = s.continued || s.log.Continues()
+	// If most of the text is one sequence, its rest is not worth waiting for.
+	for half := len(s.log.Text()) / 2; ; {
+		text, whole, prefix := s.log.Text(), s.log.Whole(), s.log.Prefix()
+		line := &TraceLine{Time: prefix.Time, Stream: TraceStream(prefix.Stream), StreamID: prefix.StreamID}
+		shown := bytes.TrimSuffix(text, []byte("\r"))
+		plain := whole && terminal.IsPlain(shown)
+		n, reason := len(text), atEnd
+		if !plain {
+			s.line.Clear()
+			n, reason = s.show(text, whole, half)
+		}
+		half -= n
+		line.Raw, line.Continued = string(s.log.Take(n)), s.continued
+		if plain {
+			line.Text = textIn(line.Raw, shown)
+			line.Styled = s.line.Styled(line.Text)
+		} else {
+			line.Text, line.Styled = s.line.Text()
+		}
+		if !line.Continued || s.number == 0 {
+			s.number++
+		}
+		line.Number = s.number
+		s.sections.giveTo(line)
+		s.continued = reason != atMark && !whole
+		if !yield(line) {
+			return false
+		}
+		if reason != atMark {
+			return true
+		}
+	}
+}
+
+// textIn returns text as a string, as a part of raw if raw ends with it.
+func textIn(raw string, text []byte) string {
+	all := strings.TrimRight(raw, "\r\n")
+	if begin := len(all) - len(text); begin >= 0 && all[begin:] == string(text) {
+		return all[begin:]
+	}
+	return string(text)
+}
+
+// stopReason is why show stops.
+type stopReason int
+
+const (
+	atEnd  stopReason = iota
+	atMark            // A mark starts another line.
+	atPart            // The text ends in a part of a character, a sequence or a mark.
+)
+
+// show shows text on the line, and returns how many bytes of it. Text that is not whole may
+// end in a part of something whose rest is yet to come: show stops there if that is behind
+// half.
+func (s *traceScanner) show(text []byte, whole bool, half int) (n int, reason stopReason) {
+	for n < len(text) {
+		waits := !whole && n > half
+		if text[n] == 's' {
+			mark, size, complete := runnerlog.ParseMark(text[n:])
+			switch {
+			case !complete && waits:
+				return n, atPart
+			case size > 0 && !s.sections.has(mark):
+				n += size
+				continue
+			case size > 0 && !s.line.IsEmpty():
+				return n, atMark
+			case size > 0:
+				s.sections.take(mark)
+				s.continued = false
+				s.line.Clear()
+				n += size
+				continue
+			}
+		}
+		size := s.line.Write(text[n:], waits)
+		if size == 0 {
+			return n, atPart
+		}
+		n += size
+	}
+	return n, atEnd
+}
+
+// traceSections are the sections that a log is in.
+type traceSections struct {
+	open           []*TraceSection // Lines share it, so it is replaced, never changed.
+	started, ended []*TraceSection // By the marks of the line that is being made.
+}
+
+// maxOpenSections is how deep sections nest, because of the memory that they take.
+const maxOpenSections = 64
+
+// find returns the index of the innermost open section of a name, or -1.
+func (s *traceSections) find(name string) int {
+	for i, section := range slices.Backward(s.open) {
+		if section.Name == name {
+			return i
+		}
+	}
+	return -1
+}
+
+// has reports whether a mark is that of a section: an end needs an open one.
+func (s *traceSections) has(m runnerlog.Mark) bool { return m.Start || s.find(m.Name) >= 0 }
+
+// take opens or closes a section. An end closes the innermost section of its name.
+func (s *traceSections) take(m runnerlog.Mark) {
+	if m.Start {
+		if len(s.open) < maxOpenSections {
+			section := &TraceSection{Name: m.Name, Options: m.Options, Start: m.Time}
+			s.open = append(slices.Clip(s.open), section)
+			s.started = append(s.started, section)
+		}
+		return
+	}
+	if i := s.find(m.Name); i >= 0 {
+		section := s.open[i]
+		section.End = m.Time
+		s.open = slices.Concat(s.open[:i], s.open[i+1:])
+		s.ended = append(s.ended, section)
+	}
+}
+
+// giveTo sets the sections of a line.
+func (s *traceSections) giveTo(line *TraceLine) {
+	line.Sections, line.Started, line.Ended = s.open, s.started, s.ended
+	if n := len(s.started); n > 0 && slices.Contains(s.open, s.started[n-1]) {
+		s.started[n-1].Header = line.Text
+	}
+	s.started, s.ended = nil, nil
+}
+
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }

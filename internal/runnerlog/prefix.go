@@ -1,0 +1,96 @@
+package runnerlog
+
+import "time"
+
+// Prefix is what newer runners write before each record of a log, in 32 bytes: the time,
+// the number of the stream in hex, O or E, and + if the record continues another one.
+//
+//	2024-05-22T12:43:46.962646Z 00O+
+//
+// The zero value is for a record without a prefix.
+type Prefix struct {
+	Time     time.Time
+	Stream   Stream
+	StreamID int // 0 for the runner itself, 1 for the scripts, 15 and more for services.
+
+	appends bool // The record continues an earlier one of its stream.
+}
+
+// Stream is where a record was written to.
+type Stream string
+
+// The streams.
+const (
+	Stdout Stream = "stdout"
+	Stderr Stream = "stderr"
+)
+
+const (
+	prefixShape = "0000-00-00T00:00:00.000000Z hhS+"
+	prefixLen   = len(prefixShape)
+	timeLen     = prefixLen - len(" hhS+")
+	secondsLen  = len("0000-00-00T00:00:00")
+)
+
+// size returns how many bytes the prefix takes in the log.
+func (p Prefix) size() int {
+	if p.Stream == "" {
+		return 0
+	}
+	return prefixLen
+}
+
+// mayBeginPrefix reports whether b, as far as it goes, has the shape of a prefix.
+func mayBeginPrefix(b []byte) bool { return hasShape(b, prefixShape) }
+
+// hasShape reports whether b, as far as it and the shape go, has a shape.
+func hasShape(b []byte, shape string) bool {
+	for i := range min(len(b), len(shape)) {
+		c := b[i]
+		ok := false
+		switch want := shape[i]; want {
+		case '0':
+			ok = '0' <= c && c <= '9'
+		case 'h':
+			ok = '0' <= c && c <= '9' || 'a' <= c && c <= 'f'
+		case 'S':
+			ok = c == 'O' || c == 'E'
+		case '+':
+			ok = c == '+' || c == ' '
+		default:
+			ok = c == want
+		}
+		if !ok {
+			return false
+		}
+	}
+	return true
+}
+
+// mayHavePrefix reports whether b may begin with a whole prefix. It looks at one byte, so
+// that most text without a prefix costs nothing.
+func mayHavePrefix(b []byte) bool { return len(b) >= prefixLen && b[timeLen-1] == 'Z' }
+
+// parsePrefix returns the prefix that b begins with, or the zero value if there is none.
+func parsePrefix(b []byte) (p Prefix) {
+	// UnmarshalText is strict. With a point before six digits the time has the right shape.
+	if !mayHavePrefix(b) || b[secondsLen] != '.' || !hasShape(b[timeLen:], prefixShape[timeLen:]) ||
+		p.Time.UnmarshalText(b[:timeLen]) != nil {
+		return Prefix{}
+	}
+	id, stream := b[timeLen+1:timeLen+3], b[timeLen+3]
+	p.Stream = Stdout
+	if stream == 'E' {
+		p.Stream = Stderr
+	}
+	p.StreamID = hexDigit(id[0])<<4 | hexDigit(id[1])
+	p.appends = b[prefixLen-1] == '+'
+	return p
+}
+
+func hexDigit(c byte) int {
+	if c >= 'a' {
+		return int(c-'a') + 10
+	}
+	return int(c - '0')
+}

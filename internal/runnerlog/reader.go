@@ -1,0 +1,262 @@
+// Package runnerlog reads what GitLab Runner writes into the log of a job besides the job's own output.
+//
+// Newer runners write a [Prefix] before each line, with the time and the stream. They also split lines into several
+// records, each with a prefix of its own: at carriage returns, and where their buffer is full. A [Reader] removes the
+// prefixes and joins the records of a line, and still knows which bytes of the log are which part of the text.
+//
+// All runners write a [Mark] into the text where a section of the log starts or ends. GitLab's page folds sections.
+package runnerlog
+
+import (
+	"bytes"
+	"io"
+)
+
+// MaxLine is the largest number of bytes of a line that a [Reader] returns at once. A
+// longer line comes in pieces.
+const MaxLine = 64 << 10
+
+// Reader reads a log line by line. A line is one record, or those that belong together.
+//
+//	for r.Next() {
+//		text := r.Text()
+//		raw := r.Take(len(text))
+//	}
+//	return r.Err()
+type Reader struct {
+	source   io.Reader
+	buffer   []byte
+	from, to int // The part of the buffer that is not yet taken.
+	err      error
+
+	// The line that Next has read.
+	raw   []byte // A part of buffer.
+	whole bool
+	text  []byte // A part of raw, or of joined.
+	parts []part // At least one.
+
+	// How much of it was taken.
+	rawAt, textAt int
+	part          *part // The one that textAt is in.
+	inRecord      bool  // textAt is inside a record, not at its beginning.
+
+	record Prefix     // Of the record that the line begins inside, because an earlier piece of it was taken.
+	check  splitCheck // Of that piece.
+	joined []byte
+}
+
+// part is the text of one record of a line: where it begins in the line's text and raw
+// bytes. The prefix is before it.
+type part struct {
+	text, raw int
+	prefix    Prefix
+}
+
+// NewReader returns a Reader of the log in source.
+func NewReader(source io.Reader) *Reader {
+	return &Reader{source: source, buffer: make([]byte, MaxLine/4)}
+}
+
+// Next reads the next line, and reports whether there is one. It continues behind the bytes
+// that were taken of the last line. At the end, or if reading failed, it reports false, but
+// first there is a line of the bytes up to there.
+func (r *Reader) Next() bool {
+	if r.inRecord {
+		r.noteRecord()
+	}
+	r.from += r.rawAt
+	r.rawAt, r.textAt = 0, 0
+	var several bool
+	r.raw, r.whole, several = r.read()
+	r.setText(several)
+	return len(r.raw) > 0
+}
+
+// Err returns why reading has failed, or nil if the log has ended.
+func (r *Reader) Err() error {
+	if r.err == io.EOF { //nolint:errorlint // One that is wrapped is a fault, not the end.
+		return nil
+	}
+	return r.err
+}
+
+// Text returns the text of the line that is not yet taken: without prefixes, and without
+// line breaks, those included that a runner has put between its records. It is valid until
+// Next is called.
+func (r *Reader) Text() []byte { return r.text[r.textAt:] }
+
+// Whole reports whether the text goes on to the end of the line. If not, it is a piece that
+// may end inside a character; the next line continues it.
+func (r *Reader) Whole() bool { return r.whole }
+
+// Prefix returns the prefix of the record that the text begins in.
+func (r *Reader) Prefix() Prefix { return r.part.prefix }
+
+// Continues reports whether the line begins with a record that a runner has marked as the
+// continuation of an earlier one, to which the Reader could not join it.
+func (r *Reader) Continues() bool { return r.textAt == 0 && !r.inRecord && r.part.prefix.appends }
+
+// Take takes the first n bytes of the text. It returns the bytes of the log for them: the
+// prefixes before and between them and, if n is the length of the text, the line break. They
+// are valid until Next is called.
+func (r *Reader) Take(n int) (raw []byte) {
+	begin := r.rawAt
+	if r.textAt += n; r.textAt == len(r.text) {
+		r.rawAt = len(r.raw)
+		r.part = &r.parts[len(r.parts)-1]
+		r.inRecord = !r.whole && r.raw[len(r.raw)-1] != '\n'
+		return r.raw[begin:]
+	}
+	i := len(r.parts) - 1
+	for i > 0 && r.parts[i].text > r.textAt {
+		i--
+	}
+	r.part = &r.parts[i]
+	if i > 0 && r.part.text == r.textAt {
+		r.rawAt, r.inRecord = r.part.raw-r.part.prefix.size(), false
+	} else {
+		r.rawAt, r.inRecord = r.part.raw+r.textAt-r.part.text, true
+	}
+	return r.raw[begin:r.rawAt]
+}
+
+// noteRecord remembers the record that what was taken ends in, for the rest of it.
+func (r *Reader) noteRecord() {
+	if r.part.raw > 0 { // The record begins in this line, behind its prefix.
+		r.check = splitCheck{}
+	}
+	r.check = r.check.with(r.raw[max(0, r.part.raw-r.part.prefix.size()):r.rawAt])
+	r.record = r.part.prefix
+}
+
+// setText sets the text of the line, and its parts.
+func (r *Reader) setText(several bool) {
+	first := part{prefix: r.record}
+	if !r.inRecord {
+		first.prefix = parsePrefix(r.raw)
+		first.raw = first.prefix.size()
+	}
+	r.parts = append(r.parts[:0], first)
+	begin := first.raw
+	all := bytes.TrimSuffix(r.raw, []byte("\n"))
+	if !several {
+		r.text, r.part = all[begin:], &r.parts[0]
+		return
+	}
+	r.joined = r.joined[:0]
+	for {
+		i := bytes.IndexByte(all[begin:], '\n')
+		if i < 0 {
+			break
+		}
+		r.joined = append(r.joined, all[begin:begin+i]...)
+		begin += i + 1
+		prefix := parsePrefix(all[begin:])
+		begin += prefix.size()
+		r.parts = append(r.parts, part{len(r.joined), begin, prefix})
+	}
+	r.joined = append(r.joined, all[begin:]...)
+	r.text, r.part = r.joined, &r.parts[0]
+}
+
+// read returns the records of the next line, and whether they are all of it. If not, they
+// are as many bytes as a line may have. At the end there are none.
+func (r *Reader) read() (raw []byte, whole, several bool) {
+	last, scanned := 0, 0 // Where the last record begins, and up to where it was searched for its end.
+	for {
+		window := r.buffer[r.from:r.to]
+		i := -1
+		if limit := min(len(window), MaxLine); scanned < limit {
+			i = bytes.IndexByte(window[scanned:limit], '\n')
+		}
+		switch {
+		case i >= 0:
+			end := scanned + i + 1
+			if !r.isContinued(last, end) {
+				return r.buffer[r.from:][:end], true, several
+			}
+			last, scanned, several = end, end+prefixLen, true
+		case last > 0 && last+prefixLen >= MaxLine:
+			return window[:last], false, several // The limit is inside a prefix, which must stay whole.
+		case len(window) >= MaxLine:
+			return window[:MaxLine], false, several
+		default:
+			scanned = max(scanned, len(window))
+			if !r.more() {
+				return r.buffer[r.from:r.to], true, several
+			}
+		}
+	}
+}
+
+// isContinued reports whether the record from begin to end is continued by the one at end.
+// It reads more if it has too little of that to tell.
+func (r *Reader) isContinued(begin, end int) bool {
+	record := r.buffer[r.from:r.to][begin:end]
+	var prefix Prefix
+	var check splitCheck
+	if begin == 0 && r.inRecord {
+		prefix, check = r.record, r.check
+	} else {
+		prefix = parsePrefix(record)
+	}
+	if prefix.Stream == "" || !check.with(record).isPossible() {
+		return false
+	}
+	for {
+		next := r.buffer[r.from:r.to][end:]
+		if len(next) >= prefixLen {
+			after := parsePrefix(next)
+			return after.appends && after.Stream == prefix.Stream && after.StreamID == prefix.StreamID
+		}
+		if !mayBeginPrefix(next) || !r.more() {
+			return false
+		}
+	}
+}
+
+// minSplit is the length, with the line break, of the shortest record without a carriage
+// return that can be continued. Runners buffer 8 KiB of a line, with its prefix, before they
+// split it. Secrets can't make it shorter: they are masked before the prefix is written.
+const minSplit = 8<<10 + 2
+
+// splitCheck tells whether a record, of which it has seen the first bytes, can be continued
+// by another. Runners split a line only if a write contains a carriage return and no line
+// break, or if their buffer is full. Up to 19.0 the record then ends behind the last carriage
+// return, and from 19.1 on with the write.
+type splitCheck struct {
+	size    int
+	returns bool // There is a carriage return.
+}
+
+func (c splitCheck) with(b []byte) splitCheck {
+	return splitCheck{c.size + len(b), c.returns || bytes.IndexByte(b, '\r') >= 0}
+}
+
+func (c splitCheck) isPossible() bool { return c.returns || c.size >= minSplit }
+
+// maxEmptyReads is how often in a row a reader may return neither bytes nor an error.
+const maxEmptyReads = 100
+
+// more reads on. It reports false at the end, and if reading failed.
+func (r *Reader) more() bool {
+	if r.to == len(r.buffer) {
+		window := r.buffer[r.from:r.to]
+		if len(window) > len(r.buffer)*3/4 { // A line of MaxLine leaves room in twice that.
+			r.buffer = make([]byte, 2*len(r.buffer))
+		}
+		r.from, r.to = 0, copy(r.buffer, window)
+	}
+	for tries := 0; r.err == nil; tries++ {
+		if tries == maxEmptyReads {
+			r.err = io.ErrNoProgress
+			break
+		}
+		var n int
+		n, r.err = r.source.Read(r.buffer[r.to:])
+		if r.to += n; n > 0 {
+			return true
+		}
+	}
+	return false
+}
