@@ -125,9 +125,9 @@ func TestAJobThatNeverRanFailsAsAStuckOne(t *testing.T) {
 func TestABridgeThatDependsRunsAgainWithItsPipeline(t *testing.T) {
 	t.Parallel()
 	w := newSmall(t)
-	down := w.open.AddPipeline(PipelineSpec{})
-	job := down.AddJob(JobSpec{Status: gitlabjobs.StatusFailed})
-	b := w.pl.AddBridge(BridgeSpec{Downstream: down, Depend: true})
+	downstream := w.open.AddPipeline(PipelineSpec{})
+	job := downstream.AddJob(JobSpec{Status: gitlabjobs.StatusFailed})
+	b := w.pl.AddBridge(BridgeSpec{Downstream: downstream, Depend: true})
 	require.Equal(t, "failed", shown(t, w, b)["status"])
 	id, _ := w.act(t, job, "retry").is(201).object()["id"].(float64)
 	o := shown(t, w, b)

@@ -104,12 +104,12 @@ func (j *Job) playable() bool {
 
 func (c *call) cancelJob() *response {
 	force := c.boolean("force")
-	if refused := c.refusedParameters(); refused != nil {
-		return refused
+	if errResp := c.paramErrorResponse(); errResp != nil {
+		return errResp
 	}
-	j, refused := c.writable(false)
-	if refused != nil {
-		return refused
+	j, errResp := c.findJobForAction(false)
+	if errResp != nil {
+		return errResp
 	}
 	if force && c.role() < Maintainer {
 		return forbiddenResponse()
@@ -119,60 +119,60 @@ func (c *call) cancelJob() *response {
 		j.cancel(force, c.now)
 		c.record(ActionCancel, j, 0)
 	}
-	return reply(http.StatusCreated, c.jobJSON(j))
+	return jsonResponse(http.StatusCreated, c.jobJSON(j))
 }
 
 func (c *call) retryJob() *response {
 	inputs := c.object("inputs")
-	if refused := c.refusedParameters(); refused != nil {
-		return refused
+	if errResp := c.paramErrorResponse(); errResp != nil {
+		return errResp
 	}
-	j, refused := c.changeable()
-	if refused != nil {
-		return refused
+	j, errResp := c.findUnarchivedJob()
+	if errResp != nil {
+		return errResp
 	}
 	if !j.retryable() {
-		return message(http.StatusForbidden, "403 Forbidden - Job is not retryable")
+		return messageResponse(http.StatusForbidden, "403 Forbidden - Job is not retryable")
 	}
-	if refused := j.refuseInputs(inputs); refused != nil {
-		return refused
+	if errResp := j.checkInputs(inputs); errResp != nil {
+		return errResp
 	}
-	twin := j.replace(c.caller.user, c.now)
+	newJob := j.replace(c.caller.user, c.now)
 	if inputs != nil {
-		twin.inputs = j.declared(inputs)
+		newJob.inputs = j.declaredInputs(inputs)
 	}
-	c.record(ActionRetry, j, twin.id)
+	c.record(ActionRetry, j, newJob.id)
 	if j.bridge != nil {
-		return reply(http.StatusCreated, c.bridgeAsJob(twin))
+		return jsonResponse(http.StatusCreated, c.bridgeAsJob(newJob))
 	}
-	return reply(http.StatusCreated, c.jobJSON(twin))
+	return jsonResponse(http.StatusCreated, c.jobJSON(newJob))
 }
 
 func (c *call) eraseJob() *response {
-	if refused := c.findProject(); refused != nil {
-		return refused
+	if errResp := c.findProject(); errResp != nil {
+		return errResp
 	}
 	if c.role() < Reporter && c.project.visibility != Public {
 		return forbiddenResponse()
 	}
-	j, refused := c.job(false)
-	if refused != nil {
-		return refused
+	j, errResp := c.findJob(false)
+	if errResp != nil {
+		return errResp
 	}
 	if c.role() < Developer || c.role() < Maintainer && j.user != c.caller.user {
 		return forbiddenResponse()
 	}
 	if !j.erasable(c.now) {
-		return message(http.StatusForbidden, "403 Forbidden - Job is not erasable!")
+		return messageResponse(http.StatusForbidden, "403 Forbidden - Job is not erasable!")
 	}
 	if j.pipeline.project.statsRefreshing {
-		return message(http.StatusConflict,
+		return messageResponse(http.StatusConflict,
 			"Action temporarily disabled. The project this pipeline belongs to is undergoing stats refresh.")
 	}
 	before := c.wireJob(j)
 	hadArtifacts := len(j.artifacts) > 0
 	j.erased, j.expires = c.now, time.Time{}
-	j.artifacts, j.log, j.made, j.script, j.plainLog = nil, nil, 0, nil, false
+	j.artifacts, j.log, j.generatedSize, j.script, j.hasDefaultLog = nil, nil, 0, nil, false
 	j.stamper.buffer = nil
 	c.record(ActionErase, j, 0)
 	w := c.wireJob(j)
@@ -180,50 +180,50 @@ func (c *call) eraseJob() *response {
 		// GitLab's response still has the artifacts that it has just deleted.
 		w.Artifacts, w.ArtifactsFile = before.Artifacts, before.ArtifactsFile
 	}
-	return reply(http.StatusCreated, c.ofAge(w))
+	return jsonResponse(http.StatusCreated, c.forVersion(w))
 }
 
 func (c *call) playJob() *response {
-	variables, inputs := c.variables(), c.object("job_inputs")
-	if refused := c.refusedParameters(); refused != nil {
-		return refused
+	variables, inputs := c.variablesParam(), c.object("job_inputs")
+	if errResp := c.paramErrorResponse(); errResp != nil {
+		return errResp
 	}
-	j, refused := c.changeable()
-	if refused != nil {
-		return refused
+	j, errResp := c.findUnarchivedJob()
+	if errResp != nil {
+		return errResp
 	}
 	if !j.playable() {
-		return message(http.StatusBadRequest, "400 Bad request - Unplayable Job")
+		return messageResponse(http.StatusBadRequest, "400 Bad request - Unplayable Job")
 	}
 	if j.status != gitlabjobs.StatusManual && j.status != gitlabjobs.StatusScheduled {
 		return c.playAgain(j)
 	}
-	if refused := j.refuseInputs(inputs); refused != nil {
-		return refused
+	if errResp := j.checkInputs(inputs); errResp != nil {
+		return errResp
 	}
-	valid, unique := checkKeys(variables)
+	valid, unique := checkVariableKeys(variables)
 	if !unique {
 		return serverError()
 	}
 	if valid {
 		j.user = c.caller.user
-		j.variables, j.inputs = byKey(variables), j.declared(inputs)
+		j.variables, j.inputs = variableMap(variables), j.declaredInputs(inputs)
 		j.enqueue(c.now)
 		j.startBridgeSoon(c.now)
 		c.record(ActionPlay, j, 0)
 	}
 	if j.bridge != nil {
-		return reply(http.StatusOK, c.bridgeJSON(j))
+		return jsonResponse(http.StatusOK, c.bridgeJSON(j))
 	}
-	return reply(http.StatusOK, c.jobJSON(j))
+	return jsonResponse(http.StatusOK, c.jobJSON(j))
 }
 
 // playAgain plays a finished manual job. GitLab drops the variables and inputs
 // of the request.
 func (c *call) playAgain(j *Job) *response {
-	twin := j.replace(c.caller.user, c.now)
-	c.record(ActionPlay, j, twin.id)
-	return reply(http.StatusOK, c.jobJSON(twin))
+	newJob := j.replace(c.caller.user, c.now)
+	c.record(ActionPlay, j, newJob.id)
+	return jsonResponse(http.StatusOK, c.jobJSON(newJob))
 }
 
 // maxVariableKey is the maximum length of the key of a variable.
@@ -231,23 +231,23 @@ const maxVariableKey = 255
 
 // checkKeys tells whether GitLab accepts the keys of variables, and whether
 // they are unique. If it does not accept one, play does nothing.
-func checkKeys(variables []variable) (valid, unique bool) {
+func checkVariableKeys(variables []playVariable) (valid, unique bool) {
 	valid, unique = true, true
 	seen := map[string]bool{}
 	for _, v := range variables {
-		valid = valid && validKey(v.key)
+		valid = valid && validVariableKey(v.key)
 		unique = unique && !seen[v.key]
 		seen[v.key] = true
 	}
 	return valid, unique || !valid
 }
 
-func validKey(key string) bool {
+func validVariableKey(key string) bool {
 	return key != "" && len(key) <= maxVariableKey &&
 		strings.Trim(key, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") == ""
 }
 
-func byKey(variables []variable) map[string]string {
+func variableMap(variables []playVariable) map[string]string {
 	if variables == nil {
 		return nil
 	}
@@ -260,7 +260,7 @@ func byKey(variables []variable) map[string]string {
 
 // declared returns the inputs if the job declares any. GitLab ignores them
 // otherwise.
-func (j *Job) declared(inputs map[string]any) map[string]any {
+func (j *Job) declaredInputs(inputs map[string]any) map[string]any {
 	if len(j.spec.Inputs) == 0 {
 		return nil
 	}
@@ -268,7 +268,7 @@ func (j *Job) declared(inputs map[string]any) map[string]any {
 }
 
 // refuseInputs refuses inputs that the job does not declare.
-func (j *Job) refuseInputs(inputs map[string]any) *response {
+func (j *Job) checkInputs(inputs map[string]any) *response {
 	if len(j.spec.Inputs) == 0 {
 		return nil
 	}
@@ -282,8 +282,8 @@ func (j *Job) refuseInputs(inputs map[string]any) *response {
 	case 0:
 		return nil
 	case 1:
-		return message(http.StatusBadRequest, "400 Bad request - Unknown input: "+unknown[0])
+		return messageResponse(http.StatusBadRequest, "400 Bad request - Unknown input: "+unknown[0])
 	default:
-		return message(http.StatusBadRequest, "400 Bad request - Unknown inputs: "+strings.Join(unknown, ", "))
+		return messageResponse(http.StatusBadRequest, "400 Bad request - Unknown inputs: "+strings.Join(unknown, ", "))
 	}
 }

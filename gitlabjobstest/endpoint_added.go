@@ -2,6 +2,7 @@ package gitlabjobstest
 
 import (
 	"bytes"
+	"cmp"
 	"io"
 	"net/http"
 	"slices"
@@ -22,13 +23,11 @@ import (
 // routes fit a request, the first one is used. GET serves HEAD too, and the
 // server responds to OPTIONS itself.
 func (s *Server) Handle(pattern string, handler http.Handler) {
-	if s.tb != nil {
-		s.tb.Helper()
-	}
+	s.tb.Helper()
 	method, path, _ := strings.Cut(pattern, " ")
 	switch {
-	case patternFault(method, path) != "":
-		s.failf("Handle(%q): %s", pattern, patternFault(method, path))
+	case patternProblem(method, path) != "":
+		s.failf("Handle(%q): %s", pattern, patternProblem(method, path))
 		return
 	case handler == nil:
 		s.failf("Handle(%q): the handler is nil", pattern)
@@ -51,7 +50,7 @@ func (s *Server) Handle(pattern string, handler http.Handler) {
 
 // patternFault says what to write instead of a pattern that no request fits, or
 // is empty.
-func patternFault(method, path string) string {
+func patternProblem(method, path string) string {
 	switch {
 	case method == "" || strings.Trim(method, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" || !strings.HasPrefix(path, "/") ||
 		strings.ContainsAny(path, " {}"):
@@ -84,27 +83,27 @@ func (s *Server) routes() []route {
 
 // handled returns a response by the handler of an added route, if the caller
 // can see the project.
-func (c *call) handled(h http.Handler) *response {
+func (c *call) runAddedRoute(h http.Handler) *response {
 	if _, ofProject := c.vars["id"]; ofProject && strings.HasPrefix(c.req.URL.Path, apiPath+"/projects/") {
-		if refused := c.findProject(); refused != nil {
-			return refused
+		if errResp := c.findProject(); errResp != nil {
+			return errResp
 		}
 	}
 	return &response{header: http.Header{}, handler: h}
 }
 
 // serve sets the response to what a handler writes.
-func (a *response) serve(h http.Handler, x *exchange) {
+func (resp *response) runHandler(h http.Handler, x *exchange) {
 	r := x.req.Clone(x.req.Context())
 	r.Body = io.NopCloser(bytes.NewReader(x.body))
 	for name, value := range x.vars {
 		r.SetPathValue(name, value)
 	}
-	w := &responseWriter{header: a.header}
+	w := &responseWriter{header: resp.header}
 	h.ServeHTTP(w, r)
-	a.status, a.body = or(w.status, http.StatusOK), w.body.Bytes()
-	if _, set := a.header["Content-Type"]; !set && len(a.body) > 0 {
-		a.header.Set("Content-Type", "application/json")
+	resp.status, resp.body = cmp.Or(w.status, http.StatusOK), w.body.Bytes()
+	if _, set := resp.header["Content-Type"]; !set && len(resp.body) > 0 {
+		resp.header.Set("Content-Type", "application/json")
 	}
 }
 
@@ -119,7 +118,7 @@ type responseWriter struct {
 func (w *responseWriter) Header() http.Header { return w.header }
 
 // WriteHeader sets the status. Only the first one counts.
-func (w *responseWriter) WriteHeader(status int) { w.status = or(w.status, status) }
+func (w *responseWriter) WriteHeader(status int) { w.status = cmp.Or(w.status, status) }
 
 // Write adds to the body.
 func (w *responseWriter) Write(p []byte) (int, error) {

@@ -1,6 +1,7 @@
 package gitlabjobstest
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -25,12 +26,12 @@ func (s *Server) authenticate(r *http.Request, query url.Values, rt *route) (ide
 	if scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " "); strings.EqualFold(scheme, "Bearer") {
 		bearer = token
 	}
-	personal := or(or(r.Header.Get("Private-Token"), query.Get("private_token")), or(bearer, query.Get("access_token")))
-	jobToken := or(r.Header.Get("Job-Token"), query.Get("job_token"))
+	personal := cmp.Or(cmp.Or(r.Header.Get("Private-Token"), query.Get("private_token")), cmp.Or(bearer, query.Get("access_token")))
+	jobToken := cmp.Or(r.Header.Get("Job-Token"), query.Get("job_token"))
 	// GitLab ignores job tokens on routes that do not accept them.
 	if rt.jobToken && strings.HasPrefix(bearer, jobTokenPrefix) {
-		if who, refused := s.byJobToken(bearer); refused == nil {
-			return who, nil
+		if id, errResp := s.byJobToken(bearer); errResp == nil {
+			return id, nil
 		}
 	}
 	switch {
@@ -55,7 +56,7 @@ func (s *Server) byAccessToken(secret, method string, rt *route) (identity, *res
 	case t.revoked:
 		return identity{}, invalidToken("Token was revoked. You have to re-authorize from the user.")
 	case t.scopes == scopeNone, t.scopes == scopeReadAPI && method != http.MethodGet && method != http.MethodHead:
-		return identity{}, reply(http.StatusForbidden, map[string]string{
+		return identity{}, jsonResponse(http.StatusForbidden, map[string]string{
 			"error":             "insufficient_scope",
 			"error_description": "The request requires higher privileges than provided by the access token.",
 			"scope":             rt.scopes(),
@@ -84,13 +85,13 @@ func (rt *route) scopes() string {
 	return "ai_workflows mcp api read_api"
 }
 
-func unauthorized() *response { return message(http.StatusUnauthorized, "401 Unauthorized") }
+func unauthorized() *response { return messageResponse(http.StatusUnauthorized, "401 Unauthorized") }
 
-func invalidToken(why string) *response {
-	a := reply(http.StatusUnauthorized, map[string]string{"error": "invalid_token", "error_description": why})
-	a.header.Set("Www-Authenticate",
-		`Bearer realm="Protected by OAuth 2.0", error="invalid_token", error_description="`+why+`"`)
-	return a
+func invalidToken(problem string) *response {
+	resp := jsonResponse(http.StatusUnauthorized, map[string]string{"error": "invalid_token", "error_description": problem})
+	resp.header.Set("Www-Authenticate",
+		`Bearer realm="Protected by OAuth 2.0", error="invalid_token", error_description="`+problem+`"`)
+	return resp
 }
 
 // role returns the caller's role in the project of the call. 0 means no more
@@ -115,11 +116,11 @@ func (c *call) findProject() *response {
 			c.project, moved = atPath(w.moved, id), true
 		}
 	}
-	if c.project == nil || !c.visible() {
-		return message(http.StatusNotFound, "404 Project Not Found")
+	if c.project == nil || !c.canSeeProject() {
+		return messageResponse(http.StatusNotFound, "404 Project Not Found")
 	}
-	if from := c.caller.job; from != nil && !c.opensTo(from) {
-		return message(http.StatusForbidden, fmt.Sprintf("403 Forbidden - Authentication by CI/CD job token not allowed from %s to project #%d.",
+	if from := c.caller.job; from != nil && !c.allowsToken(from) {
+		return messageResponse(http.StatusForbidden, fmt.Sprintf("403 Forbidden - Authentication by CI/CD job token not allowed from %s to project #%d.",
 			from.pipeline.project.name(), c.project.id))
 	}
 	if moved {
@@ -142,7 +143,7 @@ func atPath(projects map[string]*Project, path string) *Project {
 }
 
 // visible tells whether the caller's user can see the project.
-func (c *call) visible() bool {
+func (c *call) canSeeProject() bool {
 	switch c.project.visibility {
 	case Public:
 		return true
@@ -154,7 +155,7 @@ func (c *call) visible() bool {
 }
 
 // opensTo tells whether a job's token can read the project.
-func (c *call) opensTo(from *Job) bool {
+func (c *call) allowsToken(from *Job) bool {
 	return c.project == from.pipeline.project || !c.project.limitsJobTokens()
 }
 
@@ -163,22 +164,22 @@ func (p *Project) limitsJobTokens() bool { return p.visibility != Public && !p.o
 
 func (c *call) movedTo(p *Project) *response {
 	if c.req.Method != http.MethodGet {
-		return message(http.StatusMethodNotAllowed, "Non GET methods are not allowed for moved projects")
+		return messageResponse(http.StatusMethodNotAllowed, "Non GET methods are not allowed for moved projects")
 	}
 	_, rest, _ := strings.Cut(strings.TrimPrefix(c.req.URL.EscapedPath(), apiPath+"/projects/"), "/")
-	to := c.srv.cfg.external + apiPath + "/projects/" + strconv.FormatInt(p.id, 10) + "/" + rest
+	to := c.srv.cfg.externalURL + apiPath + "/projects/" + strconv.FormatInt(p.id, 10) + "/" + rest
 	if c.req.URL.RawQuery != "" {
 		to += "?" + c.req.URL.RawQuery
 	}
-	a := text(http.StatusMovedPermanently, "This resource has been moved permanently to "+to)
-	a.header.Set("Location", to)
-	return a
+	resp := textResponse(http.StatusMovedPermanently, "This resource has been moved permanently to "+to)
+	resp.header.Set("Location", to)
+	return resp
 }
 
 // readable finds the project and checks whether the caller can read its jobs.
-func (c *call) readable() *response {
-	if refused := c.findProject(); refused != nil {
-		return refused
+func (c *call) requireRead() *response {
+	if errResp := c.findProject(); errResp != nil {
+		return errResp
 	}
 	if c.project.visibility == Private && c.role() < Reporter {
 		return forbiddenResponse()
@@ -187,31 +188,31 @@ func (c *call) readable() *response {
 }
 
 // job finds the job of the call.
-func (c *call) job(bridgeToo bool) (*Job, *response) {
+func (c *call) findJob(allowBridge bool) (*Job, *response) {
 	id, err := strconv.ParseInt(c.vars["job_id"], 10, 64)
 	j := c.srv.world.jobs[id]
-	if err != nil || j == nil || j.pipeline.project != c.project || j.bridge != nil && !bridgeToo {
-		return nil, message(http.StatusNotFound, "404 Not found")
+	if err != nil || j == nil || j.pipeline.project != c.project || j.bridge != nil && !allowBridge {
+		return nil, messageResponse(http.StatusNotFound, "404 Not found")
 	}
 	return j, nil
 }
 
 // writable finds the job of the call for an action.
-func (c *call) writable(bridgeToo bool) (*Job, *response) {
-	if refused := c.findProject(); refused != nil {
-		return nil, refused
+func (c *call) findJobForAction(allowBridge bool) (*Job, *response) {
+	if errResp := c.findProject(); errResp != nil {
+		return nil, errResp
 	}
 	if c.role() < Developer {
 		return nil, forbiddenResponse()
 	}
-	return c.job(bridgeToo)
+	return c.findJob(allowBridge)
 }
 
 // changeable is writable for actions that archived jobs do not allow.
-func (c *call) changeable() (*Job, *response) {
-	j, refused := c.writable(true)
-	if refused != nil {
-		return nil, refused
+func (c *call) findUnarchivedJob() (*Job, *response) {
+	j, errResp := c.findJobForAction(true)
+	if errResp != nil {
+		return nil, errResp
 	}
 	if j.spec.Archived {
 		return nil, forbiddenResponse()
@@ -219,4 +220,4 @@ func (c *call) changeable() (*Job, *response) {
 	return j, nil
 }
 
-func forbiddenResponse() *response { return message(http.StatusForbidden, "403 Forbidden") }
+func forbiddenResponse() *response { return messageResponse(http.StatusForbidden, "403 Forbidden") }

@@ -1,6 +1,7 @@
 package gitlabjobstest
 
 import (
+	"cmp"
 	"net/http"
 	"strings"
 )
@@ -8,27 +9,27 @@ import (
 // tokenJob responds with the job whose token the request has.
 func (c *call) tokenJob() *response {
 	if c.caller.job == nil {
-		return message(http.StatusNotFound, "404 Job Not Found")
+		return messageResponse(http.StatusNotFound, "404 Job Not Found")
 	}
-	return reply(http.StatusOK, c.jobJSON(c.caller.job))
+	return jsonResponse(http.StatusOK, c.jobJSON(c.caller.job))
 }
 
 func (c *call) getJob() *response {
-	if refused := c.readable(); refused != nil {
-		return refused
+	if errResp := c.requireRead(); errResp != nil {
+		return errResp
 	}
-	j, refused := c.job(false)
-	if refused != nil {
-		return refused
+	j, errResp := c.findJob(false)
+	if errResp != nil {
+		return errResp
 	}
-	return reply(http.StatusOK, c.jobJSON(j))
+	return jsonResponse(http.StatusOK, c.jobJSON(j))
 }
 
 // allowedAgents responds with the agents that the token's job may use.
 func (c *call) allowedAgents() *response {
 	j := c.caller.job
 	if j == nil {
-		return message(http.StatusNotFound, "404 Job Not Found")
+		return messageResponse(http.StatusNotFound, "404 Job Not Found")
 	}
 	c.project = j.pipeline.project
 	w := wireAllowedAgents{
@@ -42,9 +43,9 @@ func (c *call) allowedAgents() *response {
 		w.AllowedAgents = append(w.AllowedAgents, wireAgent{ID: a.id, ConfigProject: a.project.wire(), Configuration: a.configuration})
 	}
 	if e := j.spec.Environment; e != nil {
-		w.Environment = &wireEnvironment{Tier: or(e.Tier, "other"), Slug: e.Slug}
+		w.Environment = &wireEnvironment{Tier: cmp.Or(e.Tier, "other"), Slug: e.Slug}
 	}
-	return reply(http.StatusOK, w)
+	return jsonResponse(http.StatusOK, w)
 }
 
 // groups returns the groups above the project, the nearest first. Their IDs are

@@ -32,19 +32,19 @@ func countRequest(windows *map[*User]*window, u *User, now time.Time, period tim
 
 // limitJobs applies GitLab's limit for the list of project jobs.
 func (s *Server) limitJobs(c *call) *response {
-	if s.cfg.jobsPerMin == 0 {
+	if s.cfg.jobsPerMinute == 0 {
 		return nil
 	}
-	if w := countRequest(&s.limits.jobs, c.caller.user, c.now, time.Minute); w.n > s.cfg.jobsPerMin {
-		return appLimit()
+	if w := countRequest(&s.limits.jobs, c.caller.user, c.now, time.Minute); w.n > s.cfg.jobsPerMinute {
+		return rateLimited()
 	}
 	return nil
 }
 
 // appLimit is the response of limits in GitLab's application. It does not tell
 // how long to wait.
-func appLimit() *response {
-	return reply(http.StatusTooManyRequests, map[string]any{"message": map[string]string{
+func rateLimited() *response {
+	return jsonResponse(http.StatusTooManyRequests, map[string]any{"message": map[string]string{
 		"error": "This endpoint has been requested too many times. Try again later.",
 	}})
 }
@@ -53,33 +53,33 @@ func appLimit() *response {
 // if there is none, headers without a status below the limit, and the 429
 // beyond it.
 func (s *Server) throttle(c *call) *response {
-	limit, period := s.cfg.throttle, s.cfg.throttleTime
+	limit, period := s.cfg.throttle, s.cfg.throttlePeriod
 	if limit == 0 {
 		return nil
 	}
 	var user *User // nil for requests without a valid token.
-	if who, refused := s.authenticate(c.req, c.query, &route{jobToken: true, public: true}); refused == nil {
-		user = who.user
+	if id, errResp := s.authenticate(c.req, c.query, &route{jobToken: true, public: true}); errResp == nil {
+		user = id.user
 	}
 	w := countRequest(&s.limits.all, user, c.now, period)
 	reset := w.began.Add(period)
-	a := &response{header: http.Header{}}
-	if !s.cfg.hideLimits {
-		a.header.Set("Ratelimit-Limit", strconv.Itoa(limit))
-		a.header.Set("Ratelimit-Observed", strconv.Itoa(w.n))
-		a.header.Set("Ratelimit-Remaining", strconv.Itoa(max(limit-w.n, 0)))
-		a.header.Set("Ratelimit-Reset", itoa(reset.Unix()))
+	resp := &response{header: http.Header{}}
+	if !s.cfg.hideRateLimits {
+		resp.header.Set("Ratelimit-Limit", strconv.Itoa(limit))
+		resp.header.Set("Ratelimit-Observed", strconv.Itoa(w.n))
+		resp.header.Set("Ratelimit-Remaining", strconv.Itoa(max(limit-w.n, 0)))
+		resp.header.Set("Ratelimit-Reset", itoa(reset.Unix()))
 	}
 	if w.n <= limit {
-		return a
+		return resp
 	}
-	a.status, a.body = http.StatusTooManyRequests, []byte("Retry later\n")
-	a.header.Set("Content-Type", "text/plain")
-	if !s.cfg.hideLimits {
-		a.header.Set("Ratelimit-Resettime", reset.UTC().Format(http.TimeFormat))
+	resp.status, resp.body = http.StatusTooManyRequests, []byte("Retry later\n")
+	resp.header.Set("Content-Type", "text/plain")
+	if !s.cfg.hideRateLimits {
+		resp.header.Set("Ratelimit-Resettime", reset.UTC().Format(http.TimeFormat))
 	}
 	// Rounded up, so that a client that waits as long is not too early.
 	wait := (reset.Sub(c.now) + time.Second - 1) / time.Second
-	a.header.Set("Retry-After", itoa(int64(wait)))
-	return a
+	resp.header.Set("Retry-After", itoa(int64(wait)))
+	return resp
 }

@@ -30,14 +30,14 @@ func (c *call) listProjectJobs() *response {
 	statuses := c.scope()
 	pg := c.page()
 	ref, kind := c.param("ref"), c.param("pagination")
-	if refused := c.refusedParameters(); refused != nil {
-		return refused
+	if errResp := c.paramErrorResponse(); errResp != nil {
+		return errResp
 	}
-	if refused := c.srv.limitJobs(c); refused != nil {
-		return refused
+	if errResp := c.srv.limitJobs(c); errResp != nil {
+		return errResp
 	}
-	if refused := c.readable(); refused != nil {
-		return refused
+	if errResp := c.requireRead(); errResp != nil {
+		return errResp
 	}
 	var also filter
 	if ref != "" {
@@ -49,16 +49,16 @@ func (c *call) listProjectJobs() *response {
 	}
 	tooFar := pg.size > 0 && pg.number > maxOffset/pg.size // GitLab checks this before it caps per_page.
 	pg = pg.byOffset()
-	first, ok := pg.first()
+	first, ok := pg.firstIndex()
 	if !c.srv.cfg.older && (tooFar || !ok) {
-		return failure(http.StatusMethodNotAllowed, "Offset pagination has a maximum allowed offset of "+
+		return errorResponse(http.StatusMethodNotAllowed, "Offset pagination has a maximum allowed offset of "+
 			strconv.Itoa(maxOffset)+" for requests that return objects of type Ci::Build. "+
 			"Remaining records can be retrieved using keyset pagination.")
 	}
-	rows := choose(c.project.jobs, keep, first, int(pg.size), false)
-	a := reply(http.StatusOK, c.jobsJSON(rows.jobs))
-	pg.headers(c, a.header, rows)
-	return a
+	rows := selectPage(c.project.jobs, keep, first, int(pg.size), false)
+	resp := jsonResponse(http.StatusOK, c.jobsJSON(rows.jobs))
+	pg.setHeaders(c, resp.header, rows)
+	return resp
 }
 
 func (c *call) listPipelineJobs() *response {
@@ -84,25 +84,25 @@ func (c *call) listBridges() *response {
 // listPipeline responds with a page of a pipeline's jobs or bridges.
 func (c *call) listPipeline(of func(*Pipeline) ([]*Job, filter, func([]*Job) any)) *response {
 	pg := c.page().byOffset()
-	if refused := c.refusedParameters(); refused != nil {
-		return refused
+	if errResp := c.paramErrorResponse(); errResp != nil {
+		return errResp
 	}
-	if refused := c.readable(); refused != nil {
-		return refused
+	if errResp := c.requireRead(); errResp != nil {
+		return errResp
 	}
-	pl, refused := c.findPipeline()
-	if refused != nil {
-		return refused
+	pl, errResp := c.findPipeline()
+	if errResp != nil {
+		return errResp
 	}
-	first, ok := pg.first()
+	first, ok := pg.firstIndex()
 	if !ok {
 		return serverError()
 	}
 	jobs, keep, encode := of(pl)
-	rows := choose(jobs, keep, first, int(pg.size), true)
-	a := reply(http.StatusOK, encode(rows.jobs))
-	pg.headers(c, a.header, rows)
-	return a
+	rows := selectPage(jobs, keep, first, int(pg.size), true)
+	resp := jsonResponse(http.StatusOK, encode(rows.jobs))
+	pg.setHeaders(c, resp.header, rows)
+	return resp
 }
 
 // findPipeline finds the pipeline of the call.
@@ -110,7 +110,7 @@ func (c *call) findPipeline() (*Pipeline, *response) {
 	id, err := strconv.ParseInt(c.vars["pipeline_id"], 10, 64)
 	pl := c.srv.world.pipelines[id]
 	if err != nil || pl == nil || pl.project != c.project {
-		return nil, message(http.StatusNotFound, "404 Not found")
+		return nil, messageResponse(http.StatusNotFound, "404 Not found")
 	}
 	return pl, nil
 }
@@ -124,7 +124,7 @@ type rows struct {
 
 // choose returns a page of a list, the highest ID first. Without a filter it
 // only visits the jobs of that page.
-func choose(jobs []*Job, keep filter, first, size int, count bool) rows {
+func selectPage(jobs []*Job, keep filter, first, size int, count bool) rows {
 	if keep == nil {
 		r := rows{total: len(jobs)}
 		for i := len(jobs) - 1 - first; i >= 0 && len(r.jobs) < size; i-- {

@@ -50,11 +50,11 @@ func (p parameters) add(name, value string) bool {
 		p[key] = value
 		return true
 	case rest == "[]":
-		list, ok := p.list(key)
+		list, ok := p.listAt(key)
 		p[key] = append(list, value)
 		return ok
 	case strings.HasPrefix(rest, "[]"):
-		list, ok := p.list(key)
+		list, ok := p.listAt(key)
 		if !ok {
 			return false
 		}
@@ -81,7 +81,7 @@ func (p parameters) add(name, value string) bool {
 }
 
 // list returns the list under a key, and whether there may be one.
-func (p parameters) list(key string) ([]any, bool) {
+func (p parameters) listAt(key string) ([]any, bool) {
 	v, taken := p[key]
 	list, ok := v.([]any)
 	return list, ok || !taken

@@ -1,6 +1,7 @@
 package gitlabjobstest
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"maps"
@@ -23,7 +24,7 @@ type page struct{ number, size int64 }
 func (c *call) page() page {
 	pg := page{number: max(c.integer("page", 1), 1), size: c.integer("per_page", defaultPerPage)}
 	if pg.size == 0 {
-		c.refuse("per_page has a value not allowed")
+		c.addParamError("per_page has a value not allowed")
 	}
 	return pg
 }
@@ -39,7 +40,7 @@ func (pg page) byOffset() page {
 
 // first returns the index of the page's first row. It is false if that is more
 // than GitLab's database can handle.
-func (pg page) first() (int, bool) {
+func (pg page) firstIndex() (int, bool) {
 	if pg.number-1 > math.MaxInt64/pg.size {
 		return 0, false
 	}
@@ -47,18 +48,18 @@ func (pg page) first() (int, bool) {
 }
 
 // headers sets the headers of offset pagination.
-func (pg page) headers(c *call, h http.Header, r rows) {
+func (pg page) setHeaders(c *call, h http.Header, r rows) {
 	number := itoa
-	prev, following := "", ""
+	prev, next := "", ""
 	if pg.number > 1 && len(r.jobs) > 0 {
 		prev = number(pg.number - 1)
 	}
 	if r.more {
-		following = number(pg.number + 1)
+		next = number(pg.number + 1)
 	}
 	h.Set("X-Page", number(pg.number))
 	h.Set("X-Per-Page", number(pg.size))
-	h.Set("X-Next-Page", following)
+	h.Set("X-Next-Page", next)
 	h.Set("X-Prev-Page", prev)
 	var links []string
 	add := func(n, rel string) {
@@ -67,7 +68,7 @@ func (pg page) headers(c *call, h http.Header, r rows) {
 		}
 	}
 	add(prev, "prev")
-	add(following, "next")
+	add(next, "next")
 	add("1", "first")
 	if _, ofPipeline := c.vars["pipeline_id"]; ofPipeline && r.total <= maxTotal {
 		last := number(max((int64(r.total)+pg.size-1)/pg.size, 1))
@@ -88,7 +89,7 @@ func (c *call) link(set map[string]string, rel string) string {
 	for k, v := range set {
 		params[k] = v
 	}
-	return "<" + c.srv.cfg.external + c.req.URL.EscapedPath() + "?" + params.encode() + `>; rel="` + rel + `"`
+	return "<" + c.srv.cfg.externalURL + c.req.URL.EscapedPath() + "?" + params.encode() + `>; rel="` + rel + `"`
 }
 
 // cursor is the position of a keyset page: after a job, or before it if Kind is
@@ -125,60 +126,60 @@ func parseCursor(s string) (id int64, backward, ok bool) {
 
 // serverError is the response to errors that GitLab does not handle.
 func serverError() *response {
-	return message(http.StatusInternalServerError, "500 Internal Server Error")
+	return messageResponse(http.StatusInternalServerError, "500 Internal Server Error")
 }
 
 // keysetPage responds with a page at a cursor. Its size is not capped. As in
 // GitLab, a page without rows after its cursor is a server error.
 func (c *call) keysetPage(pg page, keep filter) *response {
-	by, order, at := c.param("order_by"), c.param("sort"), c.param("cursor")
-	if refused := c.refusedParameters(); refused != nil {
-		return refused
+	by, order, cursorParam := c.param("order_by"), c.param("sort"), c.param("cursor")
+	if errResp := c.paramErrorResponse(); errResp != nil {
+		return errResp
 	}
-	if or(by, "id") != "id" || or(order, "desc") != "desc" {
-		return failure(http.StatusMethodNotAllowed, "Keyset pagination is not yet available for this type of request")
+	if cmp.Or(by, "id") != "id" || cmp.Or(order, "desc") != "desc" {
+		return errorResponse(http.StatusMethodNotAllowed, "Keyset pagination is not yet available for this type of request")
 	}
 	if pg.size < 0 {
 		return serverError()
 	}
 	size := int(min(pg.size, math.MaxInt32))
 	id, backward := int64(0), false
-	if at != "" {
+	if cursorParam != "" {
 		var ok bool
-		if id, backward, ok = parseCursor(at); !ok {
+		if id, backward, ok = parseCursor(cursorParam); !ok {
 			return serverError()
 		}
 	}
 	positioned := id != 0 // Otherwise the page is the first one.
 	jobs := c.project.jobs
 	var rows []*Job
-	var before, behind bool // Whether there are rows on that side.
+	var hasPrev, hasNext bool // Whether there are rows on that side.
 	if backward {
-		rows, before = take(slices.Values(jobs[indexAfter(jobs, id):]), keep, size)
+		rows, hasPrev = firstMatching(slices.Values(jobs[indexAfter(jobs, id):]), keep, size)
 		slices.Reverse(rows)
-		behind = true // GitLab assumes that the cursor came from there.
+		hasNext = true // GitLab assumes that the cursor came from there.
 	} else {
 		from := len(jobs)
 		if positioned {
 			from = indexAfter(jobs, id-1)
 		}
-		rows, behind = take(backwards(jobs[:from]), keep, size)
-		before = positioned && anyOf(jobs[from:], keep)
+		rows, hasNext = firstMatching(backwards(jobs[:from]), keep, size)
+		hasPrev = positioned && anyMatch(jobs[from:], keep)
 	}
 	if len(rows) == 0 && positioned {
 		return serverError()
 	}
-	a := reply(http.StatusOK, c.jobsJSON(rows))
-	if before {
-		a.header.Set("X-Prev-Cursor", cursor{itoa(rows[0].id), "p"}.String())
+	resp := jsonResponse(http.StatusOK, c.jobsJSON(rows))
+	if hasPrev {
+		resp.header.Set("X-Prev-Cursor", cursor{itoa(rows[0].id), "p"}.String())
 	}
-	if behind {
-		following := cursor{itoa(rows[len(rows)-1].id), "n"}.String()
-		a.header.Set("X-Next-Cursor", following)
-		set := map[string]string{"cursor": following, "page": itoa(pg.number), "per_page": itoa(pg.size)}
-		a.header.Set("Link", c.link(set, "next"))
+	if hasNext {
+		next := cursor{itoa(rows[len(rows)-1].id), "n"}.String()
+		resp.header.Set("X-Next-Cursor", next)
+		set := map[string]string{"cursor": next, "page": itoa(pg.number), "per_page": itoa(pg.size)}
+		resp.header.Set("Link", c.link(set, "next"))
 	}
-	return a
+	return resp
 }
 
 func backwards(jobs []*Job) func(func(*Job) bool) {
@@ -193,20 +194,20 @@ func backwards(jobs []*Job) func(func(*Job) bool) {
 
 // take returns the first jobs of a sequence that pass the filter, and whether
 // there are more.
-func take(seq func(func(*Job) bool), keep filter, size int) (taken []*Job, more bool) {
+func firstMatching(seq func(func(*Job) bool), keep filter, size int) (page []*Job, more bool) {
 	for j := range seq {
 		if keep != nil && !keep(j) {
 			continue
 		}
-		if len(taken) == size {
-			return taken, true
+		if len(page) == size {
+			return page, true
 		}
-		taken = append(taken, j)
+		page = append(page, j)
 	}
-	return taken, false
+	return page, false
 }
 
 // anyOf tells whether any of the jobs passes the filter.
-func anyOf(jobs []*Job, keep filter) bool {
+func anyMatch(jobs []*Job, keep filter) bool {
 	return keep == nil && len(jobs) > 0 || keep != nil && slices.ContainsFunc(jobs, keep)
 }

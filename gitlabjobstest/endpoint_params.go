@@ -21,7 +21,7 @@ import (
 func (c *call) readParameters(body []byte) *response {
 	var ok bool
 	if c.params, ok = parseParameters(c.req.URL.RawQuery); !ok {
-		return failure(http.StatusBadRequest, "query params contains conflicting types")
+		return errorResponse(http.StatusBadRequest, "query params contains conflicting types")
 	}
 	c.repeated = maps.Clone(c.params)
 	if len(body) == 0 {
@@ -35,7 +35,7 @@ func (c *call) readParameters(body []byte) *response {
 		var v any
 		err := d.Decode(&v)
 		if _, more := d.Token(); err != nil || more != io.EOF {
-			return failure(http.StatusBadRequest, "\nProblem:\n  message body does not match declared format\nResolution:\n  "+
+			return errorResponse(http.StatusBadRequest, "\nProblem:\n  message body does not match declared format\nResolution:\n  "+
 				"when specifying application/json as content-type, you must pass valid application/json in the request's 'body' ")
 		}
 		// JSON that is not an object is valid, but has no parameters.
@@ -45,17 +45,17 @@ func (c *call) readParameters(body []byte) *response {
 	case "application/x-www-form-urlencoded":
 		form, ok := parseParameters(string(body))
 		if !ok {
-			return failure(http.StatusBadRequest, "query params contains conflicting types")
+			return errorResponse(http.StatusBadRequest, "query params contains conflicting types")
 		}
 		maps.Copy(c.params, form)
 	case "multipart/form-data":
 		form, ok := parseMultipart(body, media["boundary"])
 		if !ok {
-			return failure(http.StatusBadRequest, "query params contains conflicting types")
+			return errorResponse(http.StatusBadRequest, "query params contains conflicting types")
 		}
 		maps.Copy(c.params, form)
 	default:
-		return failure(http.StatusUnsupportedMediaType, fmt.Sprintf("The provided content-type '%s' is not supported.", kind))
+		return errorResponse(http.StatusUnsupportedMediaType, fmt.Sprintf("The provided content-type '%s' is not supported.", kind))
 	}
 	return nil
 }
@@ -98,18 +98,20 @@ func nested(v any) any {
 	}
 }
 
-func invalid(name string) *response { return failure(http.StatusBadRequest, name+" is invalid") }
+func invalidParameter(name string) *response {
+	return errorResponse(http.StatusBadRequest, name+" is invalid")
+}
 
 // refuse records an invalid parameter. GitLab reports all of them at once.
-func (c *call) refuse(why string) { c.refused = append(c.refused, why) }
+func (c *call) addParamError(problem string) { c.paramErrors = append(c.paramErrors, problem) }
 
 // refusedParameters returns the response for the invalid parameters so far, or
 // nil.
-func (c *call) refusedParameters() *response {
-	if len(c.refused) == 0 {
+func (c *call) paramErrorResponse() *response {
+	if len(c.paramErrors) == 0 {
 		return nil
 	}
-	return failure(http.StatusBadRequest, strings.Join(c.refused, ", "))
+	return errorResponse(http.StatusBadRequest, strings.Join(c.paramErrors, ", "))
 }
 
 // param returns a parameter that is a single value. It is empty if the
@@ -117,7 +119,7 @@ func (c *call) refusedParameters() *response {
 func (c *call) param(name string) string {
 	v, ok := scalar(c.params[name])
 	if !ok {
-		c.refuse(name + " is invalid")
+		c.addParamError(name + " is invalid")
 	}
 	return v
 }
@@ -150,21 +152,21 @@ func (c *call) boolean(name string) bool {
 			return false
 		}
 	}
-	c.refuse(name + " is invalid")
+	c.addParamError(name + " is invalid")
 	return false
 }
 
 // integer returns an integer parameter. Numbers that are too large become the
 // largest int64.
-func (c *call) integer(name string, otherwise int64) int64 {
+func (c *call) integer(name string, defaultValue int64) int64 {
 	v, ok := scalar(c.params[name])
 	v = strings.TrimSpace(v)
 	switch {
 	case ok && v == "":
-		return otherwise
-	case !ok || !digits(v):
-		c.refuse(name + " is invalid")
-		return otherwise
+		return defaultValue
+	case !ok || !isInteger(v):
+		c.addParamError(name + " is invalid")
+		return defaultValue
 	}
 	n := int64(0)
 	for _, d := range strings.TrimPrefix(v, "-") {
@@ -188,34 +190,34 @@ func (c *call) scope() []gitlabjobs.Status {
 		return nil
 	}
 	_, ofPipeline := c.vars["pipeline_id"]
-	var asked []any
+	var requested []any
 	switch v := v.(type) {
 	case []any:
-		asked = v
+		requested = v
 	case parameters:
-		if asked = []any{"unknown"}; !ofPipeline {
-			asked = nil
+		if requested = []any{"unknown"}; !ofPipeline {
+			requested = nil
 			for _, k := range sortedKeys(v) {
-				asked = append(asked, v[k])
+				requested = append(requested, v[k])
 			}
 		}
 	default:
-		asked = []any{v}
+		requested = []any{v}
 	}
-	c.repeated["scope"] = asked
+	c.repeated["scope"] = requested
 	var statuses []gitlabjobs.Status
 	nested, unknown := false, false
-	for _, one := range asked {
+	for _, one := range requested {
 		s, isScalar := scalar(one)
 		nested = nested || !isScalar
 		unknown = unknown || !knownStatus(gitlabjobs.Status(s))
 		statuses = append(statuses, gitlabjobs.Status(s))
 	}
 	if nested {
-		c.refuse("scope is invalid")
+		c.addParamError("scope is invalid")
 	}
 	if unknown {
-		c.refuse("scope does not have a valid value")
+		c.addParamError("scope does not have a valid value")
 	}
 	return statuses
 }
@@ -228,7 +230,7 @@ func (c *call) object(name string) map[string]any {
 	}
 	o, ok := v.(parameters)
 	if !ok {
-		c.refuse(name + " is invalid")
+		c.addParamError(name + " is invalid")
 		return nil
 	}
 	plain, _ := plainValue(o).(map[string]any)
@@ -261,10 +263,10 @@ func plainValue(v any) any {
 }
 
 // variable is a variable that a job is played with.
-type variable struct{ key, value string }
+type playVariable struct{ key, value string }
 
 // variables returns the variables that a job is played with.
-func (c *call) variables() []variable {
+func (c *call) variablesParam() []playVariable {
 	const name = "job_variables_attributes"
 	v := c.params[name]
 	if v == nil || v == "" {
@@ -272,25 +274,25 @@ func (c *call) variables() []variable {
 	}
 	list, ok := v.([]any)
 	if !ok {
-		c.refuse(name + " is invalid")
+		c.addParamError(name + " is invalid")
 		return nil
 	}
-	set := make([]variable, len(list))
+	variables := make([]playVariable, len(list))
 	for i, item := range list {
 		o, _ := item.(parameters)
-		part := func(key string) string {
+		field := func(key string) string {
 			v, ok := o[key]
 			if !ok {
-				c.refuse(fmt.Sprintf("%s[%d][%s] is missing", name, i, key))
+				c.addParamError(fmt.Sprintf("%s[%d][%s] is missing", name, i, key))
 				return ""
 			}
 			s, ok := scalar(v)
 			if !ok {
-				c.refuse(fmt.Sprintf("%s[%d][%s] is invalid", name, i, key))
+				c.addParamError(fmt.Sprintf("%s[%d][%s] is invalid", name, i, key))
 			}
 			return s
 		}
-		set[i] = variable{strings.Trim(part("key"), " \t\n\v\f\r"), part("value")}
+		variables[i] = playVariable{strings.Trim(field("key"), " \t\n\v\f\r"), field("value")}
 	}
-	return set
+	return variables
 }

@@ -71,9 +71,9 @@ func TestPlayRefusesWhatIsNoVariableOrInput(t *testing.T) {
 		`{"job_variables_attributes":[{}]}`:                     "job_variables_attributes[0][key] is missing, job_variables_attributes[0][value] is missing",
 		`{"job_inputs":[]}`:                                     "job_inputs is invalid",
 	}
-	for body, why := range tests {
+	for body, problem := range tests {
 		w := newSmall(t)
-		w.act(t, w.manual, "play", body).is(400, `{"error":"`+why+`"}`)
+		w.act(t, w.manual, "play", body).is(400, `{"error":"`+problem+`"}`)
 		require.Zero(t, w.Count(ActionPlay))
 	}
 }

@@ -12,19 +12,19 @@ import (
 // getPipeline responds with one pipeline. Job tokens are ignored, so with one
 // only a public project's pipelines can be read.
 func (c *call) getPipeline() *response {
-	if refused := c.readable(); refused != nil {
-		return refused
+	if errResp := c.requireRead(); errResp != nil {
+		return errResp
 	}
-	pl, refused := c.findPipeline()
-	if refused != nil {
-		return refused
+	pl, errResp := c.findPipeline()
+	if errResp != nil {
+		return errResp
 	}
-	return reply(http.StatusOK, c.wholePipeline(pl))
+	return jsonResponse(http.StatusOK, c.fullPipeline(pl))
 }
 
-func (c *call) wholePipeline(pl *Pipeline) *wireWholePipeline {
-	w := &wireWholePipeline{
-		wirePipeline: *c.pipeline(pl), Tag: pl.spec.Tag, User: pl.spec.User.wire.basic(),
+func (c *call) fullPipeline(pl *Pipeline) *wireFullPipeline {
+	w := &wireFullPipeline{
+		wirePipeline: *c.pipeline(pl), Tag: pl.spec.Tag, User: pl.spec.User.wire.toBasic(),
 		BeforeSHA: strings.Repeat("0", len(pl.spec.SHA)),
 	}
 	started, finished := pl.times()
@@ -45,7 +45,7 @@ func (c *call) wholePipeline(pl *Pipeline) *wireWholePipeline {
 	return w
 }
 
-func (u *wireUser) basic() wireBasicUser {
+func (u *wireUser) toBasic() wireBasicUser {
 	return wireBasicUser{u.ID, u.Username, u.PublicEmail, u.Name, u.State, u.Locked, u.AvatarURL, u.WebURL}
 }
 
@@ -79,7 +79,7 @@ func (c *call) detailedStatus(pl *Pipeline) wireDetailedStatus {
 	d := wireDetailedStatus{
 		Icon: "status_" + status, Text: text, Label: text, Group: status, Tooltip: text, HasDetails: true,
 		DetailsPath: "/" + pl.project.path + "/-/pipelines/" + itoa(pl.id),
-		Favicon:     c.srv.cfg.external + "/assets/ci_favicons/favicon_status_" + status + ".png",
+		Favicon:     c.srv.cfg.externalURL + "/assets/ci_favicons/favicon_status_" + status + ".png",
 	}
 	switch pl.status {
 	case gitlabjobs.StatusSuccess:

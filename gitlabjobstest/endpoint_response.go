@@ -11,84 +11,84 @@ import (
 
 // response is a response before it is delivered.
 type response struct {
-	status int
-	header http.Header
-	value  any      // Encoded by finish if it is not nil.
-	body   []byte   // Otherwise the encoded body.
-	log    *content // Instead of body, if not all of it is stored.
-	tag    string   // The entity tag, if it is not computed from the body.
-	how    delivery.Manner
+	status   int
+	header   http.Header
+	value    any      // Encoded by finish if it is not nil.
+	body     []byte   // Otherwise the encoded body.
+	log      *content // Instead of body, if not all of it is stored.
+	etag     string   // The entity tag, if it is not computed from the body.
+	delivery delivery.Options
 
 	handler http.Handler // Instead of status, value and body: called once the server is unlocked.
 }
 
 // content returns the body.
-func (a *response) content() content {
-	if a.log != nil {
-		return *a.log
+func (resp *response) content() content {
+	if resp.log != nil {
+		return *resp.log
 	}
-	return content{held: a.body}
+	return content{stored: resp.body}
 }
 
 // hold replaces the body.
-func (a *response) hold(body []byte) {
-	a.body, a.log = body, nil
+func (resp *response) setBody(body []byte) {
+	resp.body, resp.log = body, nil
 }
 
-func reply(status int, value any) *response {
+func jsonResponse(status int, value any) *response {
 	return &response{status: status, header: http.Header{}, value: value}
 }
 
 // message returns an error response of most endpoints.
-func message(status int, text string) *response {
-	return reply(status, map[string]string{"message": text})
+func messageResponse(status int, text string) *response {
+	return jsonResponse(status, map[string]string{"message": text})
 }
 
 // failure returns an error response of parameter checks and of the API
 // framework.
-func failure(status int, text string) *response {
-	return reply(status, map[string]string{"error": text})
+func errorResponse(status int, text string) *response {
+	return jsonResponse(status, map[string]string{"error": text})
 }
 
-func text(status int, body string) *response {
+func textResponse(status int, body string) *response {
 	return &response{status: status, header: http.Header{}, body: []byte(body)}
 }
 
 // finish encodes the response and sets the headers that depend on the body.
-func (a *response) finish(r *http.Request) {
-	if a.value != nil {
-		body, err := encode(a.value)
+func (resp *response) finish(r *http.Request) {
+	if resp.value != nil {
+		body, err := encode(resp.value)
 		if err != nil {
-			a.status, body = http.StatusInternalServerError, []byte(`{"message":"500 Internal Server Error"}`)
+			resp.status, body = http.StatusInternalServerError, []byte(`{"message":"500 Internal Server Error"}`)
 		}
-		a.body, a.value = body, nil
-		a.header.Set("Content-Type", "application/json")
+		resp.body, resp.value = body, nil
+		resp.header.Set("Content-Type", "application/json")
 	}
-	if a.status/100 != 2 || a.content().size() == 0 || r.Method == http.MethodHead {
+	if resp.status/100 != 2 || resp.content().size() == 0 || r.Method == http.MethodHead {
 		return
 	}
-	tag := a.tag
-	if tag == "" {
-		sum := sha256.Sum256(a.body)
-		tag = `W/"` + hex.EncodeToString(sum[:16]) + `"`
+	etag := resp.etag
+	if etag == "" {
+		sum := sha256.Sum256(resp.body)
+		etag = `W/"` + hex.EncodeToString(sum[:16]) + `"`
 	}
-	a.set("Etag", tag)
-	tag = a.header.Get("Etag")
-	if a.status == http.StatusOK && matches(r, tag) {
-		a.status = http.StatusNotModified
-		a.hold(nil)
-		a.header.Del("Content-Type")
-		a.header.Del("Content-Length")
+	resp.setDefault("Etag", etag)
+	etag = resp.header.Get("Etag")
+	if resp.status == http.StatusOK && matchesETag(r, etag) {
+		resp.status = http.StatusNotModified
+		resp.setBody(nil)
+		resp.header.Del("Content-Type")
+		resp.header.Del("Content-Length")
 	}
 }
 
-func matches(r *http.Request, tag string) bool {
+func matchesETag(r *http.Request, etag string) bool {
 	if r.Method != http.MethodGet {
 		return false
 	}
 	for _, v := range r.Header.Values("If-None-Match") {
 		for one := range strings.SplitSeq(v, ",") {
-			if one = strings.TrimSpace(one); one == tag || one == "*" || "W/"+one == tag {
+			if one = strings.TrimSpace(one); one == etag || one == "*" || "W/"+one == etag {
 				return true
 			}
 		}
@@ -97,33 +97,33 @@ func matches(r *http.Request, tag string) bool {
 }
 
 // deliverable returns the response for delivery.
-func (a *response) deliverable(id string) *delivery.Response {
-	if a.header == nil {
-		a.header = http.Header{}
+func (resp *response) deliverable(id string) *delivery.Response {
+	if resp.header == nil {
+		resp.header = http.Header{}
 	}
-	a.header.Set("X-Request-Id", id)
-	return &delivery.Response{Status: a.status, Header: a.header, Body: a.content(), Manner: a.how}
+	resp.header.Set("X-Request-Id", id)
+	return &delivery.Response{Status: resp.status, Header: resp.header, Body: resp.content(), Options: resp.delivery}
 }
 
 // secure sets the headers that every response of GitLab's application has.
-func (a *response) secure(id string) {
-	a.set("X-Content-Type-Options", "nosniff")
-	a.set("X-Frame-Options", "SAMEORIGIN")
-	a.set("X-Runtime", "0.010000")
-	a.set("Content-Security-Policy", "default-src 'none'")
-	a.set("X-Gitlab-Meta", `{"correlation_id":"`+id+`","version":"1"}`)
-	a.set("Vary", "Origin")
+func (resp *response) setCommonHeaders(id string) {
+	resp.setDefault("X-Content-Type-Options", "nosniff")
+	resp.setDefault("X-Frame-Options", "SAMEORIGIN")
+	resp.setDefault("X-Runtime", "0.010000")
+	resp.setDefault("Content-Security-Policy", "default-src 'none'")
+	resp.setDefault("X-Gitlab-Meta", `{"correlation_id":"`+id+`","version":"1"}`)
+	resp.setDefault("Vary", "Origin")
 	cache := "no-cache"
-	if a.header.Get("Etag") != "" {
+	if resp.header.Get("Etag") != "" {
 		cache = "max-age=0, private, must-revalidate"
 	}
-	a.set("Cache-Control", cache)
+	resp.setDefault("Cache-Control", cache)
 }
 
 // set sets a header, unless the handler of an added route has set it.
-func (a *response) set(name, value string) {
-	if _, set := a.header[name]; set && a.handler != nil {
+func (resp *response) setDefault(name, value string) {
+	if _, set := resp.header[name]; set && resp.handler != nil {
 		return
 	}
-	a.header.Set(name, value)
+	resp.header.Set(name, value)
 }

@@ -1,6 +1,7 @@
 package gitlabjobstest
 
 import (
+	"cmp"
 	"encoding/base64"
 	"fmt"
 	"net"
@@ -13,17 +14,17 @@ import (
 )
 
 const (
-	memoryStorage  = "storage.test"
-	storageFolder  = "/gitlab-artifacts/"
-	storageExpires = 10 * time.Minute
-	storageTime    = "20060102T150405Z"
+	memoryStorageHost = "storage.test"
+	storagePath       = "/gitlab-artifacts/"
+	storageExpires    = 10 * time.Minute
+	storageTime       = "20060102T150405Z"
 )
 
 // storageHost is the host of the logs. With a socket it is another name for the
 // server's address, which makes it another host for clients.
 func (s *Server) storageHost() string {
 	if !s.socket {
-		return memoryStorage
+		return memoryStorageHost
 	}
 	_, port, _ := net.SplitHostPort(strings.TrimPrefix(s.URL, "http://"))
 	return "localhost:" + port
@@ -31,12 +32,12 @@ func (s *Server) storageHost() string {
 
 // isStorage tells whether a request is for the storage of the logs.
 func (s *Server) isStorage(r *http.Request) bool {
-	return s.cfg.storage && or(r.Host, r.URL.Host) == s.storageHost()
+	return s.cfg.storage && cmp.Or(r.Host, r.URL.Host) == s.storageHost()
 }
 
 // toStorage redirects the client to the job's log.
-func (c *call) toStorage(j *Job) *response {
-	path := fmt.Sprintf("%s%s/%d/job.log", storageFolder, sha(fmt.Sprint("project ", j.pipeline.project.id)), j.id)
+func (c *call) redirectToStorage(j *Job) *response {
+	path := fmt.Sprintf("%s%s/%d/job.log", storagePath, sha(fmt.Sprint("project ", j.pipeline.project.id)), j.id)
 	when := c.now.UTC().Format(storageTime)
 	query := url.Values{
 		"X-Amz-Algorithm":     {"AWS4-HMAC-SHA256"},
@@ -46,20 +47,20 @@ func (c *call) toStorage(j *Job) *response {
 		"X-Amz-SignedHeaders": {"host"},
 		"X-Amz-Signature":     {signature(path, when)},
 	}
-	scheme := or(c.req.URL.Scheme, "http") // In memory the client may use another one.
+	scheme := cmp.Or(c.req.URL.Scheme, "http") // In memory the client may use another one.
 	to := scheme + "://" + c.srv.storageHost() + path + "?" + query.Encode()
-	a := text(http.StatusFound, "This resource has been moved temporarily to "+to+".")
-	a.header.Set("Content-Type", "text/plain")
-	a.header.Set("Location", to)
-	return a
+	resp := textResponse(http.StatusFound, "This resource has been moved temporarily to "+to+".")
+	resp.header.Set("Content-Type", "text/plain")
+	resp.header.Set("Location", to)
+	return resp
 }
 
 func signature(path, when string) string { return sha("key of the storage" + path + when) }
 
 // fromStorage responds like the storage: only to a signed URL, and not to
 // requests that carry a token.
-func (c *call) fromStorage() *response {
-	if c.showsToken() {
+func (c *call) serveStorage() *response {
+	if c.hasToken() {
 		return storageError(http.StatusBadRequest, "InvalidArgument", "Only one auth mechanism allowed")
 	}
 	q := c.query
@@ -70,7 +71,7 @@ func (c *call) fromStorage() *response {
 	if c.now.After(at.Add(storageExpires)) {
 		return storageError(http.StatusForbidden, "AccessDenied", "Request has expired")
 	}
-	parts := strings.Split(strings.TrimPrefix(c.req.URL.Path, storageFolder), "/")
+	parts := strings.Split(strings.TrimPrefix(c.req.URL.Path, storagePath), "/")
 	id, err := strconv.ParseInt(parts[min(1, len(parts)-1)], 10, 64)
 	j := c.srv.world.jobs[id]
 	if err != nil || j == nil || j.logSize(c.now) == 0 {
@@ -83,7 +84,7 @@ func (c *call) fromStorage() *response {
 }
 
 // showsToken tells whether a request carries a token of GitLab.
-func (c *call) showsToken() bool {
+func (c *call) hasToken() bool {
 	for _, name := range []string{"Authorization", "Private-Token", "Job-Token", "Deploy-Token"} {
 		if c.req.Header.Get(name) != "" {
 			return true
@@ -94,22 +95,22 @@ func (c *call) showsToken() bool {
 	}
 	// A token under another name is a token too.
 	for secret := range c.srv.world.tokens {
-		if c.carries(secret) {
+		if c.containsToken(secret) {
 			return true
 		}
 	}
-	return c.carries(jobTokenPrefix)
+	return c.containsToken(jobTokenPrefix)
 }
 
 // carries tells whether a header or the query contains a token.
-func (c *call) carries(secret string) bool {
-	coded := base64.StdEncoding.EncodeToString([]byte(secret))
+func (c *call) containsToken(secret string) bool {
+	encoded := base64.StdEncoding.EncodeToString([]byte(secret))
 	if strings.Contains(c.req.URL.RawQuery, url.QueryEscape(secret)) {
 		return true
 	}
 	for _, values := range c.req.Header {
 		for _, v := range values {
-			if strings.Contains(v, secret) || strings.Contains(v, coded) {
+			if strings.Contains(v, secret) || strings.Contains(v, encoded) {
 				return true
 			}
 		}
@@ -117,8 +118,8 @@ func (c *call) carries(secret string) bool {
 	return false
 }
 
-func storageError(status int, code, why string) *response {
-	a := text(status, `<?xml version="1.0" encoding="UTF-8"?>`+"\n<Error><Code>"+code+"</Code><Message>"+why+"</Message></Error>")
-	a.header.Set("Content-Type", "application/xml")
-	return a
+func storageError(status int, code, problem string) *response {
+	resp := textResponse(status, `<?xml version="1.0" encoding="UTF-8"?>`+"\n<Error><Code>"+code+"</Code><Message>"+problem+"</Message></Error>")
+	resp.header.Set("Content-Type", "application/xml")
+	return resp
 }

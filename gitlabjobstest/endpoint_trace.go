@@ -17,46 +17,46 @@ func (c *call) trace() *response {
 	if !c.srv.cfg.older {
 		offset = c.integer("byte_offset", 0)
 		if offset < 0 {
-			c.refuse("byte_offset does not have a valid value")
+			c.addParamError("byte_offset does not have a valid value")
 		}
 		limit = c.integer("byte_limit", whole)
-		if given := c.param("byte_limit"); given != "" && (limit < 1 || limit > maxByteLimit) && len(c.refused) == 0 {
-			c.refuse("byte_limit does not have a valid value")
+		if given := c.param("byte_limit"); given != "" && (limit < 1 || limit > maxByteLimit) && len(c.paramErrors) == 0 {
+			c.addParamError("byte_limit does not have a valid value")
 		}
-		if refused := c.refusedParameters(); refused != nil {
-			return refused
+		if errResp := c.paramErrorResponse(); errResp != nil {
+			return errResp
 		}
 	}
-	if refused := c.readable(); refused != nil {
-		return refused
+	if errResp := c.requireRead(); errResp != nil {
+		return errResp
 	}
-	j, refused := c.job(false)
-	if refused != nil {
-		return refused
+	j, errResp := c.findJob(false)
+	if errResp != nil {
+		return errResp
 	}
 	log := j.content(c.now)
-	if c.srv.cfg.noLogIs404 && log.size() == 0 {
-		return message(http.StatusNotFound, "404 Not found")
+	if c.srv.cfg.missingLogIs404 && log.size() == 0 {
+		return messageResponse(http.StatusNotFound, "404 Not found")
 	}
 	if c.srv.cfg.storage && log.size() > 0 {
-		return c.toStorage(j)
+		return c.redirectToStorage(j)
 	}
-	a := j.logResponse(log.cut(offset, limit))
-	a.header.Set("Content-Disposition", `infile; filename="`+strconv.FormatInt(j.id, 10)+`.log"`)
-	return a
+	resp := j.logResponse(log.cut(offset, limit))
+	resp.header.Set("Content-Disposition", `infile; filename="`+strconv.FormatInt(j.id, 10)+`.log"`)
+	return resp
 }
 
 // logResponse responds with a log or a part of it.
 func (j *Job) logResponse(log content) *response {
-	a := &response{status: http.StatusOK, header: http.Header{"Content-Type": {"text/plain"}}}
-	if log.made == 0 {
-		a.body = slices.Clip(log.held)
-		return a
+	resp := &response{status: http.StatusOK, header: http.Header{"Content-Type": {"text/plain"}}}
+	if log.generated == 0 {
+		resp.body = slices.Clip(log.stored)
+		return resp
 	}
-	a.log = &log
+	resp.log = &log
 	// The tag is not computed from the bytes: generating all of them takes too
 	// long.
-	of := fmt.Sprint("log ", j.id, log.from, log.made, len(log.held), j.started.UnixNano())
-	a.tag = `W/"` + sha(of)[:32] + `"`
-	return a
+	of := fmt.Sprint("log ", j.id, log.offset, log.generated, len(log.stored), j.started.UnixNano())
+	resp.etag = `W/"` + sha(of)[:32] + `"`
+	return resp
 }

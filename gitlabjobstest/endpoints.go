@@ -49,11 +49,11 @@ type call struct {
 	query   url.Values
 	caller  identity
 	project *Project
-	memo    map[any]any // What the jobs of a response share.
+	shared  map[any]any // What the jobs of a response share.
 
-	params   parameters
-	repeated parameters // Those of the query, in the form that Link repeats.
-	refused  []string   // What is wrong with parameters.
+	params      parameters
+	repeated    parameters // Those of the query, in the form that Link repeats.
+	paramErrors []string   // What is wrong with parameters.
 }
 
 // match finds the route of a request. If there is none, allow has the methods
@@ -104,42 +104,42 @@ func fit(template, parts []string) (map[string]string, bool) {
 
 func (c *call) run(x *exchange) *response {
 	if x.allow != nil && c.req.Method == http.MethodOptions {
-		return options(x.allow)
+		return optionsResponse(x.allow)
 	}
-	if x.route == nil || c.srv.lacks(x.route.template) || c.badID() != "" && !c.srv.cfg.older {
-		return failure(http.StatusNotFound, "404 Not Found")
+	if x.route == nil || c.srv.lacksRoute(x.route.template) || c.badID() != "" && !c.srv.cfg.older {
+		return errorResponse(http.StatusNotFound, "404 Not Found")
 	}
-	var refused *response
-	if c.caller, refused = c.srv.authenticate(c.req, c.query, x.route); refused != nil {
-		return refused
+	var errResp *response
+	if c.caller, errResp = c.srv.authenticate(c.req, c.query, x.route); errResp != nil {
+		return errResp
 	}
 	if x.route.handler != nil {
-		return c.handled(x.route.handler)
+		return c.runAddedRoute(x.route.handler)
 	}
-	if refused = c.readParameters(x.body); refused != nil {
-		return refused
+	if errResp = c.readParameters(x.body); errResp != nil {
+		return errResp
 	}
 	if name := c.badID(); name != "" {
-		return invalid(name)
+		return invalidParameter(name)
 	}
 	return x.route.do(c)
 }
 
 // options responds to OPTIONS.
-func options(methods []string) *response {
+func optionsResponse(methods []string) *response {
 	allow := append([]string{http.MethodOptions}, methods...)
 	if slices.Contains(methods, http.MethodGet) {
 		allow = append(allow, http.MethodHead)
 	}
-	a := text(http.StatusNoContent, "")
-	a.header.Set("Allow", strings.Join(allow, ", "))
-	return a
+	resp := textResponse(http.StatusNoContent, "")
+	resp.header.Set("Allow", strings.Join(allow, ", "))
+	return resp
 }
 
 // badID returns the name of an ID in the path that is not a positive number.
 func (c *call) badID() string {
 	for _, name := range []string{"job_id", "pipeline_id"} {
-		if v, ok := c.vars[name]; ok && (!digits(v) || v[0] == '-' || strings.Trim(v, "0") == "") {
+		if v, ok := c.vars[name]; ok && (!isInteger(v) || v[0] == '-' || strings.Trim(v, "0") == "") {
 			return name
 		}
 	}
@@ -147,13 +147,13 @@ func (c *call) badID() string {
 }
 
 // lacks tells whether a server of this age lacks a route.
-func (s *Server) lacks(template string) bool {
+func (s *Server) lacksRoute(template string) bool {
 	return s.cfg.older && strings.HasSuffix(template, "/trigger_jobs") ||
 		s.cfg.newer && strings.HasSuffix(template, "/bridges")
 }
 
 // digits tells whether a string is a decimal integer of any size.
-func digits(s string) bool {
+func isInteger(s string) bool {
 	s = strings.TrimPrefix(s, "-")
 	return s != "" && strings.Trim(s, "0123456789") == ""
 }

@@ -32,15 +32,15 @@ func (s network) Accept(r *http.Request) (delivery.Exchange, bool) {
 	x := &exchange{srv: s.Server, req: r}
 	x.route, x.vars, x.allow = match(s.routes(), r.Method, r.URL.EscapedPath())
 	x.record = newRecord(r, x.template())
-	fits := s.matching(x.record)
+	fits := s.callMatches(x.record)
 	now := s.lock()
 	defer s.mu.Unlock()
-	if s.shut(now) {
+	if s.isUnreachable(now) {
 		return nil, false
 	}
-	s.answered++
-	x.id = fmt.Sprintf("fake-request-%d", s.answered)
-	x.latency, x.fault = s.strike(x.record, fits)
+	s.accepted++
+	x.id = fmt.Sprintf("fake-request-%d", s.accepted)
+	x.latency, x.fault = s.applyFaults(x.record, fits)
 	return x, true
 }
 
@@ -69,21 +69,21 @@ func (x *exchange) Received(body []byte) {
 // Respond executes the request and returns the response with the changes of a
 // fault.
 func (x *exchange) Respond() *delivery.Response {
-	var a *response
+	var resp *response
 	if x.fault != nil {
-		a = x.fault.effect.instead(x.srv)
+		resp = x.fault.effect.replacement(x.srv)
 	}
-	if a == nil {
-		a = x.act()
+	if resp == nil {
+		resp = x.execute()
 		if x.fault != nil {
-			x.fault.effect.alter(x.srv, a)
+			x.fault.effect.applyTo(x.srv, resp)
 		}
 	}
-	return a.deliverable(x.id)
+	return resp.deliverable(x.id)
 }
 
 // Answered records the status of the response.
-func (x *exchange) Answered(status int) {
+func (x *exchange) Responded(status int) {
 	x.srv.mu.Lock()
 	defer x.srv.mu.Unlock()
 	x.record.Status = status
@@ -102,39 +102,39 @@ func (x *exchange) Done() {
 }
 
 // act executes the request.
-func (x *exchange) act() *response {
+func (x *exchange) execute() *response {
 	s := x.srv
 	now := s.lock()
-	a := func() *response {
+	resp := func() *response {
 		defer s.mu.Unlock()
 		return x.dispatch(now)
 	}()
-	if a.handler != nil {
-		a.serve(a.handler, x)
+	if resp.handler != nil {
+		resp.runHandler(resp.handler, x)
 	}
-	a.finish(x.req)
+	resp.finish(x.req)
 	if !s.isStorage(x.req) {
-		a.secure(x.id)
+		resp.setCommonHeaders(x.id)
 	}
-	return a
+	return resp
 }
 
 func (x *exchange) dispatch(now time.Time) *response {
 	s := x.srv
 	if err := s.Err(); err != nil {
-		return message(http.StatusInternalServerError, "500 Internal Server Error: "+err.Error())
+		return messageResponse(http.StatusInternalServerError, "500 Internal Server Error: "+err.Error())
 	}
-	c := &call{srv: s, req: x.req, now: now, vars: x.vars, query: x.req.URL.Query(), memo: map[any]any{}}
+	c := &call{srv: s, req: x.req, now: now, vars: x.vars, query: x.req.URL.Query(), shared: map[any]any{}}
 	if s.isStorage(x.req) {
-		return c.fromStorage()
+		return c.serveStorage()
 	}
 	limit := s.throttle(c)
 	if limit != nil && limit.status != 0 {
 		return limit
 	}
-	a := c.run(x)
+	resp := c.run(x)
 	if limit != nil {
-		maps.Copy(a.header, limit.header)
+		maps.Copy(resp.header, limit.header)
 	}
-	return a
+	return resp
 }

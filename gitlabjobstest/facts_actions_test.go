@@ -306,9 +306,9 @@ func TestFactsOfPlay(t *testing.T) {
 			require.Contains(t, w.manual.Inputs(), "where")
 		}},
 		{"play of a bridge answers a bridge and starts its pipeline", func(t *testing.T, w *small) {
-			down := w.open.AddPipeline(PipelineSpec{})
-			first := down.AddJob(JobSpec{Status: gitlabjobs.StatusCreated})
-			b := w.pl.AddBridge(BridgeSpec{Status: gitlabjobs.StatusManual, Downstream: down})
+			downstream := w.open.AddPipeline(PipelineSpec{})
+			first := downstream.AddJob(JobSpec{Status: gitlabjobs.StatusCreated})
+			b := w.pl.AddBridge(BridgeSpec{Status: gitlabjobs.StatusManual, Downstream: downstream})
 			require.Nil(t, b.Downstream())
 			o := w.act(t, b.job, "play").is(200).object()
 			require.Equal(t, "pending", o["status"])
@@ -317,7 +317,7 @@ func TestFactsOfPlay(t *testing.T) {
 			later := w.ask(t, "GET "+w.pipeline+"/bridges?per_page=1", w.dev).objects()[0]
 			require.Equal(t, "success", later["status"])
 			shown, _ := later["downstream_pipeline"].(map[string]any)
-			require.EqualValues(t, down.ID(), shown["id"])
+			require.EqualValues(t, downstream.ID(), shown["id"])
 			require.Equal(t, gitlabjobs.StatusPending, first.Status())
 		}},
 		{"an archived job is 403", func(t *testing.T, w *small) {

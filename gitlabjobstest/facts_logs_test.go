@@ -97,7 +97,7 @@ func TestFactsOfLogsInStorage(t *testing.T) {
 				s := make(t, LogsInStorage())
 				j := s.AddProject("group/app").AddPipeline().AddJob(JobSpec{Log: "0123456789"})
 				rt := s.Transport()
-				host := memoryStorage
+				host := memoryStorageHost
 				if s.socket {
 					tr := &http.Transport{}
 					t.Cleanup(tr.CloseIdleConnections)

@@ -1,6 +1,7 @@
 package gitlabjobstest
 
 import (
+	"cmp"
 	"encoding/json"
 	"strconv"
 )
@@ -150,7 +151,7 @@ func (o *object) end() ([]byte, error) { return append(o.out, '}'), o.err }
 // inner ends a nested object and continues after it.
 func (o *object) inner(in *object) {
 	o.out = append(in.out, '}')
-	o.err = or(o.err, in.err)
+	o.err = cmp.Or(o.err, in.err)
 }
 
 func (o *object) raw(k string, encoded []byte) {
@@ -166,7 +167,7 @@ func (o *object) null(k string) {
 // value encodes a value of any type.
 func (o *object) value(k string, v any) {
 	encoded, err := json.Marshal(v)
-	o.err = or(o.err, err)
+	o.err = cmp.Or(o.err, err)
 	o.raw(k, encoded)
 }
 

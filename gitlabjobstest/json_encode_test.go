@@ -23,7 +23,7 @@ func TestJobsAreEncodedAsByEncodingJSON(t *testing.T) {
 	for _, s := range []gitlabjobs.Status{created, gitlabjobs.StatusPending, gitlabjobs.StatusCanceled} {
 		w.add(s)
 	}
-	c := &call{srv: w.Server, now: time.Now(), memo: map[any]any{}}
+	c := &call{srv: w.Server, now: time.Now(), shared: map[any]any{}}
 	jobs, isJobs := c.jobsJSON(w.app.jobs).(wireJobs)
 	require.True(t, isJobs)
 	for _, v := range []any{jobs, wireJobs{}, jobs[0]} {

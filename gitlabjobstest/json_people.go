@@ -1,6 +1,7 @@
 package gitlabjobstest
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -20,12 +21,12 @@ func newWireUser(external string, id int64, username, name string, created time.
 func newWireCommit(projectURL string, spec PipelineSpec, at time.Time) *wireCommit {
 	name := spec.User.wire.Name
 	email := spec.User.wire.Username + "@example.com"
-	title := or(spec.CommitTitle, `Add "jobs" & <stages>`)
+	title := cmp.Or(spec.CommitTitle, `Add "jobs" & <stages>`)
 	// GitLab sends these times in the time zone of the commit.
 	when := at.In(time.FixedZone("", 2*60*60)).Format("2006-01-02T15:04:05.000-07:00")
 	c := &wireCommit{
 		ID: spec.SHA, ShortID: spec.SHA[:8], ParentIDs: []string{sha("parent of " + spec.SHA)},
-		Title: first(title), Message: strings.TrimSpace(title) + "\n",
+		Title: firstLine(title), Message: strings.TrimSpace(title) + "\n",
 		AuthorName: name, AuthorEmail: email, CommitterName: name, CommitterEmail: email,
 		CreatedAt: when, AuthoredDate: when, CommittedDate: when,
 		Trailers: map[string]string{}, ExtendedTrailers: map[string][]string{},

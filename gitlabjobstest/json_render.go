@@ -1,14 +1,17 @@
 package gitlabjobstest
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // jobJSON returns a job as a server of this age sends it.
 func (c *call) jobJSON(j *Job) any {
-	return c.ofAge(c.wireJob(j))
+	return c.forVersion(c.wireJob(j))
 }
 
 // ofAge converts a job for a server of this age.
-func (c *call) ofAge(w *wireJob) any {
+func (c *call) forVersion(w *wireJob) any {
 	if c.srv.cfg.older {
 		return w.older()
 	}
@@ -31,7 +34,7 @@ func (c *call) wireJob(j *Job) *wireJob {
 			w.ArtifactsFile = &wireFile{a.Filename, a.Size}
 		}
 	}
-	if size := j.logSize(c.now); !j.live && size > 0 {
+	if size := j.logSize(c.now); !j.isLive && size > 0 {
 		w.Artifacts = append(w.Artifacts, wireArtifact{FileType: "trace", Size: size, Filename: "job.log"})
 	}
 	if j.runner != nil {
@@ -62,8 +65,8 @@ func encodable(jobs []*Job, encode func(*Job) any) []any {
 // bridgeJSON returns a bridge as lists and play send it.
 func (c *call) bridgeJSON(j *Job) any {
 	w := &wireBridge{wireBasic: c.basic(j)}
-	if down := j.bridge.shown(); down != nil {
-		w.DownstreamPipeline = c.pipeline(down)
+	if downstream := j.bridge.startedPipeline(); downstream != nil {
+		w.DownstreamPipeline = c.pipeline(downstream)
 	}
 	if c.srv.cfg.older {
 		return w.older()
@@ -97,9 +100,9 @@ func (c *call) basic(j *Job) wireBasic {
 		WebURL:         j.pipeline.project.webURL() + "/-/jobs/" + itoa(j.id),
 		Project:        wireProject{CIJobTokenScopeEnabled: j.pipeline.project.limitsJobTokens()},
 		Duration:       c.seconds(j.started, j.finished),
-		QueuedDuration: c.seconds(j.queued, or(j.started, j.finished)),
+		QueuedDuration: c.seconds(j.queued, cmp.Or(j.started, j.finished)),
 	}
-	if !c.srv.cfg.noPipeline {
+	if !c.srv.cfg.withoutPipelines {
 		w.Pipeline = c.pipeline(j.pipeline)
 	}
 	if j.coverage > 0 {
@@ -120,13 +123,13 @@ func (c *call) seconds(from, to time.Time) *float64 {
 	if from.IsZero() {
 		return nil
 	}
-	s := or(to, c.now).Sub(from).Seconds()
+	s := cmp.Or(to, c.now).Sub(from).Seconds()
 	return &s
 }
 
 // pipeline returns a pipeline. The jobs of a response share it.
 func (c *call) pipeline(pl *Pipeline) *wirePipeline {
-	if w, ok := c.memo[pl].(*wirePipeline); ok {
+	if w, ok := c.shared[pl].(*wirePipeline); ok {
 		return w
 	}
 	w := &wirePipeline{
@@ -134,7 +137,7 @@ func (c *call) pipeline(pl *Pipeline) *wirePipeline {
 		Status: string(pl.status), Source: pl.spec.Source,
 		CreatedAt: iso(pl.created), UpdatedAt: iso(pl.updated), WebURL: pl.webURL(),
 	}
-	c.memo[pl] = w
+	c.shared[pl] = w
 	return w
 }
 

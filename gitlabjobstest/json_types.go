@@ -73,7 +73,7 @@ type wirePipeline struct {
 }
 
 // wireWholePipeline is a pipeline as its own route sends it.
-type wireWholePipeline struct {
+type wireFullPipeline struct {
 	wirePipeline
 
 	BeforeSHA      string             `json:"before_sha"`
@@ -258,7 +258,7 @@ type wireEnvironment struct {
 }
 
 // first returns the first line of a text.
-func first(text string) string {
+func firstLine(text string) string {
 	line, _, _ := strings.Cut(text, "\n")
 	return line
 }

@@ -8,45 +8,43 @@ import (
 )
 
 // maxHeldLog is how large a log may be to be given to a test as a string.
-const maxHeldLog = 64 << 20
+const maxLogString = 64 << 20
 
 // Log returns the job's log as it is at this moment. One of more than 64 MiB,
 // as a JobSpec.LogSize can ask for, fails the test: read that with a client, or
 // by the JobSpec.LogAt that makes it.
 func (j *Job) Log() string {
-	if j.srv.tb != nil {
-		j.srv.tb.Helper()
-	}
+	j.srv.tb.Helper()
 	now := j.srv.lock()
 	c := j.content(now)
 	j.srv.mu.Unlock()
-	if c.size() > maxHeldLog {
+	if c.size() > maxLogString {
 		j.srv.failf("Log of job %d: %d bytes are too many for a string: read them with a client", j.id, c.size())
 		return ""
 	}
 	log := make([]byte, c.size())
-	if c.made > 0 {
-		c.at(log[:c.made], c.from)
+	if c.generated > 0 {
+		c.generate(log[:c.generated], c.offset)
 	}
-	copy(log[c.made:], c.held)
+	copy(log[c.generated:], c.stored)
 	return string(log)
 }
 
 // content is the log as it is at a time: what is made as it is read, and behind
 // it what was written.
 func (j *Job) content(now time.Time) content {
-	c := content{made: j.made, at: j.spec.LogAt, held: j.heldLog(now)}
-	if c.at == nil {
-		c.at = numberedLines
+	c := content{generated: j.generatedSize, generate: j.spec.LogAt, stored: j.storedLog(now)}
+	if c.generate == nil {
+		c.generate = numberedLines
 	}
 	return c
 }
 
 // heldLog returns what was written to the log. It may be kept: later lines are
 // put behind it.
-func (j *Job) heldLog(now time.Time) []byte {
-	if j.plainLog {
-		j.plainLog = false
+func (j *Job) storedLog(now time.Time) []byte {
+	if j.hasDefaultLog {
+		j.hasDefaultLog = false
 		j.write(j.logHead(), j.started)
 		j.write(j.logTail(), j.finished)
 	}
@@ -60,13 +58,13 @@ func (j *Job) heldLog(now time.Time) []byte {
 // logSize is the length of the log, without making one up for each job of a
 // long list.
 func (j *Job) logSize(now time.Time) int64 {
-	if j.plainLog && !j.stamps() {
-		if j.plainSize == 0 {
-			j.plainSize = int64(len(j.logHead()) + len(j.logTail()))
+	if j.hasDefaultLog && !j.isStamped() {
+		if j.defaultLogSize == 0 {
+			j.defaultLogSize = int64(len(j.logHead()) + len(j.logTail()))
 		}
-		return j.plainSize
+		return j.defaultLogSize
 	}
-	return j.made + int64(len(j.heldLog(now)))
+	return j.generatedSize + int64(len(j.storedLog(now)))
 }
 
 // logHead is what a runner writes first.

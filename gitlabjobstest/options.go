@@ -11,18 +11,18 @@ import (
 type Option func(*Server)
 
 type config struct {
-	external     string
-	older        bool
-	newer        bool
-	noLogIs404   bool
-	storage      bool
-	keepAlive    bool
-	jobsPerMin   int
-	throttle     int
-	throttleTime time.Duration
-	hideLimits   bool
-	noPipeline   bool
-	wrong        string // What is wrong with the options, if anything.
+	externalURL      string
+	older            bool
+	newer            bool
+	missingLogIs404  bool
+	storage          bool
+	keepAlive        bool
+	jobsPerMinute    int
+	throttle         int
+	throttlePeriod   time.Duration
+	hideRateLimits   bool
+	withoutPipelines bool
+	problem          string // What is wrong with the options, if anything.
 }
 
 // WithExternalURL sets the URL that the server is configured with. It is used
@@ -32,10 +32,10 @@ func WithExternalURL(rawURL string) Option {
 	return func(s *Server) {
 		u, err := url.Parse(rawURL)
 		if err != nil || u.Scheme == "" || u.Host == "" {
-			s.cfg.wrong = fmt.Sprintf("WithExternalURL(%q): use a scheme and a host, such as https://gitlab.example.com", rawURL)
+			s.cfg.problem = fmt.Sprintf("WithExternalURL(%q): use a scheme and a host, such as https://gitlab.example.com", rawURL)
 			return
 		}
-		s.cfg.external = strings.TrimSuffix(rawURL, "/")
+		s.cfg.externalURL = strings.TrimSuffix(rawURL, "/")
 	}
 }
 
@@ -56,7 +56,7 @@ func NewerServer() Option {
 // MissingTraceNotFound makes a missing log a 404, as older servers and some
 // object storages do. By default it is 200 with zero bytes.
 func MissingTraceNotFound() Option {
-	return func(s *Server) { s.cfg.noLogIs404 = true }
+	return func(s *Server) { s.cfg.missingLogIs404 = true }
 }
 
 // LogsInStorage keeps the logs in an object storage: the response for a log is
@@ -75,10 +75,10 @@ func LogsInStorage() Option {
 func JobsRateLimit(perMinute int) Option {
 	return func(s *Server) {
 		if perMinute < 1 {
-			s.cfg.wrong = fmt.Sprintf("JobsRateLimit(%d): use at least 1 request a minute", perMinute)
+			s.cfg.problem = fmt.Sprintf("JobsRateLimit(%d): use at least 1 request a minute", perMinute)
 			return
 		}
-		s.cfg.jobsPerMin = perMinute
+		s.cfg.jobsPerMinute = perMinute
 	}
 }
 
@@ -88,23 +88,23 @@ func JobsRateLimit(perMinute int) Option {
 func Throttle(requests int, period time.Duration) Option {
 	return func(s *Server) {
 		if requests < 1 || period < time.Second {
-			s.cfg.wrong = fmt.Sprintf("Throttle(%d, %v): use at least 1 request and 1s", requests, period)
+			s.cfg.problem = fmt.Sprintf("Throttle(%d, %v): use at least 1 request and 1s", requests, period)
 			return
 		}
-		s.cfg.throttle, s.cfg.throttleTime = requests, period
+		s.cfg.throttle, s.cfg.throttlePeriod = requests, period
 	}
 }
 
 // WithoutRateLimitHeaders leaves the RateLimit headers out of the responses of
 // a server with [Throttle]. Only Retry-After in a 429 tells how long to wait.
 func WithoutRateLimitHeaders() Option {
-	return func(s *Server) { s.cfg.hideLimits = true }
+	return func(s *Server) { s.cfg.hideRateLimits = true }
 }
 
 // WithoutPipelineObjects leaves the pipeline out of jobs and bridges, as the
 // oldest servers do.
 func WithoutPipelineObjects() Option {
-	return func(s *Server) { s.cfg.noPipeline = true }
+	return func(s *Server) { s.cfg.withoutPipelines = true }
 }
 
 // KeepAlive lets a connection to a server with a socket carry more than one

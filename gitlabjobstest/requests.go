@@ -1,6 +1,7 @@
 package gitlabjobstest
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"sync/atomic"
@@ -34,7 +35,7 @@ type record struct {
 
 func newRecord(r *http.Request, route string) *record {
 	return &record{Request: Request{
-		Method: r.Method, Route: route, Host: or(r.Host, r.URL.Host), Path: r.URL.EscapedPath(),
+		Method: r.Method, Route: route, Host: cmp.Or(r.Host, r.URL.Host), Path: r.URL.EscapedPath(),
 		Query: r.URL.Query(), Header: r.Header.Clone(), At: time.Now(),
 	}}
 }

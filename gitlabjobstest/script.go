@@ -1,6 +1,7 @@
 package gitlabjobstest
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -25,7 +26,7 @@ type Script struct {
 	Stamped bool
 }
 
-func (sc *Script) refuse() string {
+func (sc *Script) validate() string {
 	switch {
 	case sc.Pending < 0 || sc.Every < 0 || sc.Runs < 0 || sc.Lines < 0:
 		return fmt.Sprintf("the Script's Pending, Every, Runs and Lines are %v, %v, %v and %d: use 0 or more", sc.Pending, sc.Every, sc.Runs, sc.Lines)
@@ -40,13 +41,11 @@ func (sc *Script) refuse() string {
 // Run makes the job run by a script from now on, instead of its previous one. A
 // job that has not started becomes pending first.
 func (j *Job) Run(script Script) {
-	if j.srv.tb != nil {
-		j.srv.tb.Helper()
-	}
+	j.srv.tb.Helper()
 	now := j.srv.lock()
 	defer j.srv.mu.Unlock()
-	if why := script.refuse(); why != "" {
-		j.srv.failf("Run of job %d: %s", j.id, why)
+	if problem := script.validate(); problem != "" {
+		j.srv.failf("Run of job %d: %s", j.id, problem)
 		return
 	}
 	if j.deleted || j.status.Finished() || j.status == gitlabjobs.StatusCanceling {
@@ -57,7 +56,7 @@ func (j *Job) Run(script Script) {
 	j.spec.Script = &script
 	if j.status == gitlabjobs.StatusRunning {
 		j.transitions++ // The end that it planned does not.
-		j.begin(&script, now)
+		j.scheduleScript(&script, now)
 		return
 	}
 	j.enqueue(now)
@@ -65,18 +64,18 @@ func (j *Job) Run(script Script) {
 
 // begin schedules the next step of a script for a job that is pending or
 // running.
-func (j *Job) begin(script *Script, at time.Time) {
+func (j *Job) scheduleScript(script *Script, at time.Time) {
 	switch j.status {
 	case gitlabjobs.StatusPending:
-		j.srv.schedule.plan(at.Add(script.Pending), j, j.start)
+		j.srv.schedule.addJobEvent(at.Add(script.Pending), j, j.start)
 	case gitlabjobs.StatusRunning:
-		j.script, j.since, j.lines = script, at, 0
+		j.script, j.scriptStarted, j.linesWritten = script, at, 0
 		if script.Result == gitlabjobs.StatusRunning {
 			return
 		}
 		took := max(script.Runs, time.Duration(script.Lines)*script.Every)
-		result := or(script.Result, gitlabjobs.StatusSuccess)
-		j.srv.schedule.plan(at.Add(took), j, func(at time.Time) { j.finish(result, script.Reason, at) })
+		result := cmp.Or(script.Result, gitlabjobs.StatusSuccess)
+		j.srv.schedule.addJobEvent(at.Add(took), j, func(at time.Time) { j.finish(result, script.Reason, at) })
 	default: // Other statuses have no next step.
 	}
 }
@@ -84,7 +83,7 @@ func (j *Job) begin(script *Script, at time.Time) {
 // writeLines appends the lines that the script has written by now.
 func (j *Job) writeLines(now time.Time) {
 	sc := j.script
-	if sc == nil || j.lines >= sc.Lines {
+	if sc == nil || j.linesWritten >= sc.Lines {
 		return
 	}
 	if !j.finished.IsZero() && now.After(j.finished) {
@@ -92,16 +91,16 @@ func (j *Job) writeLines(now time.Time) {
 	}
 	due := sc.Lines
 	if sc.Every > 0 {
-		due = min(due, int(now.Sub(j.since)/sc.Every))
+		due = min(due, int(now.Sub(j.scriptStarted)/sc.Every))
 	}
-	for ; j.lines < due; j.lines++ {
-		line := fmt.Sprintf("line %d", j.lines+1)
+	for ; j.linesWritten < due; j.linesWritten++ {
+		line := fmt.Sprintf("line %d", j.linesWritten+1)
 		if sc.Line != nil {
-			line = sc.Line(j.lines)
+			line = sc.Line(j.linesWritten)
 		}
 		if !strings.HasSuffix(line, "\n") {
 			line += "\n"
 		}
-		j.write(line, j.since.Add(time.Duration(j.lines+1)*sc.Every))
+		j.write(line, j.scriptStarted.Add(time.Duration(j.linesWritten+1)*sc.Every))
 	}
 }

@@ -23,64 +23,66 @@ type effect struct {
 	change  func(*Server, *response) // Changes the response, after the request has taken effect.
 }
 
-func (e effect) instead(s *Server) *response {
+func (e effect) replacement(s *Server) *response {
 	if e.respond == nil {
 		return nil
 	}
 	return e.respond(s)
 }
 
-func (e effect) alter(s *Server, a *response) {
+func (e effect) applyTo(s *Server, resp *response) {
 	if e.change != nil {
-		e.change(s, a)
+		e.change(s, resp)
 	}
 }
 
-func does(e effect) Effect { return Effect{make: func() effect { return e }} }
+func newEffect(e effect) Effect { return Effect{make: func() effect { return e }} }
 
-func respondsWith(f func(*Server) *response) Effect { return does(effect{respond: f}) }
+func replaceResponse(f func(*Server) *response) Effect { return newEffect(effect{respond: f}) }
 
-func changes(f func(*response)) Effect {
-	return does(effect{change: func(_ *Server, a *response) { f(a) }})
+func changeResponse(f func(*response)) Effect {
+	return newEffect(effect{change: func(_ *Server, resp *response) { f(resp) }})
 }
 
 // Refuse refuses the connection. A server with a socket resets it before it
 // reads the request.
 func Refuse() Effect {
-	return does(effect{refuse: true, respond: resetResponse})
+	return newEffect(effect{refuse: true, respond: resetResponse})
 }
 
-func resetResponse(*Server) *response { return &response{how: delivery.Manner{Reset: true}} }
+func resetResponse(*Server) *response { return &response{delivery: delivery.Options{Reset: true}} }
 
 // ResetBefore resets the connection before the request takes effect.
-func ResetBefore() Effect { return does(effect{respond: resetResponse}) }
+func ResetBefore() Effect { return newEffect(effect{respond: resetResponse}) }
 
 // ResetAfter resets the connection after the request has taken effect, so that
 // the client does not learn of it.
 func ResetAfter() Effect {
-	return does(effect{change: func(_ *Server, a *response) { a.how.Reset = true }})
+	return newEffect(effect{change: func(_ *Server, resp *response) { resp.delivery.Reset = true }})
 }
 
 // Hang never responds. The request has no effect and ends when its client gives
 // up.
 func Hang() Effect {
-	return respondsWith(func(*Server) *response { return &response{how: delivery.Manner{Hang: true}} })
+	return replaceResponse(func(*Server) *response { return &response{delivery: delivery.Options{Hang: true}} })
 }
 
 // HangAfter lets the request take effect and never responds.
-func HangAfter() Effect { return changes(func(a *response) { a.how.Hang = true }) }
+func HangAfter() Effect { return changeResponse(func(resp *response) { resp.delivery.Hang = true }) }
 
 // DelayAnswer lets the request take effect at once and responds later.
-func DelayAnswer(d time.Duration) Effect { return changes(func(a *response) { a.how.Delay = d }) }
+func DelayAnswer(d time.Duration) Effect {
+	return changeResponse(func(resp *response) { resp.delivery.Delay = d })
+}
 
 // CutBody closes the connection after a number of bytes of the body.
 func CutBody(after int64) Effect {
 	if after < 0 {
 		return Effect{problem: fmt.Sprintf("CutBody(%d): use 0 or more bytes", after)}
 	}
-	return does(effect{change: func(_ *Server, a *response) {
-		if !a.how.Endless && after < a.content().size() {
-			a.how.Cut, a.how.CutAfter = true, after
+	return newEffect(effect{change: func(_ *Server, resp *response) {
+		if !resp.delivery.Endless && after < resp.content().size() {
+			resp.delivery.Cut, resp.delivery.CutAfter = true, after
 		}
 	}})
 }
@@ -90,28 +92,28 @@ func SlowBody(n int, pause time.Duration) Effect {
 	if n < 1 || pause <= 0 {
 		return Effect{problem: fmt.Sprintf("SlowBody(%d, %v): use 1 byte or more, and a pause above 0", n, pause)}
 	}
-	return changes(func(a *response) { a.how.Chunk, a.how.Pause = n, pause })
+	return changeResponse(func(resp *response) { resp.delivery.Chunk, resp.delivery.Pause = n, pause })
 }
 
 // EndlessBody responds with a log that does not end, or for JSON with white
 // space that does not end.
 func EndlessBody() Effect {
-	return changes(func(a *response) {
+	return changeResponse(func(resp *response) {
 		line := "and so on\n"
-		if a.header.Get("Content-Type") == "application/json" {
+		if resp.header.Get("Content-Type") == "application/json" {
 			line = "         \n"
 		}
-		a.how.Endless = true
-		a.hold(bytes.Repeat([]byte(line), 4<<10))
+		resp.delivery.Endless = true
+		resp.setBody(bytes.Repeat([]byte(line), 4<<10))
 	})
 }
 
 // EmptyBody lets the request take effect and responds with 200 and no body.
 func EmptyBody() Effect {
-	return changes(func(a *response) {
-		a.status = http.StatusOK
-		a.hold(nil)
-		a.header.Del("Etag")
+	return changeResponse(func(resp *response) {
+		resp.status = http.StatusOK
+		resp.setBody(nil)
+		resp.header.Del("Etag")
 	})
 }
 
@@ -121,7 +123,7 @@ func Answer(status int, header http.Header, body string) Effect {
 	if status < 200 || status > 599 {
 		return Effect{problem: fmt.Sprintf("Answer(%d): use a status from 200 to 599", status)}
 	}
-	return respondsWith(func(*Server) *response { return customResponse(status, header, body) })
+	return replaceResponse(func(*Server) *response { return customResponse(status, header, body) })
 }
 
 // AnswerAfter is [Answer] for a request that has taken effect, as when a proxy
@@ -130,17 +132,17 @@ func AnswerAfter(status int, header http.Header, body string) Effect {
 	if status < 200 || status > 599 {
 		return Effect{problem: fmt.Sprintf("AnswerAfter(%d): use a status from 200 to 599", status)}
 	}
-	return changes(func(a *response) { *a = *customResponse(status, header, body) })
+	return changeResponse(func(resp *response) { *resp = *customResponse(status, header, body) })
 }
 
 func customResponse(status int, header http.Header, body string) *response {
-	a := text(status, body)
+	resp := textResponse(status, body)
 	for k, v := range header {
 		for _, one := range v {
-			a.header.Add(k, one)
+			resp.header.Add(k, one)
 		}
 	}
-	return a
+	return resp
 }
 
 // BadGateway responds with a proxy's 502, in HTML.
@@ -152,62 +154,62 @@ func BadGateway() Effect {
 
 // InternalError responds with GitLab's 500.
 func InternalError() Effect {
-	return respondsWith(func(*Server) *response {
-		return finished(message(http.StatusInternalServerError, "500 Internal Server Error"))
+	return replaceResponse(func(*Server) *response {
+		return finishedResponse(messageResponse(http.StatusInternalServerError, "500 Internal Server Error"))
 	})
 }
 
 // Unavailable responds with a 503. A duration above 0 is sent as Retry-After,
 // in seconds.
 func Unavailable(retryAfter time.Duration) Effect {
-	return respondsWith(func(*Server) *response {
-		a := finished(message(http.StatusServiceUnavailable, "503 Service Unavailable"))
+	return replaceResponse(func(*Server) *response {
+		resp := finishedResponse(messageResponse(http.StatusServiceUnavailable, "503 Service Unavailable"))
 		if retryAfter > 0 {
-			a.header.Set("Retry-After", seconds(retryAfter))
+			resp.header.Set("Retry-After", seconds(retryAfter))
 		}
-		return a
+		return resp
 	})
 }
 
 // Conflict responds with the 409 that GitLab sends if another request holds the
 // job.
 func Conflict() Effect {
-	return respondsWith(func(*Server) *response {
-		return finished(message(http.StatusConflict, "409 Conflict: Resource lock"))
+	return replaceResponse(func(*Server) *response {
+		return finishedResponse(messageResponse(http.StatusConflict, "409 Conflict: Resource lock"))
 	})
 }
 
 // finished encodes a response that does not come from an endpoint.
-func finished(a *response) *response {
-	a.finish(&http.Request{})
-	return a
+func finishedResponse(resp *response) *response {
+	resp.finish(&http.Request{})
+	return resp
 }
 
 // TooManyRequests responds with a 429 that does not tell how long to wait.
-func TooManyRequests() Effect { return tooMany(func(http.Header) {}) }
+func TooManyRequests() Effect { return tooManyRequests(func(http.Header) {}) }
 
 // TooManyRequestsFor responds with a 429 and Retry-After in seconds.
 func TooManyRequestsFor(d time.Duration) Effect {
-	return tooMany(func(h http.Header) { h.Set("Retry-After", seconds(d)) })
+	return tooManyRequests(func(h http.Header) { h.Set("Retry-After", seconds(d)) })
 }
 
 // TooManyRequestsUntil responds with a 429 and Retry-After as a date, d after
 // the response.
 func TooManyRequestsUntil(d time.Duration) Effect {
-	return tooMany(func(h http.Header) { h.Set("Retry-After", time.Now().Add(d).UTC().Format(http.TimeFormat)) })
+	return tooManyRequests(func(h http.Header) { h.Set("Retry-After", time.Now().Add(d).UTC().Format(http.TimeFormat)) })
 }
 
 // TooManyRequestsReset responds with a 429 and only RateLimit-Reset: the Unix
 // time d after the response.
 func TooManyRequestsReset(d time.Duration) Effect {
-	return tooMany(func(h http.Header) { h.Set("Ratelimit-Reset", itoa(time.Now().Add(d).Unix())) })
+	return tooManyRequests(func(h http.Header) { h.Set("Ratelimit-Reset", itoa(time.Now().Add(d).Unix())) })
 }
 
-func tooMany(say func(http.Header)) Effect {
-	return respondsWith(func(*Server) *response {
-		a := finished(appLimit())
-		say(a.header)
-		return a
+func tooManyRequests(setHeader func(http.Header)) Effect {
+	return replaceResponse(func(*Server) *response {
+		resp := finishedResponse(rateLimited())
+		setHeader(resp.header)
+		return resp
 	})
 }
 
@@ -244,9 +246,9 @@ func UnknownStatus(status string) Effect { return SetField("status", status) }
 // SetField sets a key in each object of the response, whether GitLab has the
 // key or not. Responses that are not a success in JSON are not changed.
 func SetField(key string, value any) Effect {
-	return changes(func(a *response) {
-		if a.status/100 == 2 && a.header.Get("Content-Type") == "application/json" {
-			a.rewrite(func(body []byte) []byte { return setField(body, key, value) })
+	return changeResponse(func(resp *response) {
+		if resp.status/100 == 2 && resp.header.Get("Content-Type") == "application/json" {
+			resp.rewrite(func(body []byte) []byte { return setField(body, key, value) })
 		}
 	})
 }
@@ -257,13 +259,13 @@ func Rewrite(f func(body []byte) []byte) Effect {
 	if f == nil {
 		return Effect{problem: "Rewrite(nil): pass a function"}
 	}
-	return changes(func(a *response) { a.rewrite(f) })
+	return changeResponse(func(resp *response) { resp.rewrite(f) })
 }
 
-func (a *response) rewrite(f func(body []byte) []byte) {
-	if a.log == nil {
-		a.body = f(bytes.Clone(a.body))
-		a.header.Del("Etag")
+func (resp *response) rewrite(f func(body []byte) []byte) {
+	if resp.log == nil {
+		resp.body = f(bytes.Clone(resp.body))
+		resp.header.Del("Etag")
 	}
 }
 

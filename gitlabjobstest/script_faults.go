@@ -1,6 +1,7 @@
 package gitlabjobstest
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -36,61 +37,59 @@ type Fault struct {
 type fault struct {
 	Fault
 
-	effect effect
-	chance *rand.Rand
-	left   int // Negative means without an end.
-	struck int
+	effect    effect
+	random    *rand.Rand
+	remaining int // Negative means without an end.
+	struck    int
 }
 
 // FaultHandle refers to a fault that was set.
 type FaultHandle struct {
-	srv *Server
-	set *fault // nil if it was invalid.
+	srv   *Server
+	fault *fault // nil if it was invalid.
 }
 
 // Fault sets a fault. The handle tells how often it struck, and ends it.
 func (s *Server) Fault(f Fault) *FaultHandle {
-	if s.tb != nil {
-		s.tb.Helper()
-	}
-	if why := f.refuse(s.routes()); why != "" {
-		s.failf("Fault: %s", why)
+	s.tb.Helper()
+	if problem := f.validate(s.routes()); problem != "" {
+		s.failf("Fault: %s", problem)
 		return &FaultHandle{srv: s}
 	}
-	set := &fault{Fault: f, left: or(f.Times, 1)}
+	added := &fault{Fault: f, remaining: cmp.Or(f.Times, 1)}
 	if f.Do.make != nil {
-		set.effect = f.Do.make()
+		added.effect = f.Do.make()
 	}
 	if f.Probability > 0 {
-		set.chance = rand.New(rand.NewPCG(f.Seed, f.Seed))
+		added.random = rand.New(rand.NewPCG(f.Seed, f.Seed))
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.faults = append(s.faults, set)
-	return &FaultHandle{s, set}
+	s.faults = append(s.faults, added)
+	return &FaultHandle{s, added}
 }
 
 // Struck returns how many requests the fault has struck.
 func (h *FaultHandle) Struck() int {
-	if h.set == nil {
+	if h.fault == nil {
 		return 0
 	}
 	h.srv.mu.Lock()
 	defer h.srv.mu.Unlock()
-	return h.set.struck
+	return h.fault.struck
 }
 
 // Clear ends the fault. Clearing it twice does nothing.
 func (h *FaultHandle) Clear() {
-	if h.set == nil {
+	if h.fault == nil {
 		return
 	}
 	h.srv.mu.Lock()
 	defer h.srv.mu.Unlock()
-	h.set.left = 0
+	h.fault.remaining = 0
 }
 
-func (f *Fault) refuse(routes []route) string {
+func (f *Fault) validate(routes []route) string {
 	switch {
 	case f.Times < Always || f.Skip < 0:
 		return fmt.Sprintf("Times is %d and Skip is %d: use Always or 0 and more, and for Skip 0 and more", f.Times, f.Skip)
@@ -117,40 +116,40 @@ func (s *Server) ClearFaults() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, f := range s.faults {
-		f.left = 0
+		f.remaining = 0
 	}
 	s.faults = nil
 }
 
 // fits tells whether a request fits, apart from Match.
 func (f *fault) fits(r *record) bool {
-	return f.left != 0 && (f.Method == "" || f.Method == r.Method) && (f.Route == "" || f.Route == r.Route)
+	return f.remaining != 0 && (f.Method == "" || f.Method == r.Method) && (f.Route == "" || f.Route == r.Route)
 }
 
 // matching calls each Match. The server is not locked meanwhile, because a
 // test's function may use it.
-func (s *Server) matching(r *record) map[*fault]bool {
+func (s *Server) callMatches(r *record) map[*fault]bool {
 	s.mu.Lock()
-	var ask []*fault
+	var candidates []*fault
 	for _, f := range s.faults {
-		if f.Match != nil && f.fits(r) && !s.shut(r.At) {
-			ask = append(ask, f)
+		if f.Match != nil && f.fits(r) && !s.isUnreachable(r.At) {
+			candidates = append(candidates, f)
 		}
 	}
 	s.mu.Unlock()
-	if ask == nil {
+	if candidates == nil {
 		return nil
 	}
-	said := make(map[*fault]bool, len(ask))
-	for _, f := range ask {
-		said[f] = f.Match(r.snapshot())
+	matched := make(map[*fault]bool, len(candidates))
+	for _, f := range candidates {
+		matched[f] = f.Match(r.snapshot())
 	}
-	return said
+	return matched
 }
 
 // strike returns the latency of a request and the fault that has an effect on
 // it, or nil.
-func (s *Server) strike(r *record, matched map[*fault]bool) (time.Duration, *fault) {
+func (s *Server) applyFaults(r *record, matched map[*fault]bool) (time.Duration, *fault) {
 	var latency time.Duration
 	for _, f := range s.faults {
 		if !f.fits(r) || f.Match != nil && !matched[f] {
@@ -160,11 +159,11 @@ func (s *Server) strike(r *record, matched map[*fault]bool) (time.Duration, *fau
 			f.Skip--
 			continue
 		}
-		if f.chance != nil && f.chance.Float64() >= f.Probability {
+		if f.random != nil && f.random.Float64() >= f.Probability {
 			continue
 		}
-		if f.left > 0 {
-			f.left--
+		if f.remaining > 0 {
+			f.remaining--
 		}
 		f.struck++
 		latency += f.Latency

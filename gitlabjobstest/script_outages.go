@@ -7,9 +7,7 @@ import "time"
 // until then (with a socket they are reset, as by [Refuse]). Jobs and scripts
 // continue. Faults strike no request meanwhile.
 func (s *Server) Down(d time.Duration) {
-	if s.tb != nil {
-		s.tb.Helper()
-	}
+	s.tb.Helper()
 	if d <= 0 {
 		s.failf("Down(%v): use a duration above 0", d)
 		return
@@ -23,4 +21,4 @@ func (s *Server) Down(d time.Duration) {
 }
 
 // shut tells whether connections are refused.
-func (s *Server) shut(now time.Time) bool { return s.closed || now.Before(s.downUntil) }
+func (s *Server) isUnreachable(now time.Time) bool { return s.closed || now.Before(s.downUntil) }

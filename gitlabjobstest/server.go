@@ -28,12 +28,10 @@ type Server struct {
 	Users  Users  // The default users, who are members of each project.
 
 	tb      TB
+	errors  setupErrors // The TB of a server without a test.
 	cfg     config
 	network *delivery.Network
 	socket  bool
-
-	errMu sync.Mutex
-	err   error // The first set-up error of a server without a test.
 
 	mu        sync.Mutex
 	closed    bool
@@ -45,7 +43,7 @@ type Server struct {
 	endpoints []route // Replaced as a whole, never modified.
 	requests  []*record
 	actions   []ActionTaken
-	answered  int64
+	accepted  int64
 }
 
 // NewServer starts a server on a loopback socket. It is closed at the end of
@@ -91,10 +89,11 @@ func Start(opts ...Option) (*Server, error) {
 }
 
 func newServer(t TB, opts []Option) *Server {
-	if t != nil {
-		t.Helper()
-	}
 	s := &Server{tb: t, endpoints: routes()}
+	if t == nil {
+		s.tb = &s.errors
+	}
+	s.tb.Helper()
 	s.network = delivery.New(network{s})
 	for _, opt := range opts {
 		if opt != nil {
@@ -102,10 +101,10 @@ func newServer(t TB, opts []Option) *Server {
 		}
 	}
 	if s.cfg.older && s.cfg.newer {
-		s.cfg.wrong = "OlderServer and NewerServer are both given: leave out one of them"
+		s.cfg.problem = "OlderServer and NewerServer are both given: leave out one of them"
 	}
-	if s.cfg.wrong != "" {
-		s.failf("%s", s.cfg.wrong)
+	if s.cfg.problem != "" {
+		s.failf("%s", s.cfg.problem)
 	}
 	return s
 }
@@ -113,8 +112,8 @@ func newServer(t TB, opts []Option) *Server {
 // setURL initializes the server once its URL is known.
 func (s *Server) setURL(url string) {
 	s.URL = url
-	if s.cfg.external == "" {
-		s.cfg.external = url
+	if s.cfg.externalURL == "" {
+		s.cfg.externalURL = url
 	}
 	s.world.init(s)
 }
@@ -161,9 +160,7 @@ func (s *Server) Client(token string, opts ...gitlabjobs.ClientOption) *gitlabjo
 // ClientWithAuth is [Server.Client] with another kind of authentication, such
 // as gitlabjobs.JobToken(job.Token()).
 func (s *Server) ClientWithAuth(auth gitlabjobs.Auth, opts ...gitlabjobs.ClientOption) *gitlabjobs.Client {
-	if s.tb != nil {
-		s.tb.Helper()
-	}
+	s.tb.Helper()
 	if !s.socket {
 		own := gitlabjobs.WithHTTPClient(&http.Client{Transport: s.Transport()})
 		opts = append([]gitlabjobs.ClientOption{own}, opts...)
@@ -177,23 +174,35 @@ func (s *Server) ClientWithAuth(auth gitlabjobs.Auth, opts ...gitlabjobs.ClientO
 
 // Err returns the first set-up error of a server made by [Start], or nil.
 func (s *Server) Err() error {
-	s.errMu.Lock()
-	defer s.errMu.Unlock()
-	return s.err
+	s.errors.mu.Lock()
+	defer s.errors.mu.Unlock()
+	return s.errors.first
 }
 
-// failf reports a set-up error: it ends the test, or without one keeps the
-// error for Err.
+// failf reports a set-up error. It ends the test if the server has one.
 func (s *Server) failf(format string, args ...any) {
-	if s.tb != nil {
-		s.tb.Helper()
-		s.tb.Fatalf("gitlabjobstest: "+format, args...)
-		return
-	}
-	s.errMu.Lock()
-	defer s.errMu.Unlock()
-	if s.err == nil {
-		s.err = fmt.Errorf("gitlabjobstest: "+format, args...)
+	s.tb.Helper()
+	s.tb.Fatalf("gitlabjobstest: "+format, args...)
+}
+
+// setupErrors is the TB of a server without a test. It keeps the first error.
+type setupErrors struct {
+	mu    sync.Mutex
+	first error
+}
+
+// Helper does nothing: there is no test.
+func (e *setupErrors) Helper() {}
+
+// Cleanup does nothing: the program closes the server.
+func (e *setupErrors) Cleanup(func()) {}
+
+// Fatalf keeps the error for [Server.Err] and returns.
+func (e *setupErrors) Fatalf(format string, args ...any) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.first == nil {
+		e.first = fmt.Errorf(format, args...)
 	}
 }
 

@@ -40,9 +40,9 @@ func TestABadSetUpSaysWhatToMend(t *testing.T) {
 		{"a job of a deleted pipeline", "deleted", func(s *Server) { pl := pipeline(s); pl.Delete(); pl.AddJob() }},
 		{"a bridge to a deleted pipeline", "deleted", func(s *Server) {
 			pl := pipeline(s)
-			down := pl.Project().AddPipeline()
-			down.Delete()
-			pl.AddBridge(BridgeSpec{Downstream: down})
+			downstream := pl.Project().AddPipeline()
+			downstream.Delete()
+			pl.AddBridge(BridgeSpec{Downstream: downstream})
 		}},
 		{"two specs of a pipeline", "pass one or none", func(s *Server) { pipeline(s).Project().AddPipeline(PipelineSpec{}, PipelineSpec{}) }},
 		{"two specs of a job", "use AddJobs", func(s *Server) { pipeline(s).AddJob(JobSpec{}, JobSpec{}) }},
@@ -97,15 +97,15 @@ func TestABadSetUpSaysWhatToMend(t *testing.T) {
 		{"a bridge to another server", "another server", bridge(BridgeSpec{Downstream: other(t)})},
 		{"two bridges to one pipeline", "its own", func(s *Server) {
 			pl := pipeline(s)
-			down := pl.Project().AddPipeline(PipelineSpec{})
-			pl.AddBridge(BridgeSpec{Downstream: down})
-			pl.AddBridge(BridgeSpec{Downstream: down})
+			downstream := pl.Project().AddPipeline(PipelineSpec{})
+			pl.AddBridge(BridgeSpec{Downstream: downstream})
+			pl.AddBridge(BridgeSpec{Downstream: downstream})
 		}},
 		{"a bridge in a circle", "above it", func(s *Server) {
 			pl := pipeline(s)
-			down := pl.Project().AddPipeline(PipelineSpec{})
-			pl.AddBridge(BridgeSpec{Downstream: down})
-			down.AddBridge(BridgeSpec{Downstream: pl})
+			downstream := pl.Project().AddPipeline(PipelineSpec{})
+			pl.AddBridge(BridgeSpec{Downstream: downstream})
+			downstream.AddBridge(BridgeSpec{Downstream: pl})
 		}},
 		{"starting what has ended", "use the new job", func(s *Server) { pipeline(s).AddJob(JobSpec{}).Start() }},
 		{"ending what has ended", "use the new job", func(s *Server) { pipeline(s).AddJob(JobSpec{}).Succeed() }},

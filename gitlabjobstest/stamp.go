@@ -35,14 +35,14 @@ func (s *stamper) write(log []byte, text string, at time.Time) []byte {
 		if i := strings.LastIndexByte(line, '\r'); s.splitsAtReturn && i >= 0 && line[end-1] != '\n' {
 			end = i + 1
 		}
-		log = s.put(log, line[:end], at)
-		log = s.put(log, line[end:], at)
+		log = s.writePart(log, line[:end], at)
+		log = s.writePart(log, line[end:], at)
 	}
 	return log
 }
 
 // put appends one line, or a part of one.
-func (s *stamper) put(log []byte, text string, at time.Time) []byte {
+func (s *stamper) writePart(log []byte, text string, at time.Time) []byte {
 	if text == "" {
 		return log
 	}
@@ -76,14 +76,14 @@ func (s *stamper) flush(log []byte) []byte {
 	return log
 }
 
-func (j *Job) stamps() bool {
+func (j *Job) isStamped() bool {
 	return j.spec.Stamped || j.spec.Script != nil && j.spec.Script.Stamped
 }
 
 // write adds text to the job's log. Section marks are writes by themselves, as a
 // runner makes them.
 func (j *Job) write(text string, at time.Time) {
-	if !j.stamps() {
+	if !j.isStamped() {
 		j.log = append(j.log, text...)
 		return
 	}
@@ -97,7 +97,7 @@ func (j *Job) runnerVersion() string {
 	switch {
 	case j.spec.RunnerVersion != "":
 		return j.spec.RunnerVersion
-	case j.stamps():
+	case j.isStamped():
 		return "19.1.0"
 	}
 	return "17.9.0"

@@ -43,12 +43,12 @@ func (w *world) init(s *Server) {
 }
 
 // nextID returns the ID that was asked for, or the one after the highest.
-func nextID(last *int64, asked int64) int64 {
-	if asked == 0 {
-		asked = *last + 1
+func nextID(last *int64, requested int64) int64 {
+	if requested == 0 {
+		requested = *last + 1
 	}
-	*last = max(*last, asked)
-	return asked
+	*last = max(*last, requested)
+	return requested
 }
 
 // Visibility is who can see a project.
@@ -90,9 +90,7 @@ type Project struct {
 // AddProject adds a project by its full path, such as "group/app". At most one
 // [ProjectSpec] describes it further.
 func (s *Server) AddProject(path string, specs ...ProjectSpec) *Project {
-	if s.tb != nil {
-		s.tb.Helper()
-	}
+	s.tb.Helper()
 	now := s.lock()
 	defer s.mu.Unlock()
 	var spec ProjectSpec
@@ -109,8 +107,8 @@ func (s *Server) AddProject(path string, specs ...ProjectSpec) *Project {
 	if p.created.IsZero() {
 		p.created = now.Add(-90 * 24 * time.Hour)
 	}
-	if why := s.world.refuseProject(path, p.visibility, specs); why != "" {
-		s.failf("AddProject(%q): %s", path, why)
+	if problem := s.world.validateProject(path, p.visibility, specs); problem != "" {
+		s.failf("AddProject(%q): %s", path, problem)
 		return p
 	}
 	p.id = nextID(&s.world.lastProject, spec.ID)
@@ -122,7 +120,7 @@ func (s *Server) AddProject(path string, specs ...ProjectSpec) *Project {
 	return p
 }
 
-func (w *world) refuseProject(path string, v Visibility, specs []ProjectSpec) string {
+func (w *world) validateProject(path string, v Visibility, specs []ProjectSpec) string {
 	if len(specs) > 1 {
 		return "got several ProjectSpecs: pass one or none"
 	}
@@ -184,7 +182,7 @@ func (p *Project) SetStatsRefreshing(on bool) {
 
 func (p *Project) name() string { return p.path[strings.LastIndex(p.path, "/")+1:] }
 
-func (p *Project) webURL() string { return p.srv.cfg.external + "/" + p.path }
+func (p *Project) webURL() string { return p.srv.cfg.externalURL + "/" + p.path }
 
 // insert adds a job to a list that is ordered by ID. Nearly always that is an
 // append.
@@ -202,9 +200,7 @@ func indexAfter(jobs []*Job, id int64) int {
 
 // Job returns a job by its ID, such as the one that a retry has created.
 func (s *Server) Job(id int64) *Job {
-	if s.tb != nil {
-		s.tb.Helper()
-	}
+	s.tb.Helper()
 	s.lock()
 	defer s.mu.Unlock()
 	if j := s.world.jobs[id]; j != nil && j.bridge == nil {
@@ -216,9 +212,7 @@ func (s *Server) Job(id int64) *Job {
 
 // Bridge returns a bridge by its ID, such as the one that a retry has created.
 func (s *Server) Bridge(id int64) *Bridge {
-	if s.tb != nil {
-		s.tb.Helper()
-	}
+	s.tb.Helper()
 	s.lock()
 	defer s.mu.Unlock()
 	if j := s.world.jobs[id]; j != nil && j.bridge != nil {
@@ -230,9 +224,7 @@ func (s *Server) Bridge(id int64) *Bridge {
 
 // Pipeline returns a pipeline by its ID, such as one that a bridge has started.
 func (s *Server) Pipeline(id int64) *Pipeline {
-	if s.tb != nil {
-		s.tb.Helper()
-	}
+	s.tb.Helper()
 	s.lock()
 	defer s.mu.Unlock()
 	if pl := s.world.pipelines[id]; pl != nil {
@@ -244,9 +236,7 @@ func (s *Server) Pipeline(id int64) *Pipeline {
 
 // Project returns a project by its full path.
 func (s *Server) Project(path string) *Project {
-	if s.tb != nil {
-		s.tb.Helper()
-	}
+	s.tb.Helper()
 	s.lock()
 	defer s.mu.Unlock()
 	if p := s.world.paths[path]; p != nil {

@@ -17,9 +17,7 @@ type agent struct {
 // returns its ID.
 func (p *Project) AddAgent(spec AgentSpec) int64 {
 	s := p.srv
-	if s.tb != nil {
-		s.tb.Helper()
-	}
+	s.tb.Helper()
 	s.lock()
 	defer s.mu.Unlock()
 	if spec.ConfigProject == nil {

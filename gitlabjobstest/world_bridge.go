@@ -1,6 +1,7 @@
 package gitlabjobstest
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -41,19 +42,17 @@ type Bridge struct{ job *Job }
 
 // bridge is the part of a bridge that other jobs do not have.
 type bridge struct {
-	spec BridgeSpec
-	down *Pipeline // nil if not started.
+	spec    BridgeSpec
+	started *Pipeline // nil if not started.
 }
 
 // AddBridge adds a bridge to the pipeline. At most one [BridgeSpec] describes
 // it.
 func (pl *Pipeline) AddBridge(specs ...BridgeSpec) *Bridge {
-	if pl.srv.tb != nil {
-		pl.srv.tb.Helper()
-	}
+	pl.srv.tb.Helper()
 	now := pl.srv.lock()
 	defer pl.srv.mu.Unlock()
-	spec, ok := only(specs)
+	spec, ok := optionalSpec(specs)
 	if !ok {
 		pl.srv.failf("AddBridge to pipeline %d: got several BridgeSpecs: pass one or none", pl.id)
 		return &Bridge{&Job{srv: pl.srv, pipeline: pl, bridge: &bridge{}}}
@@ -63,10 +62,8 @@ func (pl *Pipeline) AddBridge(specs ...BridgeSpec) *Bridge {
 
 func (pl *Pipeline) addBridge(spec BridgeSpec, now time.Time) *Bridge {
 	s := pl.srv
-	if s.tb != nil {
-		s.tb.Helper()
-	}
-	spec.Stage = or(spec.Stage, "deploy")
+	s.tb.Helper()
+	spec.Stage = cmp.Or(spec.Stage, "deploy")
 	if spec.Status == "" {
 		spec.Status = gitlabjobs.StatusSuccess
 		if spec.Depend && spec.Downstream != nil {
@@ -81,12 +78,12 @@ func (pl *Pipeline) addBridge(spec BridgeSpec, now time.Time) *Bridge {
 		if spec.Downstream != nil {
 			why = gitlabjobs.FailureUnknown
 		}
-		spec.FailureReason = or(spec.FailureReason, why)
+		spec.FailureReason = cmp.Or(spec.FailureReason, why)
 	}
 	j := &Job{srv: s, pipeline: pl, bridge: &bridge{spec: spec}}
 	b := &Bridge{j}
-	if why := pl.refuseDownstream(spec); why != "" {
-		s.failf("AddBridge %q to pipeline %d: %s", spec.Name, pl.id, why)
+	if problem := pl.validateDownstream(spec); problem != "" {
+		s.failf("AddBridge %q to pipeline %d: %s", spec.Name, pl.id, problem)
 		return b
 	}
 	// A bridge that failed by itself never started.
@@ -97,8 +94,8 @@ func (pl *Pipeline) addBridge(spec BridgeSpec, now time.Time) *Bridge {
 		User: spec.User, NoUser: spec.NoUser, NoCommit: spec.NoCommit, NeverStarted: never,
 		CreatedAt: spec.CreatedAt, QueuedAt: spec.QueuedAt, StartedAt: spec.StartedAt, FinishedAt: spec.FinishedAt,
 	}
-	if why := j.fill(now); why != "" {
-		s.failf("AddBridge %q to pipeline %d: %s", spec.Name, pl.id, why)
+	if problem := j.applySpec(now); problem != "" {
+		s.failf("AddBridge %q to pipeline %d: %s", spec.Name, pl.id, problem)
 		return b
 	}
 	if spec.Name == "" {
@@ -108,33 +105,33 @@ func (pl *Pipeline) addBridge(spec BridgeSpec, now time.Time) *Bridge {
 		if !spec.AnyDownstream {
 			spec.Downstream.upstream = j
 		}
-		_, started, _ := j.reached()
+		_, started, _ := j.stepsReached()
 		if started {
-			j.bridge.down = spec.Downstream
+			j.bridge.started = spec.Downstream
 		}
 	}
-	j.enter()
+	j.register()
 	pl.refresh(now)
 	return b
 }
 
-func (pl *Pipeline) refuseDownstream(spec BridgeSpec) string {
-	down := spec.Downstream
-	if down == nil {
+func (pl *Pipeline) validateDownstream(spec BridgeSpec) string {
+	downstream := spec.Downstream
+	if downstream == nil {
 		return ""
 	}
 	switch {
-	case down.srv != pl.srv:
+	case downstream.srv != pl.srv:
 		return "Downstream belongs to another server: add a pipeline to this server"
-	case down.id == 0 || down.deleted:
+	case downstream.id == 0 || downstream.deleted:
 		return "Downstream could not be added, or was deleted: use another pipeline"
 	case spec.AnyDownstream:
 		return ""
-	case down.upstream != nil:
-		return fmt.Sprintf("Downstream is pipeline %d, which another bridge triggers: use a pipeline of its own for each bridge, or set AnyDownstream", down.id)
+	case downstream.upstream != nil:
+		return fmt.Sprintf("Downstream is pipeline %d, which another bridge triggers: use a pipeline of its own for each bridge, or set AnyDownstream", downstream.id)
 	}
 	for up := pl; ; up = up.upstream.pipeline {
-		if up == down {
+		if up == downstream {
 			return "Downstream is the bridge's own pipeline, or above it: use another one, or set AnyDownstream"
 		}
 		if up.upstream == nil {
@@ -165,5 +162,5 @@ func (b *Bridge) Count(a Action) int { return b.job.Count(a) }
 func (b *Bridge) Downstream() *Pipeline {
 	b.job.srv.lock()
 	defer b.job.srv.mu.Unlock()
-	return b.job.bridge.shown()
+	return b.job.bridge.startedPipeline()
 }

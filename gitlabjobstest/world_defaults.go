@@ -1,6 +1,7 @@
 package gitlabjobstest
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -9,13 +10,13 @@ import (
 
 // The default times of a job, counted from its creation.
 const (
-	untilQueued   = 1250 * time.Millisecond
-	untilStarted  = 3500 * time.Millisecond
-	untilFinished = 42123456 * time.Microsecond
+	defaultQueuedAfter   = 1250 * time.Millisecond
+	defaultStartedAfter  = 3500 * time.Millisecond
+	defaultFinishedAfter = 42123456 * time.Microsecond
 )
 
 // reached tells which steps a job in its status has passed.
-func (j *Job) reached() (queued, started, finished bool) {
+func (j *Job) stepsReached() (queued, started, finished bool) {
 	switch j.status {
 	case gitlabjobs.StatusPending, gitlabjobs.StatusWaitingForCallback:
 		return true, false, false
@@ -34,8 +35,8 @@ func (j *Job) reached() (queued, started, finished bool) {
 
 // fillTimes sets the times that the spec leaves out. It returns what is wrong
 // with the others.
-func (j *Job) fillTimes(now time.Time) string {
-	queued, started, finished := j.reached()
+func (j *Job) setTimes(now time.Time) string {
+	queued, started, finished := j.stepsReached()
 	if j.bridge != nil {
 		queued = false // A bridge does not wait for a runner.
 	}
@@ -44,19 +45,19 @@ func (j *Job) fillTimes(now time.Time) string {
 	switch {
 	case !j.created.IsZero():
 	case !j.queued.IsZero():
-		j.created = j.queued.Add(-untilQueued)
+		j.created = j.queued.Add(-defaultQueuedAfter)
 	case !j.started.IsZero():
-		j.created = j.started.Add(-untilStarted)
+		j.created = j.started.Add(-defaultStartedAfter)
 	case !j.finished.IsZero():
-		j.created = j.finished.Add(-untilFinished)
+		j.created = j.finished.Add(-defaultFinishedAfter)
 	case !spec.ErasedAt.IsZero():
-		j.created = spec.ErasedAt.Add(-untilFinished)
+		j.created = spec.ErasedAt.Add(-defaultFinishedAfter)
 	case finished:
-		j.created = now.Add(-untilFinished)
+		j.created = now.Add(-defaultFinishedAfter)
 	case started:
-		j.created = now.Add(-untilStarted)
+		j.created = now.Add(-defaultStartedAfter)
 	case queued:
-		j.created = now.Add(-untilQueued)
+		j.created = now.Add(-defaultQueuedAfter)
 	default:
 		j.created = now
 	}
@@ -76,9 +77,9 @@ func (j *Job) fillTimes(now time.Time) string {
 		}
 		last = *t
 	}
-	step(&j.queued, queued, untilQueued)
-	step(&j.started, started, untilStarted)
-	step(&j.finished, finished, untilFinished)
+	step(&j.queued, queued, defaultQueuedAfter)
+	step(&j.started, started, defaultStartedAfter)
+	step(&j.finished, finished, defaultFinishedAfter)
 	j.erased = spec.ErasedAt
 	if started && j.bridge == nil {
 		j.runner = spec.Runner
@@ -106,29 +107,29 @@ func (j *Job) fillTimes(now time.Time) string {
 }
 
 // fillFiles sets the log and the artifacts.
-func (j *Job) fillFiles() {
+func (j *Job) setFiles() {
 	spec := &j.spec
-	j.live = spec.LiveLog || !j.status.Finished()
+	j.isLive = spec.LiveLog || !j.status.Finished()
 	if !j.erased.IsZero() {
 		return
 	}
 	j.artifacts = append([]Artifact(nil), spec.Artifacts...)
 	for i := range j.artifacts {
-		j.artifacts[i].complete()
+		j.artifacts[i].setDefaults()
 	}
 	j.expires = spec.ArtifactsExpireAt
 	switch {
 	case spec.NoLog || j.bridge != nil || j.started.IsZero():
 	case spec.LogSize > 0 || spec.Log != "":
-		j.writeFirst(j.started)
+		j.writeInitialLog(j.started)
 	case j.status.Finished():
-		j.plainLog = true
+		j.hasDefaultLog = true
 	}
 }
 
 // writeFirst writes the log that the spec starts with.
-func (j *Job) writeFirst(at time.Time) {
-	j.made = j.spec.LogSize
+func (j *Job) writeInitialLog(at time.Time) {
+	j.generatedSize = j.spec.LogSize
 	j.write(j.spec.Log, at)
 }
 
@@ -137,11 +138,11 @@ func (j *Job) writeFirst(at time.Time) {
 func (j *Job) addDefaultLog() {
 	spec := &j.spec
 	if j.bridge == nil && !j.started.IsZero() && j.erased.IsZero() && !spec.NoLog && spec.Script == nil {
-		j.plainLog = j.made == 0 && len(j.log) == 0
+		j.hasDefaultLog = j.generatedSize == 0 && len(j.log) == 0
 	}
 }
 
-func (a *Artifact) complete() {
+func (a *Artifact) setDefaults() {
 	name, format := a.Type+".json", "raw"
 	switch a.Type {
 	case "archive":
@@ -157,5 +158,5 @@ func (a *Artifact) complete() {
 	case "codequality", "annotations", "terraform":
 		name, format = a.Type+".json.gz", "gzip"
 	}
-	a.Filename, a.Format = or(a.Filename, name), or(a.Format, format)
+	a.Filename, a.Format = cmp.Or(a.Filename, name), cmp.Or(a.Format, format)
 }

@@ -31,9 +31,7 @@ func (p *Project) Delete() {
 // 301 from now on, a write 405.
 func (p *Project) MoveTo(path string) {
 	s := p.srv
-	if s.tb != nil {
-		s.tb.Helper()
-	}
+	s.tb.Helper()
 	s.lock()
 	defer s.mu.Unlock()
 	w := &s.world
@@ -56,7 +54,7 @@ func (p *Project) MoveTo(path string) {
 	w.paths[path] = p
 	for _, pl := range w.pipelines {
 		if pl.project == p {
-			pl.recommit()
+			pl.updateCommit()
 		}
 	}
 }

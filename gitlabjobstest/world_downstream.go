@@ -1,6 +1,7 @@
 package gitlabjobstest
 
 import (
+	"cmp"
 	"time"
 
 	"example.com/gitlabjobs"
@@ -11,9 +12,7 @@ import (
 // start. A bridge without a downstream pipeline creates a child pipeline.
 func (b *Bridge) Start() {
 	j := b.job
-	if j.srv.tb != nil {
-		j.srv.tb.Helper()
-	}
+	j.srv.tb.Helper()
 	now := j.srv.lock()
 	defer j.srv.mu.Unlock()
 	if j.requireWaiting("Start") {
@@ -26,9 +25,7 @@ func (b *Bridge) Start() {
 // downstream pipeline, it does so first.
 func (b *Bridge) Succeed() {
 	j := b.job
-	if j.srv.tb != nil {
-		j.srv.tb.Helper()
-	}
+	j.srv.tb.Helper()
 	now := j.srv.lock()
 	defer j.srv.mu.Unlock()
 	if !j.requireUnfinished("Succeed") {
@@ -37,8 +34,8 @@ func (b *Bridge) Succeed() {
 	if j.started.IsZero() {
 		j.start(now)
 	}
-	if j.bridge.down == nil && j.bridge.waiting() != nil {
-		j.launch(now)
+	if j.bridge.started == nil && j.bridge.nextPipeline() != nil {
+		j.startDownstream(now)
 	}
 	j.finish(gitlabjobs.StatusSuccess, "", now)
 }
@@ -46,23 +43,21 @@ func (b *Bridge) Succeed() {
 // Fail ends the bridge as failed. The default reason is
 // downstream_pipeline_creation_failed.
 func (b *Bridge) Fail(reason gitlabjobs.FailureReason) {
-	if b.job.srv.tb != nil {
-		b.job.srv.tb.Helper()
-	}
-	b.job.Fail(or(reason, gitlabjobs.FailureDownstreamCreation))
+	b.job.srv.tb.Helper()
+	b.job.Fail(cmp.Or(reason, gitlabjobs.FailureDownstreamCreation))
 }
 
 // shown is the pipeline that the bridge has started, or nil if there is none or
 // it was deleted.
-func (b *bridge) shown() *Pipeline {
-	if b.down == nil || b.down.deleted {
+func (b *bridge) startedPipeline() *Pipeline {
+	if b.started == nil || b.started.deleted {
 		return nil
 	}
-	return b.down
+	return b.started
 }
 
 // waiting is the pipeline that the bridge is going to start, or nil.
-func (b *bridge) waiting() *Pipeline {
+func (b *bridge) nextPipeline() *Pipeline {
 	if b.spec.Downstream == nil || b.spec.Downstream.deleted {
 		return nil
 	}
@@ -72,40 +67,40 @@ func (b *bridge) waiting() *Pipeline {
 // trigger starts the downstream pipeline of a bridge. The bridge then follows
 // it, or has finished.
 func (j *Job) trigger(at time.Time) {
-	j.launch(at)
+	j.startDownstream(at)
 	if !j.bridge.spec.Depend {
 		j.finish(gitlabjobs.StatusSuccess, "", at)
 		return
 	}
-	j.move(gitlabjobs.StatusRunning, at)
-	if down := j.bridge.down; down.upstream == j {
-		j.follow(down, false, at)
+	j.setStatus(gitlabjobs.StatusRunning, at)
+	if downstream := j.bridge.started; downstream.upstream == j {
+		j.followDownstream(downstream, false, at)
 	}
 }
 
 // launch starts the downstream pipeline. It creates one if there is none, or if
 // another bridge has started it.
-func (j *Job) launch(at time.Time) {
-	down := j.bridge.waiting()
+func (j *Job) startDownstream(at time.Time) {
+	downstream := j.bridge.nextPipeline()
 	switch {
-	case down != nil && j.bridge.spec.AnyDownstream:
-		j.bridge.down = down // Only shown: starting a pipeline above would never end.
+	case downstream != nil && j.bridge.spec.AnyDownstream:
+		j.bridge.started = downstream // Only shown: starting a pipeline above would never end.
 		return
-	case down == nil && j.pipeline.project.deleted:
+	case downstream == nil && j.pipeline.project.deleted:
 		return
-	case down == nil:
-		down = j.pipeline.project.addPipeline(PipelineSpec{
+	case downstream == nil:
+		downstream = j.pipeline.project.addPipeline(PipelineSpec{
 			Ref: j.pipeline.spec.Ref, SHA: j.pipeline.spec.SHA, Source: "parent_pipeline",
 			User: j.user, CreatedAt: at,
 		}, at)
-		down.status = gitlabjobs.StatusPending // Until jobs are added.
-	case down.upstream != j:
-		down = down.rerun(j.user, at)
+		downstream.status = gitlabjobs.StatusPending // Until jobs are added.
+	case downstream.upstream != j:
+		downstream = downstream.rerun(j.user, at)
 	default:
-		down.startCreated(at)
+		downstream.startCreated(at)
 	}
-	down.upstream = j
-	j.bridge.spec.Downstream, j.bridge.down = down, down
+	downstream.upstream = j
+	j.bridge.spec.Downstream, j.bridge.started = downstream, downstream
 }
 
 // startCreated starts the created jobs and bridges of a pipeline.
@@ -139,14 +134,14 @@ func (j *Job) startBridgeSoon(at time.Time) {
 		return
 	}
 	j.queued, j.started = at, at
-	j.srv.schedule.plan(at, j, j.trigger)
+	j.srv.schedule.addJobEvent(at, j, j.trigger)
 }
 
 // rerun starts a pipeline with the same jobs, for a bridge that runs again.
 func (pl *Pipeline) rerun(user *User, at time.Time) *Pipeline {
 	spec := pl.spec
 	spec.ID, spec.Status, spec.User, spec.CreatedAt, spec.UpdatedAt = 0, "", user, at, time.Time{}
-	twin := pl.project.addPipeline(spec, at)
+	newPipeline := pl.project.addPipeline(spec, at)
 	for _, j := range pl.jobs {
 		if j.retried {
 			continue
@@ -155,7 +150,7 @@ func (pl *Pipeline) rerun(user *User, at time.Time) *Pipeline {
 		if j.spec.Manual {
 			js.Status = gitlabjobs.StatusManual
 		}
-		twin.addJob(js, at)
+		newPipeline.addJob(js, at)
 	}
 	for _, j := range pl.bridges {
 		if j.retried {
@@ -169,27 +164,27 @@ func (pl *Pipeline) rerun(user *User, at time.Time) *Pipeline {
 			bs.Status = gitlabjobs.StatusManual
 		}
 		// Another bridge has the pipeline: this one will start a copy.
-		b := twin.addBridge(bs, at).job.bridge
+		b := newPipeline.addBridge(bs, at).job.bridge
 		b.spec.Downstream, b.spec.AnyDownstream = j.bridge.spec.Downstream, j.bridge.spec.AnyDownstream
 	}
-	twin.startBridges(at)
-	return twin
+	newPipeline.startBridges(at)
+	return newPipeline
 }
 
 // follow gives a bridge the status of its downstream pipeline. It is running
 // again if that has resumed after its end.
-func (j *Job) follow(down *Pipeline, resumed bool, at time.Time) {
+func (j *Job) followDownstream(downstream *Pipeline, resumed bool, at time.Time) {
 	switch {
 	case j.status.Finished():
 		if resumed && !j.retried {
 			j.finished, j.reason = time.Time{}, ""
-			j.move(gitlabjobs.StatusRunning, at)
+			j.setStatus(gitlabjobs.StatusRunning, at)
 		}
-	case down.status == gitlabjobs.StatusFailed:
-		j.finish(down.status, gitlabjobs.FailureUnknown, at)
-	case down.status.Finished():
-		j.finish(down.status, "", at)
+	case downstream.status == gitlabjobs.StatusFailed:
+		j.finish(downstream.status, gitlabjobs.FailureUnknown, at)
+	case downstream.status.Finished():
+		j.finish(downstream.status, "", at)
 	case j.status != gitlabjobs.StatusRunning:
-		j.move(gitlabjobs.StatusRunning, at)
+		j.setStatus(gitlabjobs.StatusRunning, at)
 	}
 }

@@ -25,31 +25,29 @@ type Job struct {
 
 	created, queued, started, finished, erased, expires time.Time
 
-	artifacts []Artifact
-	made      int64 // Size of the generated part of the log, before the part in log.
-	log       []byte
-	stamper   stamper
-	plainLog  bool  // The job has the default log, which is not in log yet.
-	plainSize int64 // Its size. 0 if it is not known yet.
-	live      bool  // The log is not among the artifacts.
-	deleted   bool
+	artifacts      []Artifact
+	generatedSize  int64 // Size of the generated part of the log, before the part in log.
+	log            []byte
+	stamper        stamper
+	hasDefaultLog  bool  // The job has the default log, which is not in log yet.
+	defaultLogSize int64 // Its size. 0 if it is not known yet.
+	isLive         bool  // The log is not among the artifacts.
+	deleted        bool
 
-	transitions int // Counts the transitions. Each cancels what was scheduled before it.
-	script      *Script
-	since       time.Time // The script's start.
-	lines       int       // Lines of the script that are in log.
-	variables   map[string]string
-	inputs      map[string]any
+	transitions   int // Counts the transitions. Each cancels what was scheduled before it.
+	script        *Script
+	scriptStarted time.Time // The script's start.
+	linesWritten  int       // Lines of the script that are in log.
+	variables     map[string]string
+	inputs        map[string]any
 }
 
 // AddJob adds a job to the pipeline. At most one [JobSpec] describes it.
 func (pl *Pipeline) AddJob(specs ...JobSpec) *Job {
-	if pl.srv.tb != nil {
-		pl.srv.tb.Helper()
-	}
+	pl.srv.tb.Helper()
 	now := pl.srv.lock()
 	defer pl.srv.mu.Unlock()
-	spec, ok := only(specs)
+	spec, ok := optionalSpec(specs)
 	if !ok {
 		pl.srv.failf("AddJob to pipeline %d: got several JobSpecs: pass one or none, or use AddJobs", pl.id)
 		return &Job{srv: pl.srv, pipeline: pl}
@@ -58,7 +56,7 @@ func (pl *Pipeline) AddJob(specs ...JobSpec) *Job {
 }
 
 // only returns the one spec that may be given, or a zero one.
-func only[T any](specs []T) (spec T, ok bool) {
+func optionalSpec[T any](specs []T) (spec T, ok bool) {
 	if len(specs) > 0 {
 		spec = specs[0]
 	}
@@ -68,9 +66,7 @@ func only[T any](specs []T) (spec T, ok bool) {
 // AddJobs adds n jobs to the pipeline. spec describes job i, counted from 0.
 // nil means defaults.
 func (pl *Pipeline) AddJobs(n int, spec func(i int) JobSpec) []*Job {
-	if pl.srv.tb != nil {
-		pl.srv.tb.Helper()
-	}
+	pl.srv.tb.Helper()
 	made := make([]Job, max(n, 0))
 	if spec != nil {
 		for i := range made {
@@ -85,48 +81,44 @@ func (pl *Pipeline) AddJobs(n int, spec func(i int) JobSpec) []*Job {
 	jobs := make([]*Job, len(made))
 	for i := range made {
 		jobs[i] = &made[i]
-		pl.enterJob(jobs[i], now)
+		pl.registerJob(jobs[i], now)
 	}
 	pl.refresh(now)
 	return jobs
 }
 
 func (pl *Pipeline) addJob(spec JobSpec, now time.Time) *Job {
-	if pl.srv.tb != nil {
-		pl.srv.tb.Helper()
-	}
+	pl.srv.tb.Helper()
 	j := &Job{spec: spec}
-	pl.enterJob(j, now)
+	pl.registerJob(j, now)
 	pl.refresh(now)
 	return j
 }
 
 // enterJob adds a job that has its spec. The caller refreshes the pipeline.
-func (pl *Pipeline) enterJob(j *Job, now time.Time) {
-	if pl.srv.tb != nil {
-		pl.srv.tb.Helper()
-	}
+func (pl *Pipeline) registerJob(j *Job, now time.Time) {
+	pl.srv.tb.Helper()
 	j.srv, j.pipeline = pl.srv, pl
 	spec := &j.spec
-	if why := j.fill(now); why != "" {
-		pl.srv.failf("AddJob %q to pipeline %d: %s", spec.Name, pl.id, why)
+	if problem := j.applySpec(now); problem != "" {
+		pl.srv.failf("AddJob %q to pipeline %d: %s", spec.Name, pl.id, problem)
 		return
 	}
-	j.enter()
+	j.register()
 	if spec.Script != nil {
-		j.begin(spec.Script, now)
+		j.scheduleScript(spec.Script, now)
 	}
 	if j.status == gitlabjobs.StatusCanceling {
-		j.planCancel(now)
+		j.scheduleCanceled(now)
 	}
 	if at := spec.ScheduledAt; !at.IsZero() {
-		j.srv.schedule.plan(at, j, j.enqueue)
+		j.srv.schedule.addJobEvent(at, j, j.enqueue)
 	}
 }
 
 // enter adds the job to its pipeline and project. The caller refreshes the
 // pipeline.
-func (j *Job) enter() {
+func (j *Job) register() {
 	j.srv.world.jobs[j.id] = j
 	pl := j.pipeline
 	if j.bridge != nil {

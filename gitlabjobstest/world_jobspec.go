@@ -1,6 +1,7 @@
 package gitlabjobstest
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -93,9 +94,9 @@ type Environment struct{ Slug, Tier string }
 
 // fill sets the state of a job from its spec. It returns what is wrong with the
 // spec.
-func (j *Job) fill(now time.Time) string {
+func (j *Job) applySpec(now time.Time) string {
 	s, spec := j.srv, &j.spec
-	spec.Stage = or(spec.Stage, "test")
+	spec.Stage = cmp.Or(spec.Stage, "test")
 	if spec.Status == "" {
 		switch {
 		case !spec.ScheduledAt.IsZero():
@@ -113,21 +114,21 @@ func (j *Job) fill(now time.Time) string {
 		spec.User = j.pipeline.spec.User
 	}
 	if spec.Status == gitlabjobs.StatusFailed {
-		spec.FailureReason = or(spec.FailureReason, gitlabjobs.FailureScript)
+		spec.FailureReason = cmp.Or(spec.FailureReason, gitlabjobs.FailureScript)
 	}
 	if spec.Runner == nil {
 		spec.Runner = s.world.runner
 	}
-	if why := j.refuse(); why != "" {
-		return why
+	if problem := j.validate(); problem != "" {
+		return problem
 	}
 	j.stamper.splitsAtReturn, _ = splitsAtReturn(spec.RunnerVersion)
 	j.status, j.reason = spec.Status, spec.FailureReason
 	j.user, j.retried, j.coverage = spec.User, spec.Retried, spec.Coverage
-	if why := j.fillTimes(now); why != "" {
-		return why
+	if problem := j.setTimes(now); problem != "" {
+		return problem
 	}
-	j.fillFiles()
+	j.setFiles()
 	j.id = nextID(&s.world.lastJob, spec.ID)
 	if j.spec.Name == "" {
 		j.spec.Name = fmt.Sprintf("job %d", j.id)
@@ -135,7 +136,7 @@ func (j *Job) fill(now time.Time) string {
 	return ""
 }
 
-func (j *Job) refuse() string {
+func (j *Job) validate() string {
 	spec := &j.spec
 	_, knownRunner := splitsAtReturn(spec.RunnerVersion)
 	switch {
@@ -190,15 +191,15 @@ func (j *Job) refuse() string {
 		}
 	}
 	for i := range spec.Retries {
-		if why := spec.Retries[i].refuse(); why != "" {
-			return fmt.Sprintf("Retries[%d]: %s", i, why)
+		if problem := spec.Retries[i].validate(); problem != "" {
+			return fmt.Sprintf("Retries[%d]: %s", i, problem)
 		}
 	}
 	if spec.Script != nil {
 		if spec.Status.Finished() {
 			return fmt.Sprintf("Script is set, but Status is %s: leave out Status to run it at once, or put it into Retries to run it when the job is retried", spec.Status)
 		}
-		return spec.Script.refuse()
+		return spec.Script.validate()
 	}
 	return ""
 }

@@ -1,6 +1,7 @@
 package gitlabjobstest
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -55,12 +56,10 @@ type Pipeline struct {
 // AddPipeline adds a pipeline to the project. At most one [PipelineSpec]
 // describes it.
 func (p *Project) AddPipeline(specs ...PipelineSpec) *Pipeline {
-	if p.srv.tb != nil {
-		p.srv.tb.Helper()
-	}
+	p.srv.tb.Helper()
 	now := p.srv.lock()
 	defer p.srv.mu.Unlock()
-	spec, ok := only(specs)
+	spec, ok := optionalSpec(specs)
 	if !ok {
 		p.srv.failf("AddPipeline to %s: got several PipelineSpecs: pass one or none", p.path)
 		return &Pipeline{srv: p.srv, project: p, counts: map[countKey]int{}}
@@ -70,11 +69,9 @@ func (p *Project) AddPipeline(specs ...PipelineSpec) *Pipeline {
 
 func (p *Project) addPipeline(spec PipelineSpec, now time.Time) *Pipeline {
 	s := p.srv
-	if s.tb != nil {
-		s.tb.Helper()
-	}
-	spec.Ref = or(spec.Ref, "main")
-	spec.Source = or(spec.Source, "push")
+	s.tb.Helper()
+	spec.Ref = cmp.Or(spec.Ref, "main")
+	spec.Source = cmp.Or(spec.Source, "push")
 	if spec.User == nil {
 		spec.User = s.Users.Developer
 	}
@@ -89,8 +86,8 @@ func (p *Project) addPipeline(spec PipelineSpec, now time.Time) *Pipeline {
 	if pl.updated.IsZero() {
 		pl.updated = pl.created
 	}
-	if why := s.world.refusePipeline(p, spec, pl); why != "" {
-		s.failf("AddPipeline to %s: %s", p.path, why)
+	if problem := s.world.validatePipeline(p, spec, pl); problem != "" {
+		s.failf("AddPipeline to %s: %s", p.path, problem)
 		return pl
 	}
 	p.pipelines++
@@ -100,17 +97,17 @@ func (p *Project) addPipeline(spec PipelineSpec, now time.Time) *Pipeline {
 	if pl.spec.SHA == "" {
 		pl.spec.SHA = sha(fmt.Sprint("pipeline ", pl.id))
 	}
-	pl.recommit()
+	pl.updateCommit()
 	return pl
 }
 
 // recommit sets the pipeline's commit, with the project's current URL.
 // Responses that are being sent keep theirs.
-func (pl *Pipeline) recommit() {
+func (pl *Pipeline) updateCommit() {
 	pl.commit = newWireCommit(pl.project.webURL(), pl.spec, pl.created.Add(-time.Minute))
 }
 
-func (w *world) refusePipeline(p *Project, spec PipelineSpec, pl *Pipeline) string {
+func (w *world) validatePipeline(p *Project, spec PipelineSpec, pl *Pipeline) string {
 	switch {
 	case p.deleted:
 		return "the project was deleted: add the pipeline to another one"
@@ -142,14 +139,6 @@ func hex40(s string) bool {
 func sha(seed string) string {
 	sum := sha256.Sum256([]byte(seed))
 	return hex.EncodeToString(sum[:20])
-}
-
-func or[T comparable](v, otherwise T) T {
-	var zero T
-	if v == zero {
-		return otherwise
-	}
-	return v
 }
 
 // ID returns the pipeline's ID.

@@ -65,22 +65,22 @@ func (j *Job) replace(user *User, now time.Time) *Job {
 		pl.retried++
 	}
 	spec := j.retrySpec(user)
-	twin := &Job{srv: j.srv, pipeline: pl, spec: spec}
+	newJob := &Job{srv: j.srv, pipeline: pl, spec: spec}
 	if j.bridge != nil {
-		twin.bridge = &bridge{spec: j.bridge.spec}
+		newJob.bridge = &bridge{spec: j.bridge.spec}
 	}
 	// The spec was valid once, so it still is.
-	_ = twin.fill(now)
-	twin.created, twin.queued = now, now
-	twin.inputs = maps.Clone(j.inputs)
+	_ = newJob.applySpec(now)
+	newJob.created, newJob.queued = now, now
+	newJob.inputs = maps.Clone(j.inputs)
 	if j.bridge == nil { // GitLab clones the variables of a job, not those of a bridge.
-		twin.variables = maps.Clone(j.variables)
+		newJob.variables = maps.Clone(j.variables)
 	}
-	twin.enter()
+	newJob.register()
 	pl.transition(now)
 	if spec.Script != nil {
-		twin.begin(spec.Script, now)
+		newJob.scheduleScript(spec.Script, now)
 	}
-	twin.startBridgeSoon(now)
-	return twin
+	newJob.startBridgeSoon(now)
+	return newJob
 }

@@ -85,11 +85,11 @@ func TestGitLabRetriesWhatMayPassAlone(t *testing.T) {
 func TestABridgeDoesNotEndWhileAJobIsRetriedByItself(t *testing.T) {
 	t.Parallel()
 	w := newSmall(t)
-	down := w.app.AddPipeline()
-	j := down.AddJob(JobSpec{Status: gitlabjobs.StatusRunning, AutoRetry: 1})
-	b := w.pl.AddBridge(BridgeSpec{Downstream: down, Depend: true})
+	downstream := w.app.AddPipeline()
+	j := downstream.AddJob(JobSpec{Status: gitlabjobs.StatusRunning, AutoRetry: 1})
+	b := w.pl.AddBridge(BridgeSpec{Downstream: downstream, Depend: true})
 	j.Fail("")
 	require.Equal(t, gitlabjobs.StatusRunning, b.Status())
-	down.Jobs()[1].Succeed()
+	downstream.Jobs()[1].Succeed()
 	require.Equal(t, gitlabjobs.StatusSuccess, b.Status())
 }

@@ -23,16 +23,16 @@ type event struct {
 }
 
 // plan schedules an event of a job. A transition of the job before cancels it.
-func (a *schedule) plan(at time.Time, j *Job, do func(at time.Time)) {
-	a.seq++
-	heap.Push(&a.due, &event{at: at, seq: a.seq, job: j, transitions: j.transitions, do: do})
+func (s *schedule) addJobEvent(at time.Time, j *Job, do func(at time.Time)) {
+	s.seq++
+	heap.Push(&s.due, &event{at: at, seq: s.seq, job: j, transitions: j.transitions, do: do})
 }
 
 // planPipeline schedules an event of a pipeline. Deleting the pipeline cancels
 // it.
-func (a *schedule) planPipeline(at time.Time, pl *Pipeline, do func(at time.Time)) {
-	a.seq++
-	heap.Push(&a.due, &event{at: at, seq: a.seq, do: func(at time.Time) {
+func (s *schedule) addPipelineEvent(at time.Time, pl *Pipeline, do func(at time.Time)) {
+	s.seq++
+	heap.Push(&s.due, &event{at: at, seq: s.seq, do: func(at time.Time) {
 		if !pl.deleted {
 			do(at)
 		}
@@ -40,9 +40,9 @@ func (a *schedule) planPipeline(at time.Time, pl *Pipeline, do func(at time.Time
 }
 
 // runDue runs the events that are due by now.
-func (a *schedule) runDue(now time.Time) {
-	for len(a.due) > 0 && !a.due[0].at.After(now) {
-		e, _ := heap.Pop(&a.due).(*event)
+func (s *schedule) runDue(now time.Time) {
+	for len(s.due) > 0 && !s.due[0].at.After(now) {
+		e, _ := heap.Pop(&s.due).(*event)
 		if e != nil && (e.job == nil || e.transitions == e.job.transitions) {
 			e.do(e.at)
 		}

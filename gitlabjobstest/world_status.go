@@ -1,6 +1,7 @@
 package gitlabjobstest
 
 import (
+	"cmp"
 	"time"
 
 	"example.com/gitlabjobs"
@@ -23,9 +24,7 @@ func (pl *Pipeline) count(j *Job, by int) {
 // SetStatus sets a fixed status, whatever the jobs do, for example that of
 // external checks. An empty status makes the pipeline follow its jobs again.
 func (pl *Pipeline) SetStatus(status gitlabjobs.Status) {
-	if pl.srv.tb != nil {
-		pl.srv.tb.Helper()
-	}
+	pl.srv.tb.Helper()
 	now := pl.srv.lock()
 	defer pl.srv.mu.Unlock()
 	if status != "" && !knownStatus(status) && !pl.spec.AnyStatus {
@@ -38,14 +37,14 @@ func (pl *Pipeline) SetStatus(status gitlabjobs.Status) {
 
 // refresh sets the status as if all jobs had been there from the start.
 func (pl *Pipeline) refresh(at time.Time) {
-	status := or(pl.spec.Status, composite(pl.counts))
-	pl.setStatus(or(status, gitlabjobs.StatusCreated), at)
+	status := cmp.Or(pl.spec.Status, computeStatus(pl.counts))
+	pl.setStatus(cmp.Or(status, gitlabjobs.StatusCreated), at)
 }
 
 // transition updates the status after a job has changed, when the StatusLag has
 // passed.
 func (pl *Pipeline) transition(at time.Time) {
-	computed := composite(pl.counts)
+	computed := computeStatus(pl.counts)
 	update := func(at time.Time) {
 		if pl.spec.Status == "" {
 			pl.setStatus(pl.statusAfter(computed), at)
@@ -55,7 +54,7 @@ func (pl *Pipeline) transition(at time.Time) {
 		update(at)
 		return
 	}
-	pl.srv.schedule.planPipeline(at.Add(pl.spec.StatusLag), pl, update)
+	pl.srv.schedule.addPipelineEvent(at.Add(pl.spec.StatusLag), pl, update)
 }
 
 // statusAfter returns the pipeline's status for the computed status of its
@@ -92,8 +91,8 @@ func (pl *Pipeline) setStatus(status gitlabjobs.Status, at time.Time) {
 	if at.After(pl.updated) {
 		pl.updated = at
 	}
-	if up := pl.upstream; up != nil && up.bridge.spec.Depend && up.bridge.down == pl {
-		up.follow(pl, resumed, at)
+	if up := pl.upstream; up != nil && up.bridge.spec.Depend && up.bridge.started == pl {
+		up.followDownstream(pl, resumed, at)
 	}
 }
 
@@ -150,7 +149,7 @@ func statusRules() []statusRule {
 
 // composite computes a pipeline's status from its jobs as GitLab does. It is
 // empty if there are no jobs.
-func composite(counts map[countKey]int) gitlabjobs.Status {
+func computeStatus(counts map[countKey]int) gitlabjobs.Status {
 	has := map[gitlabjobs.Status]bool{}
 	for k, n := range counts {
 		switch {

@@ -125,9 +125,9 @@ func TestABridgeFollowsItsDownstreamAfterTheLag(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newSmall(t)
-		down := w.app.AddPipeline(PipelineSpec{StatusLag: time.Minute})
-		j := down.AddJob(JobSpec{Status: gitlabjobs.StatusRunning})
-		b := w.pl.AddBridge(BridgeSpec{Downstream: down, Depend: true})
+		downstream := w.app.AddPipeline(PipelineSpec{StatusLag: time.Minute})
+		j := downstream.AddJob(JobSpec{Status: gitlabjobs.StatusRunning})
+		b := w.pl.AddBridge(BridgeSpec{Downstream: downstream, Depend: true})
 		j.Succeed()
 		require.Equal(t, gitlabjobs.StatusRunning, b.Status())
 		time.Sleep(time.Minute)

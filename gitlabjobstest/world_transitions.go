@@ -1,6 +1,7 @@
 package gitlabjobstest
 
 import (
+	"cmp"
 	"time"
 
 	"example.com/gitlabjobs"
@@ -9,9 +10,7 @@ import (
 // Enqueue makes a waiting job pending, as GitLab does when the stage before has
 // finished.
 func (j *Job) Enqueue() {
-	if j.srv.tb != nil {
-		j.srv.tb.Helper()
-	}
+	j.srv.tb.Helper()
 	now := j.srv.lock()
 	defer j.srv.mu.Unlock()
 	if j.requireWaiting("Enqueue") && j.status != gitlabjobs.StatusPending {
@@ -21,9 +20,7 @@ func (j *Job) Enqueue() {
 
 // Start starts the job, as a runner does.
 func (j *Job) Start() {
-	if j.srv.tb != nil {
-		j.srv.tb.Helper()
-	}
+	j.srv.tb.Helper()
 	now := j.srv.lock()
 	defer j.srv.mu.Unlock()
 	if j.requireWaiting("Start") {
@@ -42,9 +39,7 @@ func (j *Job) state() string {
 // requireWaiting fails if the job has started or was deleted.
 func (j *Job) requireWaiting(what string) bool {
 	if j.deleted || j.status == gitlabjobs.StatusRunning || j.status == gitlabjobs.StatusCanceling || j.status.Finished() {
-		if j.srv.tb != nil {
-			j.srv.tb.Helper()
-		}
+		j.srv.tb.Helper()
 		j.srv.failf("%s of job %d: it is %s: add it with the Status gitlabjobs.StatusPending, or retry it and use the new job", what, j.id, j.state())
 		return false
 	}
@@ -54,16 +49,14 @@ func (j *Job) requireWaiting(what string) bool {
 // AppendLog appends to the log of a job that has started. Like a runner, it may
 // write the last part after the job has ended.
 func (j *Job) AppendLog(text string) {
-	if j.srv.tb != nil {
-		j.srv.tb.Helper()
-	}
+	j.srv.tb.Helper()
 	now := j.srv.lock()
 	defer j.srv.mu.Unlock()
 	if j.deleted || j.started.IsZero() || !j.erased.IsZero() {
 		j.srv.failf("AppendLog to job %d: it is %s and has no log: call Start first", j.id, j.state())
 		return
 	}
-	j.heldLog(now)
+	j.storedLog(now)
 	j.write(text, now)
 }
 
@@ -71,9 +64,7 @@ func (j *Job) AppendLog(text string) {
 // job that ends without having written anything gets a default log, unless it
 // has a Script or NoLog.
 func (j *Job) Succeed() {
-	if j.srv.tb != nil {
-		j.srv.tb.Helper()
-	}
+	j.srv.tb.Helper()
 	now := j.srv.lock()
 	defer j.srv.mu.Unlock()
 	if !j.requireUnfinished("Succeed") {
@@ -88,16 +79,14 @@ func (j *Job) Succeed() {
 // Fail ends the job as failed. The default reason is script_failure, or
 // stuck_or_timeout_failure for a job that has not started.
 func (j *Job) Fail(reason gitlabjobs.FailureReason) {
-	if j.srv.tb != nil {
-		j.srv.tb.Helper()
-	}
+	j.srv.tb.Helper()
 	now := j.srv.lock()
 	defer j.srv.mu.Unlock()
 	if !j.requireUnfinished("Fail") {
 		return
 	}
 	if j.started.IsZero() {
-		reason = or(reason, gitlabjobs.FailureStuckOrTimeout)
+		reason = cmp.Or(reason, gitlabjobs.FailureStuckOrTimeout)
 	}
 	j.finish(gitlabjobs.StatusFailed, reason, now)
 }
@@ -105,9 +94,7 @@ func (j *Job) Fail(reason gitlabjobs.FailureReason) {
 // Cancel cancels the job as a request does. A running job with GracefulCancel
 // is canceling first. A job that is canceling or finished does not change.
 func (j *Job) Cancel() {
-	if j.srv.tb != nil {
-		j.srv.tb.Helper()
-	}
+	j.srv.tb.Helper()
 	now := j.srv.lock()
 	defer j.srv.mu.Unlock()
 	switch {
@@ -120,9 +107,7 @@ func (j *Job) Cancel() {
 
 // FinishCancel ends a job that is canceling, as its runner does.
 func (j *Job) FinishCancel() {
-	if j.srv.tb != nil {
-		j.srv.tb.Helper()
-	}
+	j.srv.tb.Helper()
 	now := j.srv.lock()
 	defer j.srv.mu.Unlock()
 	if j.deleted || j.status != gitlabjobs.StatusCanceling {
@@ -135,9 +120,7 @@ func (j *Job) FinishCancel() {
 // requireUnfinished fails if the job has ended or was deleted.
 func (j *Job) requireUnfinished(what string) bool {
 	if j.deleted || j.status.Finished() {
-		if j.srv.tb != nil {
-			j.srv.tb.Helper()
-		}
+		j.srv.tb.Helper()
 		j.srv.failf("%s of job %d: it is %s: add it with the Status gitlabjobs.StatusRunning, or retry it and use the new job", what, j.id, j.state())
 		return false
 	}
@@ -145,7 +128,7 @@ func (j *Job) requireUnfinished(what string) bool {
 }
 
 // move changes the status. Every change goes through it.
-func (j *Job) move(to gitlabjobs.Status, at time.Time) {
+func (j *Job) setStatus(to gitlabjobs.Status, at time.Time) {
 	j.transitions++
 	j.pipeline.count(j, -1)
 	j.status = to
@@ -155,9 +138,9 @@ func (j *Job) move(to gitlabjobs.Status, at time.Time) {
 
 func (j *Job) enqueue(at time.Time) {
 	j.queued = at
-	j.move(gitlabjobs.StatusPending, at)
+	j.setStatus(gitlabjobs.StatusPending, at)
 	if j.spec.Script != nil {
-		j.begin(j.spec.Script, at)
+		j.scheduleScript(j.spec.Script, at)
 	}
 }
 
@@ -168,11 +151,11 @@ func (j *Job) start(at time.Time) {
 	j.started = at
 	if j.bridge == nil {
 		j.runner = j.spec.Runner
-		j.writeFirst(at)
+		j.writeInitialLog(at)
 	}
-	j.move(gitlabjobs.StatusRunning, at)
+	j.setStatus(gitlabjobs.StatusRunning, at)
 	if j.spec.Script != nil {
-		j.begin(j.spec.Script, at)
+		j.scheduleScript(j.spec.Script, at)
 	}
 }
 
@@ -182,7 +165,7 @@ func (j *Job) finish(as gitlabjobs.Status, reason gitlabjobs.FailureReason, at t
 		as, reason = gitlabjobs.StatusCanceled, ""
 	}
 	if as == gitlabjobs.StatusFailed {
-		reason = or(reason, gitlabjobs.FailureScript)
+		reason = cmp.Or(reason, gitlabjobs.FailureScript)
 	} else {
 		reason = ""
 	}
@@ -190,10 +173,10 @@ func (j *Job) finish(as gitlabjobs.Status, reason gitlabjobs.FailureReason, at t
 	j.log = j.stamper.flush(j.log)
 	j.finished, j.reason = at, reason
 	if !j.spec.LiveLog {
-		j.live = false
+		j.isLive = false
 	}
 	j.addDefaultLog()
-	j.move(as, at)
+	j.setStatus(as, at)
 	if as == gitlabjobs.StatusFailed {
 		j.autoRetry(at)
 	}
@@ -205,13 +188,13 @@ func (j *Job) cancel(force bool, at time.Time) {
 		j.finish(gitlabjobs.StatusCanceled, "", at)
 		return
 	}
-	j.move(gitlabjobs.StatusCanceling, at)
-	j.planCancel(at)
+	j.setStatus(gitlabjobs.StatusCanceling, at)
+	j.scheduleCanceled(at)
 }
 
 // planCancel schedules the end of a job that is canceling.
-func (j *Job) planCancel(at time.Time) {
+func (j *Job) scheduleCanceled(at time.Time) {
 	if takes := j.spec.CancelTakes; takes > 0 {
-		j.srv.schedule.plan(at.Add(takes), j, func(at time.Time) { j.finish(gitlabjobs.StatusCanceled, "", at) })
+		j.srv.schedule.addJobEvent(at.Add(takes), j, func(at time.Time) { j.finish(gitlabjobs.StatusCanceled, "", at) })
 	}
 }

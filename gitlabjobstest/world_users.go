@@ -62,16 +62,16 @@ const (
 func (s *Server) addDefaultUsers() {
 	add := func() *User { return s.addUser(UserSpec{}) }
 	s.Users = Users{Maintainer: add(), Developer: add(), Reporter: add(), Guest: add(), Outsider: add()}
-	boss := s.Users.Maintainer
+	maintainer := s.Users.Maintainer
 	s.Tokens = Tokens{
-		Maintainer: boss.token, Developer: s.Users.Developer.token, Reporter: s.Users.Reporter.token,
+		Maintainer: maintainer.token, Developer: s.Users.Developer.token, Reporter: s.Users.Reporter.token,
 		Guest: s.Users.Guest.token, Outsider: s.Users.Outsider.token,
 		ReadAPI: "token-read-api", NoScope: "token-no-scope", Expired: "token-expired", Revoked: "token-revoked",
 	}
-	s.world.tokens[s.Tokens.ReadAPI] = &accessToken{user: boss, scopes: scopeReadAPI}
-	s.world.tokens[s.Tokens.NoScope] = &accessToken{user: boss, scopes: scopeNone}
-	s.world.tokens[s.Tokens.Expired] = &accessToken{user: boss, expired: true}
-	s.world.tokens[s.Tokens.Revoked] = &accessToken{user: boss, revoked: true}
+	s.world.tokens[s.Tokens.ReadAPI] = &accessToken{user: maintainer, scopes: scopeReadAPI}
+	s.world.tokens[s.Tokens.NoScope] = &accessToken{user: maintainer, scopes: scopeNone}
+	s.world.tokens[s.Tokens.Expired] = &accessToken{user: maintainer, expired: true}
+	s.world.tokens[s.Tokens.Revoked] = &accessToken{user: maintainer, revoked: true}
 }
 
 func (s *Server) defaultMembers() map[*User]Role {
@@ -83,9 +83,7 @@ func (s *Server) defaultMembers() map[*User]Role {
 
 // AddUser adds a user, who is not a member of any project yet.
 func (s *Server) AddUser(spec UserSpec) *User {
-	if s.tb != nil {
-		s.tb.Helper()
-	}
+	s.tb.Helper()
 	s.lock()
 	defer s.mu.Unlock()
 	for _, u := range s.world.users {
@@ -110,7 +108,7 @@ func (s *Server) addUser(spec UserSpec) *User {
 		spec.Name = fmt.Sprintf("User %d", id)
 	}
 	u := &User{srv: s, id: id, token: "token-of-" + spec.Username}
-	u.wire = newWireUser(s.cfg.external, id, spec.Username, spec.Name, time.Now().Add(-365*24*time.Hour))
+	u.wire = newWireUser(s.cfg.externalURL, id, spec.Username, spec.Name, time.Now().Add(-365*24*time.Hour))
 	s.world.users = append(s.world.users, u)
 	s.world.tokens[u.token] = &accessToken{user: u}
 	return u
@@ -119,9 +117,7 @@ func (s *Server) addUser(spec UserSpec) *User {
 // Revoke revokes an access token. Requests with it are 401 from now on, with
 // GitLab's message for revoked tokens.
 func (s *Server) Revoke(token string) {
-	if s.tb != nil {
-		s.tb.Helper()
-	}
+	s.tb.Helper()
 	s.lock()
 	defer s.mu.Unlock()
 	t := s.world.tokens[token]
@@ -143,9 +139,7 @@ func (u *User) Token() string { return u.token }
 
 // AddMember gives a user a role in the project, instead of an earlier one.
 func (p *Project) AddMember(u *User, role Role) {
-	if p.srv.tb != nil {
-		p.srv.tb.Helper()
-	}
+	p.srv.tb.Helper()
 	p.srv.lock()
 	defer p.srv.mu.Unlock()
 	switch {
@@ -175,9 +169,7 @@ type Runner struct {
 
 // AddRunner adds a runner.
 func (s *Server) AddRunner(spec RunnerSpec) *Runner {
-	if s.tb != nil {
-		s.tb.Helper()
-	}
+	s.tb.Helper()
 	s.lock()
 	defer s.mu.Unlock()
 	switch {

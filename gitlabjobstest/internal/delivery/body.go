@@ -9,17 +9,17 @@ import (
 
 // stream is the part of a body that is still to be delivered.
 type stream struct {
-	body   Body
-	manner Manner
-	pos    int64
-	end    int64 // The position after the last byte that is delivered.
-	ready  int64 // Bytes that may be delivered now.
+	body    Body
+	options Options
+	pos     int64
+	end     int64 // The position after the last byte that is delivered.
+	ready   int64 // Bytes that may be delivered now.
 }
 
 func newStream(r *Response) *stream {
-	s := &stream{body: r.Body, manner: r.Manner}
-	if s.end = r.Body.Size(); r.Manner.Cut {
-		s.end = r.Manner.CutAfter
+	s := &stream{body: r.Body, options: r.Options}
+	if s.end = r.Body.Size(); r.Options.Cut {
+		s.end = r.Options.CutAfter
 	}
 	return s
 }
@@ -32,18 +32,18 @@ func (s *stream) next(wait func(time.Duration) error) error {
 	}
 	if s.pos == s.end {
 		switch {
-		case s.manner.Endless && s.end > 0:
+		case s.options.Endless && s.end > 0:
 			s.pos = 0
-		case s.manner.Cut:
+		case s.options.Cut:
 			return io.ErrUnexpectedEOF
 		default:
 			return io.EOF
 		}
 	}
 	s.ready = s.end - s.pos
-	if s.manner.Chunk > 0 {
-		s.ready = min(s.ready, int64(s.manner.Chunk))
-		return wait(s.manner.Pause)
+	if s.options.Chunk > 0 {
+		s.ready = min(s.ready, int64(s.options.Chunk))
+		return wait(s.options.Pause)
 	}
 	return nil
 }
@@ -57,7 +57,7 @@ func (s *stream) take(n int64, buf []byte) []byte {
 }
 
 // finished tells whether nothing follows.
-func (s *stream) finished() bool { return s.pos == s.end && !s.manner.Endless && !s.manner.Cut }
+func (s *stream) finished() bool { return s.pos == s.end && !s.options.Endless && !s.options.Cut }
 
 // memoryBody is the body of a response in memory. A read waits as the response
 // says, and ends early when the body or the request's context is closed, or at

@@ -17,15 +17,15 @@ import (
 )
 
 // text is a body: generated capital letters, then a stored rest.
-type text struct {
+type textResponse struct {
 	generated int64
 	stored    string
 }
 
-func (b text) Size() int64      { return b.generated + int64(len(b.stored)) }
-func (b text) Generated() int64 { return b.generated }
+func (b textResponse) Size() int64      { return b.generated + int64(len(b.stored)) }
+func (b textResponse) Generated() int64 { return b.generated }
 
-func (b text) Part(off, n int64, buf []byte) []byte {
+func (b textResponse) Part(off, n int64, buf []byte) []byte {
 	if off >= b.generated {
 		stored := b.stored[off-b.generated:]
 		return []byte(stored[:min(n, int64(len(stored)))])
@@ -58,7 +58,7 @@ func (h *handler) Latency() time.Duration                         { return h.lat
 func (h *handler) Respond() *delivery.Response {
 	r := h.response
 	if r.Body == nil {
-		r.Body = text{stored: "hello"}
+		r.Body = textResponse{stored: "hello"}
 	}
 	r.Status = max(r.Status, http.StatusOK)
 	return &r
@@ -71,7 +71,7 @@ func (h *handler) locked(f func()) {
 }
 
 func (h *handler) Received(body []byte) { h.locked(func() { h.received = string(body) }) }
-func (h *handler) Answered(status int)  { h.locked(func() { h.status = status }) }
+func (h *handler) Responded(status int) { h.locked(func() { h.status = status }) }
 func (h *handler) Sent(n int)           { h.locked(func() { h.sent += n }) }
 func (h *handler) Done()                { h.locked(func() { h.done = true }) }
 
@@ -120,7 +120,7 @@ func each(t *testing.T, h func() *handler, test func(t *testing.T, h *handler, f
 
 func TestAResponseIsDeliveredAsItSays(t *testing.T) {
 	t.Parallel()
-	long := text{generated: 300_000, stored: "rest"}
+	long := textResponse{generated: 300_000, stored: "rest"}
 	all := make([]byte, long.generated)
 	long.Part(0, long.generated, all)
 	for name, tt := range map[string]struct {
@@ -129,12 +129,12 @@ func TestAResponseIsDeliveredAsItSays(t *testing.T) {
 		err     error
 	}{
 		"at once":             {&handler{}, "hello", nil},
-		"nothing":             {&handler{response: delivery.Response{Body: text{}}}, "", nil},
+		"nothing":             {&handler{response: delivery.Response{Body: textResponse{}}}, "", nil},
 		"generated":           {&handler{response: delivery.Response{Body: long}}, string(all) + "rest", nil},
-		"in chunks":           {&handler{response: delivery.Response{Manner: delivery.Manner{Chunk: 2, Pause: time.Millisecond}}}, "hello", nil},
-		"cut":                 {&handler{response: delivery.Response{Manner: delivery.Manner{Cut: true, CutAfter: 3}}}, "hel", io.ErrUnexpectedEOF},
-		"cut before anything": {&handler{response: delivery.Response{Manner: delivery.Manner{Cut: true}}}, "", io.ErrUnexpectedEOF},
-		"late":                {&handler{latency: time.Millisecond, response: delivery.Response{Manner: delivery.Manner{Delay: time.Millisecond}}}, "hello", nil},
+		"in chunks":           {&handler{response: delivery.Response{Options: delivery.Options{Chunk: 2, Pause: time.Millisecond}}}, "hello", nil},
+		"cut":                 {&handler{response: delivery.Response{Options: delivery.Options{Cut: true, CutAfter: 3}}}, "hel", io.ErrUnexpectedEOF},
+		"cut before anything": {&handler{response: delivery.Response{Options: delivery.Options{Cut: true}}}, "", io.ErrUnexpectedEOF},
+		"late":                {&handler{latency: time.Millisecond, response: delivery.Response{Options: delivery.Options{Delay: time.Millisecond}}}, "hello", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -160,7 +160,7 @@ func TestAConnectionThatIsRefusedOrReset(t *testing.T) {
 	for name, h := range map[string]func() *handler{
 		"nothing listens": func() *handler { return &handler{down: true} },
 		"refused":         func() *handler { return &handler{refused: true, latency: time.Millisecond} },
-		"reset":           func() *handler { return &handler{response: delivery.Response{Manner: delivery.Manner{Reset: true}}} },
+		"reset":           func() *handler { return &handler{response: delivery.Response{Options: delivery.Options{Reset: true}}} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -193,11 +193,11 @@ func TestAnInterruptionBreaksWhatIsInFlight(t *testing.T) {
 	for name, h := range map[string]func() *handler{
 		"latency": func() *handler { return &handler{latency: time.Hour} },
 		"delay": func() *handler {
-			return &handler{response: delivery.Response{Manner: delivery.Manner{Delay: time.Hour}}}
+			return &handler{response: delivery.Response{Options: delivery.Options{Delay: time.Hour}}}
 		},
-		"hang": func() *handler { return &handler{response: delivery.Response{Manner: delivery.Manner{Hang: true}}} },
+		"hang": func() *handler { return &handler{response: delivery.Response{Options: delivery.Options{Hang: true}}} },
 		"slow": func() *handler {
-			return &handler{response: delivery.Response{Manner: delivery.Manner{Chunk: 1, Pause: time.Hour}}}
+			return &handler{response: delivery.Response{Options: delivery.Options{Chunk: 1, Pause: time.Hour}}}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -229,7 +229,7 @@ func TestAnInterruptionBreaksWhatIsInFlight(t *testing.T) {
 
 func TestAnEndlessBodyRepeatsUntilItIsClosed(t *testing.T) {
 	t.Parallel()
-	h := &handler{response: delivery.Response{Manner: delivery.Manner{Endless: true}}}
+	h := &handler{response: delivery.Response{Options: delivery.Options{Endless: true}}}
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://host.test/", nil)
 	require.NoError(t, err)
 	resp, err := delivery.New(h).Transport().RoundTrip(req)

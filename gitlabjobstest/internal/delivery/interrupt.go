@@ -9,12 +9,12 @@ import (
 
 var (
 	// errBroken ends what an interruption breaks. Clients see a reset connection.
-	errBroken     = errors.New("gitlabjobstest: the connection was broken")
-	errBodyClosed = errors.New("http: read on closed response body")
+	errInterrupted = errors.New("gitlabjobstest: the connection was broken")
+	errBodyClosed  = errors.New("http: read on closed response body")
 )
 
 // forever is a wait without an end.
-const forever = -1
+const noTimeout = -1
 
 // interruptions ends the waits of exchanges. It counts the interruptions, so
 // that an exchange knows whether one came after its start.
@@ -24,7 +24,7 @@ type interruptions struct {
 	waiting map[chan struct{}]bool
 }
 
-func (i *interruptions) trigger() {
+func (i *interruptions) interrupt() {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.count++
@@ -47,7 +47,7 @@ func (i *interruptions) guard() guard {
 	return guard{i, i.count}
 }
 
-func (g guard) broken() bool {
+func (g guard) interrupted() bool {
 	g.interruptions.mu.Lock()
 	defer g.interruptions.mu.Unlock()
 	return g.count != g.interruptions.count
@@ -60,17 +60,17 @@ func (g guard) wait(ctx context.Context, d time.Duration, closed <-chan struct{}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	if g.broken() {
-		return errBroken
+	if g.interrupted() {
+		return errInterrupted
 	}
 	if d == 0 {
 		return nil
 	}
-	broken := make(chan struct{})
-	if !g.register(broken) {
-		return errBroken
+	interrupted := make(chan struct{})
+	if !g.register(interrupted) {
+		return errInterrupted
 	}
-	defer g.unregister(broken)
+	defer g.unregister(interrupted)
 	var due <-chan time.Time
 	if d > 0 {
 		t := time.NewTimer(d)
@@ -82,15 +82,15 @@ func (g guard) wait(ctx context.Context, d time.Duration, closed <-chan struct{}
 		return nil
 	case <-closed:
 		return errBodyClosed
-	case <-broken:
-		return errBroken
+	case <-interrupted:
+		return errInterrupted
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
 }
 
 // register is false if the interruption has come already.
-func (g guard) register(broken chan struct{}) bool {
+func (g guard) register(interrupted chan struct{}) bool {
 	g.interruptions.mu.Lock()
 	defer g.interruptions.mu.Unlock()
 	if g.count != g.interruptions.count {
@@ -99,12 +99,12 @@ func (g guard) register(broken chan struct{}) bool {
 	if g.interruptions.waiting == nil {
 		g.interruptions.waiting = map[chan struct{}]bool{}
 	}
-	g.interruptions.waiting[broken] = true
+	g.interruptions.waiting[interrupted] = true
 	return true
 }
 
-func (g guard) unregister(broken chan struct{}) {
+func (g guard) unregister(interrupted chan struct{}) {
 	g.interruptions.mu.Lock()
 	defer g.interruptions.mu.Unlock()
-	delete(g.interruptions.waiting, broken)
+	delete(g.interruptions.waiting, interrupted)
 }

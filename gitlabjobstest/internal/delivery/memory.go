@@ -115,19 +115,19 @@ func connect(hooks *httptrace.ClientTrace, r *http.Request, dial func() error) e
 	return nil
 }
 
-func refusedError() error { return opError("dial", "connect", syscall.ECONNREFUSED) }
+func refusedError() error { return newOpError("dial", "connect", syscall.ECONNREFUSED) }
 
-func resetError() error { return opError("read", "read", syscall.ECONNRESET) }
+func resetError() error { return newOpError("read", "read", syscall.ECONNRESET) }
 
 // clientError returns the error that a client sees.
 func clientError(err error) error {
-	if errors.Is(err, errBroken) {
+	if errors.Is(err, errInterrupted) {
 		return resetError()
 	}
 	return err
 }
 
-func opError(op, call string, errno syscall.Errno) error {
+func newOpError(op, call string, errno syscall.Errno) error {
 	return &net.OpError{
 		Op: op, Net: "tcp", Addr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 80},
 		Err: os.NewSyscallError(call, errno),
@@ -159,7 +159,7 @@ func (r *Response) toClient(req *http.Request, x Exchange, g guard) *http.Respon
 		Proto:      "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: r.Header, ContentLength: r.length(), Request: req,
 	}
-	if bodyless(req.Method, r.Status) {
+	if hasNoBody(req.Method, r.Status) {
 		resp.Body = http.NoBody
 		if r.Status == http.StatusNotModified || r.Status == http.StatusNoContent {
 			resp.ContentLength = 0
