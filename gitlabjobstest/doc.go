@@ -1,7 +1,7 @@
-// Package gitlabjobstest is a fake GitLab server for tests. It responds to
-// requests of the Jobs API as GitLab does.
+// Package gitlabjobstest provides a fake GitLab server for tests. It responds
+// to requests of the Jobs API as GitLab does.
 //
-// A test describes what it needs in a few lines. Everything else has defaults:
+// A test sets up only the state that it needs. Everything else has defaults:
 //
 //	func TestDeploy(t *testing.T) {
 //		srv := gitlabjobstest.NewServer(t)
@@ -20,26 +20,28 @@
 //
 // # Features
 //
-// Jobs change as in GitLab: cancel, retry, erase and play take effect or are
-// refused as GitLab refuses them, and later responses show it. A test acts as
-// the runner, as above, or gives jobs a [Script] that runs by the clock. Lists
-// have both kinds of pagination, logs grow, and tokens have the permissions that
-// GitLab gives them. Error messages are GitLab's own.
+// The server accepts or refuses cancel, retry, erase and play as GitLab does,
+// with GitLab's error messages. Later responses show the new state. A test acts
+// as the runner, as above, or gives jobs a [Script] that runs by the clock. Lists
+// support offset and keyset pagination, logs grow, and tokens have the
+// permissions that GitLab gives them.
 //
 // [Server.Fault] makes requests fail, and [Server.Down] takes the server off the
-// network. [Server.Requests] returns the requests so far, and [Server.Count]
-// tells how often an action took effect. [Server.Handle] adds routes for the rest
-// of a program. An [Option] makes the server an older one, limits its request
-// rate, stores its logs elsewhere, or gives it another external URL. Logs may be
-// of any size ([JobSpec].LogSize) without being in memory.
+// network. [Server.Requests] returns the requests that the server has received,
+// and [Server.Count] returns how often an action took effect. [Server.Handle]
+// adds routes that the Jobs API does not have. An [Option] makes the server
+// behave like an older version, limits its request rate, stores its logs on
+// another host, or changes its external URL. A log can be larger than memory
+// ([JobSpec].LogSize).
 //
-// The fake is compared with recorded responses of GitLab's own code. The
-// repository's CONTRIBUTING.md tells how to compare it with a GitLab server.
+// The package's tests compare the fake with recorded responses of GitLab's own
+// code. The repository's CONTRIBUTING.md describes how to compare it with a
+// GitLab server.
 //
 // # Virtual time
 //
-// [NewMemoryServer] returns a server without a socket. It works inside
-// testing/synctest, where ten minutes of a script pass at once:
+// [NewMemoryServer] returns a server without a socket. Use it with
+// testing/synctest, where a script of ten minutes needs no real time:
 //
 //	synctest.Test(t, func(t *testing.T) {
 //		srv := gitlabjobstest.NewMemoryServer(t)
@@ -53,8 +55,8 @@
 //
 // # Limitations
 //
-// Stages do not wait for each other: a created job stays created until a test
-// calls [Job.Enqueue] or [Bridge.Start]. Protected branches, environments and
-// variables restrict nobody. The only other route of the Pipelines API is that
-// of a single pipeline.
+// The server does not run stages in order: a created job or bridge stays created
+// until a test calls [Job.Enqueue] or [Bridge.Start]. The server does not
+// implement the restrictions of protected branches, environments and variables.
+// The only route of the Pipelines API is the one for a single pipeline.
 package gitlabjobstest

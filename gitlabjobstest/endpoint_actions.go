@@ -229,7 +229,7 @@ func (c *call) playAgain(j *Job) *response {
 // maxVariableKey is the maximum length of the key of a variable.
 const maxVariableKey = 255
 
-// checkKeys tells whether GitLab accepts the keys of variables, and whether
+// checkKeys reports whether GitLab accepts the keys of variables, and whether
 // they are unique. If it does not accept one, play does nothing.
 func checkVariableKeys(variables []playVariable) (valid, unique bool) {
 	valid, unique = true, true

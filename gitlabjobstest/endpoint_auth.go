@@ -142,7 +142,7 @@ func atPath(projects map[string]*Project, path string) *Project {
 	return nil
 }
 
-// visible tells whether the caller's user can see the project.
+// visible reports whether the caller's user can see the project.
 func (c *call) canSeeProject() bool {
 	switch c.project.visibility {
 	case Public:
@@ -154,12 +154,12 @@ func (c *call) canSeeProject() bool {
 	}
 }
 
-// opensTo tells whether a job's token can read the project.
+// opensTo reports whether a job's token can read the project.
 func (c *call) allowsToken(from *Job) bool {
 	return c.project == from.pipeline.project || !c.project.limitsJobTokens()
 }
 
-// limitsJobTokens tells whether job tokens of other projects are refused.
+// limitsJobTokens reports whether job tokens of other projects are refused.
 func (p *Project) limitsJobTokens() bool { return p.visibility != Public && !p.openToJobTokens }
 
 func (c *call) movedTo(p *Project) *response {

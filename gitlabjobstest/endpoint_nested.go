@@ -87,7 +87,7 @@ func (p parameters) listAt(key string) ([]any, bool) {
 	return list, ok || !taken
 }
 
-// has tells whether a name such as "[b]" has a value.
+// has reports whether a name such as "[b]" has a value.
 func (p parameters) has(name string) bool {
 	_, ok := p[strings.Trim(name, "[]")]
 	return ok

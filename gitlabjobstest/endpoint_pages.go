@@ -207,7 +207,7 @@ func firstMatching(seq func(func(*Job) bool), keep filter, size int) (page []*Jo
 	return page, false
 }
 
-// anyOf tells whether any of the jobs passes the filter.
+// anyOf reports whether any of the jobs passes the filter.
 func anyMatch(jobs []*Job, keep filter) bool {
 	return keep == nil && len(jobs) > 0 || keep != nil && slices.ContainsFunc(jobs, keep)
 }

@@ -30,7 +30,7 @@ func (s *Server) storageHost() string {
 	return "localhost:" + port
 }
 
-// isStorage tells whether a request is for the storage of the logs.
+// isStorage reports whether a request is for the storage of the logs.
 func (s *Server) isStorage(r *http.Request) bool {
 	return s.cfg.storage && cmp.Or(r.Host, r.URL.Host) == s.storageHost()
 }
@@ -83,7 +83,7 @@ func (c *call) serveStorage() *response {
 	return j.logResponse(j.content(c.now))
 }
 
-// showsToken tells whether a request carries a token of GitLab.
+// showsToken reports whether a request carries a token of GitLab.
 func (c *call) hasToken() bool {
 	for _, name := range []string{"Authorization", "Private-Token", "Job-Token", "Deploy-Token"} {
 		if c.req.Header.Get(name) != "" {
@@ -102,7 +102,7 @@ func (c *call) hasToken() bool {
 	return c.containsToken(jobTokenPrefix)
 }
 
-// carries tells whether a header or the query contains a token.
+// carries reports whether a header or the query contains a token.
 func (c *call) containsToken(secret string) bool {
 	encoded := base64.StdEncoding.EncodeToString([]byte(secret))
 	if strings.Contains(c.req.URL.RawQuery, url.QueryEscape(secret)) {

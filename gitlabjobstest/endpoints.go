@@ -146,13 +146,13 @@ func (c *call) badID() string {
 	return ""
 }
 
-// lacks tells whether a server of this age lacks a route.
+// lacks reports whether a server of this age lacks a route.
 func (s *Server) lacksRoute(template string) bool {
 	return s.cfg.older && strings.HasSuffix(template, "/trigger_jobs") ||
 		s.cfg.newer && strings.HasSuffix(template, "/bridges")
 }
 
-// digits tells whether a string is a decimal integer of any size.
+// digits reports whether a string is a decimal integer of any size.
 func isInteger(s string) bool {
 	s = strings.TrimPrefix(s, "-")
 	return s != "" && strings.Trim(s, "0123456789") == ""

@@ -15,7 +15,7 @@ type exchange struct {
 	req     *http.Request
 	route   *route
 	vars    map[string]string
-	allow   []string // The methods that the path has, if the request has another one.
+	allow   []string // The methods of the path, if it does not have the request's method.
 	latency time.Duration
 	fault   *fault
 	record  *record
@@ -26,13 +26,13 @@ type exchange struct {
 // network connects the server with its clients.
 type network struct{ *Server }
 
-// Accept finds a request's route and the fault that strikes it. It is false if
-// the server is closed or down.
+// Accept finds the route of a request and the fault that applies to it. It
+// returns false if the server is closed or down.
 func (s network) Accept(r *http.Request) (delivery.Exchange, bool) {
 	x := &exchange{srv: s.Server, req: r}
 	x.route, x.vars, x.allow = match(s.routes(), r.Method, r.URL.EscapedPath())
 	x.record = newRecord(r, x.template())
-	fits := s.callMatches(x.record)
+	matched := s.callMatches(x.record)
 	now := s.lock()
 	defer s.mu.Unlock()
 	if s.isUnreachable(now) {
@@ -40,7 +40,7 @@ func (s network) Accept(r *http.Request) (delivery.Exchange, bool) {
 	}
 	s.accepted++
 	x.id = fmt.Sprintf("fake-request-%d", s.accepted)
-	x.latency, x.fault = s.applyFaults(x.record, fits)
+	x.latency, x.fault = s.applyFaults(x.record, matched)
 	return x, true
 }
 
@@ -51,10 +51,10 @@ func (x *exchange) template() string {
 	return x.route.template
 }
 
-// Refused tells whether a fault refuses the connection.
+// Refused reports whether a fault refuses the connection.
 func (x *exchange) Refused() bool { return x.fault != nil && x.fault.effect.refuse }
 
-// Latency is the latency of the faults.
+// Latency returns the sum of the latencies of the faults.
 func (x *exchange) Latency() time.Duration { return x.latency }
 
 // Received records the request.
@@ -66,23 +66,26 @@ func (x *exchange) Received(body []byte) {
 	x.srv.requests = append(x.srv.requests, x.record)
 }
 
-// Respond executes the request and returns the response with the changes of a
-// fault.
+// Respond executes the request, unless a fault replaces its response, and
+// returns the response with the changes of the fault.
 func (x *exchange) Respond() *delivery.Response {
-	var resp *response
+	var e effect
 	if x.fault != nil {
-		resp = x.fault.effect.replacement(x.srv)
+		e = x.fault.effect
 	}
-	if resp == nil {
+	var resp *response
+	if e.respond != nil {
+		resp = e.respond()
+	} else {
 		resp = x.execute()
-		if x.fault != nil {
-			x.fault.effect.applyTo(x.srv, resp)
-		}
+	}
+	if e.change != nil {
+		e.change(resp)
 	}
 	return resp.deliverable(x.id)
 }
 
-// Answered records the status of the response.
+// Responded records the status code of the response.
 func (x *exchange) Responded(status int) {
 	x.srv.mu.Lock()
 	defer x.srv.mu.Unlock()
@@ -92,7 +95,7 @@ func (x *exchange) Responded(status int) {
 // Sent records how many bytes of the body were sent.
 func (x *exchange) Sent(n int) { x.record.sent.Add(int64(n)) }
 
-// Done records when the exchange was over. Only the first time counts.
+// Done records the time when the exchange ended. Only the first call counts.
 func (x *exchange) Done() {
 	x.srv.mu.Lock()
 	defer x.srv.mu.Unlock()
@@ -101,7 +104,7 @@ func (x *exchange) Done() {
 	}
 }
 
-// act executes the request.
+// execute executes the request.
 func (x *exchange) execute() *response {
 	s := x.srv
 	now := s.lock()

@@ -22,12 +22,13 @@ type config struct {
 	throttlePeriod   time.Duration
 	hideRateLimits   bool
 	withoutPipelines bool
-	problem          string // What is wrong with the options, if anything.
+	problem          string // Describes an invalid option. Empty if all are valid.
 }
 
-// WithExternalURL sets the URL that the server is configured with. It is used
-// in Link, in the Location of a moved project and in each web_url. Behind a
-// proxy, that URL often has another host than the one that clients use.
+// WithExternalURL sets the URL that the server is configured with. The server
+// uses it in Link, in the Location of a moved project and in each web_url. If
+// GitLab is behind a proxy, this URL often has another host than the URL that
+// clients use.
 func WithExternalURL(rawURL string) Option {
 	return func(s *Server) {
 		u, err := url.Parse(rawURL)
@@ -39,39 +40,41 @@ func WithExternalURL(rawURL string) Option {
 	}
 }
 
-// OlderServer makes the server respond like one from before 15.9: no keyset
-// pagination, no byte_offset and byte_limit (both are ignored), 404 for
-// trigger_jobs, coverage as a string, and only the fields that GitLab's older
-// document has.
+// OlderServer makes the server respond like GitLab before version 15.9: it has
+// no keyset pagination, ignores byte_offset and byte_limit, responds to
+// trigger_jobs with 404, and sends coverage as a string. Its responses have only
+// the fields that GitLab documented then.
 func OlderServer() Option {
 	return func(s *Server) { s.cfg.older = true }
 }
 
-// NewerServer makes the server respond like one that has dropped the bridges
-// list: it is 404, and trigger_jobs replaces it.
+// NewerServer makes the server respond like a GitLab that no longer has the
+// route bridges: it responds with 404. Clients use trigger_jobs instead.
 func NewerServer() Option {
 	return func(s *Server) { s.cfg.newer = true }
 }
 
-// MissingTraceNotFound makes a missing log a 404, as older servers and some
-// object storages do. By default it is 200 with zero bytes.
+// MissingTraceNotFound makes the server respond with 404 if a job has no log, as
+// older servers and some object storages do. By default the response is 200 with
+// an empty body.
 func MissingTraceNotFound() Option {
 	return func(s *Server) { s.cfg.missingLogIs404 = true }
 }
 
-// LogsInStorage keeps the logs in an object storage: the response for a log is
-// a 302 to a signed URL on another host, which is valid for 10 minutes. The
-// storage sends the whole log, and responds with 400 to a request that carries
-// a token. In memory its host is storage.test. With a socket it is localhost at
-// the port of the server, whose own URL has 127.0.0.1.
+// LogsInStorage keeps the logs in an object storage: the server responds to a
+// request for a log with a 302 to a signed URL on another host, which is valid
+// for 10 minutes. The storage always sends the whole log. It responds with 400 to
+// a request that contains a token. In memory the storage's host is storage.test.
+// With a socket it is localhost, at the port of the server, whose own URL has
+// 127.0.0.1.
 func LogsInStorage() Option {
 	return func(s *Server) { s.cfg.storage = true }
 }
 
-// JobsRateLimit limits how many requests a minute each user may send to the
-// list of project jobs. GitLab's default is 600, the fake has no limit by
-// default. Beyond it the response is a 429 in JSON, without a header that tells
-// how long to wait.
+// JobsRateLimit limits how many requests per minute each user may send to the
+// list of project jobs. GitLab's default is 600. By default the fake has no
+// limit. If a user exceeds the limit, the response is a 429 in JSON, without a
+// header that says how long to wait.
 func JobsRateLimit(perMinute int) Option {
 	return func(s *Server) {
 		if perMinute < 1 {
@@ -83,8 +86,8 @@ func JobsRateLimit(perMinute int) Option {
 }
 
 // Throttle limits how many requests each user may send in a period. Every
-// response then has RateLimit headers. Beyond the limit it is a 429 in plain
-// text with Retry-After.
+// response then has RateLimit headers. If a user exceeds the limit, the response
+// is a 429 in plain text with Retry-After.
 func Throttle(requests int, period time.Duration) Option {
 	return func(s *Server) {
 		if requests < 1 || period < time.Second {
@@ -95,22 +98,22 @@ func Throttle(requests int, period time.Duration) Option {
 	}
 }
 
-// WithoutRateLimitHeaders leaves the RateLimit headers out of the responses of
-// a server with [Throttle]. Only Retry-After in a 429 tells how long to wait.
+// WithoutRateLimitHeaders omits the RateLimit headers from the responses of a
+// server with [Throttle]. Only Retry-After in a 429 says how long to wait.
 func WithoutRateLimitHeaders() Option {
 	return func(s *Server) { s.cfg.hideRateLimits = true }
 }
 
-// WithoutPipelineObjects leaves the pipeline out of jobs and bridges, as the
-// oldest servers do.
+// WithoutPipelineObjects omits the pipeline from jobs and bridges, as the oldest
+// servers do.
 func WithoutPipelineObjects() Option {
 	return func(s *Server) { s.cfg.withoutPipelines = true }
 }
 
-// KeepAlive lets a connection to a server with a socket carry more than one
-// request. By default each request has a connection of its own, because
-// net/http by itself repeats a GET whose reused connection breaks, so that a
-// [Fault] that resets connections would strike twice or go unnoticed.
+// KeepAlive lets clients reuse connections to a server with a socket. By default
+// each request has a new connection, because net/http retries a GET when a
+// reused connection breaks. A [Fault] that resets connections would then apply
+// twice, or the client would not see it.
 func KeepAlive() Option {
 	return func(s *Server) { s.cfg.keepAlive = true }
 }

@@ -11,22 +11,23 @@ import (
 // Request is a request that the server received.
 type Request struct {
 	Method string
-	Route  string // The endpoint, such as /projects/:id/jobs/:job_id. Empty if there is none.
-	Host   string // The host that the client asked for. In memory a server serves every host.
-	Path   string // As sent, in its escaped form.
+	Route  string // The route, such as /projects/:id/jobs/:job_id. Empty if the path has none.
+	Host   string // The host that the client sent the request to. See Server.Transport.
+	Path   string // The escaped path, as the client sent it.
 	Query  url.Values
 	Header http.Header
 	Body   []byte // The first 1 MiB.
-	Status int    // Of the response. 0 if the connection was reset or the client gave up.
+	Status int    // The status code of the response. 0 if the connection was reset or the client gave up.
 	At     time.Time
 
-	// Done is when the client had received the last byte of the response or
-	// closed it, or when the connection broke. It is zero until then.
+	// Done is the time when the exchange ended: the client received the last byte
+	// of the response or closed its body, or the connection broke. It is zero until
+	// then.
 	Done time.Time
-	Sent int64 // Number of bytes of the response's body that were sent, or in memory read by the client.
+	Sent int64 // Number of bytes of the response's body that the server sent. In memory, that the client read.
 }
 
-// record is a request that may still change.
+// record is a request whose exchange may not have ended yet.
 type record struct {
 	Request
 
@@ -49,8 +50,9 @@ func (r *record) snapshot() Request {
 	return c
 }
 
-// Requests returns the requests that the server received since its start or
-// since ResetRequests, in order. Refused connections are not included.
+// Requests returns the requests that the server has received since its start or
+// the last call of ResetRequests, in order. It does not include refused
+// connections.
 func (s *Server) Requests() []Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -61,7 +63,7 @@ func (s *Server) Requests() []Request {
 	return all
 }
 
-// ResetRequests forgets the requests and the actions so far.
+// ResetRequests removes the recorded requests and actions.
 func (s *Server) ResetRequests() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

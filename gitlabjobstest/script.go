@@ -9,37 +9,38 @@ import (
 	"example.com/gitlabjobs"
 )
 
-// Script runs a job by itself: the job waits, runs, writes lines to its log and
-// ends. The server computes the job's state from the clock at each request, so
-// a script needs no goroutine and works in virtual time.
+// Script runs a job without further calls: the job is pending, runs, writes
+// lines to its log and ends. The server computes the job's state from the clock
+// at each request, so a script needs no goroutine and works in virtual time.
 type Script struct {
 	Pending time.Duration      // How long the job is pending.
-	Lines   int                // Number of lines that it writes.
+	Lines   int                // Number of log lines.
 	Every   time.Duration      // The time before each line.
-	Line    func(i int) string // Returns line i, counted from 0, with or without its newline. It must not use the server. nil writes "line 1" and so on.
+	Line    func(i int) string // Returns line i, counted from 0, with or without its newline. It must not use the server. If nil, the lines are "line 1", "line 2", ...
 
-	Runs   time.Duration            // How long the job runs, if that is longer than its lines take.
-	Result gitlabjobs.Status        // Success by default. Running makes a job that never ends.
-	Reason gitlabjobs.FailureReason // If Result is failed. Default script_failure.
+	Runs   time.Duration            // How long the job runs. The default and the minimum are the time that its lines need.
+	Result gitlabjobs.Status        // Success by default. With StatusRunning the job never ends.
+	Reason gitlabjobs.FailureReason // The reason if Result is failed. Default: script_failure.
 
 	// Stamped writes the log as newer runners do: see JobSpec.Stamped.
 	Stamped bool
 }
 
+// validate returns what is wrong with the script, or an empty string.
 func (sc *Script) validate() string {
 	switch {
 	case sc.Pending < 0 || sc.Every < 0 || sc.Runs < 0 || sc.Lines < 0:
 		return fmt.Sprintf("the Script's Pending, Every, Runs and Lines are %v, %v, %v and %d: use 0 or more", sc.Pending, sc.Every, sc.Runs, sc.Lines)
 	case sc.Result != "" && sc.Result != gitlabjobs.StatusRunning && !sc.Result.Finished():
-		return fmt.Sprintf("the Script's Result is %s: use a status that a job ends in, or gitlabjobs.StatusRunning for a job that never ends", sc.Result)
+		return fmt.Sprintf("the Script's Result is %s: use a final status, or gitlabjobs.StatusRunning for a job that never ends", sc.Result)
 	case sc.Reason != "" && sc.Result != gitlabjobs.StatusFailed:
 		return fmt.Sprintf("the Script's Reason is %s: set its Result to gitlabjobs.StatusFailed", sc.Reason)
 	}
 	return ""
 }
 
-// Run makes the job run by a script from now on, instead of its previous one. A
-// job that has not started becomes pending first.
+// Run starts a script for the job, which replaces the job's previous script. If
+// the job has not started, it becomes pending first.
 func (j *Job) Run(script Script) {
 	j.srv.tb.Helper()
 	now := j.srv.lock()
@@ -52,18 +53,18 @@ func (j *Job) Run(script Script) {
 		j.srv.failf("Run of job %d: it is %s: add it with the Status gitlabjobs.StatusPending, or retry it and use the new job", j.id, j.state())
 		return
 	}
-	j.writeLines(now) // Lines that the previous script has written stay.
+	j.writeLines(now) // Keep the lines that the previous script has written.
 	j.spec.Script = &script
 	if j.status == gitlabjobs.StatusRunning {
-		j.transitions++ // The end that it planned does not.
+		j.transitions++ // Cancels the scheduled end of the previous script.
 		j.scheduleScript(&script, now)
 		return
 	}
 	j.enqueue(now)
 }
 
-// begin schedules the next step of a script for a job that is pending or
-// running.
+// scheduleScript schedules the next step of a script for a job that is pending
+// or running.
 func (j *Job) scheduleScript(script *Script, at time.Time) {
 	switch j.status {
 	case gitlabjobs.StatusPending:
@@ -73,9 +74,9 @@ func (j *Job) scheduleScript(script *Script, at time.Time) {
 		if script.Result == gitlabjobs.StatusRunning {
 			return
 		}
-		took := max(script.Runs, time.Duration(script.Lines)*script.Every)
+		duration := max(script.Runs, time.Duration(script.Lines)*script.Every)
 		result := cmp.Or(script.Result, gitlabjobs.StatusSuccess)
-		j.srv.schedule.addJobEvent(at.Add(took), j, func(at time.Time) { j.finish(result, script.Reason, at) })
+		j.srv.schedule.addJobEvent(at.Add(duration), j, func(at time.Time) { j.finish(result, script.Reason, at) })
 	default: // Other statuses have no next step.
 	}
 }

@@ -11,80 +11,64 @@ import (
 	"example.com/gitlabjobs/gitlabjobstest/internal/delivery"
 )
 
-// Effect is what a [Fault] does to a request.
+// Effect is the failure that a [Fault] causes.
 type Effect struct {
-	make    func() effect
-	problem string
+	effect  *effect // nil for the zero Effect.
+	problem string  // What is wrong with the arguments. Empty if they are valid.
 }
 
 type effect struct {
-	refuse  bool                     // The connection is refused.
-	respond func(*Server) *response  // Replaces the response. The request has no effect.
-	change  func(*Server, *response) // Changes the response, after the request has taken effect.
+	refuse  bool             // The connection is refused.
+	respond func() *response // Replaces the response. The request does not take effect.
+	change  func(*response)  // Changes the response, after the request has taken effect.
 }
 
-func (e effect) replacement(s *Server) *response {
-	if e.respond == nil {
-		return nil
-	}
-	return e.respond(s)
-}
+func replaceResponse(f func() *response) Effect { return Effect{effect: &effect{respond: f}} }
 
-func (e effect) applyTo(s *Server, resp *response) {
-	if e.change != nil {
-		e.change(s, resp)
-	}
-}
+func changeResponse(f func(*response)) Effect { return Effect{effect: &effect{change: f}} }
 
-func newEffect(e effect) Effect { return Effect{make: func() effect { return e }} }
-
-func replaceResponse(f func(*Server) *response) Effect { return newEffect(effect{respond: f}) }
-
-func changeResponse(f func(*response)) Effect {
-	return newEffect(effect{change: func(_ *Server, resp *response) { f(resp) }})
-}
-
-// Refuse refuses the connection. A server with a socket resets it before it
-// reads the request.
+// Refuse refuses the connection. A server with a socket resets the connection
+// before it reads the request.
 func Refuse() Effect {
-	return newEffect(effect{refuse: true, respond: resetResponse})
+	return Effect{effect: &effect{refuse: true, respond: resetResponse}}
 }
 
-func resetResponse(*Server) *response { return &response{delivery: delivery.Options{Reset: true}} }
+func resetResponse() *response { return &response{delivery: delivery.Options{Reset: true}} }
 
-// ResetBefore resets the connection before the request takes effect.
-func ResetBefore() Effect { return newEffect(effect{respond: resetResponse}) }
+// ResetBefore resets the connection. The request does not take effect.
+func ResetBefore() Effect { return replaceResponse(resetResponse) }
 
 // ResetAfter resets the connection after the request has taken effect, so that
-// the client does not learn of it.
+// the client does not receive the response.
 func ResetAfter() Effect {
-	return newEffect(effect{change: func(_ *Server, resp *response) { resp.delivery.Reset = true }})
+	return changeResponse(func(resp *response) { resp.delivery.Reset = true })
 }
 
-// Hang never responds. The request has no effect and ends when its client gives
-// up.
+// Hang never responds. The request does not take effect, and ends when the
+// client gives up.
 func Hang() Effect {
-	return replaceResponse(func(*Server) *response { return &response{delivery: delivery.Options{Hang: true}} })
+	return replaceResponse(func() *response { return &response{delivery: delivery.Options{Hang: true}} })
 }
 
 // HangAfter lets the request take effect and never responds.
 func HangAfter() Effect { return changeResponse(func(resp *response) { resp.delivery.Hang = true }) }
 
-// DelayAnswer lets the request take effect at once and responds later.
+// DelayAnswer lets the request take effect at once and delays the response.
 func DelayAnswer(d time.Duration) Effect {
 	return changeResponse(func(resp *response) { resp.delivery.Delay = d })
 }
 
-// CutBody closes the connection after a number of bytes of the body.
+// CutBody closes the connection after the given number of bytes of the body. A
+// shorter body is sent as a whole.
 func CutBody(after int64) Effect {
 	if after < 0 {
 		return Effect{problem: fmt.Sprintf("CutBody(%d): use 0 or more bytes", after)}
 	}
-	return newEffect(effect{change: func(_ *Server, resp *response) {
+	return changeResponse(func(resp *response) {
 		if !resp.delivery.Endless && after < resp.content().size() {
 			resp.delivery.Cut, resp.delivery.CutAfter = true, after
 		}
-	}})
+	})
 }
 
 // SlowBody sends the body in chunks of n bytes, with a pause before each.
@@ -95,8 +79,8 @@ func SlowBody(n int, pause time.Duration) Effect {
 	return changeResponse(func(resp *response) { resp.delivery.Chunk, resp.delivery.Pause = n, pause })
 }
 
-// EndlessBody responds with a log that does not end, or for JSON with white
-// space that does not end.
+// EndlessBody responds with a body that does not end. For routes that respond
+// with JSON, it consists of white space.
 func EndlessBody() Effect {
 	return changeResponse(func(resp *response) {
 		line := "and so on\n"
@@ -117,17 +101,17 @@ func EmptyBody() Effect {
 	})
 }
 
-// Answer responds with the given status, headers and body. The request has no
-// effect.
+// Answer responds with the given status code, headers and body. The request does
+// not take effect.
 func Answer(status int, header http.Header, body string) Effect {
 	if status < 200 || status > 599 {
 		return Effect{problem: fmt.Sprintf("Answer(%d): use a status from 200 to 599", status)}
 	}
-	return replaceResponse(func(*Server) *response { return customResponse(status, header, body) })
+	return replaceResponse(func() *response { return customResponse(status, header, body) })
 }
 
-// AnswerAfter is [Answer] for a request that has taken effect, as when a proxy
-// gives up on a server that does not.
+// AnswerAfter is like [Answer], but the request takes effect first, as when a
+// proxy times out before GitLab responds.
 func AnswerAfter(status int, header http.Header, body string) Effect {
 	if status < 200 || status > 599 {
 		return Effect{problem: fmt.Sprintf("AnswerAfter(%d): use a status from 200 to 599", status)}
@@ -137,9 +121,9 @@ func AnswerAfter(status int, header http.Header, body string) Effect {
 
 func customResponse(status int, header http.Header, body string) *response {
 	resp := textResponse(status, body)
-	for k, v := range header {
-		for _, one := range v {
-			resp.header.Add(k, one)
+	for name, values := range header {
+		for _, value := range values {
+			resp.header.Add(name, value)
 		}
 	}
 	return resp
@@ -154,15 +138,15 @@ func BadGateway() Effect {
 
 // InternalError responds with GitLab's 500.
 func InternalError() Effect {
-	return replaceResponse(func(*Server) *response {
+	return replaceResponse(func() *response {
 		return finishedResponse(messageResponse(http.StatusInternalServerError, "500 Internal Server Error"))
 	})
 }
 
-// Unavailable responds with a 503. A duration above 0 is sent as Retry-After,
-// in seconds.
+// Unavailable responds with a 503. If the duration is above 0, Retry-After
+// contains it in seconds.
 func Unavailable(retryAfter time.Duration) Effect {
-	return replaceResponse(func(*Server) *response {
+	return replaceResponse(func() *response {
 		resp := finishedResponse(messageResponse(http.StatusServiceUnavailable, "503 Service Unavailable"))
 		if retryAfter > 0 {
 			resp.header.Set("Retry-After", seconds(retryAfter))
@@ -171,53 +155,55 @@ func Unavailable(retryAfter time.Duration) Effect {
 	})
 }
 
-// Conflict responds with the 409 that GitLab sends if another request holds the
-// job.
+// Conflict responds with the 409 that GitLab sends if another request has locked
+// the job.
 func Conflict() Effect {
-	return replaceResponse(func(*Server) *response {
+	return replaceResponse(func() *response {
 		return finishedResponse(messageResponse(http.StatusConflict, "409 Conflict: Resource lock"))
 	})
 }
 
-// finished encodes a response that does not come from an endpoint.
+// finishedResponse encodes a response that does not come from an endpoint.
 func finishedResponse(resp *response) *response {
 	resp.finish(&http.Request{})
 	return resp
 }
 
-// TooManyRequests responds with a 429 that does not tell how long to wait.
+// TooManyRequests responds with a 429 that does not say how long to wait.
 func TooManyRequests() Effect { return tooManyRequests(func(http.Header) {}) }
 
-// TooManyRequestsFor responds with a 429 and Retry-After in seconds.
+// TooManyRequestsFor responds with a 429 whose Retry-After contains the duration
+// in seconds.
 func TooManyRequestsFor(d time.Duration) Effect {
 	return tooManyRequests(func(h http.Header) { h.Set("Retry-After", seconds(d)) })
 }
 
-// TooManyRequestsUntil responds with a 429 and Retry-After as a date, d after
-// the response.
+// TooManyRequestsUntil responds with a 429 whose Retry-After is a date: the time
+// of the response plus d.
 func TooManyRequestsUntil(d time.Duration) Effect {
 	return tooManyRequests(func(h http.Header) { h.Set("Retry-After", time.Now().Add(d).UTC().Format(http.TimeFormat)) })
 }
 
-// TooManyRequestsReset responds with a 429 and only RateLimit-Reset: the Unix
-// time d after the response.
+// TooManyRequestsReset responds with a 429 that has RateLimit-Reset and no
+// Retry-After. RateLimit-Reset is the Unix time of the response plus d.
 func TooManyRequestsReset(d time.Duration) Effect {
 	return tooManyRequests(func(h http.Header) { h.Set("Ratelimit-Reset", itoa(time.Now().Add(d).Unix())) })
 }
 
 func tooManyRequests(setHeader func(http.Header)) Effect {
-	return replaceResponse(func(*Server) *response {
+	return replaceResponse(func() *response {
 		resp := finishedResponse(rateLimited())
 		setHeader(resp.header)
 		return resp
 	})
 }
 
-// seconds rounds up, so that a client that waits as long is not too early.
+// seconds formats a duration as a number of seconds. It rounds up, so that a
+// client that waits this long does not send its next request too early.
 func seconds(d time.Duration) string { return itoa(int64((d + time.Second - 1) / time.Second)) }
 
-// Redirect responds with a redirect. A location without a host is on the server
-// itself.
+// Redirect responds with a redirect. A location without a host redirects to the
+// server itself.
 func Redirect(status int, location string) Effect {
 	if status < 300 || status > 399 || location == "" {
 		return Effect{problem: "Redirect(" + strconv.Itoa(status) + "): use a status from 300 to 399 and a location"}
@@ -230,8 +216,8 @@ func MalformedJSON() Effect {
 	return Rewrite(func(body []byte) []byte { return append([]byte("{,"), body...) })
 }
 
-// TruncatedJSON responds with the first n bytes of the body, as if they were
-// all.
+// TruncatedJSON responds with only the first n bytes of the body, without an
+// error of the connection.
 func TruncatedJSON(n int) Effect {
 	if n < 0 {
 		return Effect{problem: fmt.Sprintf("TruncatedJSON(%d): use 0 or more bytes", n)}
@@ -239,12 +225,12 @@ func TruncatedJSON(n int) Effect {
 	return Rewrite(func(body []byte) []byte { return body[:min(n, len(body))] })
 }
 
-// UnknownStatus gives each job of the response a status that GitLab does not
-// have yet.
+// UnknownStatus sets the status of each job in the response, for example to one
+// that GitLab does not have yet.
 func UnknownStatus(status string) Effect { return SetField("status", status) }
 
-// SetField sets a key in each object of the response, whether GitLab has the
-// key or not. Responses that are not a success in JSON are not changed.
+// SetField sets a key in each object of the response. The key need not be one
+// that GitLab sends. It changes only successful responses in JSON.
 func SetField(key string, value any) Effect {
 	return changeResponse(func(resp *response) {
 		if resp.status/100 == 2 && resp.header.Get("Content-Type") == "application/json" {
@@ -254,7 +240,7 @@ func SetField(key string, value any) Effect {
 }
 
 // Rewrite changes the body of the response after the request has taken effect.
-// A log with a JobSpec.LogSize is not changed, since it may be too large.
+// It does not change a log with a JobSpec.LogSize, which may not fit into memory.
 func Rewrite(f func(body []byte) []byte) Effect {
 	if f == nil {
 		return Effect{problem: "Rewrite(nil): pass a function"}
@@ -271,7 +257,7 @@ func (resp *response) rewrite(f func(body []byte) []byte) {
 
 func setField(body []byte, key string, value any) []byte {
 	d := json.NewDecoder(bytes.NewReader(body))
-	d.UseNumber() // IDs do not fit into a float64.
+	d.UseNumber() // A float64 cannot represent every ID.
 	var v any
 	if d.Decode(&v) != nil {
 		return body

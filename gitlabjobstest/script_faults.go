@@ -8,48 +8,51 @@ import (
 	"time"
 )
 
-// Always is a Times of a [Fault] that strikes without an end.
+// Always is the value of Fault.Times for a [Fault] that applies to any number of
+// requests.
 const Always = -1
 
-// Fault is a failure and the requests that it strikes. Each request meets the
-// faults in the order in which they were set, up to the first one that fits and
-// has an Effect. Faults that only have a Latency do not end the search: their
-// latencies add up.
+// Fault makes requests slow or makes them fail. The server checks the faults in
+// the order in which they were added, and stops at the first matching fault that
+// has an Effect. A matching fault that has only a Latency does not stop the
+// check: its latency is added to the others.
 type Fault struct {
-	Method string // Empty means any.
-	Route  string // An endpoint, such as /projects/:id/jobs/:job_id. Empty means any.
-	Skip   int    // Number of fitting requests that pass first.
-	Times  int    // Number of requests that it strikes. 0 means one.
+	Method string // Empty matches every method.
+	Route  string // A route, such as /projects/:id/jobs/:job_id. Empty matches every route.
+	Skip   int    // Number of matching requests before the fault applies.
+	Times  int    // Number of requests that the fault applies to. 0 means one.
 
-	// Match tells whether a request fits. nil means that each does. It is
-	// called before the request is read, so the request has no Body, and
-	// possibly by several requests at once. It may use the server.
+	// Match reports whether the fault matches a request. If it is nil, the Method
+	// and the Route decide. The server calls it before it reads the request, so the
+	// request has no Body. It must be safe for concurrent use, and may use the
+	// server.
 	Match func(Request) bool
 
-	Probability float64 // That it strikes a fitting request. 0 means always.
-	Seed        uint64  // Of the probability. The same seed strikes the same requests.
+	Probability float64 // The probability that the fault applies to a matching request. 0 means always.
+	Seed        uint64  // The seed of the probability. With the same seed the fault applies to the same requests.
 
-	Latency time.Duration // Passes before anything else happens.
-	Do      Effect        // What goes wrong. The zero Effect adds nothing to the latency.
+	Latency time.Duration // How long the request waits before anything else happens.
+	Do      Effect        // The failure. The zero Effect has no effect besides the latency.
 }
 
-// fault is a Fault that was set.
+// fault is a Fault that was added to a server.
 type fault struct {
 	Fault
 
 	effect    effect
 	random    *rand.Rand
-	remaining int // Negative means without an end.
+	remaining int // How often the fault can still apply. Negative means without limit.
 	struck    int
 }
 
-// FaultHandle refers to a fault that was set.
+// FaultHandle refers to a fault that was added to a server.
 type FaultHandle struct {
 	srv   *Server
-	fault *fault // nil if it was invalid.
+	fault *fault // nil if the fault was invalid.
 }
 
-// Fault sets a fault. The handle tells how often it struck, and ends it.
+// Fault adds a fault. The handle counts the requests that it applied to, and
+// can remove it.
 func (s *Server) Fault(f Fault) *FaultHandle {
 	s.tb.Helper()
 	if problem := f.validate(s.routes()); problem != "" {
@@ -57,8 +60,8 @@ func (s *Server) Fault(f Fault) *FaultHandle {
 		return &FaultHandle{srv: s}
 	}
 	added := &fault{Fault: f, remaining: cmp.Or(f.Times, 1)}
-	if f.Do.make != nil {
-		added.effect = f.Do.make()
+	if f.Do.effect != nil {
+		added.effect = *f.Do.effect
 	}
 	if f.Probability > 0 {
 		added.random = rand.New(rand.NewPCG(f.Seed, f.Seed))
@@ -69,7 +72,7 @@ func (s *Server) Fault(f Fault) *FaultHandle {
 	return &FaultHandle{s, added}
 }
 
-// Struck returns how many requests the fault has struck.
+// Struck returns the number of requests that the fault has applied to.
 func (h *FaultHandle) Struck() int {
 	if h.fault == nil {
 		return 0
@@ -79,7 +82,7 @@ func (h *FaultHandle) Struck() int {
 	return h.fault.struck
 }
 
-// Clear ends the fault. Clearing it twice does nothing.
+// Clear removes the fault. Calling Clear again does nothing.
 func (h *FaultHandle) Clear() {
 	if h.fault == nil {
 		return
@@ -89,10 +92,11 @@ func (h *FaultHandle) Clear() {
 	h.fault.remaining = 0
 }
 
+// validate returns what is wrong with the fault, or an empty string.
 func (f *Fault) validate(routes []route) string {
 	switch {
 	case f.Times < Always || f.Skip < 0:
-		return fmt.Sprintf("Times is %d and Skip is %d: use Always or 0 and more, and for Skip 0 and more", f.Times, f.Skip)
+		return fmt.Sprintf("Times is %d and Skip is %d: use 0 or more for both, or Always for Times", f.Times, f.Skip)
 	case f.Probability < 0 || f.Probability > 1:
 		return fmt.Sprintf("Probability is %v: use a number from 0 to 1", f.Probability)
 	case f.Latency < 0:
@@ -108,10 +112,10 @@ func (f *Fault) validate(routes []route) string {
 			return ""
 		}
 	}
-	return strings.TrimSpace("there is no route "+f.Method+" "+f.Route) + ": write Route like /projects/:id/jobs/:job_id, without /api/v4, or add it with Server.Handle first"
+	return strings.TrimSpace("there is no route "+f.Method+" "+f.Route) + ": write Route like /projects/:id/jobs/:job_id, without /api/v4, or add the route with Server.Handle first"
 }
 
-// ClearFaults ends all faults.
+// ClearFaults removes all faults.
 func (s *Server) ClearFaults() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -121,13 +125,13 @@ func (s *Server) ClearFaults() {
 	s.faults = nil
 }
 
-// fits tells whether a request fits, apart from Match.
+// fits reports whether the fault matches a request, apart from Match.
 func (f *fault) fits(r *record) bool {
 	return f.remaining != 0 && (f.Method == "" || f.Method == r.Method) && (f.Route == "" || f.Route == r.Route)
 }
 
-// matching calls each Match. The server is not locked meanwhile, because a
-// test's function may use it.
+// callMatches calls the Match functions and returns their results. It does not
+// lock the server while it calls them, because they may use the server.
 func (s *Server) callMatches(r *record) map[*fault]bool {
 	s.mu.Lock()
 	var candidates []*fault
@@ -147,8 +151,8 @@ func (s *Server) callMatches(r *record) map[*fault]bool {
 	return matched
 }
 
-// strike returns the latency of a request and the fault that has an effect on
-// it, or nil.
+// applyFaults returns the latency of a request and the fault that has an effect
+// on it. The fault is nil if there is none.
 func (s *Server) applyFaults(r *record, matched map[*fault]bool) (time.Duration, *fault) {
 	var latency time.Duration
 	for _, f := range s.faults {
@@ -167,7 +171,7 @@ func (s *Server) applyFaults(r *record, matched map[*fault]bool) (time.Duration,
 		}
 		f.struck++
 		latency += f.Latency
-		if f.Do.make != nil {
+		if f.Do.effect != nil {
 			return latency, f
 		}
 	}

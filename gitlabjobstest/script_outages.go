@@ -2,10 +2,10 @@ package gitlabjobstest
 
 import "time"
 
-// Down takes the server off the network for a duration. Everything in flight
-// breaks at once, bodies and hanging responses too, and connections are refused
-// until then (with a socket they are reset, as by [Refuse]). Jobs and scripts
-// continue. Faults strike no request meanwhile.
+// Down takes the server off the network for a duration. It interrupts all
+// responses in flight, including bodies and hanging responses. Until the duration
+// has passed, the server refuses connections (a server with a socket resets them,
+// as for [Refuse]) and faults do not apply. Jobs and scripts continue.
 func (s *Server) Down(d time.Duration) {
 	s.tb.Helper()
 	if d <= 0 {
@@ -20,5 +20,5 @@ func (s *Server) Down(d time.Duration) {
 	s.network.Interrupt()
 }
 
-// shut tells whether connections are refused.
+// isUnreachable reports whether the server refuses connections.
 func (s *Server) isUnreachable(now time.Time) bool { return s.closed || now.Before(s.downUntil) }

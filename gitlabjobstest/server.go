@@ -40,31 +40,31 @@ type Server struct {
 	schedule  schedule
 	limits    limits
 	faults    []*fault
-	endpoints []route // Replaced as a whole, never modified.
+	endpoints []route // Handle replaces the slice and never modifies it.
 	requests  []*record
 	actions   []ActionTaken
-	accepted  int64
+	accepted  int64 // Number of accepted requests.
 }
 
-// NewServer starts a server on a loopback socket. It is closed at the end of
-// the test. Each request has a connection of its own, unless [KeepAlive] is
-// given.
+// NewServer starts a server on a loopback socket. The server is closed when the
+// test ends. Each request has a new connection, unless [KeepAlive] is given.
 //
-// Do not use it with testing/synctest: virtual time does not pass while a
-// goroutine waits for a socket. Use [NewMemoryServer] there.
+// Do not use it with testing/synctest, because virtual time does not pass while
+// a goroutine waits for a socket. Use [NewMemoryServer] instead.
 func NewServer(t TB, opts ...Option) *Server {
 	t.Helper()
 	s := newServer(t, opts)
 	if err := s.listen(); err != nil {
-		t.Fatalf("gitlabjobstest: no socket for the server: %v", err)
+		t.Fatalf("gitlabjobstest: the server cannot listen on a loopback socket: %v: use NewMemoryServer", err)
 	}
 	t.Cleanup(s.Close)
 	return s
 }
 
-// NewMemoryServer returns a server without a socket, for tests in the virtual
-// time of testing/synctest. Its URL is [MemoryURL], and it can be reached with
-// [Server.Transport] and [Server.Client]. It starts no goroutine and no timer.
+// NewMemoryServer returns a server without a socket, which works in the virtual
+// time of testing/synctest. Its URL is [MemoryURL]. Clients reach it with
+// [Server.Transport] or [Server.Client]. It starts no goroutine and no timer. It
+// is closed when the test ends.
 func NewMemoryServer(t TB, opts ...Option) *Server {
 	t.Helper()
 	s := newServer(t, opts)
@@ -73,13 +73,13 @@ func NewMemoryServer(t TB, opts ...Option) *Server {
 	return s
 }
 
-// Start starts a server on a loopback socket for a program, which has to close
-// it. There is no test to fail, so the first set-up error is returned by
-// [Server.Err], and every later response is a 500 that contains it.
+// Start starts a server on a loopback socket for a program that is not a test.
+// The program must close the server. [Server.Err] returns the first set-up error,
+// and every response after that error is a 500 that contains it.
 func Start(opts ...Option) (*Server, error) {
 	s := newServer(nil, opts)
 	if err := s.listen(); err != nil {
-		return nil, fmt.Errorf("gitlabjobstest: no socket for the server: %w", err)
+		return nil, fmt.Errorf("gitlabjobstest: the server cannot listen on a loopback socket: %w", err)
 	}
 	if err := s.Err(); err != nil {
 		s.Close()
@@ -109,7 +109,7 @@ func newServer(t TB, opts []Option) *Server {
 	return s
 }
 
-// setURL initializes the server once its URL is known.
+// setURL sets the URL and adds the default users, whose URLs depend on it.
 func (s *Server) setURL(url string) {
 	s.URL = url
 	if s.cfg.externalURL == "" {
@@ -129,9 +129,9 @@ func (s *Server) listen() error {
 	return nil
 }
 
-// Close closes the server. Responses in flight break at once, bodies and
-// hanging responses too. With a socket Close waits for that. Later requests are
-// refused. Closing twice does nothing.
+// Close closes the server. It interrupts all responses in flight, including
+// bodies and hanging responses. The server refuses later requests. With a socket,
+// Close waits until all responses have ended. Calling Close again does nothing.
 func (s *Server) Close() {
 	s.mu.Lock()
 	s.closed = true
@@ -139,16 +139,17 @@ func (s *Server) Close() {
 	s.network.Close()
 }
 
-// Transport returns a transport that reaches the server without a socket, also
-// for servers that have one. It behaves like net/http's: it calls the hooks of
-// net/http/httptrace, returns as soon as the request's context ends, and fails
-// with the same errors. It serves every host, so that a test can see what is
-// sent to other hosts (see [Request.Host]). It starts no goroutine.
+// Transport returns a transport that sends requests to the server in memory,
+// even if the server has a socket. It behaves like net/http's transport: it calls
+// the hooks of net/http/httptrace, returns as soon as the request's context ends,
+// and fails with the same errors. The server receives requests for every host, so
+// a test can check what a client sends to other hosts (see [Request.Host]). The
+// transport starts no goroutine.
 func (s *Server) Transport() http.RoundTripper { return s.network.Transport() }
 
 // Client returns a client of the server that sends the token as a personal
-// access token. An empty token means none. The options are applied after the
-// server's own.
+// access token. If the token is empty, the client sends none. The options
+// override those that connect the client with the server.
 func (s *Server) Client(token string, opts ...gitlabjobs.ClientOption) *gitlabjobs.Client {
 	auth := gitlabjobs.NoAuth()
 	if token != "" {
@@ -157,8 +158,8 @@ func (s *Server) Client(token string, opts ...gitlabjobs.ClientOption) *gitlabjo
 	return s.ClientWithAuth(auth, opts...)
 }
 
-// ClientWithAuth is [Server.Client] with another kind of authentication, such
-// as gitlabjobs.JobToken(job.Token()).
+// ClientWithAuth is like [Server.Client] with another kind of authentication,
+// such as gitlabjobs.JobToken(job.Token()).
 func (s *Server) ClientWithAuth(auth gitlabjobs.Auth, opts ...gitlabjobs.ClientOption) *gitlabjobs.Client {
 	s.tb.Helper()
 	if !s.socket {
@@ -167,7 +168,7 @@ func (s *Server) ClientWithAuth(auth gitlabjobs.Auth, opts ...gitlabjobs.ClientO
 	}
 	c, err := gitlabjobs.NewClient(s.URL, auth, opts...)
 	if err != nil {
-		s.failf("no client of the server can be made: %v", err)
+		s.failf("the client options are invalid: %v", err)
 	}
 	return c
 }
@@ -206,7 +207,7 @@ func (e *setupErrors) Fatalf(format string, args ...any) {
 	}
 }
 
-// lock locks the world and runs the events that are due.
+// lock locks the server, runs the events that are due, and returns the time.
 func (s *Server) lock() time.Time {
 	s.mu.Lock()
 	now := time.Now()

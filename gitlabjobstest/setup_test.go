@@ -91,7 +91,7 @@ func TestABadSetUpSaysWhatToMend(t *testing.T) {
 		{"a retry's script back in time", "Retries[1]: ", add(JobSpec{Retries: []Script{{}, {Every: -1}}})},
 		{"a slow cancel that is not graceful", "GracefulCancel", add(JobSpec{CancelTakes: 1})},
 		{"a script of a finished job", "put it into Retries", add(JobSpec{Status: gitlabjobs.StatusSuccess, Script: &Script{}})},
-		{"a script into nowhere", "a status that a job ends in", add(JobSpec{Script: &Script{Result: gitlabjobs.StatusPending}})},
+		{"a script into nowhere", "use a final status", add(JobSpec{Script: &Script{Result: gitlabjobs.StatusPending}})},
 		{"a script back in time", "0 or more", add(JobSpec{Script: &Script{Every: -1}})},
 		{"less than no jobs", "0 or more", func(s *Server) { pipeline(s).AddJobs(-1, nil) }},
 		{"a bridge to another server", "another server", bridge(BridgeSpec{Downstream: other(t)})},

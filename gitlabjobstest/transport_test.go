@@ -38,7 +38,7 @@ func hooks(ctx context.Context, told *[]string) context.Context {
 	})
 }
 
-// By its hooks a client tells whether a request was sent.
+// By its hooks a client reports whether a request was sent.
 func TestTheTransportTellsHowFarARequestGot(t *testing.T) {
 	t.Parallel()
 	tests := []struct {

@@ -20,7 +20,7 @@ type world struct {
 	users     []*User
 	tokens    map[string]*accessToken
 	runners   map[int64]*Runner
-	runner    *Runner // Runs the jobs that name none.
+	runner    *Runner // The default runner of jobs.
 
 	lastProject, lastPipeline, lastJob, lastUser, lastRunner, lastAgent int64
 }
@@ -34,7 +34,8 @@ func (w *world) init(s *Server) {
 		jobs:      map[int64]*Job{},
 		tokens:    map[string]*accessToken{},
 		runners:   map[int64]*Runner{},
-		// IDs start apart, so that a test notices when one is used for another.
+		// The IDs of projects, pipelines and jobs start at different numbers, so that
+		// a test fails if it uses one kind of ID instead of another.
 		lastPipeline: 100,
 		lastJob:      1000,
 	}
@@ -42,7 +43,7 @@ func (w *world) init(s *Server) {
 	w.runner = s.addRunner(RunnerSpec{})
 }
 
-// nextID returns the ID that was asked for, or the one after the highest.
+// nextID returns the requested ID, or the highest ID plus 1 if requested is 0.
 func nextID(last *int64, requested int64) int64 {
 	if requested == 0 {
 		requested = *last + 1
@@ -51,7 +52,7 @@ func nextID(last *int64, requested int64) int64 {
 	return requested
 }
 
-// Visibility is who can see a project.
+// Visibility defines who can see a project.
 type Visibility string
 
 // The visibilities of a project.
@@ -65,8 +66,8 @@ const (
 type ProjectSpec struct {
 	ID              int64
 	Visibility      Visibility // Private by default.
-	MovedFrom       []string   // Earlier paths: 301, or 405 for writes.
-	StatsRefreshing bool       // Erase is 409.
+	MovedFrom       []string   // Earlier paths. Reads of them are 301, writes 405.
+	StatsRefreshing bool       // Erase responds with 409.
 	OpenToJobTokens bool       // Job tokens of other projects can read it if their user is a member.
 	CreatedAt       time.Time
 }
@@ -83,20 +84,17 @@ type Project struct {
 	members         map[*User]Role
 	jobs            []*Job // Without bridges, by ascending ID.
 	agents          []*agent
-	pipelines       int64 // The last IID.
+	pipelines       int64 // The highest IID.
 	deleted         bool
 }
 
-// AddProject adds a project by its full path, such as "group/app". At most one
-// [ProjectSpec] describes it further.
+// AddProject adds a project with a full path, such as "group/app". It accepts at
+// most one [ProjectSpec].
 func (s *Server) AddProject(path string, specs ...ProjectSpec) *Project {
 	s.tb.Helper()
 	now := s.lock()
 	defer s.mu.Unlock()
-	var spec ProjectSpec
-	if len(specs) > 0 {
-		spec = specs[0]
-	}
+	spec, ok := optionalSpec(specs)
 	p := &Project{
 		srv: s, path: path, visibility: spec.Visibility, statsRefreshing: spec.StatsRefreshing,
 		openToJobTokens: spec.OpenToJobTokens, created: spec.CreatedAt, members: s.defaultMembers(),
@@ -107,7 +105,11 @@ func (s *Server) AddProject(path string, specs ...ProjectSpec) *Project {
 	if p.created.IsZero() {
 		p.created = now.Add(-90 * 24 * time.Hour)
 	}
-	if problem := s.world.validateProject(path, p.visibility, specs); problem != "" {
+	problem := "got several ProjectSpecs: pass one or none"
+	if ok {
+		problem = s.world.validateProject(path, p.visibility, spec)
+	}
+	if problem != "" {
 		s.failf("AddProject(%q): %s", path, problem)
 		return p
 	}
@@ -120,16 +122,10 @@ func (s *Server) AddProject(path string, specs ...ProjectSpec) *Project {
 	return p
 }
 
-func (w *world) validateProject(path string, v Visibility, specs []ProjectSpec) string {
-	if len(specs) > 1 {
-		return "got several ProjectSpecs: pass one or none"
-	}
-	var spec ProjectSpec
-	if len(specs) > 0 {
-		spec = specs[0]
-	}
+// validateProject returns what is wrong with a new project, or an empty string.
+func (w *world) validateProject(path string, v Visibility, spec ProjectSpec) string {
 	switch {
-	case !fullPath(path):
+	case !isFullPath(path):
 		return "use a full path, such as group/app"
 	case w.paths[path] != nil || w.moved[path] != nil:
 		return "the path is taken: use another one"
@@ -142,16 +138,16 @@ func (w *world) validateProject(path string, v Visibility, specs []ProjectSpec) 
 	}
 	for _, old := range spec.MovedFrom {
 		switch {
-		case !fullPath(old) || w.paths[old] != nil || old == path:
+		case !isFullPath(old) || w.paths[old] != nil || old == path:
 			return "MovedFrom " + old + ": use a full path that no project has now"
 		case w.moved[old] != nil:
-			return "MovedFrom " + old + ": another project has moved from there: set it for one of them"
+			return "MovedFrom " + old + ": another project has this earlier path: set it for only one of them"
 		}
 	}
 	return ""
 }
 
-func fullPath(path string) bool {
+func isFullPath(path string) bool {
 	parts := strings.Split(path, "/")
 	return len(parts) > 1 && !slices.Contains(parts, "")
 }
@@ -166,14 +162,15 @@ func (p *Project) Path() string {
 	return p.path
 }
 
-// ByID returns the project by its ID, for the library's methods.
+// ByID identifies the project by its ID for the methods of package gitlabjobs.
 func (p *Project) ByID() gitlabjobs.Project { return gitlabjobs.ProjectID(p.id) }
 
-// ByPath returns the project by its path, for the library's methods.
+// ByPath identifies the project by its path for the methods of package
+// gitlabjobs.
 func (p *Project) ByPath() gitlabjobs.Project { return gitlabjobs.Project(p.Path()) }
 
 // SetStatsRefreshing sets whether GitLab is refreshing the project's
-// statistics. Erase is 409 meanwhile.
+// statistics. If it is, erase responds with 409.
 func (p *Project) SetStatsRefreshing(on bool) {
 	p.srv.lock()
 	defer p.srv.mu.Unlock()
@@ -184,8 +181,8 @@ func (p *Project) name() string { return p.path[strings.LastIndex(p.path, "/")+1
 
 func (p *Project) webURL() string { return p.srv.cfg.externalURL + "/" + p.path }
 
-// insert adds a job to a list that is ordered by ID. Nearly always that is an
-// append.
+// insert adds a job to a list that is ordered by ID. Most jobs have the highest
+// ID so far.
 func insert(jobs []*Job, j *Job) []*Job {
 	if n := len(jobs); n == 0 || jobs[n-1].id < j.id {
 		return append(jobs, j)
@@ -198,7 +195,7 @@ func indexAfter(jobs []*Job, id int64) int {
 	return sort.Search(len(jobs), func(i int) bool { return jobs[i].id > id })
 }
 
-// Job returns a job by its ID, such as the one that a retry has created.
+// Job returns the job with an ID, such as a job that a retry has created.
 func (s *Server) Job(id int64) *Job {
 	s.tb.Helper()
 	s.lock()
@@ -210,7 +207,8 @@ func (s *Server) Job(id int64) *Job {
 	return &Job{srv: s, pipeline: s.detachedPipeline()}
 }
 
-// Bridge returns a bridge by its ID, such as the one that a retry has created.
+// Bridge returns the bridge with an ID, such as a bridge that a retry has
+// created.
 func (s *Server) Bridge(id int64) *Bridge {
 	s.tb.Helper()
 	s.lock()
@@ -222,7 +220,8 @@ func (s *Server) Bridge(id int64) *Bridge {
 	return &Bridge{&Job{srv: s, pipeline: s.detachedPipeline(), bridge: &bridge{}}}
 }
 
-// Pipeline returns a pipeline by its ID, such as one that a bridge has started.
+// Pipeline returns the pipeline with an ID, such as a pipeline that a bridge has
+// started.
 func (s *Server) Pipeline(id int64) *Pipeline {
 	s.tb.Helper()
 	s.lock()
@@ -234,7 +233,7 @@ func (s *Server) Pipeline(id int64) *Pipeline {
 	return s.detachedPipeline()
 }
 
-// Project returns a project by its full path.
+// Project returns the project with a full path.
 func (s *Server) Project(path string) *Project {
 	s.tb.Helper()
 	s.lock()
@@ -246,8 +245,8 @@ func (s *Server) Project(path string) *Project {
 	return s.detachedPipeline().project
 }
 
-// detachedPipeline is returned by a failed lookup that cannot end a test. No
-// request can reach it.
+// detachedPipeline returns a pipeline that no request can reach. A failed lookup
+// returns it if there is no test to end, so that the program does not panic.
 func (s *Server) detachedPipeline() *Pipeline {
 	p := &Project{srv: s, path: "no/such", visibility: Private, members: map[*User]Role{}}
 	return &Pipeline{srv: s, project: p, counts: map[countKey]int{}}

@@ -3,8 +3,8 @@ package gitlabjobstest
 // AgentSpec describes an agent for Kubernetes.
 type AgentSpec struct {
 	ID            int64
-	ConfigProject *Project       // Where it is configured. Default: the project itself.
-	Configuration map[string]any // How jobs may use it.
+	ConfigProject *Project       // The project that configures it. By default the project that AddAgent is called on.
+	Configuration map[string]any // The access that jobs have, as in GitLab's responses.
 }
 
 type agent struct {

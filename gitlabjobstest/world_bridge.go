@@ -149,7 +149,7 @@ func (b *Bridge) Name() string { return b.job.spec.Name }
 // Status returns the bridge's current status.
 func (b *Bridge) Status() gitlabjobs.Status { return b.job.Status() }
 
-// Retried tells whether another bridge has replaced this one.
+// Retried reports whether another bridge has replaced this one.
 func (b *Bridge) Retried() bool { return b.job.Retried() }
 
 // Variables returns the variables that the bridge was played with.

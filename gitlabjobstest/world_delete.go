@@ -40,7 +40,7 @@ func (p *Project) MoveTo(path string) {
 	case w.projects[p.id] != p:
 		s.failf("MoveTo(%q): the project %s could not be added, or was deleted: add it first", path, p.path)
 		return
-	case !fullPath(path):
+	case !isFullPath(path):
 		s.failf("MoveTo(%q): use a full path, such as group/app", path)
 		return
 	case w.paths[path] != nil || to != nil && to != p:

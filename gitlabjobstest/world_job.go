@@ -153,14 +153,14 @@ func (j *Job) Status() gitlabjobs.Status {
 	return j.status
 }
 
-// Retried tells whether another job has replaced this one.
+// Retried reports whether another job has replaced this one.
 func (j *Job) Retried() bool {
 	j.srv.lock()
 	defer j.srv.mu.Unlock()
 	return j.retried
 }
 
-// Erased tells whether the job's log and artifacts were erased.
+// Erased reports whether the job's log and artifacts were erased.
 func (j *Job) Erased() bool {
 	j.srv.lock()
 	defer j.srv.mu.Unlock()

@@ -204,7 +204,7 @@ func (j *Job) validate() string {
 	return ""
 }
 
-// knownStatus tells whether GitLab has a status.
+// knownStatus reports whether GitLab has a status.
 func knownStatus(s gitlabjobs.Status) bool {
 	switch s {
 	case gitlabjobs.StatusCreated, gitlabjobs.StatusWaitingForResource, gitlabjobs.StatusPreparing,

@@ -56,7 +56,7 @@ func (s *stream) take(n int64, buf []byte) []byte {
 	return p
 }
 
-// finished tells whether nothing follows.
+// finished reports whether nothing follows.
 func (s *stream) finished() bool { return s.pos == s.end && !s.options.Endless && !s.options.Cut }
 
 // memoryBody is the body of a response in memory. A read waits as the response

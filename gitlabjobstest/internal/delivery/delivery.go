@@ -28,7 +28,7 @@ type Handler interface {
 
 // Exchange is a request that was accepted, and its response.
 type Exchange interface {
-	// Refused tells whether the connection is refused after the latency.
+	// Refused reports whether the connection is refused after the latency.
 	Refused() bool
 	// Latency is how long to wait after the request was read.
 	Latency() time.Duration
