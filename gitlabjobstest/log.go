@@ -7,19 +7,18 @@ import (
 	"example.com/gitlabjobs"
 )
 
-// maxHeldLog is how large a log may be to be given to a test as a string.
+// maxLogString is the maximum size of a log that Job.Log returns.
 const maxLogString = 64 << 20
 
-// Log returns the job's log as it is at this moment. One of more than 64 MiB,
-// as a JobSpec.LogSize can ask for, fails the test: read that with a client, or
-// by the JobSpec.LogAt that makes it.
+// Log returns the job's current log. It fails the test if the log is larger than
+// 64 MiB, which is possible with JobSpec.LogSize. Read such a log with a client.
 func (j *Job) Log() string {
 	j.srv.tb.Helper()
 	now := j.srv.lock()
 	c := j.content(now)
 	j.srv.mu.Unlock()
 	if c.size() > maxLogString {
-		j.srv.failf("Log of job %d: %d bytes are too many for a string: read them with a client", j.id, c.size())
+		j.srv.failf("Log of job %d: %d bytes are too many for a string: read the log with a client", j.id, c.size())
 		return ""
 	}
 	log := make([]byte, c.size())
@@ -30,8 +29,7 @@ func (j *Job) Log() string {
 	return string(log)
 }
 
-// content is the log as it is at a time: what is made as it is read, and behind
-// it what was written.
+// content returns the log at a time.
 func (j *Job) content(now time.Time) content {
 	c := content{generated: j.generatedSize, generate: j.spec.LogAt, stored: j.storedLog(now)}
 	if c.generate == nil {
@@ -40,8 +38,8 @@ func (j *Job) content(now time.Time) content {
 	return c
 }
 
-// heldLog returns what was written to the log. It may be kept: later lines are
-// put behind it.
+// storedLog returns the stored part of the log at a time. Later writes append to
+// it and do not modify it.
 func (j *Job) storedLog(now time.Time) []byte {
 	if j.hasDefaultLog {
 		j.hasDefaultLog = false
@@ -55,8 +53,8 @@ func (j *Job) storedLog(now time.Time) []byte {
 	return j.log
 }
 
-// logSize is the length of the log, without making one up for each job of a
-// long list.
+// logSize returns the size of the log. It does not create the default log, so
+// that long lists of jobs need less memory.
 func (j *Job) logSize(now time.Time) int64 {
 	if j.hasDefaultLog && !j.isStamped() {
 		if j.defaultLogSize == 0 {
@@ -67,14 +65,14 @@ func (j *Job) logSize(now time.Time) int64 {
 	return j.generatedSize + int64(len(j.storedLog(now)))
 }
 
-// logHead is what a runner writes first.
+// logHead returns the start of the default log, as a runner writes it.
 func (j *Job) logHead() string {
 	return fmt.Sprintf("\x1b[0KRunning with gitlab-runner %[1]s (abcd1234)\n\x1b[0;m"+
 		"section_start:%[2]d:step_script\r\x1b[0K\x1b[32;1m$ make %[3]s\x1b[0;m\n",
 		j.runnerVersion(), j.started.Unix(), j.spec.Name)
 }
 
-// logTail is what a runner writes last.
+// logTail returns the end of the default log, as a runner writes it.
 func (j *Job) logTail() string {
 	var end string
 	switch j.status {

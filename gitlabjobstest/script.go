@@ -50,7 +50,7 @@ func (j *Job) Run(script Script) {
 		return
 	}
 	if j.deleted || j.status.Finished() || j.status == gitlabjobs.StatusCanceling {
-		j.srv.failf("Run of job %d: it is %s: add it with the Status gitlabjobs.StatusPending, or retry it and use the new job", j.id, j.state())
+		j.failState("Run", "StatusPending")
 		return
 	}
 	j.writeLines(now) // Keep the lines that the previous script has written.

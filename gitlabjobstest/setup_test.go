@@ -51,7 +51,7 @@ func TestABadSetUpSaysWhatToMend(t *testing.T) {
 		{"a log made of nothing", "with LogAt a number above 0", add(JobSpec{LogAt: func([]byte, int64) {}})},
 		{"a log below nothing", "0 or more", add(JobSpec{LogSize: -1})},
 		{"a log made elsewhere, stamped here", "let LogAt write", add(JobSpec{LogSize: 1, Stamped: true})},
-		{"a log too long for a string", "read them with a client", func(s *Server) { pipeline(s).AddJob(JobSpec{LogSize: 1 << 40}).Log() }},
+		{"a log too long for a string", "read the log with a client", func(s *Server) { pipeline(s).AddJob(JobSpec{LogSize: 1 << 40}).Log() }},
 		{"a time of a job that is not scheduled", "StatusScheduled", add(JobSpec{Status: gitlabjobs.StatusManual, ScheduledAt: now})},
 		{"starting what is gone", "it is deleted", func(s *Server) {
 			j := pipeline(s).AddJob(JobSpec{Status: gitlabjobs.StatusPending})
@@ -95,7 +95,7 @@ func TestABadSetUpSaysWhatToMend(t *testing.T) {
 		{"a script back in time", "0 or more", add(JobSpec{Script: &Script{Every: -1}})},
 		{"less than no jobs", "0 or more", func(s *Server) { pipeline(s).AddJobs(-1, nil) }},
 		{"a bridge to another server", "another server", bridge(BridgeSpec{Downstream: other(t)})},
-		{"two bridges to one pipeline", "its own", func(s *Server) {
+		{"two bridges to one pipeline", "add another pipeline", func(s *Server) {
 			pl := pipeline(s)
 			downstream := pl.Project().AddPipeline(PipelineSpec{})
 			pl.AddBridge(BridgeSpec{Downstream: downstream})

@@ -7,11 +7,11 @@ import (
 )
 
 const (
-	// stampTime is the format of the time that runners write before each line.
+	// stampTime is the format of the time in the prefix of a line.
 	stampTime = "2006-01-02T15:04:05.000000Z"
 
-	// stampBuffer is how many bytes of an unfinished line a runner buffers, with
-	// its prefix, before it writes them.
+	// stampBuffer is the maximum number of bytes of an incomplete line, including
+	// its prefix, that a runner buffers.
 	stampBuffer = 8 << 10
 
 	// markEnd ends each section mark.
@@ -19,16 +19,17 @@ const (
 )
 
 // stamper writes a log as GitLab Runner does: each line has a prefix of 32 bytes
-// with the time, the stream, and + if it continues the line before. The runner
-// buffers a line that has no line break yet. It writes one early, as a line to be
-// continued, if the line contains a carriage return or does not fit the buffer.
+// with the time, the stream, and + if the line continues the previous one. The
+// runner buffers a line until it is complete. If the line contains a carriage
+// return or does not fit into the buffer, the runner writes it early, and the
+// next line continues it.
 type stamper struct {
-	splitsAtReturn bool   // An early line ends behind its last carriage return, as up to version 19.0.
-	buffer         []byte // The unfinished line, with its prefix.
+	splitsAtReturn bool   // The runner splits an incomplete line after its last carriage return, as up to version 19.0.
+	buffer         []byte // The incomplete line, with its prefix.
 	continues      bool   // The next line continues the last one.
 }
 
-// write appends a write of the job to its log.
+// write appends text to a log as one write of the job.
 func (s *stamper) write(log []byte, text string, at time.Time) []byte {
 	for line := range strings.Lines(text) {
 		end := len(line)
@@ -41,7 +42,7 @@ func (s *stamper) write(log []byte, text string, at time.Time) []byte {
 	return log
 }
 
-// put appends one line, or a part of one.
+// writePart appends one line or a part of a line.
 func (s *stamper) writePart(log []byte, text string, at time.Time) []byte {
 	if text == "" {
 		return log
@@ -67,7 +68,7 @@ func (s *stamper) writePart(log []byte, text string, at time.Time) []byte {
 	return log
 }
 
-// flush appends the unfinished line, as a runner does at the end of a job.
+// flush appends the incomplete line, as a runner does at the end of a job.
 func (s *stamper) flush(log []byte) []byte {
 	if len(s.buffer) > 0 {
 		log = append(append(log, s.buffer...), '\n')
@@ -80,8 +81,8 @@ func (j *Job) isStamped() bool {
 	return j.spec.Stamped || j.spec.Script != nil && j.spec.Script.Stamped
 }
 
-// write adds text to the job's log. Section marks are writes by themselves, as a
-// runner makes them.
+// write appends text to the job's log. Like a runner, it writes section marks
+// separately from the text around them.
 func (j *Job) write(text string, at time.Time) {
 	if !j.isStamped() {
 		j.log = append(j.log, text...)
@@ -92,7 +93,7 @@ func (j *Job) write(text string, at time.Time) {
 	}
 }
 
-// runnerVersion is the version of the runner that writes the log.
+// runnerVersion returns the version of the runner that writes the log.
 func (j *Job) runnerVersion() string {
 	switch {
 	case j.spec.RunnerVersion != "":
@@ -103,9 +104,10 @@ func (j *Job) runnerVersion() string {
 	return "17.9.0"
 }
 
-// splitsAtReturn reports whether runners of a version end an early line behind
-// its last carriage return, as those from 16.0 to 19.0 do. Without a version, it is
-// the newest. Ok is false if runners of the version have no prefix.
+// splitsAtReturn reports whether runners of a version split an incomplete line
+// after its last carriage return. Versions 16.0 to 19.0 do. An empty version
+// means the newest one. Ok is false if the version is invalid or writes no
+// prefixes.
 func splitsAtReturn(version string) (splits, ok bool) {
 	if version == "" {
 		return false, true

@@ -8,30 +8,31 @@ import (
 	"example.com/gitlabjobs"
 )
 
-// BridgeSpec describes a bridge. Zero values get sensible defaults: a bridge
-// that has succeeded.
+// BridgeSpec describes a bridge. The zero value describes a bridge that has
+// succeeded.
 type BridgeSpec struct {
 	ID            int64
 	Name          string                   // "trigger" and the ID by default.
 	Stage         string                   // "deploy" by default.
-	Status        gitlabjobs.Status        // Success by default. With Depend that of Downstream, or running until it ends.
-	FailureReason gitlabjobs.FailureReason // If failed. Default downstream_pipeline_creation_failed.
+	Status        gitlabjobs.Status        // Success by default. With Depend, the final status of Downstream, or running if Downstream has not finished.
+	FailureReason gitlabjobs.FailureReason // The reason if Status is failed. Default: downstream_pipeline_creation_failed.
 	AllowFailure  bool
-	Manual        bool // It has to be played, or was. Implied by a manual Status.
+	Manual        bool // The bridge has "when: manual": it starts when it is played. Implied by a manual Status.
 	Retried       bool
 	User          *User
 	NoUser        bool
 	NoCommit      bool
 
-	// Downstream is the pipeline that the bridge triggers. Responses have it
-	// once the bridge is running or has succeeded. A bridge that starts without
-	// one creates a child pipeline.
+	// Downstream is the pipeline that the bridge triggers. Responses contain it
+	// when the bridge is running or has succeeded. If it is nil, the bridge creates
+	// a child pipeline when it starts.
 	Downstream *Pipeline
-	Depend     bool // The bridge gets the status of its downstream pipeline (strategy: depend).
+	Depend     bool // The bridge has the status of its downstream pipeline (strategy: depend).
 
-	// AnyDownstream allows a Downstream that GitLab would not allow: the
-	// bridge's own pipeline, one above it, or another bridge's. It is only
-	// shown: this bridge neither starts nor follows it.
+	// AnyDownstream allows a Downstream that GitLab does not allow: the bridge's own
+	// pipeline, a pipeline above it, or the downstream pipeline of another bridge.
+	// Responses contain the pipeline, but the bridge neither starts it nor takes
+	// over its status.
 	AnyDownstream bool
 
 	CreatedAt, QueuedAt, StartedAt, FinishedAt time.Time
@@ -43,11 +44,10 @@ type Bridge struct{ job *Job }
 // bridge is the part of a bridge that other jobs do not have.
 type bridge struct {
 	spec    BridgeSpec
-	started *Pipeline // nil if not started.
+	started *Pipeline // The pipeline that the bridge has started, or nil.
 }
 
-// AddBridge adds a bridge to the pipeline. At most one [BridgeSpec] describes
-// it.
+// AddBridge adds a bridge to the pipeline. It accepts at most one [BridgeSpec].
 func (pl *Pipeline) AddBridge(specs ...BridgeSpec) *Bridge {
 	pl.srv.tb.Helper()
 	now := pl.srv.lock()
@@ -74,11 +74,11 @@ func (pl *Pipeline) addBridge(spec BridgeSpec, now time.Time) *Bridge {
 		}
 	}
 	if spec.Status == gitlabjobs.StatusFailed {
-		why := gitlabjobs.FailureDownstreamCreation
+		reason := gitlabjobs.FailureDownstreamCreation
 		if spec.Downstream != nil {
-			why = gitlabjobs.FailureUnknown
+			reason = gitlabjobs.FailureUnknown
 		}
-		spec.FailureReason = cmp.Or(spec.FailureReason, why)
+		spec.FailureReason = cmp.Or(spec.FailureReason, reason)
 	}
 	j := &Job{srv: s, pipeline: pl, bridge: &bridge{spec: spec}}
 	b := &Bridge{j}
@@ -86,12 +86,12 @@ func (pl *Pipeline) addBridge(spec BridgeSpec, now time.Time) *Bridge {
 		s.failf("AddBridge %q to pipeline %d: %s", spec.Name, pl.id, problem)
 		return b
 	}
-	// A bridge that failed by itself never started.
-	never := spec.Status == gitlabjobs.StatusFailed && spec.Downstream == nil && spec.StartedAt.IsZero()
+	// A bridge that failed without a downstream pipeline never started.
+	neverStarted := spec.Status == gitlabjobs.StatusFailed && spec.Downstream == nil && spec.StartedAt.IsZero()
 	j.spec = JobSpec{
 		ID: spec.ID, Name: spec.Name, Stage: spec.Stage, Status: spec.Status, FailureReason: spec.FailureReason,
 		AllowFailure: spec.AllowFailure, Manual: spec.Manual, Retried: spec.Retried,
-		User: spec.User, NoUser: spec.NoUser, NoCommit: spec.NoCommit, NeverStarted: never,
+		User: spec.User, NoUser: spec.NoUser, NoCommit: spec.NoCommit, NeverStarted: neverStarted,
 		CreatedAt: spec.CreatedAt, QueuedAt: spec.QueuedAt, StartedAt: spec.StartedAt, FinishedAt: spec.FinishedAt,
 	}
 	if problem := j.applySpec(now); problem != "" {
@@ -115,6 +115,8 @@ func (pl *Pipeline) addBridge(spec BridgeSpec, now time.Time) *Bridge {
 	return b
 }
 
+// validateDownstream returns what is wrong with the downstream pipeline of a new
+// bridge, or an empty string.
 func (pl *Pipeline) validateDownstream(spec BridgeSpec) string {
 	downstream := spec.Downstream
 	if downstream == nil {
@@ -128,11 +130,11 @@ func (pl *Pipeline) validateDownstream(spec BridgeSpec) string {
 	case spec.AnyDownstream:
 		return ""
 	case downstream.upstream != nil:
-		return fmt.Sprintf("Downstream is pipeline %d, which another bridge triggers: use a pipeline of its own for each bridge, or set AnyDownstream", downstream.id)
+		return fmt.Sprintf("Downstream is pipeline %d, which another bridge triggers: add another pipeline, or set AnyDownstream", downstream.id)
 	}
 	for up := pl; ; up = up.upstream.pipeline {
 		if up == downstream {
-			return "Downstream is the bridge's own pipeline, or above it: use another one, or set AnyDownstream"
+			return "Downstream is the bridge's own pipeline, or a pipeline above it: use another pipeline, or set AnyDownstream"
 		}
 		if up.upstream == nil {
 			return ""

@@ -15,7 +15,7 @@ const (
 	defaultFinishedAfter = 42123456 * time.Microsecond
 )
 
-// reached tells which steps a job in its status has passed.
+// stepsReached reports which of the steps a job with this status has reached.
 func (j *Job) stepsReached() (queued, started, finished bool) {
 	switch j.status {
 	case gitlabjobs.StatusPending, gitlabjobs.StatusWaitingForCallback:
@@ -25,16 +25,16 @@ func (j *Job) stepsReached() (queued, started, finished bool) {
 	case gitlabjobs.StatusSuccess, gitlabjobs.StatusFailed:
 		return true, !j.spec.NeverStarted, true
 	case gitlabjobs.StatusCanceled:
-		// GitLab cancels a job that is not running at once, so most canceled
-		// jobs never started.
+		// GitLab cancels jobs before they start too, so a canceled job has started
+		// only if its spec says so.
 		return true, !j.spec.StartedAt.IsZero(), true
 	default:
 		return false, false, false
 	}
 }
 
-// fillTimes sets the times that the spec leaves out. It returns what is wrong
-// with the others.
+// setTimes sets the job's times: those of the spec, and defaults for the others.
+// It returns what is wrong with those of the spec, or an empty string.
 func (j *Job) setTimes(now time.Time) string {
 	queued, started, finished := j.stepsReached()
 	if j.bridge != nil {
@@ -69,7 +69,7 @@ func (j *Job) setTimes(now time.Time) string {
 		if t.IsZero() {
 			*t = j.created.Add(after)
 			if t.After(now) {
-				*t = now // Nothing is in the future.
+				*t = now // A default is never in the future.
 			}
 			if t.Before(last) {
 				*t = last
@@ -85,15 +85,15 @@ func (j *Job) setTimes(now time.Time) string {
 		j.runner = spec.Runner
 	}
 	steps := []time.Time{j.created, j.queued, j.started, j.finished, j.erased}
-	var highest time.Time
+	var latest time.Time
 	for _, t := range steps {
 		if t.IsZero() {
 			continue
 		}
-		if t.Before(highest) {
+		if t.Before(latest) {
 			return fmt.Sprintf("the times created, queued, started, finished and erased are not in order: %v: leave some of them out", steps)
 		}
-		highest = t
+		latest = t
 	}
 	switch {
 	case !started && !j.started.IsZero():
@@ -106,7 +106,7 @@ func (j *Job) setTimes(now time.Time) string {
 	return ""
 }
 
-// fillFiles sets the log and the artifacts.
+// setFiles sets the log and the artifacts.
 func (j *Job) setFiles() {
 	spec := &j.spec
 	j.isLive = spec.LiveLog || !j.status.Finished()
@@ -127,14 +127,14 @@ func (j *Job) setFiles() {
 	}
 }
 
-// writeFirst writes the log that the spec starts with.
+// writeInitialLog writes the log of the spec.
 func (j *Job) writeInitialLog(at time.Time) {
 	j.generatedSize = j.spec.LogSize
 	j.write(j.spec.Log, at)
 }
 
-// addDefaultLog gives a job that has ended without writing anything the default
-// log. The log of a job with a Script may be empty.
+// addDefaultLog gives a job the default log if it has ended without a log. A job
+// with a Script has no default log, because its log may be empty.
 func (j *Job) addDefaultLog() {
 	spec := &j.spec
 	if j.bridge == nil && !j.started.IsZero() && j.erased.IsZero() && !spec.NoLog && spec.Script == nil {
@@ -142,6 +142,7 @@ func (j *Job) addDefaultLog() {
 	}
 }
 
+// setDefaults sets an empty Filename or Format.
 func (a *Artifact) setDefaults() {
 	name, format := a.Type+".json", "raw"
 	switch a.Type {

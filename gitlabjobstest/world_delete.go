@@ -2,8 +2,9 @@ package gitlabjobstest
 
 import "slices"
 
-// Delete deletes the project with its pipelines and its earlier paths. Requests
-// for it are 404 from now on. Deleting twice does nothing.
+// Delete deletes the project with its pipelines and its earlier paths. The
+// server responds to later requests for it with 404. Calling Delete again does
+// nothing.
 func (p *Project) Delete() {
 	s := p.srv
 	s.lock()
@@ -27,8 +28,8 @@ func (p *Project) Delete() {
 	}
 }
 
-// MoveTo moves the project to another full path. A read at an earlier path is
-// 301 from now on, a write 405.
+// MoveTo moves the project to another full path. The server responds to later
+// reads at the earlier path with 301, and to writes with 405.
 func (p *Project) MoveTo(path string) {
 	s := p.srv
 	s.tb.Helper()
@@ -48,7 +49,7 @@ func (p *Project) MoveTo(path string) {
 		return
 	}
 	delete(w.paths, p.path)
-	delete(w.moved, path) // It may have been its path before.
+	delete(w.moved, path) // The project may have had this path before.
 	w.moved[p.path] = p
 	p.path = path
 	w.paths[path] = p
@@ -59,10 +60,10 @@ func (p *Project) MoveTo(path string) {
 	}
 }
 
-// Delete deletes the pipeline with its jobs and bridges. Requests for it are
-// 404 from now on, and the bridge that triggered it has a null
-// downstream_pipeline. Pipelines that its own bridges have triggered stay.
-// Deleting twice does nothing.
+// Delete deletes the pipeline with its jobs and bridges. The server responds to
+// later requests for it with 404, and the bridge that triggered it has a null
+// downstream_pipeline. Delete does not delete the pipelines that the pipeline's
+// own bridges have triggered. Calling Delete again does nothing.
 func (pl *Pipeline) Delete() {
 	pl.srv.lock()
 	defer pl.srv.mu.Unlock()
@@ -85,8 +86,8 @@ func (pl *Pipeline) remove() {
 	pl.upstream = nil
 }
 
-// Delete deletes the job. Requests for it are 404 from now on, and lists do not
-// have it. Deleting twice does nothing.
+// Delete deletes the job. The server responds to later requests for it with 404,
+// and lists do not contain it. Calling Delete again does nothing.
 func (j *Job) Delete() {
 	now := j.srv.lock()
 	defer j.srv.mu.Unlock()
@@ -99,20 +100,21 @@ func (j *Job) Delete() {
 		pl.retried--
 	}
 	j.remove()
-	gone := func(other *Job) bool { return other == j }
-	pl.jobs, pl.bridges = slices.DeleteFunc(pl.jobs, gone), slices.DeleteFunc(pl.bridges, gone)
-	pl.project.jobs = slices.DeleteFunc(pl.project.jobs, gone)
+	isDeleted := func(other *Job) bool { return other == j }
+	pl.jobs, pl.bridges = slices.DeleteFunc(pl.jobs, isDeleted), slices.DeleteFunc(pl.bridges, isDeleted)
+	pl.project.jobs = slices.DeleteFunc(pl.project.jobs, isDeleted)
 	pl.transition(now)
 }
 
-// Delete deletes the bridge. Lists do not have it from now on. The pipeline
-// that it triggered stays. Deleting twice does nothing.
+// Delete deletes the bridge. Later lists do not contain it. Delete does not
+// delete the pipeline that the bridge has triggered. Calling Delete again does
+// nothing.
 func (b *Bridge) Delete() { b.job.Delete() }
 
 // remove removes the job. The caller removes it from the lists.
 func (j *Job) remove() {
 	j.deleted = true
-	j.transitions++ // Cancels what was scheduled for it.
+	j.transitions++ // Cancels the scheduled events of the job.
 	delete(j.srv.world.jobs, j.id)
 	if j.bridge != nil && j.bridge.spec.Downstream != nil && j.bridge.spec.Downstream.upstream == j {
 		j.bridge.spec.Downstream.upstream = nil

@@ -8,47 +8,33 @@ import (
 )
 
 // Start makes the bridge trigger its downstream pipeline, as GitLab does when
-// the stage before has finished. The created jobs and bridges of that pipeline
-// start. A bridge without a downstream pipeline creates a child pipeline.
+// the previous stage has finished. The created jobs and bridges of that pipeline
+// start. If the bridge has no downstream pipeline, it creates a child pipeline.
 func (b *Bridge) Start() {
 	j := b.job
 	j.srv.tb.Helper()
-	now := j.srv.lock()
-	defer j.srv.mu.Unlock()
-	if j.requireWaiting("Start") {
+	j.ifWaiting("Start", func(now time.Time) {
 		j.started = now
 		j.trigger(now)
-	}
+	})
 }
 
-// Succeed ends the bridge with success. If it has not yet triggered its
-// downstream pipeline, it does so first.
+// Succeed ends the bridge with the status success. If the bridge has not
+// triggered its downstream pipeline, Succeed triggers it first.
 func (b *Bridge) Succeed() {
-	j := b.job
-	j.srv.tb.Helper()
-	now := j.srv.lock()
-	defer j.srv.mu.Unlock()
-	if !j.requireUnfinished("Succeed") {
-		return
-	}
-	if j.started.IsZero() {
-		j.start(now)
-	}
-	if j.bridge.started == nil && j.bridge.nextPipeline() != nil {
-		j.startDownstream(now)
-	}
-	j.finish(gitlabjobs.StatusSuccess, "", now)
+	b.job.srv.tb.Helper()
+	b.job.Succeed()
 }
 
-// Fail ends the bridge as failed. The default reason is
+// Fail ends the bridge with the status failed. The default reason is
 // downstream_pipeline_creation_failed.
 func (b *Bridge) Fail(reason gitlabjobs.FailureReason) {
 	b.job.srv.tb.Helper()
 	b.job.Fail(cmp.Or(reason, gitlabjobs.FailureDownstreamCreation))
 }
 
-// shown is the pipeline that the bridge has started, or nil if there is none or
-// it was deleted.
+// startedPipeline returns the pipeline that the bridge has started. It returns
+// nil if the bridge has not started one, or if the pipeline was deleted.
 func (b *bridge) startedPipeline() *Pipeline {
 	if b.started == nil || b.started.deleted {
 		return nil
@@ -56,7 +42,8 @@ func (b *bridge) startedPipeline() *Pipeline {
 	return b.started
 }
 
-// waiting is the pipeline that the bridge is going to start, or nil.
+// nextPipeline returns the pipeline that the bridge will start. It returns nil if
+// the bridge has none, or if the pipeline was deleted.
 func (b *bridge) nextPipeline() *Pipeline {
 	if b.spec.Downstream == nil || b.spec.Downstream.deleted {
 		return nil
@@ -64,8 +51,8 @@ func (b *bridge) nextPipeline() *Pipeline {
 	return b.spec.Downstream
 }
 
-// trigger starts the downstream pipeline of a bridge. The bridge then follows
-// it, or has finished.
+// trigger starts the downstream pipeline of a bridge. With Depend, the bridge
+// then has the status of that pipeline. Without, the bridge succeeds.
 func (j *Job) trigger(at time.Time) {
 	j.startDownstream(at)
 	if !j.bridge.spec.Depend {
@@ -78,13 +65,13 @@ func (j *Job) trigger(at time.Time) {
 	}
 }
 
-// launch starts the downstream pipeline. It creates one if there is none, or if
-// another bridge has started it.
+// startDownstream starts the downstream pipeline. It creates a new one if the
+// bridge has none, or if another bridge triggers it.
 func (j *Job) startDownstream(at time.Time) {
 	downstream := j.bridge.nextPipeline()
 	switch {
 	case downstream != nil && j.bridge.spec.AnyDownstream:
-		j.bridge.started = downstream // Only shown: starting a pipeline above would never end.
+		j.bridge.started = downstream // Starting a pipeline above this one would never end.
 		return
 	case downstream == nil && j.pipeline.project.deleted:
 		return
@@ -117,8 +104,8 @@ func (pl *Pipeline) startCreated(at time.Time) {
 	}
 }
 
-// startBridges starts the bridges that need no manual action. The schedule
-// starts them one by one, because their pipelines may have bridges too.
+// startBridges schedules the start of the created bridges that are not manual.
+// It does not start them itself, because their pipelines may have bridges too.
 func (pl *Pipeline) startBridges(at time.Time) {
 	for _, j := range pl.bridges {
 		if j.status == gitlabjobs.StatusCreated && !j.retried && !j.spec.Manual {
@@ -127,8 +114,9 @@ func (pl *Pipeline) startBridges(at time.Time) {
 	}
 }
 
-// startBridgeSoon makes a bridge start its pipeline. GitLab does that in the
-// background: the response to play does not have the pipeline yet.
+// startBridgeSoon schedules the start of a bridge's pipeline. GitLab starts
+// pipelines in the background: the response to play does not have the pipeline
+// yet.
 func (j *Job) startBridgeSoon(at time.Time) {
 	if j.bridge == nil {
 		return
@@ -137,7 +125,7 @@ func (j *Job) startBridgeSoon(at time.Time) {
 	j.srv.schedule.addJobEvent(at, j, j.trigger)
 }
 
-// rerun starts a pipeline with the same jobs, for a bridge that runs again.
+// rerun starts a copy of the pipeline, for a bridge that runs again.
 func (pl *Pipeline) rerun(user *User, at time.Time) *Pipeline {
 	spec := pl.spec
 	spec.ID, spec.Status, spec.User, spec.CreatedAt, spec.UpdatedAt = 0, "", user, at, time.Time{}
@@ -146,33 +134,34 @@ func (pl *Pipeline) rerun(user *User, at time.Time) *Pipeline {
 		if j.retried {
 			continue
 		}
-		js := j.retrySpec(user)
+		jobSpec := j.retrySpec(user)
 		if j.spec.Manual {
-			js.Status = gitlabjobs.StatusManual
+			jobSpec.Status = gitlabjobs.StatusManual
 		}
-		newPipeline.addJob(js, at)
+		newPipeline.addJob(jobSpec, at)
 	}
 	for _, j := range pl.bridges {
 		if j.retried {
 			continue
 		}
-		bs := BridgeSpec{
+		bridgeSpec := BridgeSpec{
 			Name: j.spec.Name, Stage: j.spec.Stage, Status: gitlabjobs.StatusCreated,
 			AllowFailure: j.spec.AllowFailure, Manual: j.spec.Manual, User: user, Depend: j.bridge.spec.Depend,
 		}
-		if bs.Manual {
-			bs.Status = gitlabjobs.StatusManual
+		if bridgeSpec.Manual {
+			bridgeSpec.Status = gitlabjobs.StatusManual
 		}
-		// Another bridge has the pipeline: this one will start a copy.
-		b := newPipeline.addBridge(bs, at).job.bridge
+		// The new bridge will start a copy of this pipeline, which belongs to the
+		// old bridge.
+		b := newPipeline.addBridge(bridgeSpec, at).job.bridge
 		b.spec.Downstream, b.spec.AnyDownstream = j.bridge.spec.Downstream, j.bridge.spec.AnyDownstream
 	}
 	newPipeline.startBridges(at)
 	return newPipeline
 }
 
-// follow gives a bridge the status of its downstream pipeline. It is running
-// again if that has resumed after its end.
+// followDownstream gives a bridge the status of its downstream pipeline. A
+// finished bridge runs again if the pipeline has resumed.
 func (j *Job) followDownstream(downstream *Pipeline, resumed bool, at time.Time) {
 	switch {
 	case j.status.Finished():

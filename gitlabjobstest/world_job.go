@@ -26,23 +26,23 @@ type Job struct {
 	created, queued, started, finished, erased, expires time.Time
 
 	artifacts      []Artifact
-	generatedSize  int64 // Size of the generated part of the log, before the part in log.
-	log            []byte
+	generatedSize  int64  // Size of the generated part of the log.
+	log            []byte // The stored part of the log, after the generated part.
 	stamper        stamper
 	hasDefaultLog  bool  // The job has the default log, which is not in log yet.
-	defaultLogSize int64 // Its size. 0 if it is not known yet.
+	defaultLogSize int64 // Size of the default log. 0 if it is not known yet.
 	isLive         bool  // The log is not among the artifacts.
 	deleted        bool
 
-	transitions   int // Counts the transitions. Each cancels what was scheduled before it.
+	transitions   int // Number of transitions. Each transition cancels the events scheduled before it.
 	script        *Script
-	scriptStarted time.Time // The script's start.
-	linesWritten  int       // Lines of the script that are in log.
+	scriptStarted time.Time
+	linesWritten  int // Number of lines of the script that are in log.
 	variables     map[string]string
 	inputs        map[string]any
 }
 
-// AddJob adds a job to the pipeline. At most one [JobSpec] describes it.
+// AddJob adds a job to the pipeline. It accepts at most one [JobSpec].
 func (pl *Pipeline) AddJob(specs ...JobSpec) *Job {
 	pl.srv.tb.Helper()
 	now := pl.srv.lock()
@@ -55,7 +55,8 @@ func (pl *Pipeline) AddJob(specs ...JobSpec) *Job {
 	return pl.addJob(spec, now)
 }
 
-// only returns the one spec that may be given, or a zero one.
+// optionalSpec returns the first spec, or the zero value if there is none. It
+// reports false if there are several.
 func optionalSpec[T any](specs []T) (spec T, ok bool) {
 	if len(specs) > 0 {
 		spec = specs[0]
@@ -63,14 +64,15 @@ func optionalSpec[T any](specs []T) (spec T, ok bool) {
 	return spec, len(specs) < 2
 }
 
-// AddJobs adds n jobs to the pipeline. spec describes job i, counted from 0.
-// nil means defaults.
+// AddJobs adds n jobs to the pipeline. The function spec returns the spec of job
+// i, counted from 0. If spec is nil, the jobs have defaults.
 func (pl *Pipeline) AddJobs(n int, spec func(i int) JobSpec) []*Job {
 	pl.srv.tb.Helper()
-	made := make([]Job, max(n, 0))
+	// One allocation for all jobs makes large pipelines fast.
+	added := make([]Job, max(n, 0))
 	if spec != nil {
-		for i := range made {
-			made[i].spec = spec(i)
+		for i := range added {
+			added[i].spec = spec(i)
 		}
 	}
 	now := pl.srv.lock()
@@ -78,9 +80,9 @@ func (pl *Pipeline) AddJobs(n int, spec func(i int) JobSpec) []*Job {
 	if n < 0 {
 		pl.srv.failf("AddJobs(%d): use 0 or more", n)
 	}
-	jobs := make([]*Job, len(made))
-	for i := range made {
-		jobs[i] = &made[i]
+	jobs := make([]*Job, len(added))
+	for i := range added {
+		jobs[i] = &added[i]
 		pl.registerJob(jobs[i], now)
 	}
 	pl.refresh(now)
@@ -95,7 +97,8 @@ func (pl *Pipeline) addJob(spec JobSpec, now time.Time) *Job {
 	return j
 }
 
-// enterJob adds a job that has its spec. The caller refreshes the pipeline.
+// registerJob adds a job whose spec is set, and schedules its events. The caller
+// refreshes the pipeline.
 func (pl *Pipeline) registerJob(j *Job, now time.Time) {
 	pl.srv.tb.Helper()
 	j.srv, j.pipeline = pl.srv, pl
@@ -116,7 +119,7 @@ func (pl *Pipeline) registerJob(j *Job, now time.Time) {
 	}
 }
 
-// enter adds the job to its pipeline and project. The caller refreshes the
+// register adds the job to its pipeline and project. The caller refreshes the
 // pipeline.
 func (j *Job) register() {
 	j.srv.world.jobs[j.id] = j
@@ -174,8 +177,8 @@ func (j *Job) Variables() map[string]string {
 	return maps.Clone(j.variables)
 }
 
-// Inputs returns the inputs that the job was played or retried with, as
-// encoding/json decodes them into any.
+// Inputs returns the inputs that the job was played or retried with, in the types
+// that encoding/json uses for any.
 func (j *Job) Inputs() map[string]any {
 	j.srv.lock()
 	defer j.srv.mu.Unlock()

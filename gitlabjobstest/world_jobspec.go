@@ -8,80 +8,81 @@ import (
 	"example.com/gitlabjobs"
 )
 
-// JobSpec describes a job. Zero values get sensible defaults: a job that has
-// succeeded, with a log and times to match.
+// JobSpec describes a job. The zero value describes a job that has succeeded,
+// with a log and plausible times.
 type JobSpec struct {
 	ID            int64
 	Name          string                   // "job" and the ID by default.
 	Stage         string                   // "test" by default.
 	Status        gitlabjobs.Status        // Success by default, pending with a Script, scheduled with a ScheduledAt.
 	AnyStatus     bool                     // Allows a Status that GitLab does not have.
-	FailureReason gitlabjobs.FailureReason // If failed. Default script_failure.
+	FailureReason gitlabjobs.FailureReason // The reason if Status is failed. Default: script_failure.
 	AllowFailure  bool
-	Manual        bool     // It has to be played, or was and can be played again. Implied by a manual Status.
-	Retried       bool     // Another job has replaced it.
-	Archived      bool     // Too old to be retried or played.
-	Coverage      float64  // Percent. 0 means none.
-	TagList       []string // The tags that its runner must have.
-	Inputs        []string // The names of the inputs that it declares.
+	Manual        bool     // The job has "when: manual". It starts when it is played, and can be played again after it has finished. Implied by a manual Status.
+	Retried       bool     // Another job has replaced the job.
+	Archived      bool     // The job is too old to be retried or played.
+	Coverage      float64  // In percent. 0 means none.
+	TagList       []string // The tags that the job's runner must have.
+	Inputs        []string // The names of the inputs that the job declares.
 
-	User     *User // Who started it. Default: the pipeline's user.
+	User     *User // The user who started the job. Default: the pipeline's user.
 	NoUser   bool
 	NoCommit bool
-	Runner   *Runner // Where it runs. Default: the server's first runner.
+	Runner   *Runner // The runner of the job. Default: the server's first runner.
 
-	// Times that are left out are computed from the others, the Status and the
-	// present.
+	// If a time is zero, the server computes it from the other times, the Status
+	// and the current time.
 	CreatedAt, QueuedAt, StartedAt, FinishedAt, ErasedAt time.Time
 
-	NeverStarted bool   // The job failed before it started, like a stuck one.
-	Log          string // The log so far, or what the job writes first when it starts. If empty, a finished job has a default log.
+	NeverStarted bool   // The job failed before it started, for example because no runner picked it up.
+	Log          string // The log of a job that has started, or the first part of the log of a job that will start. If it is empty, a finished job has a default log.
 	NoLog        bool   // The job has no log.
 	LiveLog      bool   // The log is not among the artifacts yet.
 
 	// Stamped writes the log as newer runners do, with a prefix of 32 bytes before
-	// each line: the time, the stream, and whether it continues the line before.
-	// A line without a line break is buffered until the break is written or the
-	// job ends. If it contains a carriage return, or is longer than 8 KiB, it is
-	// written at once, to be continued. Section marks are writes by themselves.
+	// each line: the time, the stream, and whether the line continues the previous
+	// one. The runner buffers a line until it is complete or the job ends. If the
+	// line contains a carriage return or is longer than 8 KiB, the runner writes it
+	// at once, and the next line continues it. The runner writes a section mark
+	// separately from the text around it.
 	Stamped bool
 
 	// RunnerVersion is the version of the runner that writes a Stamped log, such as
-	// "18.7"; "19.1.0" by default. Before 19.1, a line to be continued ends behind
-	// its last carriage return.
+	// "18.7". The default is "19.1.0". A runner before 19.1 splits an incomplete
+	// line after its last carriage return.
 	RunnerVersion string
 
-	// LogSize is the size of a log that is generated while it is read, instead
-	// of Log. LogAt fills p with the bytes at an offset. It must always return
-	// the same bytes, and may be called by several requests at once. Without
-	// LogAt the log consists of numbered lines of 64 bytes, all different.
+	// LogSize is the size of a log that the server generates while it is read. It
+	// replaces Log. LogAt fills p with the bytes at an offset. It must always return
+	// the same bytes for an offset, and must be safe for concurrent use. Without
+	// LogAt the log consists of numbered lines of 64 bytes.
 	LogSize int64
 	LogAt   func(p []byte, off int64)
 
-	Artifacts         []Artifact // Without the log.
+	Artifacts         []Artifact // The artifacts without the log.
 	ArtifactsExpireAt time.Time
 
-	GracefulCancel bool          // If canceled while running, the job is canceling first.
-	CancelTakes    time.Duration // How long the job is canceling then. 0 means until FinishCancel.
+	GracefulCancel bool          // If the job is canceled while it is running, it becomes canceling first.
+	CancelTakes    time.Duration // How long the job is canceling. 0 means until FinishCancel is called.
 
-	ScheduledAt time.Time // When a scheduled job becomes pending. Zero means when it is played.
+	ScheduledAt time.Time // The time at which a scheduled job becomes pending. If it is zero, the job must be played.
 
-	Script *Script // What the job does once it is pending. Retries do the same, unless Retries is set.
+	Script *Script // Runs the job when it becomes pending. Retries of the job run the same script, unless Retries is set.
 
-	// Retries are the scripts of the following attempts in order: the first one
-	// is for the retry of this job, the second for the retry of that one.
-	// Further attempts use the last.
+	// Retries are the scripts of the job's retries, in order. The first script is
+	// for the first retry. If there are more retries than scripts, the other retries
+	// use the last script.
 	Retries []Script
 
-	// AutoRetry is how often GitLab itself retries the job after a failure, 0
-	// to 2, like the keyword retry in .gitlab-ci.yml.
+	// AutoRetry is the number of times that GitLab retries the job after a failure,
+	// from 0 to 2, like the keyword retry in .gitlab-ci.yml.
 	AutoRetry int
 
 	Environment *Environment
 }
 
-// Artifact is a file that a job has created. If Filename or Format is empty, it
-// gets the usual value for the Type.
+// Artifact is a file that a job has created. If Filename or Format is empty, the
+// server uses GitLab's value for the Type.
 type Artifact struct {
 	Type     string // archive, metadata, junit, ...
 	Size     int64
@@ -89,11 +90,11 @@ type Artifact struct {
 	Format   string // raw, zip or gzip.
 }
 
-// Environment is what a job deploys to.
+// Environment is the environment that a job deploys to.
 type Environment struct{ Slug, Tier string }
 
-// fill sets the state of a job from its spec. It returns what is wrong with the
-// spec.
+// applySpec sets the state of a job from its spec. It returns what is wrong with
+// the spec, or an empty string.
 func (j *Job) applySpec(now time.Time) string {
 	s, spec := j.srv, &j.spec
 	spec.Stage = cmp.Or(spec.Stage, "test")
@@ -136,6 +137,7 @@ func (j *Job) applySpec(now time.Time) string {
 	return ""
 }
 
+// validate returns what is wrong with the job's spec, or an empty string.
 func (j *Job) validate() string {
 	spec := &j.spec
 	_, knownRunner := splitsAtReturn(spec.RunnerVersion)

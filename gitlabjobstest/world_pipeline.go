@@ -10,25 +10,25 @@ import (
 	"example.com/gitlabjobs"
 )
 
-// PipelineSpec describes a pipeline. Zero values get sensible defaults.
+// PipelineSpec describes a pipeline. A field with the zero value has a default.
 type PipelineSpec struct {
 	ID     int64
 	Ref    string // "main" by default.
 	Tag    bool   // Ref is a tag.
 	SHA    string // 40 hexadecimal digits.
 	Source string // "push" by default.
-	User   *User  // Who starts the jobs. Users.Developer by default.
+	User   *User  // The user who starts the jobs. Users.Developer by default.
 
-	// Status is a fixed status, for example of a pipeline with invalid YAML, or
-	// with external checks only: see Pipeline.SetStatus. If it is empty, the
-	// status is computed from the jobs and bridges, and is created if there are
-	// none.
+	// Status is a fixed status, for example of a pipeline with invalid YAML or of a
+	// pipeline that has only external checks. See Pipeline.SetStatus. If it is
+	// empty, the server computes the status from the jobs and bridges. A pipeline
+	// without jobs is created.
 	Status    gitlabjobs.Status
 	AnyStatus bool // Allows a Status that GitLab does not have.
 
-	// StatusLag is how long the pipeline keeps its status after its jobs have
-	// changed, as GitLab updates pipelines in the background. Adding a job
-	// updates it at once.
+	// StatusLag is the time between a change of a job and the change of the
+	// pipeline's status. GitLab updates pipelines in the background. Adding a job
+	// updates the status at once.
 	StatusLag time.Duration
 
 	CommitTitle          string
@@ -46,15 +46,15 @@ type Pipeline struct {
 
 	created, updated time.Time
 	status           gitlabjobs.Status
-	counts           map[countKey]int // Jobs and bridges that are not retried.
+	counts           map[countKey]int // Counts the jobs and bridges that are not retried.
 	jobs, bridges    []*Job           // By ascending ID.
 	retried          int              // Number of retried jobs.
 	upstream         *Job             // The bridge that triggers it.
 	deleted          bool
 }
 
-// AddPipeline adds a pipeline to the project. At most one [PipelineSpec]
-// describes it.
+// AddPipeline adds a pipeline to the project. It accepts at most one
+// [PipelineSpec].
 func (p *Project) AddPipeline(specs ...PipelineSpec) *Pipeline {
 	p.srv.tb.Helper()
 	now := p.srv.lock()
@@ -101,12 +101,14 @@ func (p *Project) addPipeline(spec PipelineSpec, now time.Time) *Pipeline {
 	return pl
 }
 
-// recommit sets the pipeline's commit, with the project's current URL.
-// Responses that are being sent keep theirs.
+// updateCommit sets the pipeline's commit, which contains the project's current
+// URL. It does not modify the previous commit, because responses in flight may
+// use it.
 func (pl *Pipeline) updateCommit() {
 	pl.commit = newWireCommit(pl.project.webURL(), pl.spec, pl.created.Add(-time.Minute))
 }
 
+// validatePipeline returns what is wrong with a new pipeline, or an empty string.
 func (w *world) validatePipeline(p *Project, spec PipelineSpec, pl *Pipeline) string {
 	switch {
 	case p.deleted:
@@ -134,8 +136,8 @@ func hex40(s string) bool {
 	return err == nil && len(b) == 20
 }
 
-// sha returns a string like a commit ID. It is always the same for the same
-// seed.
+// sha returns a string that looks like a commit ID. The same seed always returns
+// the same string.
 func sha(seed string) string {
 	sum := sha256.Sum256([]byte(seed))
 	return hex.EncodeToString(sum[:20])
@@ -154,14 +156,15 @@ func (pl *Pipeline) Status() gitlabjobs.Status {
 	return pl.status
 }
 
-// Jobs returns the pipeline's jobs with retried ones, by ascending ID.
+// Jobs returns the pipeline's jobs, including retried jobs, by ascending ID.
 func (pl *Pipeline) Jobs() []*Job {
 	pl.srv.lock()
 	defer pl.srv.mu.Unlock()
 	return append([]*Job(nil), pl.jobs...)
 }
 
-// Bridges returns the pipeline's bridges with retried ones, by ascending ID.
+// Bridges returns the pipeline's bridges, including retried bridges, by ascending
+// ID.
 func (pl *Pipeline) Bridges() []*Bridge {
 	pl.srv.lock()
 	defer pl.srv.mu.Unlock()

@@ -7,15 +7,15 @@ import (
 	"example.com/gitlabjobs"
 )
 
-// maxAutoRetry is the most that GitLab allows for the keyword retry.
+// maxAutoRetry is the maximum that GitLab allows for the keyword retry.
 const maxAutoRetry = 2
 
-// autoRetry retries a job that has just failed if its JobSpec asks for it.
-// Retries by users count too.
+// autoRetry retries a job that has just failed, if its AutoRetry allows another
+// attempt. Retries by users count as attempts too.
 func (j *Job) autoRetry(at time.Time) {
 	switch j.reason {
 	case gitlabjobs.FailureQuotaExceeded, gitlabjobs.FailureNoMatchingRunner, gitlabjobs.FailureMissingDependency:
-		return // GitLab does not retry these: they would fail again.
+		return // GitLab does not retry these failures, because the job would fail again.
 	default:
 	}
 	if j.retryable() && j.attempt() <= j.spec.AutoRetry {
@@ -23,8 +23,8 @@ func (j *Job) autoRetry(at time.Time) {
 	}
 }
 
-// attempt returns 1 for a job that was never retried, 2 for its retry, and so
-// on.
+// attempt returns the number of the job's attempt: 1 for the first job with its
+// name, 2 for its retry, and so on.
 func (j *Job) attempt() int {
 	n := 1
 	for _, other := range j.pipeline.jobs {
@@ -56,7 +56,7 @@ func (j *Job) retrySpec(user *User) JobSpec {
 	return spec
 }
 
-// replace replaces the job by a new, pending one.
+// replace replaces the job with a new pending job.
 func (j *Job) replace(user *User, now time.Time) *Job {
 	pl := j.pipeline
 	pl.count(j, -1)
@@ -69,11 +69,11 @@ func (j *Job) replace(user *User, now time.Time) *Job {
 	if j.bridge != nil {
 		newJob.bridge = &bridge{spec: j.bridge.spec}
 	}
-	// The spec was valid once, so it still is.
+	// The spec is a copy of a valid one.
 	_ = newJob.applySpec(now)
 	newJob.created, newJob.queued = now, now
 	newJob.inputs = maps.Clone(j.inputs)
-	if j.bridge == nil { // GitLab clones the variables of a job, not those of a bridge.
+	if j.bridge == nil { // GitLab copies the variables of a job, but not those of a bridge.
 		newJob.variables = maps.Clone(j.variables)
 	}
 	newJob.register()

@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-// schedule holds future events. Nothing waits for them: each request and each
-// method of a handle first runs those that are due. So a server needs no
-// goroutine and no timer, and an event that is run late still has the time at
-// which it was due.
+// schedule contains future events. Each request and each method of the server's
+// types runs the events that are due before it does anything else. So the server
+// needs no goroutine and no timer. An event that runs late gets the time at which
+// it was due.
 type schedule struct {
 	due events
 	seq int
@@ -17,19 +17,20 @@ type schedule struct {
 type event struct {
 	at          time.Time
 	seq         int  // Orders events of the same time.
-	job         *Job // nil if the event is not about a job.
-	transitions int  // Of the job, when the event was scheduled.
+	job         *Job // nil if the event does not belong to a job.
+	transitions int  // The job's transitions when the event was scheduled.
 	do          func(at time.Time)
 }
 
-// plan schedules an event of a job. A transition of the job before cancels it.
+// addJobEvent schedules an event of a job. A transition of the job cancels the
+// event.
 func (s *schedule) addJobEvent(at time.Time, j *Job, do func(at time.Time)) {
 	s.seq++
 	heap.Push(&s.due, &event{at: at, seq: s.seq, job: j, transitions: j.transitions, do: do})
 }
 
-// planPipeline schedules an event of a pipeline. Deleting the pipeline cancels
-// it.
+// addPipelineEvent schedules an event of a pipeline. Deleting the pipeline
+// cancels the event.
 func (s *schedule) addPipelineEvent(at time.Time, pl *Pipeline, do func(at time.Time)) {
 	s.seq++
 	heap.Push(&s.due, &event{at: at, seq: s.seq, do: func(at time.Time) {

@@ -7,22 +7,24 @@ import (
 	"example.com/gitlabjobs"
 )
 
-// countKey groups the jobs of a pipeline by what its status depends on.
+// countKey groups the jobs that have the same influence on the status of their
+// pipeline.
 type countKey struct {
 	status       gitlabjobs.Status
-	allowFailure bool // For a manual job: it need not be played.
+	allowFailure bool // A manual job with allow_failure is optional.
 }
 
-// count adds a job to the counts that the pipeline's status is computed from,
-// or removes it. Retried jobs do not count.
+// count adds a number to the count of the jobs that are like j. It ignores
+// retried jobs, because a pipeline's status does not depend on them.
 func (pl *Pipeline) count(j *Job, by int) {
 	if !j.retried {
 		pl.counts[countKey{j.status, j.spec.AllowFailure}] += by
 	}
 }
 
-// SetStatus sets a fixed status, whatever the jobs do, for example that of
-// external checks. An empty status makes the pipeline follow its jobs again.
+// SetStatus sets a fixed status that does not depend on the pipeline's jobs, for
+// example the status of external checks. If the status is empty, the server
+// computes the pipeline's status from its jobs again.
 func (pl *Pipeline) SetStatus(status gitlabjobs.Status) {
 	pl.srv.tb.Helper()
 	now := pl.srv.lock()
@@ -35,13 +37,14 @@ func (pl *Pipeline) SetStatus(status gitlabjobs.Status) {
 	pl.refresh(now)
 }
 
-// refresh sets the status as if all jobs had been there from the start.
+// refresh sets the status at once, as if the pipeline had been created with its
+// current jobs.
 func (pl *Pipeline) refresh(at time.Time) {
 	status := cmp.Or(pl.spec.Status, computeStatus(pl.counts))
 	pl.setStatus(cmp.Or(status, gitlabjobs.StatusCreated), at)
 }
 
-// transition updates the status after a job has changed, when the StatusLag has
+// transition updates the status after a job has changed and the StatusLag has
 // passed.
 func (pl *Pipeline) transition(at time.Time) {
 	computed := computeStatus(pl.counts)
@@ -57,9 +60,9 @@ func (pl *Pipeline) transition(at time.Time) {
 	pl.srv.schedule.addPipelineEvent(at.Add(pl.spec.StatusLag), pl, update)
 }
 
-// statusAfter returns the pipeline's status for the computed status of its
-// jobs. GitLab never moves a pipeline back to created, and one that is running
-// or has finished becomes running instead of pending.
+// statusAfter returns the pipeline's next status for the computed status of its
+// jobs. A pipeline never becomes created again, and a pipeline that is running or
+// has finished becomes running instead of pending.
 func (pl *Pipeline) statusAfter(computed gitlabjobs.Status) gitlabjobs.Status {
 	switch {
 	case computed == "" || computed == gitlabjobs.StatusCreated:
@@ -80,8 +83,8 @@ func (pl *Pipeline) hasRun() bool {
 	}
 }
 
-// setStatus sets the status of the pipeline, and that of the bridge that
-// triggered it if the bridge depends on it.
+// setStatus sets the status of the pipeline. If the bridge that triggered it has
+// Depend, setStatus updates the status of the bridge too.
 func (pl *Pipeline) setStatus(status gitlabjobs.Status, at time.Time) {
 	if status == pl.status {
 		return
@@ -96,23 +99,24 @@ func (pl *Pipeline) setStatus(status gitlabjobs.Status, at time.Time) {
 	}
 }
 
-// statusRule gives a pipeline its status. It applies if the pipeline has a job
-// in one of the statuses and, if exclusive, no job in any other status.
+// statusRule is a rule for the status of a pipeline. It applies if the pipeline
+// has a job in one of the statuses. An exclusive rule applies only if the pipeline
+// has no job in any other status.
 type statusRule struct {
 	status    gitlabjobs.Status
 	exclusive bool
 	statuses  []gitlabjobs.Status
 }
 
-// GitLab computes a pipeline's status from its jobs' statuses and these two: a
-// failed or canceled job that may fail is a warning, and a manual job that need
-// not be played is optional.
+// These statuses exist only for the computation of a pipeline's status: a failed
+// or canceled job with allow_failure is a warning, and a manual job with
+// allow_failure is optional.
 const (
 	warning  gitlabjobs.Status = "warning"
 	optional gitlabjobs.Status = "optional"
 )
 
-// statusRules returns GitLab's rules in order: the first that applies decides.
+// statusRules returns GitLab's rules. The first rule that applies is used.
 func statusRules() []statusRule {
 	const (
 		created   = gitlabjobs.StatusCreated
@@ -123,32 +127,32 @@ func statusRules() []statusRule {
 		canceled  = gitlabjobs.StatusCanceled
 		skipped   = gitlabjobs.StatusSkipped
 	)
-	only := func(status gitlabjobs.Status, also ...gitlabjobs.Status) statusRule {
-		return statusRule{status, true, append(also, status, optional)}
+	exclusive := func(status gitlabjobs.Status, others ...gitlabjobs.Status) statusRule {
+		return statusRule{status, true, append(others, status, optional)}
 	}
-	some := func(status gitlabjobs.Status, when ...gitlabjobs.Status) statusRule {
-		return statusRule{status, false, when}
+	inclusive := func(status gitlabjobs.Status, statuses ...gitlabjobs.Status) statusRule {
+		return statusRule{status, false, statuses}
 	}
 	return []statusRule{
-		only(skipped),
-		only(success, skipped, warning),
-		only(created, warning),
-		only(preparing, warning),
-		only(canceled, success, skipped, warning),
-		only(pending, created, skipped, warning),
-		some(running, running, pending),
-		some(gitlabjobs.StatusWaitingForResource, gitlabjobs.StatusWaitingForResource),
-		some(gitlabjobs.StatusWaitingForCallback, gitlabjobs.StatusWaitingForCallback),
-		some(gitlabjobs.StatusManual, gitlabjobs.StatusManual),
-		some(gitlabjobs.StatusScheduled, gitlabjobs.StatusScheduled),
-		some(preparing, preparing),
-		some(running, created),
-		some(gitlabjobs.StatusCanceling, gitlabjobs.StatusCanceling),
+		exclusive(skipped),
+		exclusive(success, skipped, warning),
+		exclusive(created, warning),
+		exclusive(preparing, warning),
+		exclusive(canceled, success, skipped, warning),
+		exclusive(pending, created, skipped, warning),
+		inclusive(running, running, pending),
+		inclusive(gitlabjobs.StatusWaitingForResource, gitlabjobs.StatusWaitingForResource),
+		inclusive(gitlabjobs.StatusWaitingForCallback, gitlabjobs.StatusWaitingForCallback),
+		inclusive(gitlabjobs.StatusManual, gitlabjobs.StatusManual),
+		inclusive(gitlabjobs.StatusScheduled, gitlabjobs.StatusScheduled),
+		inclusive(preparing, preparing),
+		inclusive(running, created),
+		inclusive(gitlabjobs.StatusCanceling, gitlabjobs.StatusCanceling),
 	}
 }
 
-// composite computes a pipeline's status from its jobs as GitLab does. It is
-// empty if there are no jobs.
+// computeStatus computes a pipeline's status from its jobs as GitLab does. It
+// returns an empty status if there are no jobs.
 func computeStatus(counts map[countKey]int) gitlabjobs.Status {
 	has := map[gitlabjobs.Status]bool{}
 	for k, n := range counts {

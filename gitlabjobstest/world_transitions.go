@@ -7,25 +7,54 @@ import (
 	"example.com/gitlabjobs"
 )
 
-// Enqueue makes a waiting job pending, as GitLab does when the stage before has
-// finished.
+// Enqueue changes the status of a job that has not started to pending, as GitLab
+// does when the previous stage has finished.
 func (j *Job) Enqueue() {
 	j.srv.tb.Helper()
-	now := j.srv.lock()
-	defer j.srv.mu.Unlock()
-	if j.requireWaiting("Enqueue") && j.status != gitlabjobs.StatusPending {
-		j.enqueue(now)
-	}
+	j.ifWaiting("Enqueue", func(now time.Time) {
+		if j.status != gitlabjobs.StatusPending {
+			j.enqueue(now)
+		}
+	})
 }
 
 // Start starts the job, as a runner does.
 func (j *Job) Start() {
 	j.srv.tb.Helper()
+	j.ifWaiting("Start", j.start)
+}
+
+// ifWaiting locks the server and calls f, unless the job has started or was
+// deleted. Then it reports a set-up error.
+func (j *Job) ifWaiting(method string, f func(now time.Time)) {
+	j.srv.tb.Helper()
 	now := j.srv.lock()
 	defer j.srv.mu.Unlock()
-	if j.requireWaiting("Start") {
-		j.start(now)
+	if j.deleted || j.status == gitlabjobs.StatusRunning || j.status == gitlabjobs.StatusCanceling || j.status.Finished() {
+		j.failState(method, "StatusPending")
+		return
 	}
+	f(now)
+}
+
+// ifUnfinished locks the server and calls f, unless the job has finished or was
+// deleted. Then it reports a set-up error.
+func (j *Job) ifUnfinished(method string, f func(now time.Time)) {
+	j.srv.tb.Helper()
+	now := j.srv.lock()
+	defer j.srv.mu.Unlock()
+	if j.deleted || j.status.Finished() {
+		j.failState(method, "StatusRunning")
+		return
+	}
+	f(now)
+}
+
+// failState reports that the job's state does not allow a method. The status is
+// the name of the constant that allows it.
+func (j *Job) failState(method, status string) {
+	j.srv.tb.Helper()
+	j.srv.failf("%s of job %d: it is %s: add it with the Status gitlabjobs.%s, or retry it and use the new job", method, j.id, j.state(), status)
 }
 
 // state describes the job in set-up errors.
@@ -36,18 +65,8 @@ func (j *Job) state() string {
 	return string(j.status)
 }
 
-// requireWaiting fails if the job has started or was deleted.
-func (j *Job) requireWaiting(what string) bool {
-	if j.deleted || j.status == gitlabjobs.StatusRunning || j.status == gitlabjobs.StatusCanceling || j.status.Finished() {
-		j.srv.tb.Helper()
-		j.srv.failf("%s of job %d: it is %s: add it with the Status gitlabjobs.StatusPending, or retry it and use the new job", what, j.id, j.state())
-		return false
-	}
-	return true
-}
-
-// AppendLog appends to the log of a job that has started. Like a runner, it may
-// write the last part after the job has ended.
+// AppendLog appends text to the log of a job that has started. The job may have
+// ended, because a runner can send the last part of a log late.
 func (j *Job) AppendLog(text string) {
 	j.srv.tb.Helper()
 	now := j.srv.lock()
@@ -60,52 +79,51 @@ func (j *Job) AppendLog(text string) {
 	j.write(text, now)
 }
 
-// Succeed ends the job with success. If it has not started, it starts first. A
-// job that ends without having written anything gets a default log, unless it
-// has a Script or NoLog.
+// Succeed ends the job with the status success. If the job has not started,
+// Succeed starts it first. If the job has not written a log, it gets a default
+// log, unless it has a Script or NoLog.
 func (j *Job) Succeed() {
 	j.srv.tb.Helper()
-	now := j.srv.lock()
-	defer j.srv.mu.Unlock()
-	if !j.requireUnfinished("Succeed") {
-		return
-	}
-	if j.started.IsZero() {
-		j.start(now)
-	}
-	j.finish(gitlabjobs.StatusSuccess, "", now)
+	j.ifUnfinished("Succeed", func(now time.Time) {
+		if j.started.IsZero() {
+			j.start(now)
+		}
+		if j.bridge != nil && j.bridge.started == nil && j.bridge.nextPipeline() != nil {
+			j.startDownstream(now)
+		}
+		j.finish(gitlabjobs.StatusSuccess, "", now)
+	})
 }
 
-// Fail ends the job as failed. The default reason is script_failure, or
-// stuck_or_timeout_failure for a job that has not started.
+// Fail ends the job with the status failed. The default reason is
+// script_failure, or stuck_or_timeout_failure if the job has not started.
 func (j *Job) Fail(reason gitlabjobs.FailureReason) {
 	j.srv.tb.Helper()
-	now := j.srv.lock()
-	defer j.srv.mu.Unlock()
-	if !j.requireUnfinished("Fail") {
-		return
-	}
-	if j.started.IsZero() {
-		reason = cmp.Or(reason, gitlabjobs.FailureStuckOrTimeout)
-	}
-	j.finish(gitlabjobs.StatusFailed, reason, now)
+	j.ifUnfinished("Fail", func(now time.Time) {
+		if j.started.IsZero() {
+			reason = cmp.Or(reason, gitlabjobs.FailureStuckOrTimeout)
+		}
+		j.finish(gitlabjobs.StatusFailed, reason, now)
+	})
 }
 
 // Cancel cancels the job as a request does. A running job with GracefulCancel
-// is canceling first. A job that is canceling or finished does not change.
+// becomes canceling first. If the job is canceling or finished, Cancel does
+// nothing.
 func (j *Job) Cancel() {
 	j.srv.tb.Helper()
 	now := j.srv.lock()
 	defer j.srv.mu.Unlock()
 	switch {
 	case j.deleted:
-		j.requireUnfinished("Cancel")
+		j.failState("Cancel", "StatusRunning")
 	case j.cancelable():
 		j.cancel(false, now)
 	}
 }
 
-// FinishCancel ends a job that is canceling, as its runner does.
+// FinishCancel ends a job that is canceling, as its runner does. The job is then
+// canceled.
 func (j *Job) FinishCancel() {
 	j.srv.tb.Helper()
 	now := j.srv.lock()
@@ -117,17 +135,8 @@ func (j *Job) FinishCancel() {
 	j.finish(gitlabjobs.StatusCanceled, "", now)
 }
 
-// requireUnfinished fails if the job has ended or was deleted.
-func (j *Job) requireUnfinished(what string) bool {
-	if j.deleted || j.status.Finished() {
-		j.srv.tb.Helper()
-		j.srv.failf("%s of job %d: it is %s: add it with the Status gitlabjobs.StatusRunning, or retry it and use the new job", what, j.id, j.state())
-		return false
-	}
-	return true
-}
-
-// move changes the status. Every change goes through it.
+// setStatus changes the status of the job, and updates its pipeline. It cancels
+// the scheduled events of the job.
 func (j *Job) setStatus(to gitlabjobs.Status, at time.Time) {
 	j.transitions++
 	j.pipeline.count(j, -1)
@@ -159,12 +168,12 @@ func (j *Job) start(at time.Time) {
 	}
 }
 
-func (j *Job) finish(as gitlabjobs.Status, reason gitlabjobs.FailureReason, at time.Time) {
+func (j *Job) finish(status gitlabjobs.Status, reason gitlabjobs.FailureReason, at time.Time) {
 	if j.status == gitlabjobs.StatusCanceling {
-		// Whatever the result of its script, the job is canceled.
-		as, reason = gitlabjobs.StatusCanceled, ""
+		// A canceling job becomes canceled, even if its script succeeds or fails.
+		status, reason = gitlabjobs.StatusCanceled, ""
 	}
-	if as == gitlabjobs.StatusFailed {
+	if status == gitlabjobs.StatusFailed {
 		reason = cmp.Or(reason, gitlabjobs.FailureScript)
 	} else {
 		reason = ""
@@ -176,8 +185,8 @@ func (j *Job) finish(as gitlabjobs.Status, reason gitlabjobs.FailureReason, at t
 		j.isLive = false
 	}
 	j.addDefaultLog()
-	j.setStatus(as, at)
-	if as == gitlabjobs.StatusFailed {
+	j.setStatus(status, at)
+	if status == gitlabjobs.StatusFailed {
 		j.autoRetry(at)
 	}
 }
@@ -192,9 +201,9 @@ func (j *Job) cancel(force bool, at time.Time) {
 	j.scheduleCanceled(at)
 }
 
-// planCancel schedules the end of a job that is canceling.
+// scheduleCanceled schedules the end of a job that is canceling.
 func (j *Job) scheduleCanceled(at time.Time) {
-	if takes := j.spec.CancelTakes; takes > 0 {
-		j.srv.schedule.addJobEvent(at.Add(takes), j, func(at time.Time) { j.finish(gitlabjobs.StatusCanceled, "", at) })
+	if d := j.spec.CancelTakes; d > 0 {
+		j.srv.schedule.addJobEvent(at.Add(d), j, func(at time.Time) { j.finish(gitlabjobs.StatusCanceled, "", at) })
 	}
 }

@@ -9,7 +9,8 @@ import (
 type Role int
 
 // The roles in ascending order. A reporter can read jobs. A developer can also
-// cancel, retry and play them, and erase their own. A maintainer can erase any.
+// cancel, retry and play jobs, and can erase the jobs that they started. A
+// maintainer can erase all jobs.
 const (
 	Guest      Role = 10
 	Reporter   Role = 20
@@ -19,11 +20,11 @@ const (
 
 // Tokens are the access tokens of the default users.
 type Tokens struct {
-	Maintainer, Developer, Reporter, Guest string // Of the user with that role in every project.
-	Outsider                               string // Of a user who is a member of no project.
-	ReadAPI                                string // The maintainer's, with the scope read_api.
-	NoScope                                string // The maintainer's, without a scope for these routes.
-	Expired, Revoked                       string // The maintainer's, no longer valid.
+	Maintainer, Developer, Reporter, Guest string // Tokens of the users who have these roles in every project.
+	Outsider                               string // Token of a user who is not a member of any project.
+	ReadAPI                                string // Token of the maintainer, with the scope read_api.
+	NoScope                                string // Token of the maintainer, without a scope for these routes.
+	Expired, Revoked                       string // Tokens of the maintainer that are no longer valid.
 }
 
 // Users are the default users of a [Server].
@@ -31,7 +32,7 @@ type Users struct {
 	Maintainer, Developer, Reporter, Guest, Outsider *User
 }
 
-// UserSpec describes a user. Zero values get sensible defaults.
+// UserSpec describes a user. A field with the zero value has a default.
 type UserSpec struct {
 	ID             int64
 	Username, Name string
@@ -81,7 +82,7 @@ func (s *Server) defaultMembers() map[*User]Role {
 	}
 }
 
-// AddUser adds a user, who is not a member of any project yet.
+// AddUser adds a user who is not a member of any project.
 func (s *Server) AddUser(spec UserSpec) *User {
 	s.tb.Helper()
 	s.lock()
@@ -114,15 +115,15 @@ func (s *Server) addUser(spec UserSpec) *User {
 	return u
 }
 
-// Revoke revokes an access token. Requests with it are 401 from now on, with
-// GitLab's message for revoked tokens.
+// Revoke revokes an access token. The server responds to later requests with this
+// token with 401 and GitLab's message for revoked tokens.
 func (s *Server) Revoke(token string) {
 	s.tb.Helper()
 	s.lock()
 	defer s.mu.Unlock()
 	t := s.world.tokens[token]
 	if t == nil {
-		s.failf("Revoke: the server has no such token: use one of Server.Tokens or User.Token")
+		s.failf("Revoke: the server does not have this token: use one of Server.Tokens or User.Token")
 		return
 	}
 	t.revoked, t.expired = true, false
@@ -134,10 +135,11 @@ func (u *User) ID() int64 { return u.id }
 // Username returns the user's name in URLs.
 func (u *User) Username() string { return u.wire.Username }
 
-// Token returns a personal access token of the user, with the scope api.
+// Token returns a personal access token of the user with the scope api.
 func (u *User) Token() string { return u.token }
 
-// AddMember gives a user a role in the project, instead of an earlier one.
+// AddMember gives a user a role in the project. It replaces the user's previous
+// role.
 func (p *Project) AddMember(u *User, role Role) {
 	p.srv.tb.Helper()
 	p.srv.lock()
@@ -152,7 +154,7 @@ func (p *Project) AddMember(u *User, role Role) {
 	}
 }
 
-// RunnerSpec describes a runner. Zero values get sensible defaults.
+// RunnerSpec describes a runner. A field with the zero value has a default.
 type RunnerSpec struct {
 	ID          int64
 	Description string
