@@ -20,12 +20,12 @@ const (
 	ActionPlay   Action = "play"
 )
 
-// ActionTaken is an action that took effect. Actions that were refused or
-// changed nothing, such as cancel of a finished job, are not recorded.
+// ActionTaken is an action that took effect. The server does not record actions
+// that it refused or that changed nothing, such as cancel of a finished job.
 type ActionTaken struct {
 	Action Action
-	JobID  int64 // Or of the bridge.
-	NewID  int64 // Of the job that replaced it. 0 if the job kept its ID.
+	JobID  int64 // The ID of the job or bridge.
+	NewID  int64 // The ID of the job or bridge that replaced it. 0 if none did.
 	By     *User
 	At     time.Time
 }
@@ -39,24 +39,20 @@ func (s *Server) Actions() []ActionTaken {
 
 // Count returns how often an action took effect.
 func (s *Server) Count(a Action) int {
-	s.lock()
-	defer s.mu.Unlock()
-	n := 0
-	for _, taken := range s.actions {
-		if taken.Action == a {
-			n++
-		}
-	}
-	return n
+	return s.countActions(func(taken ActionTaken) bool { return taken.Action == a })
 }
 
 // Count returns how often an action on the job took effect.
 func (j *Job) Count(a Action) int {
-	j.srv.lock()
-	defer j.srv.mu.Unlock()
+	return j.srv.countActions(func(taken ActionTaken) bool { return taken.Action == a && taken.JobID == j.id })
+}
+
+func (s *Server) countActions(matches func(ActionTaken) bool) int {
+	s.lock()
+	defer s.mu.Unlock()
 	n := 0
-	for _, taken := range j.srv.actions {
-		if taken.Action == a && taken.JobID == j.id {
+	for _, taken := range s.actions {
+		if matches(taken) {
 			n++
 		}
 	}
@@ -114,7 +110,7 @@ func (c *call) cancelJob() *response {
 	if force && c.role() < Maintainer {
 		return forbiddenResponse()
 	}
-	// force ends a canceling job and changes no other.
+	// With force, only a canceling job changes: it ends.
 	if force && j.status == gitlabjobs.StatusCanceling || !force && j.cancelable() {
 		j.cancel(force, c.now)
 		c.record(ActionCancel, j, 0)
@@ -177,7 +173,7 @@ func (c *call) eraseJob() *response {
 	c.record(ActionErase, j, 0)
 	w := c.wireJob(j)
 	if hadArtifacts {
-		// GitLab's response still has the artifacts that it has just deleted.
+		// GitLab's response still contains the deleted artifacts.
 		w.Artifacts, w.ArtifactsFile = before.Artifacts, before.ArtifactsFile
 	}
 	return jsonResponse(http.StatusCreated, c.forVersion(w))
@@ -218,8 +214,8 @@ func (c *call) playJob() *response {
 	return jsonResponse(http.StatusOK, c.jobJSON(j))
 }
 
-// playAgain plays a finished manual job. GitLab drops the variables and inputs
-// of the request.
+// playAgain plays a finished manual job. Like GitLab, it ignores the variables and
+// inputs of the request.
 func (c *call) playAgain(j *Job) *response {
 	newJob := j.replace(c.caller.user, c.now)
 	c.record(ActionPlay, j, newJob.id)
@@ -229,8 +225,9 @@ func (c *call) playAgain(j *Job) *response {
 // maxVariableKey is the maximum length of the key of a variable.
 const maxVariableKey = 255
 
-// checkKeys reports whether GitLab accepts the keys of variables, and whether
-// they are unique. If it does not accept one, play does nothing.
+// checkVariableKeys reports whether GitLab accepts the keys of variables, and
+// whether they are unique. If a key is invalid, play does nothing, so unique is
+// true.
 func checkVariableKeys(variables []playVariable) (valid, unique bool) {
 	valid, unique = true, true
 	seen := map[string]bool{}
@@ -251,15 +248,15 @@ func variableMap(variables []playVariable) map[string]string {
 	if variables == nil {
 		return nil
 	}
-	all := make(map[string]string, len(variables))
+	values := make(map[string]string, len(variables))
 	for _, v := range variables {
-		all[v.key] = v.value
+		values[v.key] = v.value
 	}
-	return all
+	return values
 }
 
-// declared returns the inputs if the job declares any. GitLab ignores them
-// otherwise.
+// declaredInputs returns the inputs if the job declares any. If it declares none,
+// GitLab ignores the inputs.
 func (j *Job) declaredInputs(inputs map[string]any) map[string]any {
 	if len(j.spec.Inputs) == 0 {
 		return nil
@@ -267,7 +264,7 @@ func (j *Job) declaredInputs(inputs map[string]any) map[string]any {
 	return inputs
 }
 
-// refuseInputs refuses inputs that the job does not declare.
+// checkInputs returns an error response if the job does not declare an input.
 func (j *Job) checkInputs(inputs map[string]any) *response {
 	if len(j.spec.Inputs) == 0 {
 		return nil

@@ -9,19 +9,22 @@ import (
 	"strings"
 )
 
-// Handle adds a route to the server, or replaces one. The pattern is a method
-// and a path below /api/v4, such as "GET
-// /projects/:id/pipelines/:pipeline_id/variables". The handler gets the values
-// in the path from [http.Request.PathValue], such as "id".
+// Handle adds a route to the server or replaces a route. The pattern consists of
+// a method and a path below /api/v4, for example
 //
-// The route behaves like the others: requests are recorded, struck by faults,
-// and refused without a valid token. A project that the user cannot see is 404.
-// Job tokens are not accepted, unless the route replaces one that accepts them.
-// The handler may use the server. The Content-Type of its response is
-// application/json unless it sets another, and headers such as ETag and
-// Cache-Control are those of the server unless it sets them. If several added
-// routes fit a request, the first one is used. GET serves HEAD too, and the
-// server responds to OPTIONS itself.
+//	GET /projects/:id/pipelines/:pipeline_id/variables
+//
+// The handler gets the parts of the path with [http.Request.PathValue], such as
+// "id". It may use the server.
+//
+// The server records requests for the route, applies faults to them, and refuses
+// them without a valid token. If the user cannot see the project, the response is
+// 404. The route does not accept job tokens, unless it replaces a route that does.
+//
+// If the handler does not set Content-Type, it is application/json. The server
+// also sets headers such as ETag and Cache-Control if the handler does not. If a
+// request matches several added routes, the server uses the route that was added
+// first. A route for GET also serves HEAD. The server responds to OPTIONS itself.
 func (s *Server) Handle(pattern string, handler http.Handler) {
 	s.tb.Helper()
 	method, path, _ := strings.Cut(pattern, " ")
@@ -30,7 +33,7 @@ func (s *Server) Handle(pattern string, handler http.Handler) {
 		s.failf("Handle(%q): %s", pattern, patternProblem(method, path))
 		return
 	case handler == nil:
-		s.failf("Handle(%q): the handler is nil", pattern)
+		s.failf("Handle(%q): the handler is nil: pass an http.Handler", pattern)
 		return
 	}
 	s.mu.Lock()
@@ -38,7 +41,7 @@ func (s *Server) Handle(pattern string, handler http.Handler) {
 	routes := slices.Clone(s.endpoints)
 	i := slices.IndexFunc(routes, func(r route) bool { return r.method == method && r.template == path })
 	if i < 0 {
-		// Before the built-in routes, which may be less specific.
+		// Added routes precede the built-in routes, which may be less specific.
 		if i = slices.IndexFunc(routes, func(r route) bool { return !r.added }); i < 0 {
 			i = len(routes)
 		}
@@ -48,27 +51,27 @@ func (s *Server) Handle(pattern string, handler http.Handler) {
 	s.endpoints = routes
 }
 
-// patternFault says what to write instead of a pattern that no request fits, or
-// is empty.
+// patternProblem returns what is wrong with a pattern that no request can match,
+// or an empty string.
 func patternProblem(method, path string) string {
 	switch {
 	case method == "" || strings.Trim(method, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" || !strings.HasPrefix(path, "/") ||
 		strings.ContainsAny(path, " {}"):
 		return "write the pattern as GET /projects/:id/variables, with a method and a path"
 	case method == http.MethodHead:
-		return "write GET: it serves HEAD too"
+		return "write GET, which also serves HEAD"
 	case method == http.MethodOptions:
-		return "leave it out: the server responds to OPTIONS itself, with the methods of its routes"
+		return "leave out the route: the server responds to OPTIONS itself, with the methods of its routes"
 	case strings.HasPrefix(path, apiPath):
-		return "leave out " + apiPath + ": each route is below it"
+		return "leave out " + apiPath + ": the path is relative to it"
 	case strings.Contains(path, "*"):
-		return "write :name for a segment that varies instead of *, and one pattern for each number of segments"
+		return "write :name instead of * for a variable segment, and add one route for each number of segments"
 	case strings.Contains(path, "?"):
-		return "leave out the query: the handler finds it in the request"
+		return "leave out the query: the handler can read it from the request"
 	case strings.Contains(path, "//"):
 		return "leave out the empty segment of the path"
 	case strings.HasSuffix(path, "/"):
-		return "name the path, and end it without a slash"
+		return "write a path that does not end with a slash"
 	default:
 		return ""
 	}
@@ -81,8 +84,8 @@ func (s *Server) routes() []route {
 	return s.endpoints
 }
 
-// handled returns a response by the handler of an added route, if the caller
-// can see the project.
+// runAddedRoute returns a response that the handler of an added route will write,
+// or an error if the caller cannot see the project.
 func (c *call) runAddedRoute(h http.Handler) *response {
 	if _, ofProject := c.vars["id"]; ofProject && strings.HasPrefix(c.req.URL.Path, apiPath+"/projects/") {
 		if errResp := c.findProject(); errResp != nil {
@@ -92,7 +95,7 @@ func (c *call) runAddedRoute(h http.Handler) *response {
 	return &response{header: http.Header{}, handler: h}
 }
 
-// serve sets the response to what a handler writes.
+// runHandler calls the handler, and sets the response to what it writes.
 func (resp *response) runHandler(h http.Handler, x *exchange) {
 	r := x.req.Clone(x.req.Context())
 	r.Body = io.NopCloser(bytes.NewReader(x.body))
@@ -120,7 +123,7 @@ func (w *responseWriter) Header() http.Header { return w.header }
 // WriteHeader sets the status. Only the first one counts.
 func (w *responseWriter) WriteHeader(status int) { w.status = cmp.Or(w.status, status) }
 
-// Write adds to the body.
+// Write appends to the body.
 func (w *responseWriter) Write(p []byte) (int, error) {
 	w.WriteHeader(http.StatusOK)
 	return w.body.Write(p)

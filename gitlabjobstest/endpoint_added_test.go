@@ -82,9 +82,9 @@ func TestAPatternThatIsNoneSaysWhatToWrite(t *testing.T) {
 	for pattern, mend := range map[string]string{
 		"/job": "write the pattern as GET", "GET job": "write the pattern as GET", "get /job": "write the pattern as GET",
 		"GET /projects/{id}": "write the pattern as GET", "GET /api/v4/job": "leave out /api/v4",
-		"HEAD /projects/:id/thing": "write GET: it serves HEAD too", "OPTIONS /projects/:id/thing": "the server responds to OPTIONS itself",
-		"GET /projects/:id/*": "write :name for a segment that varies", "GET /projects/*path": "write :name for a segment that varies", "* /job": "write the pattern as GET",
-		"GET /projects/": "end it without a slash", "GET /": "end it without a slash", "GET //job": "leave out the empty segment",
+		"HEAD /projects/:id/thing": "write GET, which also serves HEAD", "OPTIONS /projects/:id/thing": "the server responds to OPTIONS itself",
+		"GET /projects/:id/*": "write :name instead of * for a variable segment", "GET /projects/*path": "write :name instead of * for a variable segment", "* /job": "write the pattern as GET",
+		"GET /projects/": "does not end with a slash", "GET /": "does not end with a slash", "GET //job": "leave out the empty segment",
 		"GET /projects//jobs": "leave out the empty segment", "GET /projects/:id/jobs?scope=failed": "leave out the query",
 	} {
 		require.Contains(t, failureOf(t, func(s *Server) { s.Handle(pattern, say("")) }), mend, pattern)

@@ -13,14 +13,15 @@ import (
 
 const jobTokenPrefix = "job-token-"
 
-// identity is the sender of a request: nobody, a user, or a job on behalf of
-// its user.
+// identity is the sender of a request: a user, a job that acts for its user, or
+// nobody.
 type identity struct {
 	user *User
 	job  *Job
 }
 
-// authenticate identifies the sender of a request, or refuses the request.
+// authenticate returns the sender of a request, or the response to an invalid or
+// missing token.
 func (s *Server) authenticate(r *http.Request, query url.Values, rt *route) (identity, *response) {
 	bearer := ""
 	if scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " "); strings.EqualFold(scheme, "Bearer") {
@@ -87,15 +88,15 @@ func (rt *route) scopes() string {
 
 func unauthorized() *response { return messageResponse(http.StatusUnauthorized, "401 Unauthorized") }
 
-func invalidToken(problem string) *response {
-	resp := jsonResponse(http.StatusUnauthorized, map[string]string{"error": "invalid_token", "error_description": problem})
+func invalidToken(description string) *response {
+	resp := jsonResponse(http.StatusUnauthorized, map[string]string{"error": "invalid_token", "error_description": description})
 	resp.header.Set("Www-Authenticate",
-		`Bearer realm="Protected by OAuth 2.0", error="invalid_token", error_description="`+problem+`"`)
+		`Bearer realm="Protected by OAuth 2.0", error="invalid_token", error_description="`+description+`"`)
 	return resp
 }
 
-// role returns the caller's role in the project of the call. 0 means no more
-// than everybody.
+// role returns the caller's role in the project of the call. It returns 0 if the
+// caller is not a member.
 func (c *call) role() Role {
 	from := c.caller.job
 	if c.caller.user == nil || from != nil && from.pipeline.project != c.project && !c.project.openToJobTokens {
@@ -104,7 +105,8 @@ func (c *call) role() Role {
 	return c.project.members[c.caller.user]
 }
 
-// findProject finds the project of the call if the caller can see it.
+// findProject sets the project of the call. It returns an error response if the
+// caller cannot see the project.
 func (c *call) findProject() *response {
 	w := &c.srv.world
 	id := c.vars["id"]
@@ -129,7 +131,7 @@ func (c *call) findProject() *response {
 	return nil
 }
 
-// atPath finds a project by its path, in any case.
+// atPath finds a project by its path. It ignores case.
 func atPath(projects map[string]*Project, path string) *Project {
 	if p := projects[path]; p != nil {
 		return p
@@ -142,7 +144,7 @@ func atPath(projects map[string]*Project, path string) *Project {
 	return nil
 }
 
-// visible reports whether the caller's user can see the project.
+// canSeeProject reports whether the caller's user can see the project.
 func (c *call) canSeeProject() bool {
 	switch c.project.visibility {
 	case Public:
@@ -154,12 +156,13 @@ func (c *call) canSeeProject() bool {
 	}
 }
 
-// opensTo reports whether a job's token can read the project.
+// allowsToken reports whether the token of a job can read the project.
 func (c *call) allowsToken(from *Job) bool {
 	return c.project == from.pipeline.project || !c.project.limitsJobTokens()
 }
 
-// limitsJobTokens reports whether job tokens of other projects are refused.
+// limitsJobTokens reports whether the project refuses job tokens of other
+// projects.
 func (p *Project) limitsJobTokens() bool { return p.visibility != Public && !p.openToJobTokens }
 
 func (c *call) movedTo(p *Project) *response {
@@ -176,7 +179,8 @@ func (c *call) movedTo(p *Project) *response {
 	return resp
 }
 
-// readable finds the project and checks whether the caller can read its jobs.
+// requireRead sets the project of the call. It returns an error response if the
+// caller cannot read the project's jobs.
 func (c *call) requireRead() *response {
 	if errResp := c.findProject(); errResp != nil {
 		return errResp
@@ -187,7 +191,7 @@ func (c *call) requireRead() *response {
 	return nil
 }
 
-// job finds the job of the call.
+// findJob finds the job of the call.
 func (c *call) findJob(allowBridge bool) (*Job, *response) {
 	id, err := strconv.ParseInt(c.vars["job_id"], 10, 64)
 	j := c.srv.world.jobs[id]
@@ -197,7 +201,8 @@ func (c *call) findJob(allowBridge bool) (*Job, *response) {
 	return j, nil
 }
 
-// writable finds the job of the call for an action.
+// findJobForAction finds the job of the call. It returns an error response if the
+// caller may not change jobs.
 func (c *call) findJobForAction(allowBridge bool) (*Job, *response) {
 	if errResp := c.findProject(); errResp != nil {
 		return nil, errResp
@@ -208,7 +213,8 @@ func (c *call) findJobForAction(allowBridge bool) (*Job, *response) {
 	return c.findJob(allowBridge)
 }
 
-// changeable is writable for actions that archived jobs do not allow.
+// findUnarchivedJob is like findJobForAction for actions that archived jobs do not
+// allow.
 func (c *call) findUnarchivedJob() (*Job, *response) {
 	j, errResp := c.findJobForAction(true)
 	if errResp != nil {

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// tokenJob responds with the job whose token the request has.
+// tokenJob responds with the job that the request's job token belongs to.
 func (c *call) tokenJob() *response {
 	if c.caller.job == nil {
 		return messageResponse(http.StatusNotFound, "404 Job Not Found")
@@ -25,7 +25,8 @@ func (c *call) getJob() *response {
 	return jsonResponse(http.StatusOK, c.jobJSON(j))
 }
 
-// allowedAgents responds with the agents that the token's job may use.
+// allowedAgents responds with the agents that the job of the request's token may
+// use.
 func (c *call) allowedAgents() *response {
 	j := c.caller.job
 	if j == nil {
@@ -48,8 +49,9 @@ func (c *call) allowedAgents() *response {
 	return jsonResponse(http.StatusOK, w)
 }
 
-// groups returns the groups above the project, the nearest first. Their IDs are
-// arbitrary: nothing else in the Jobs API refers to them.
+// groups returns the groups that contain the project, starting with the innermost
+// group. Their IDs are arbitrary, because nothing else in the Jobs API refers to
+// them.
 func (p *Project) groups() []wireID {
 	n := strings.Count(p.path, "/")
 	ids := make([]wireID, n)
@@ -59,16 +61,17 @@ func (p *Project) groups() []wireID {
 	return ids
 }
 
-// planner is a role between Guest and Reporter, which every reporter includes.
+// planner is a role between Guest and Reporter. AddMember does not support it.
 const planner Role = 15
 
+// names returns the names of the role and of all lower roles.
 func (r Role) names() []string {
 	names := []string{}
 	for _, role := range []struct {
-		at   Role
+		role Role
 		name string
 	}{{Guest, "guest"}, {planner, "planner"}, {Reporter, "reporter"}, {Developer, "developer"}, {Maintainer, "maintainer"}} {
-		if role.at <= r {
+		if role.role <= r {
 			names = append(names, role.name)
 		}
 	}

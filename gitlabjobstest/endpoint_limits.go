@@ -6,14 +6,15 @@ import (
 	"time"
 )
 
-// limits counts requests, in windows that start at a full minute or period.
+// limits counts the requests of each user in the current window. A window starts
+// at a multiple of its period.
 type limits struct {
 	jobs, all map[*User]*window
 }
 
 type window struct {
-	began time.Time
-	n     int
+	start    time.Time
+	requests int
 }
 
 // countRequest counts a request of a user in the current window.
@@ -22,11 +23,11 @@ func countRequest(windows *map[*User]*window, u *User, now time.Time, period tim
 		*windows = map[*User]*window{}
 	}
 	w := (*windows)[u]
-	if began := now.Truncate(period); w == nil || !w.began.Equal(began) {
-		w = &window{began: began}
+	if start := now.Truncate(period); w == nil || !w.start.Equal(start) {
+		w = &window{start: start}
 		(*windows)[u] = w
 	}
-	w.n++
+	w.requests++
 	return w
 }
 
@@ -35,23 +36,23 @@ func (s *Server) limitJobs(c *call) *response {
 	if s.cfg.jobsPerMinute == 0 {
 		return nil
 	}
-	if w := countRequest(&s.limits.jobs, c.caller.user, c.now, time.Minute); w.n > s.cfg.jobsPerMinute {
+	if w := countRequest(&s.limits.jobs, c.caller.user, c.now, time.Minute); w.requests > s.cfg.jobsPerMinute {
 		return rateLimited()
 	}
 	return nil
 }
 
-// appLimit is the response of limits in GitLab's application. It does not tell
-// how long to wait.
+// rateLimited returns the response of the rate limits in GitLab's application. It
+// does not say how long to wait.
 func rateLimited() *response {
 	return jsonResponse(http.StatusTooManyRequests, map[string]any{"message": map[string]string{
 		"error": "This endpoint has been requested too many times. Try again later.",
 	}})
 }
 
-// throttle applies the limit in front of GitLab's application. It returns nil
-// if there is none, headers without a status below the limit, and the 429
-// beyond it.
+// throttle applies the rate limit that GitLab checks before its application. It
+// returns nil if the server has no limit. If the user has not exceeded the limit,
+// the response has only headers and the status code 0. Otherwise it is a 429.
 func (s *Server) throttle(c *call) *response {
 	limit, period := s.cfg.throttle, s.cfg.throttlePeriod
 	if limit == 0 {
@@ -62,15 +63,15 @@ func (s *Server) throttle(c *call) *response {
 		user = id.user
 	}
 	w := countRequest(&s.limits.all, user, c.now, period)
-	reset := w.began.Add(period)
+	reset := w.start.Add(period)
 	resp := &response{header: http.Header{}}
 	if !s.cfg.hideRateLimits {
 		resp.header.Set("Ratelimit-Limit", strconv.Itoa(limit))
-		resp.header.Set("Ratelimit-Observed", strconv.Itoa(w.n))
-		resp.header.Set("Ratelimit-Remaining", strconv.Itoa(max(limit-w.n, 0)))
+		resp.header.Set("Ratelimit-Observed", strconv.Itoa(w.requests))
+		resp.header.Set("Ratelimit-Remaining", strconv.Itoa(max(limit-w.requests, 0)))
 		resp.header.Set("Ratelimit-Reset", itoa(reset.Unix()))
 	}
-	if w.n <= limit {
+	if w.requests <= limit {
 		return resp
 	}
 	resp.status, resp.body = http.StatusTooManyRequests, []byte("Retry later\n")
@@ -78,8 +79,6 @@ func (s *Server) throttle(c *call) *response {
 	if !s.cfg.hideRateLimits {
 		resp.header.Set("Ratelimit-Resettime", reset.UTC().Format(http.TimeFormat))
 	}
-	// Rounded up, so that a client that waits as long is not too early.
-	wait := (reset.Sub(c.now) + time.Second - 1) / time.Second
-	resp.header.Set("Retry-After", itoa(int64(wait)))
+	resp.header.Set("Retry-After", seconds(reset.Sub(c.now)))
 	return resp
 }

@@ -8,28 +8,30 @@ import (
 	"example.com/gitlabjobs"
 )
 
-// maxTotal is the number of rows up to which GitLab sends totals.
+// maxTotal is the maximum number of rows for which GitLab sends totals.
 const maxTotal = 10_000
 
-// maxOffset is the maximum offset in a project's jobs.
+// maxOffset is the maximum offset in the list of a project's jobs.
 const maxOffset = 50_000
 
-// filter tells which jobs of a list are asked for. nil means all.
+// filter reports whether a list contains a job. nil accepts all jobs.
 type filter func(*Job) bool
 
-func byScope(statuses []gitlabjobs.Status, also filter) filter {
+// byScope returns a filter that accepts the jobs that have one of the statuses
+// and pass another filter.
+func byScope(statuses []gitlabjobs.Status, other filter) filter {
 	if len(statuses) == 0 {
-		return also
+		return other
 	}
 	return func(j *Job) bool {
-		return slices.Contains(statuses, j.status) && (also == nil || also(j))
+		return slices.Contains(statuses, j.status) && (other == nil || other(j))
 	}
 }
 
 func (c *call) listProjectJobs() *response {
 	statuses := c.scope()
 	pg := c.page()
-	ref, kind := c.param("ref"), c.param("pagination")
+	ref, pagination := c.param("ref"), c.param("pagination")
 	if errResp := c.paramErrorResponse(); errResp != nil {
 		return errResp
 	}
@@ -39,12 +41,12 @@ func (c *call) listProjectJobs() *response {
 	if errResp := c.requireRead(); errResp != nil {
 		return errResp
 	}
-	var also filter
+	var byRef filter
 	if ref != "" {
-		also = func(j *Job) bool { return j.pipeline.spec.Ref == ref }
+		byRef = func(j *Job) bool { return j.pipeline.spec.Ref == ref }
 	}
-	keep := byScope(statuses, also)
-	if kind == "keyset" && !c.srv.cfg.older {
+	keep := byScope(statuses, byRef)
+	if pagination == "keyset" && !c.srv.cfg.older {
 		return c.keysetPage(pg, keep)
 	}
 	tooFar := pg.size > 0 && pg.number > maxOffset/pg.size // GitLab checks this before it caps per_page.
@@ -66,11 +68,11 @@ func (c *call) listPipelineJobs() *response {
 	statuses := c.scope()
 	c.repeated["include_retried"] = strconv.FormatBool(retried)
 	return c.listPipeline(func(pl *Pipeline) ([]*Job, filter, func([]*Job) any) {
-		var also filter
+		var latest filter
 		if !retried && pl.retried > 0 {
-			also = func(j *Job) bool { return !j.retried }
+			latest = func(j *Job) bool { return !j.retried }
 		}
-		return pl.jobs, byScope(statuses, also), c.jobsJSON
+		return pl.jobs, byScope(statuses, latest), c.jobsJSON
 	})
 }
 
@@ -81,8 +83,9 @@ func (c *call) listBridges() *response {
 	})
 }
 
-// listPipeline responds with a page of a pipeline's jobs or bridges.
-func (c *call) listPipeline(of func(*Pipeline) ([]*Job, filter, func([]*Job) any)) *response {
+// listPipeline responds with a page of a pipeline's jobs or bridges. The function
+// list returns the whole list of a pipeline, a filter, and an encoder.
+func (c *call) listPipeline(list func(*Pipeline) (jobs []*Job, keep filter, encode func([]*Job) any)) *response {
 	pg := c.page().byOffset()
 	if errResp := c.paramErrorResponse(); errResp != nil {
 		return errResp
@@ -98,7 +101,7 @@ func (c *call) listPipeline(of func(*Pipeline) ([]*Job, filter, func([]*Job) any
 	if !ok {
 		return serverError()
 	}
-	jobs, keep, encode := of(pl)
+	jobs, keep, encode := list(pl)
 	rows := selectPage(jobs, keep, first, int(pg.size), true)
 	resp := jsonResponse(http.StatusOK, encode(rows.jobs))
 	pg.setHeaders(c, resp.header, rows)
@@ -119,11 +122,11 @@ func (c *call) findPipeline() (*Pipeline, *response) {
 type rows struct {
 	jobs  []*Job
 	more  bool
-	total int // -1 if not counted.
+	total int // -1 if the rows were not counted.
 }
 
-// choose returns a page of a list, the highest ID first. Without a filter it
-// only visits the jobs of that page.
+// selectPage returns a page of a list, by descending ID. Without a filter it reads
+// only the jobs of that page.
 func selectPage(jobs []*Job, keep filter, first, size int, count bool) rows {
 	if keep == nil {
 		r := rows{total: len(jobs)}
@@ -134,13 +137,13 @@ func selectPage(jobs []*Job, keep filter, first, size int, count bool) rows {
 		return r
 	}
 	r := rows{total: -1}
-	seen := 0
+	matched := 0
 	for _, j := range slices.Backward(jobs) {
 		if !keep(j) {
 			continue
 		}
-		switch seen++; {
-		case seen <= first:
+		switch matched++; {
+		case matched <= first:
 		case len(r.jobs) < size:
 			r.jobs = append(r.jobs, j)
 		default:
@@ -150,6 +153,6 @@ func selectPage(jobs []*Job, keep filter, first, size int, count bool) rows {
 			}
 		}
 	}
-	r.total = seen
+	r.total = matched
 	return r
 }

@@ -7,12 +7,12 @@ import (
 )
 
 // parameters are the parameters of a request, nested as GitLab's framework
-// parses them: a value is a string, a []any or a parameters, and in JSON also a
+// parses them. A value is a string, []any or parameters. In JSON it can also be a
 // json.Number, a bool or nil.
 type parameters map[string]any
 
-// parseParameters parses a query or a form. It is false if a name has values of
-// two types, as in "a=1&a[]=2", or if the escaping is invalid.
+// parseParameters parses a query or a form. It returns false if a name has values
+// of two types, as in "a=1&a[]=2", or if the escaping is invalid.
 func parseParameters(raw string) (parameters, bool) {
 	p := parameters{}
 	for pair := range strings.SplitSeq(raw, "&") {
@@ -34,8 +34,8 @@ func parseParameters(raw string) (parameters, bool) {
 	return p, true
 }
 
-// add adds a value under a name such as "a", "a[]", "a[b]" or "a[][b]". It is
-// false if the name has a value of another type already.
+// add adds a value with a name such as "a", "a[]", "a[b]" or "a[][b]". It returns
+// false if the name already has a value of another type.
 func (p parameters) add(name, value string) bool {
 	key, rest := name, ""
 	if i := strings.IndexByte(strings.TrimLeft(name, "[]"), '['); i >= 0 {
@@ -70,7 +70,7 @@ func (p parameters) add(name, value string) bool {
 	default:
 		object, ok := p[key].(parameters)
 		if !ok {
-			if _, taken := p[key]; taken {
+			if _, exists := p[key]; exists {
 				return false
 			}
 			object = parameters{}
@@ -80,11 +80,12 @@ func (p parameters) add(name, value string) bool {
 	}
 }
 
-// list returns the list under a key, and whether there may be one.
+// listAt returns the list at a key. It returns false if the key has a value of
+// another type.
 func (p parameters) listAt(key string) ([]any, bool) {
-	v, taken := p[key]
+	v, exists := p[key]
 	list, ok := v.([]any)
-	return list, ok || !taken
+	return list, ok || !exists
 }
 
 // has reports whether a name such as "[b]" has a value.
@@ -109,8 +110,8 @@ func appendQuery(parts []string, name string, value any) []string {
 			parts = appendQuery(parts, name+"%5B"+url.QueryEscape(k)+"%5D", v[k])
 		}
 	case []any:
-		for _, one := range v {
-			parts = appendQuery(parts, name+"%5B%5D", one)
+		for _, item := range v {
+			parts = appendQuery(parts, name+"%5B%5D", item)
 		}
 	case string:
 		parts = append(parts, name+"="+url.QueryEscape(v))

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/base64"
 	"encoding/json"
+	"iter"
 	"maps"
 	"math"
 	"net/http"
@@ -20,7 +21,7 @@ const (
 // page is the requested page of a list.
 type page struct{ number, size int64 }
 
-// page reads the parameters of every list. The size is not capped yet.
+// page reads the parameters that every list has. It does not limit the size.
 func (c *call) page() page {
 	pg := page{number: max(c.integer("page", 1), 1), size: c.integer("per_page", defaultPerPage)}
 	if pg.size == 0 {
@@ -29,7 +30,7 @@ func (c *call) page() page {
 	return pg
 }
 
-// byOffset returns the page with its size capped, for offset pagination.
+// byOffset returns the page with the size limits of offset pagination.
 func (pg page) byOffset() page {
 	if pg.size < 0 {
 		pg.size = defaultPerPage
@@ -38,8 +39,8 @@ func (pg page) byOffset() page {
 	return pg
 }
 
-// first returns the index of the page's first row. It is false if that is more
-// than GitLab's database can handle.
+// firstIndex returns the index of the page's first row. It returns false if the
+// index is larger than GitLab's database allows.
 func (pg page) firstIndex() (int, bool) {
 	if pg.number-1 > math.MaxInt64/pg.size {
 		return 0, false
@@ -47,31 +48,30 @@ func (pg page) firstIndex() (int, bool) {
 	return int(min((pg.number-1)*pg.size, math.MaxInt32)), true
 }
 
-// headers sets the headers of offset pagination.
+// setHeaders sets the headers of offset pagination.
 func (pg page) setHeaders(c *call, h http.Header, r rows) {
-	number := itoa
 	prev, next := "", ""
 	if pg.number > 1 && len(r.jobs) > 0 {
-		prev = number(pg.number - 1)
+		prev = itoa(pg.number - 1)
 	}
 	if r.more {
-		next = number(pg.number + 1)
+		next = itoa(pg.number + 1)
 	}
-	h.Set("X-Page", number(pg.number))
-	h.Set("X-Per-Page", number(pg.size))
+	h.Set("X-Page", itoa(pg.number))
+	h.Set("X-Per-Page", itoa(pg.size))
 	h.Set("X-Next-Page", next)
 	h.Set("X-Prev-Page", prev)
 	var links []string
 	add := func(n, rel string) {
 		if n != "" {
-			links = append(links, c.link(map[string]string{"page": n, "per_page": number(pg.size)}, rel))
+			links = append(links, c.link(map[string]string{"page": n, "per_page": itoa(pg.size)}, rel))
 		}
 	}
 	add(prev, "prev")
 	add(next, "next")
 	add("1", "first")
 	if _, ofPipeline := c.vars["pipeline_id"]; ofPipeline && r.total <= maxTotal {
-		last := number(max((int64(r.total)+pg.size-1)/pg.size, 1))
+		last := itoa(max((int64(r.total)+pg.size-1)/pg.size, 1))
 		h.Set("X-Total", strconv.Itoa(r.total))
 		h.Set("X-Total-Pages", last)
 		add(last, "last")
@@ -79,8 +79,8 @@ func (pg page) setHeaders(c *call, h http.Header, r rows) {
 	h.Set("Link", strings.Join(links, ", "))
 }
 
-// link returns one entry of Link. It repeats every parameter of the query and
-// the path.
+// link returns one entry of Link. Like GitLab's, it repeats the parameters of the
+// query and the path.
 func (c *call) link(set map[string]string, rel string) string {
 	params := maps.Clone(c.repeated)
 	for k, v := range c.vars {
@@ -92,8 +92,8 @@ func (c *call) link(set map[string]string, rel string) string {
 	return "<" + c.srv.cfg.externalURL + c.req.URL.EscapedPath() + "?" + params.encode() + `>; rel="` + rel + `"`
 }
 
-// cursor is the position of a keyset page: after a job, or before it if Kind is
-// "p".
+// cursor is the position of a keyset page. The page starts after the job with the
+// ID. If Kind is "p", it ends before that job.
 type cursor struct {
 	ID   string `json:"id"`
 	Kind string `json:"_kd"`
@@ -107,7 +107,8 @@ func (cu cursor) String() string {
 	return base64.URLEncoding.EncodeToString(b)
 }
 
-// parseCursor parses a cursor. Its ID is 0 if it is at the start of the list.
+// parseCursor parses a cursor. The ID is 0 if the cursor is the start of the
+// list.
 func parseCursor(s string) (id int64, backward, ok bool) {
 	b, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(s, "="))
 	if err != nil {
@@ -124,19 +125,19 @@ func parseCursor(s string) (id int64, backward, ok bool) {
 	return id, cu.Kind == "p", err == nil && id > 0 && id < math.MaxInt64
 }
 
-// serverError is the response to errors that GitLab does not handle.
+// serverError returns the response to an error that GitLab does not handle.
 func serverError() *response {
 	return messageResponse(http.StatusInternalServerError, "500 Internal Server Error")
 }
 
-// keysetPage responds with a page at a cursor. Its size is not capped. As in
-// GitLab, a page without rows after its cursor is a server error.
+// keysetPage responds with the page at a cursor. As in GitLab, its size has no
+// limit, and a page without rows after its cursor is a server error.
 func (c *call) keysetPage(pg page, keep filter) *response {
-	by, order, cursorParam := c.param("order_by"), c.param("sort"), c.param("cursor")
+	orderBy, sort, cursorParam := c.param("order_by"), c.param("sort"), c.param("cursor")
 	if errResp := c.paramErrorResponse(); errResp != nil {
 		return errResp
 	}
-	if cmp.Or(by, "id") != "id" || cmp.Or(order, "desc") != "desc" {
+	if cmp.Or(orderBy, "id") != "id" || cmp.Or(sort, "desc") != "desc" {
 		return errorResponse(http.StatusMethodNotAllowed, "Keyset pagination is not yet available for this type of request")
 	}
 	if pg.size < 0 {
@@ -150,23 +151,23 @@ func (c *call) keysetPage(pg page, keep filter) *response {
 			return serverError()
 		}
 	}
-	positioned := id != 0 // Otherwise the page is the first one.
+	hasPosition := id != 0 // Otherwise it is the first page.
 	jobs := c.project.jobs
 	var rows []*Job
-	var hasPrev, hasNext bool // Whether there are rows on that side.
+	var hasPrev, hasNext bool
 	if backward {
 		rows, hasPrev = firstMatching(slices.Values(jobs[indexAfter(jobs, id):]), keep, size)
 		slices.Reverse(rows)
-		hasNext = true // GitLab assumes that the cursor came from there.
+		hasNext = true // GitLab assumes that the client has read the next page.
 	} else {
 		from := len(jobs)
-		if positioned {
+		if hasPosition {
 			from = indexAfter(jobs, id-1)
 		}
 		rows, hasNext = firstMatching(backwards(jobs[:from]), keep, size)
-		hasPrev = positioned && anyMatch(jobs[from:], keep)
+		hasPrev = hasPosition && anyMatch(jobs[from:], keep)
 	}
-	if len(rows) == 0 && positioned {
+	if len(rows) == 0 && hasPosition {
 		return serverError()
 	}
 	resp := jsonResponse(http.StatusOK, c.jobsJSON(rows))
@@ -182,7 +183,7 @@ func (c *call) keysetPage(pg page, keep filter) *response {
 	return resp
 }
 
-func backwards(jobs []*Job) func(func(*Job) bool) {
+func backwards(jobs []*Job) iter.Seq[*Job] {
 	return func(yield func(*Job) bool) {
 		for _, j := range slices.Backward(jobs) {
 			if !yield(j) {
@@ -192,22 +193,22 @@ func backwards(jobs []*Job) func(func(*Job) bool) {
 	}
 }
 
-// take returns the first jobs of a sequence that pass the filter, and whether
-// there are more.
-func firstMatching(seq func(func(*Job) bool), keep filter, size int) (page []*Job, more bool) {
+// firstMatching returns the first jobs of a sequence that pass the filter, and
+// whether there are more.
+func firstMatching(seq iter.Seq[*Job], keep filter, size int) (matching []*Job, more bool) {
 	for j := range seq {
 		if keep != nil && !keep(j) {
 			continue
 		}
-		if len(page) == size {
-			return page, true
+		if len(matching) == size {
+			return matching, true
 		}
-		page = append(page, j)
+		matching = append(matching, j)
 	}
-	return page, false
+	return matching, false
 }
 
-// anyOf reports whether any of the jobs passes the filter.
+// anyMatch reports whether any of the jobs passes the filter.
 func anyMatch(jobs []*Job, keep filter) bool {
 	return keep == nil && len(jobs) > 0 || keep != nil && slices.ContainsFunc(jobs, keep)
 }

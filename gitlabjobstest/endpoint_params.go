@@ -16,8 +16,8 @@ import (
 	"example.com/gitlabjobs"
 )
 
-// readParameters reads the parameters of the query and the body. Those of the
-// body win.
+// readParameters reads the parameters of the query and the body. If both have a
+// parameter, it uses the value in the body.
 func (c *call) readParameters(body []byte) *response {
 	var ok bool
 	if c.params, ok = parseParameters(c.req.URL.RawQuery); !ok {
@@ -38,7 +38,7 @@ func (c *call) readParameters(body []byte) *response {
 			return errorResponse(http.StatusBadRequest, "\nProblem:\n  message body does not match declared format\nResolution:\n  "+
 				"when specifying application/json as content-type, you must pass valid application/json in the request's 'body' ")
 		}
-		// JSON that is not an object is valid, but has no parameters.
+		// GitLab accepts JSON that is not an object, and ignores it.
 		if object, isObject := nested(v).(parameters); isObject {
 			maps.Copy(c.params, object)
 		}
@@ -60,7 +60,7 @@ func (c *call) readParameters(body []byte) *response {
 	return nil
 }
 
-// parseMultipart reads the fields of a form that may have files too.
+// parseMultipart parses the fields and files of a multipart form.
 func parseMultipart(body []byte, boundary string) (parameters, bool) {
 	p := parameters{}
 	parts := multipart.NewReader(bytes.NewReader(body), boundary)
@@ -84,13 +84,13 @@ func nested(v any) any {
 	switch v := v.(type) {
 	case map[string]any:
 		p := make(parameters, len(v))
-		for k, one := range v {
-			p[k] = nested(one)
+		for k, value := range v {
+			p[k] = nested(value)
 		}
 		return p
 	case []any:
-		for i, one := range v {
-			v[i] = nested(one)
+		for i, value := range v {
+			v[i] = nested(value)
 		}
 		return v
 	default:
@@ -102,11 +102,12 @@ func invalidParameter(name string) *response {
 	return errorResponse(http.StatusBadRequest, name+" is invalid")
 }
 
-// refuse records an invalid parameter. GitLab reports all of them at once.
-func (c *call) addParamError(problem string) { c.paramErrors = append(c.paramErrors, problem) }
+// addParamError records an invalid parameter. GitLab reports all invalid
+// parameters in one response.
+func (c *call) addParamError(text string) { c.paramErrors = append(c.paramErrors, text) }
 
-// refusedParameters returns the response for the invalid parameters so far, or
-// nil.
+// paramErrorResponse returns the response to the recorded invalid parameters. It
+// returns nil if there are none.
 func (c *call) paramErrorResponse() *response {
 	if len(c.paramErrors) == 0 {
 		return nil
@@ -114,8 +115,8 @@ func (c *call) paramErrorResponse() *response {
 	return errorResponse(http.StatusBadRequest, strings.Join(c.paramErrors, ", "))
 }
 
-// param returns a parameter that is a single value. It is empty if the
-// parameter is missing or null, and nested values are invalid.
+// param returns a parameter that must not be a list or an object. It returns an
+// empty string if the parameter is missing or null.
 func (c *call) param(name string) string {
 	v, ok := scalar(c.params[name])
 	if !ok {
@@ -124,7 +125,8 @@ func (c *call) param(name string) string {
 	return v
 }
 
-// scalar converts a single value to a string.
+// scalar converts a value to a string. It returns false if the value is a list or
+// an object.
 func scalar(v any) (s string, ok bool) {
 	switch v := v.(type) {
 	case nil:
@@ -156,8 +158,8 @@ func (c *call) boolean(name string) bool {
 	return false
 }
 
-// integer returns an integer parameter. Numbers that are too large become the
-// largest int64.
+// integer returns an integer parameter. If the number is too large, it returns
+// the largest int64.
 func (c *call) integer(name string, defaultValue int64) int64 {
 	v, ok := scalar(c.params[name])
 	v = strings.TrimSpace(v)
@@ -182,8 +184,8 @@ func (c *call) integer(name string, defaultValue int64) int64 {
 	return n
 }
 
-// scope returns the requested statuses. None means all. The lists of pipelines
-// do not accept them as an object.
+// scope returns the requested statuses. If there are none, all jobs are
+// requested. Only the list of a project's jobs accepts the statuses as an object.
 func (c *call) scope() []gitlabjobs.Status {
 	v, ok := c.params["scope"]
 	if !ok || v == nil {
@@ -207,8 +209,8 @@ func (c *call) scope() []gitlabjobs.Status {
 	c.repeated["scope"] = requested
 	var statuses []gitlabjobs.Status
 	nested, unknown := false, false
-	for _, one := range requested {
-		s, isScalar := scalar(one)
+	for _, status := range requested {
+		s, isScalar := scalar(status)
 		nested = nested || !isScalar
 		unknown = unknown || !knownStatus(gitlabjobs.Status(s))
 		statuses = append(statuses, gitlabjobs.Status(s))
@@ -237,7 +239,7 @@ func (c *call) object(name string) map[string]any {
 	return plain
 }
 
-// plainValue converts a value to the types that encoding/json decodes to.
+// plainValue converts a value to the types that encoding/json uses for any.
 func plainValue(v any) any {
 	switch v := v.(type) {
 	case json.Number:
@@ -247,14 +249,14 @@ func plainValue(v any) any {
 		return v.String()
 	case parameters:
 		plain := make(map[string]any, len(v))
-		for k, one := range v {
-			plain[k] = plainValue(one)
+		for k, value := range v {
+			plain[k] = plainValue(value)
 		}
 		return plain
 	case []any:
 		plain := make([]any, len(v))
-		for i, one := range v {
-			plain[i] = plainValue(one)
+		for i, value := range v {
+			plain[i] = plainValue(value)
 		}
 		return plain
 	default:
@@ -262,10 +264,10 @@ func plainValue(v any) any {
 	}
 }
 
-// variable is a variable that a job is played with.
+// playVariable is a variable that a job is played with.
 type playVariable struct{ key, value string }
 
-// variables returns the variables that a job is played with.
+// variablesParam returns the variables that a job is played with.
 func (c *call) variablesParam() []playVariable {
 	const name = "job_variables_attributes"
 	v := c.params[name]

@@ -9,8 +9,8 @@ import (
 	"example.com/gitlabjobs"
 )
 
-// getPipeline responds with one pipeline. Job tokens are ignored, so with one
-// only a public project's pipelines can be read.
+// getPipeline responds with one pipeline. It ignores job tokens, so that a job
+// token can read only the pipelines of public projects.
 func (c *call) getPipeline() *response {
 	if errResp := c.requireRead(); errResp != nil {
 		return errResp
@@ -34,8 +34,8 @@ func (c *call) fullPipeline(pl *Pipeline) *wireFullPipeline {
 		w.QueuedDuration = &queued
 	}
 	if !finished.IsZero() && !started.IsZero() {
-		took := int64(finished.Sub(started) / time.Second)
-		w.Duration = &took
+		duration := int64(finished.Sub(started) / time.Second)
+		w.Duration = &duration
 	}
 	if sum, n := pl.coverage(); n > 0 {
 		average := strconv.FormatFloat(sum/float64(n), 'f', 2, 64)
@@ -49,8 +49,8 @@ func (u *wireUser) toBasic() wireBasicUser {
 	return wireBasicUser{u.ID, u.Username, u.PublicEmail, u.Name, u.State, u.Locked, u.AvatarURL, u.WebURL}
 }
 
-// times returns when the first job started, and when the last one ended if the
-// pipeline has ended.
+// times returns the time when the first job started and, if the pipeline has
+// finished, the time when the last job finished.
 func (pl *Pipeline) times() (started, finished time.Time) {
 	for _, j := range pl.jobs {
 		if !j.started.IsZero() && (started.IsZero() || j.started.Before(started)) {
@@ -63,6 +63,8 @@ func (pl *Pipeline) times() (started, finished time.Time) {
 	return started, finished
 }
 
+// coverage returns the sum of the coverages of the jobs, and how many jobs have
+// one.
 func (pl *Pipeline) coverage() (sum float64, n int) {
 	for _, j := range pl.jobs {
 		if !j.retried && j.coverage > 0 {

@@ -13,13 +13,13 @@ import (
 type response struct {
 	status   int
 	header   http.Header
-	value    any      // Encoded by finish if it is not nil.
-	body     []byte   // Otherwise the encoded body.
-	log      *content // Instead of body, if not all of it is stored.
-	etag     string   // The entity tag, if it is not computed from the body.
+	value    any      // If it is not nil, finish encodes it as the body.
+	body     []byte   // The encoded body.
+	log      *content // Replaces body if the body is a log with a generated part.
+	etag     string   // If it is empty, finish computes the entity tag from the body.
 	delivery delivery.Options
 
-	handler http.Handler // Instead of status, value and body: called once the server is unlocked.
+	handler http.Handler // If it is not nil, it writes the response. It is called while the server is not locked.
 }
 
 // content returns the body.
@@ -30,7 +30,7 @@ func (resp *response) content() content {
 	return content{stored: resp.body}
 }
 
-// hold replaces the body.
+// setBody replaces the body.
 func (resp *response) setBody(body []byte) {
 	resp.body, resp.log = body, nil
 }
@@ -39,13 +39,13 @@ func jsonResponse(status int, value any) *response {
 	return &response{status: status, header: http.Header{}, value: value}
 }
 
-// message returns an error response of most endpoints.
+// messageResponse returns an error as most endpoints send it.
 func messageResponse(status int, text string) *response {
 	return jsonResponse(status, map[string]string{"message": text})
 }
 
-// failure returns an error response of parameter checks and of the API
-// framework.
+// errorResponse returns an error as GitLab's API framework sends it, for example
+// for an invalid parameter.
 func errorResponse(status int, text string) *response {
 	return jsonResponse(status, map[string]string{"error": text})
 }
@@ -87,8 +87,8 @@ func matchesETag(r *http.Request, etag string) bool {
 		return false
 	}
 	for _, v := range r.Header.Values("If-None-Match") {
-		for one := range strings.SplitSeq(v, ",") {
-			if one = strings.TrimSpace(one); one == etag || one == "*" || "W/"+one == etag {
+		for candidate := range strings.SplitSeq(v, ",") {
+			if candidate = strings.TrimSpace(candidate); candidate == etag || candidate == "*" || "W/"+candidate == etag {
 				return true
 			}
 		}
@@ -96,7 +96,7 @@ func matchesETag(r *http.Request, etag string) bool {
 	return false
 }
 
-// deliverable returns the response for delivery.
+// deliverable converts the response to a response of package delivery.
 func (resp *response) deliverable(id string) *delivery.Response {
 	if resp.header == nil {
 		resp.header = http.Header{}
@@ -105,7 +105,8 @@ func (resp *response) deliverable(id string) *delivery.Response {
 	return &delivery.Response{Status: resp.status, Header: resp.header, Body: resp.content(), Options: resp.delivery}
 }
 
-// secure sets the headers that every response of GitLab's application has.
+// setCommonHeaders sets the headers that every response of GitLab's application
+// has.
 func (resp *response) setCommonHeaders(id string) {
 	resp.setDefault("X-Content-Type-Options", "nosniff")
 	resp.setDefault("X-Frame-Options", "SAMEORIGIN")
@@ -120,7 +121,7 @@ func (resp *response) setCommonHeaders(id string) {
 	resp.setDefault("Cache-Control", cache)
 }
 
-// set sets a header, unless the handler of an added route has set it.
+// setDefault sets a header, unless the handler of an added route has set it.
 func (resp *response) setDefault(name, value string) {
 	if _, set := resp.header[name]; set && resp.handler != nil {
 		return

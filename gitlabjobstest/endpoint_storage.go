@@ -20,8 +20,8 @@ const (
 	storageTime       = "20060102T150405Z"
 )
 
-// storageHost is the host of the logs. With a socket it is another name for the
-// server's address, which makes it another host for clients.
+// storageHost returns the host of the storage. With a socket it is another name
+// for the server's address, so that clients treat it as another host.
 func (s *Server) storageHost() string {
 	if !s.socket {
 		return memoryStorageHost
@@ -30,35 +30,35 @@ func (s *Server) storageHost() string {
 	return "localhost:" + port
 }
 
-// isStorage reports whether a request is for the storage of the logs.
+// isStorage reports whether the client sent a request to the storage.
 func (s *Server) isStorage(r *http.Request) bool {
 	return s.cfg.storage && cmp.Or(r.Host, r.URL.Host) == s.storageHost()
 }
 
-// toStorage redirects the client to the job's log.
+// redirectToStorage redirects the client to the job's log in the storage.
 func (c *call) redirectToStorage(j *Job) *response {
 	path := fmt.Sprintf("%s%s/%d/job.log", storagePath, sha(fmt.Sprint("project ", j.pipeline.project.id)), j.id)
-	when := c.now.UTC().Format(storageTime)
+	date := c.now.UTC().Format(storageTime)
 	query := url.Values{
 		"X-Amz-Algorithm":     {"AWS4-HMAC-SHA256"},
-		"X-Amz-Credential":    {"AKIAFAKE/" + when[:8] + "/us-east-1/s3/aws4_request"},
-		"X-Amz-Date":          {when},
+		"X-Amz-Credential":    {"AKIAFAKE/" + date[:8] + "/us-east-1/s3/aws4_request"},
+		"X-Amz-Date":          {date},
 		"X-Amz-Expires":       {strconv.Itoa(int(storageExpires / time.Second))},
 		"X-Amz-SignedHeaders": {"host"},
-		"X-Amz-Signature":     {signature(path, when)},
+		"X-Amz-Signature":     {signature(path, date)},
 	}
-	scheme := cmp.Or(c.req.URL.Scheme, "http") // In memory the client may use another one.
-	to := scheme + "://" + c.srv.storageHost() + path + "?" + query.Encode()
-	resp := textResponse(http.StatusFound, "This resource has been moved temporarily to "+to+".")
+	scheme := cmp.Or(c.req.URL.Scheme, "http") // In memory the request has the client's scheme.
+	location := scheme + "://" + c.srv.storageHost() + path + "?" + query.Encode()
+	resp := textResponse(http.StatusFound, "This resource has been moved temporarily to "+location+".")
 	resp.header.Set("Content-Type", "text/plain")
-	resp.header.Set("Location", to)
+	resp.header.Set("Location", location)
 	return resp
 }
 
-func signature(path, when string) string { return sha("key of the storage" + path + when) }
+func signature(path, date string) string { return sha("key of the storage" + path + date) }
 
-// fromStorage responds like the storage: only to a signed URL, and not to
-// requests that carry a token.
+// serveStorage responds as the storage does: it accepts only signed URLs, and
+// refuses requests that contain a token.
 func (c *call) serveStorage() *response {
 	if c.hasToken() {
 		return storageError(http.StatusBadRequest, "InvalidArgument", "Only one auth mechanism allowed")
@@ -83,7 +83,7 @@ func (c *call) serveStorage() *response {
 	return j.logResponse(j.content(c.now))
 }
 
-// showsToken reports whether a request carries a token of GitLab.
+// hasToken reports whether the request contains a GitLab token.
 func (c *call) hasToken() bool {
 	for _, name := range []string{"Authorization", "Private-Token", "Job-Token", "Deploy-Token"} {
 		if c.req.Header.Get(name) != "" {
@@ -93,7 +93,7 @@ func (c *call) hasToken() bool {
 	if slices.ContainsFunc([]string{"private_token", "job_token", "access_token"}, c.query.Has) {
 		return true
 	}
-	// A token under another name is a token too.
+	// The client may have sent a token under another name.
 	for secret := range c.srv.world.tokens {
 		if c.containsToken(secret) {
 			return true
@@ -102,7 +102,7 @@ func (c *call) hasToken() bool {
 	return c.containsToken(jobTokenPrefix)
 }
 
-// carries reports whether a header or the query contains a token.
+// containsToken reports whether a header or the query contains the token.
 func (c *call) containsToken(secret string) bool {
 	encoded := base64.StdEncoding.EncodeToString([]byte(secret))
 	if strings.Contains(c.req.URL.RawQuery, url.QueryEscape(secret)) {
@@ -118,8 +118,8 @@ func (c *call) containsToken(secret string) bool {
 	return false
 }
 
-func storageError(status int, code, problem string) *response {
-	resp := textResponse(status, `<?xml version="1.0" encoding="UTF-8"?>`+"\n<Error><Code>"+code+"</Code><Message>"+problem+"</Message></Error>")
+func storageError(status int, code, message string) *response {
+	resp := textResponse(status, `<?xml version="1.0" encoding="UTF-8"?>`+"\n<Error><Code>"+code+"</Code><Message>"+message+"</Message></Error>")
 	resp.header.Set("Content-Type", "application/xml")
 	return resp
 }

@@ -46,7 +46,7 @@ func (c *call) trace() *response {
 	return resp
 }
 
-// logResponse responds with a log or a part of it.
+// logResponse returns a response with a log or a part of it.
 func (j *Job) logResponse(log content) *response {
 	resp := &response{status: http.StatusOK, header: http.Header{"Content-Type": {"text/plain"}}}
 	if log.generated == 0 {
@@ -54,9 +54,9 @@ func (j *Job) logResponse(log content) *response {
 		return resp
 	}
 	resp.log = &log
-	// The tag is not computed from the bytes: generating all of them takes too
-	// long.
-	of := fmt.Sprint("log ", j.id, log.offset, log.generated, len(log.stored), j.started.UnixNano())
-	resp.etag = `W/"` + sha(of)[:32] + `"`
+	// The entity tag does not depend on the bytes, because generating all of them
+	// takes too long.
+	seed := fmt.Sprint("log ", j.id, log.offset, log.generated, len(log.stored), j.started.UnixNano())
+	resp.etag = `W/"` + sha(seed)[:32] + `"`
 	return resp
 }

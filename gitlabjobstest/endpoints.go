@@ -14,11 +14,11 @@ const apiPath = "/api/v4"
 // route is an endpoint of the API.
 type route struct {
 	method, template string
-	jobToken         bool // Job tokens are accepted.
-	public           bool // No token is needed if the project is public.
+	jobToken         bool // The route accepts job tokens.
+	public           bool // The route needs no token if the project is public.
 	do               func(*call) *response
-	added            bool         // Added by Handle, not built in.
-	handler          http.Handler // Instead of do, if set by Handle.
+	added            bool         // Handle has added the route.
+	handler          http.Handler // Replaces do if Handle has added or replaced the route.
 }
 
 func routes() []route {
@@ -49,15 +49,15 @@ type call struct {
 	query   url.Values
 	caller  identity
 	project *Project
-	shared  map[any]any // What the jobs of a response share.
+	shared  map[any]any // Objects that several jobs of a response contain.
 
 	params      parameters
-	repeated    parameters // Those of the query, in the form that Link repeats.
-	paramErrors []string   // What is wrong with parameters.
+	repeated    parameters // The parameters of the query, as Link repeats them.
+	paramErrors []string   // The errors of invalid parameters.
 }
 
-// match finds the route of a request. If there is none, allow has the methods
-// that the path supports.
+// match finds the route of a request and the variables in its path. If no route
+// matches, allow contains the methods of the routes with this path.
 func match(routes []route, method, escapedPath string) (rt *route, vars map[string]string, allow []string) {
 	rest, ok := strings.CutPrefix(escapedPath, apiPath)
 	if !ok {
@@ -68,7 +68,7 @@ func match(routes []route, method, escapedPath string) (rt *route, vars map[stri
 		method = http.MethodGet
 	}
 	for _, r := range routes {
-		vars, ok := fit(strings.Split(r.template, "/"), parts)
+		vars, ok := matchPath(strings.Split(r.template, "/"), parts)
 		switch {
 		case !ok:
 		case r.method == method:
@@ -80,7 +80,7 @@ func match(routes []route, method, escapedPath string) (rt *route, vars map[stri
 	return nil, nil, allow
 }
 
-func fit(template, parts []string) (map[string]string, bool) {
+func matchPath(template, parts []string) (map[string]string, bool) {
 	if len(template) != len(parts) {
 		return nil, false
 	}
@@ -106,7 +106,7 @@ func (c *call) run(x *exchange) *response {
 	if x.allow != nil && c.req.Method == http.MethodOptions {
 		return optionsResponse(x.allow)
 	}
-	if x.route == nil || c.srv.lacksRoute(x.route.template) || c.badID() != "" && !c.srv.cfg.older {
+	if x.route == nil || c.srv.lacksRoute(x.route.template) || c.invalidID() != "" && !c.srv.cfg.older {
 		return errorResponse(http.StatusNotFound, "404 Not Found")
 	}
 	var errResp *response
@@ -119,13 +119,13 @@ func (c *call) run(x *exchange) *response {
 	if errResp = c.readParameters(x.body); errResp != nil {
 		return errResp
 	}
-	if name := c.badID(); name != "" {
+	if name := c.invalidID(); name != "" {
 		return invalidParameter(name)
 	}
 	return x.route.do(c)
 }
 
-// options responds to OPTIONS.
+// optionsResponse returns the response to OPTIONS.
 func optionsResponse(methods []string) *response {
 	allow := append([]string{http.MethodOptions}, methods...)
 	if slices.Contains(methods, http.MethodGet) {
@@ -136,8 +136,9 @@ func optionsResponse(methods []string) *response {
 	return resp
 }
 
-// badID returns the name of an ID in the path that is not a positive number.
-func (c *call) badID() string {
+// invalidID returns the name of an ID in the path that is not a positive number,
+// or an empty string.
+func (c *call) invalidID() string {
 	for _, name := range []string{"job_id", "pipeline_id"} {
 		if v, ok := c.vars[name]; ok && (!isInteger(v) || v[0] == '-' || strings.Trim(v, "0") == "") {
 			return name
@@ -146,16 +147,17 @@ func (c *call) badID() string {
 	return ""
 }
 
-// lacks reports whether a server of this age lacks a route.
+// lacksRoute reports whether a server of this version does not have a route.
 func (s *Server) lacksRoute(template string) bool {
 	return s.cfg.older && strings.HasSuffix(template, "/trigger_jobs") ||
 		s.cfg.newer && strings.HasSuffix(template, "/bridges")
 }
 
-// digits reports whether a string is a decimal integer of any size.
+// isInteger reports whether a string is a decimal integer of any size.
 func isInteger(s string) bool {
 	s = strings.TrimPrefix(s, "-")
 	return s != "" && strings.Trim(s, "0123456789") == ""
 }
 
+// itoa is strconv.Itoa for an int64.
 func itoa(n int64) string { return strconv.FormatInt(n, 10) }

@@ -12,8 +12,8 @@ import (
 	"example.com/gitlabjobs/gitlabjobstest"
 )
 
-// A program has no test: it starts the server, and closes it. In a test, it is
-// NewServer(t) or NewMemoryServer(t).
+// This program starts a server and must close it. Tests call NewServer or
+// NewMemoryServer instead, which close the server when the test ends.
 func ExampleStart() {
 	srv, err := gitlabjobstest.Start()
 	if err != nil {
@@ -40,15 +40,15 @@ func ExampleStart() {
 		log.Fatal(err)
 	}
 	fmt.Println(job.Name, "is", job.Status)
-	fmt.Println("played", deploy.Count(gitlabjobstest.ActionPlay), "time")
+	fmt.Println("number of plays:", deploy.Count(gitlabjobstest.ActionPlay))
 	// Output:
 	// deploy is pending
 	// deploy is success
-	// played 1 time
+	// number of plays: 1
 }
 
-// What goes wrong may be said too: here GitLab retries the job, and the
-// connection breaks before it can say so.
+// A fault can let a request take effect and reset the connection before the
+// client receives the response.
 func ExampleServer_Fault() {
 	srv, err := gitlabjobstest.Start()
 	if err != nil {
@@ -62,29 +62,29 @@ func ExampleServer_Fault() {
 	})
 
 	_, err = srv.Client(srv.Tokens.Developer).Jobs.Retry(context.Background(), app.ByID(), job.ID(), nil)
-	fmt.Println("failed:", err != nil)
-	fmt.Println("retried:", job.Retried())
+	fmt.Println("the request failed:", err != nil)
+	fmt.Println("the job was retried:", job.Retried())
 	// Output:
-	// failed: true
-	// retried: true
+	// the request failed: true
+	// the job was retried: true
 }
 
-// A script lets a job go on by the clock, which in testing/synctest is virtual:
-// the test sleeps through half an hour in no time, and knows to the line what
-// has happened by then.
+// A script changes a job as time passes. In testing/synctest time is virtual, so
+// this test needs no real time for an hour, and knows exactly which lines the job
+// has written.
 func ExampleScript() {
-	var t *testing.T // The test's own.
+	var t *testing.T // The parameter of the test function.
 	synctest.Test(t, func(t *testing.T) {
 		srv := gitlabjobstest.NewMemoryServer(t)
 		app := srv.AddProject("group/app")
 		build := app.AddPipeline().AddJob(gitlabjobstest.JobSpec{
 			Name: "build",
 			Script: &gitlabjobstest.Script{
-				Pending: time.Minute, // No runner is free at first.
+				Pending: time.Minute, // The job waits for a runner.
 				Lines:   20,
 				Every:   30 * time.Second,
 				Line:    func(i int) string { return fmt.Sprintf("step %d of 20", i+1) },
-				Runs:    time.Hour, // It hangs behind its last line, until GitLab has enough.
+				Runs:    time.Hour, // The job hangs after its last line until it times out.
 				Result:  gitlabjobs.StatusFailed,
 				Reason:  gitlabjobs.FailureJobExecutionTimeout,
 			},
@@ -97,7 +97,7 @@ func ExampleScript() {
 			t.Fatal(err)
 		}
 		if job.Status != gitlabjobs.StatusRunning || build.Log() != "step 1 of 20\nstep 2 of 20\n" {
-			t.Errorf("after two minutes it is %s, with the log %q", job.Status, build.Log())
+			t.Errorf("after 2 minutes the job is %s and its log is %q", job.Status, build.Log())
 		}
 
 		time.Sleep(time.Hour)
@@ -105,7 +105,7 @@ func ExampleScript() {
 			t.Fatal(err)
 		}
 		if job.FailureReason != gitlabjobs.FailureJobExecutionTimeout {
-			t.Errorf("in the end it is %s: %s", job.Status, job.FailureReason)
+			t.Errorf("after its timeout the job is %s: %s", job.Status, job.FailureReason)
 		}
 	})
 }

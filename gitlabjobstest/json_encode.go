@@ -6,15 +6,15 @@ import (
 	"strconv"
 )
 
-// encode encodes the value of a response as encoding/json does. Jobs have their
-// own encoder, because tests read lists of them most often.
+// encode encodes the value of a response as encoding/json does. It uses a faster
+// encoder for jobs, because tests read lists of jobs most often.
 func encode(v any) ([]byte, error) {
 	switch v := v.(type) {
 	case *wireJob:
 		return v.encode(nil)
 	case wireJobs:
-		const job = 4 << 10 // Size of a job, generously.
-		out := append(make([]byte, 0, len(v)*job+2), '[')
+		const jobSize = 4 << 10 // More than most jobs need.
+		out := append(make([]byte, 0, len(v)*jobSize+2), '[')
 		for i, w := range v {
 			if i > 0 {
 				out = append(out, ',')
@@ -30,7 +30,8 @@ func encode(v any) ([]byte, error) {
 	}
 }
 
-// encode appends the job with the keys in the order of its type.
+// encode appends the JSON of the job. The keys are in the order of the type's
+// fields.
 func (w *wireJob) encode(to []byte) ([]byte, error) {
 	o := &object{out: to}
 	o.basic(&w.wireBasic)
@@ -132,7 +133,7 @@ func (o *object) artifacts(key string, all []wireArtifact) {
 // object is a JSON object that is being encoded.
 type object struct {
 	out   []byte
-	begun bool
+	begun bool  // The object has its opening brace.
 	err   error // The first error.
 }
 
@@ -214,8 +215,8 @@ func (o *object) text(k, s string) {
 	o.out = append(o.out, '"')
 }
 
-// encoded encodes a value that many responses share. Encoding these types
-// cannot fail.
+// encoded encodes a value that many responses contain. The types of these values
+// cannot fail to encode.
 func encoded(v any) []byte {
 	b, err := json.Marshal(v)
 	if err != nil {

@@ -2,8 +2,8 @@ package gitlabjobstest
 
 import "strconv"
 
-// The types in this file are what a GitLab of years ago sends: the keys of its
-// document, and coverage as a string.
+// The types in this file define the JSON of an older GitLab. They have the keys
+// that its documentation lists, and coverage is a string.
 
 type olderBasic struct {
 	Commit         *olderCommit   `json:"commit"`

@@ -23,12 +23,12 @@ func newWireCommit(projectURL string, spec PipelineSpec, at time.Time) *wireComm
 	email := spec.User.wire.Username + "@example.com"
 	title := cmp.Or(spec.CommitTitle, `Add "jobs" & <stages>`)
 	// GitLab sends these times in the time zone of the commit.
-	when := at.In(time.FixedZone("", 2*60*60)).Format("2006-01-02T15:04:05.000-07:00")
+	date := at.In(time.FixedZone("", 2*60*60)).Format("2006-01-02T15:04:05.000-07:00")
 	c := &wireCommit{
 		ID: spec.SHA, ShortID: spec.SHA[:8], ParentIDs: []string{sha("parent of " + spec.SHA)},
 		Title: firstLine(title), Message: strings.TrimSpace(title) + "\n",
 		AuthorName: name, AuthorEmail: email, CommitterName: name, CommitterEmail: email,
-		CreatedAt: when, AuthoredDate: when, CommittedDate: when,
+		CreatedAt: date, AuthoredDate: date, CommittedDate: date,
 		Trailers: map[string]string{}, ExtendedTrailers: map[string][]string{},
 		WebURL: projectURL + "/-/commit/" + spec.SHA,
 	}

@@ -5,12 +5,12 @@ import (
 	"time"
 )
 
-// jobJSON returns a job as a server of this age sends it.
+// jobJSON returns a job as a server of this version sends it.
 func (c *call) jobJSON(j *Job) any {
 	return c.forVersion(c.wireJob(j))
 }
 
-// ofAge converts a job for a server of this age.
+// forVersion converts a job to what a server of this version sends.
 func (c *call) forVersion(w *wireJob) any {
 	if c.srv.cfg.older {
 		return w.older()
@@ -62,7 +62,8 @@ func encodable(jobs []*Job, encode func(*Job) any) []any {
 	return all
 }
 
-// bridgeJSON returns a bridge as lists and play send it.
+// bridgeJSON returns a bridge as GitLab sends it in lists and in the response to
+// play.
 func (c *call) bridgeJSON(j *Job) any {
 	w := &wireBridge{wireBasic: c.basic(j)}
 	if downstream := j.bridge.startedPipeline(); downstream != nil {
@@ -78,7 +79,7 @@ func (c *call) bridgesJSON(jobs []*Job) any {
 	return encodable(jobs, c.bridgeJSON)
 }
 
-// bridgeAsJob returns a bridge as retry sends it.
+// bridgeAsJob returns a bridge as GitLab sends it in the response to retry.
 func (c *call) bridgeAsJob(j *Job) any {
 	w := &wireBridgeJob{
 		wireBasic: c.basic(j), Artifacts: []wireArtifact{}, Archived: j.spec.Archived, TagList: []string{"bridge"},
@@ -117,8 +118,8 @@ func (c *call) basic(j *Job) wireBasic {
 	return w
 }
 
-// seconds returns a duration in seconds, up to now if it has not ended, or nil
-// if it has not started.
+// seconds returns the time between two times in seconds. If to is zero, it uses
+// the current time. It returns nil if from is zero.
 func (c *call) seconds(from, to time.Time) *float64 {
 	if from.IsZero() {
 		return nil
@@ -127,7 +128,8 @@ func (c *call) seconds(from, to time.Time) *float64 {
 	return &s
 }
 
-// pipeline returns a pipeline. The jobs of a response share it.
+// pipeline returns a pipeline as GitLab sends it in jobs and bridges. The jobs of
+// a response share it.
 func (c *call) pipeline(pl *Pipeline) *wirePipeline {
 	if w, ok := c.shared[pl].(*wirePipeline); ok {
 		return w

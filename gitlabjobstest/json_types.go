@@ -2,8 +2,9 @@ package gitlabjobstest
 
 import "strings"
 
-// The types in this file are what GitLab sends, with the keys in its order.
-// They are not the library's, so that an error there cannot hide here.
+// The types in this file define the JSON that GitLab sends, with the keys in
+// GitLab's order. They are separate from the types of package gitlabjobs, so that
+// tests with the fake find errors in those types.
 
 type wireBasic struct {
 	ID             int64         `json:"id"`
@@ -48,7 +49,7 @@ type wireBridge struct {
 	DownstreamPipeline *wirePipeline `json:"downstream_pipeline"`
 }
 
-// wireBridgeJob is a bridge as retry sends it.
+// wireBridgeJob is a bridge as GitLab sends it in the response to retry.
 type wireBridgeJob struct {
 	wireBasic
 
@@ -72,7 +73,8 @@ type wirePipeline struct {
 	WebURL    string `json:"web_url"`
 }
 
-// wireWholePipeline is a pipeline as its own route sends it.
+// wireFullPipeline is a pipeline as GitLab sends it in the response to a request
+// for a single pipeline.
 type wireFullPipeline struct {
 	wirePipeline
 
@@ -156,7 +158,7 @@ type wireUser struct {
 	Following       int     `json:"following"`
 	LocalTime       *string `json:"local_time"`
 
-	encoded []byte // All of the above as JSON.
+	encoded []byte // The other fields as JSON.
 }
 
 type wireCommit struct {
@@ -176,7 +178,7 @@ type wireCommit struct {
 	ExtendedTrailers map[string][]string `json:"extended_trailers"`
 	WebURL           string              `json:"web_url"`
 
-	encoded []byte // All of the above as JSON.
+	encoded []byte // The other fields as JSON.
 }
 
 type wireRunner struct {
@@ -193,7 +195,7 @@ type wireRunner struct {
 	Status             string  `json:"status"`
 	JobExecutionStatus string  `json:"job_execution_status"`
 
-	encoded []byte // All of the above as JSON.
+	encoded []byte // The other fields as JSON.
 }
 
 type wireRunnerManager struct {
@@ -209,7 +211,7 @@ type wireRunnerManager struct {
 	Status             string `json:"status"`
 	JobExecutionStatus string `json:"job_execution_status"`
 
-	encoded []byte // All of the above as JSON.
+	encoded []byte // The other fields as JSON.
 }
 
 type wireID struct {
@@ -257,7 +259,7 @@ type wireEnvironment struct {
 	Slug string `json:"slug"`
 }
 
-// first returns the first line of a text.
+// firstLine returns the first line of a text.
 func firstLine(text string) string {
 	line, _, _ := strings.Cut(text, "\n")
 	return line

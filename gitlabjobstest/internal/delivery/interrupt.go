@@ -8,16 +8,17 @@ import (
 )
 
 var (
-	// errBroken ends what an interruption breaks. Clients see a reset connection.
-	errInterrupted = errors.New("gitlabjobstest: the connection was broken")
+	// errInterrupted ends an exchange that was interrupted. The client sees that
+	// the connection was reset.
+	errInterrupted = errors.New("gitlabjobstest: the connection was interrupted")
 	errBodyClosed  = errors.New("http: read on closed response body")
 )
 
-// forever is a wait without an end.
+// noTimeout is the duration of a wait that only an event can end.
 const noTimeout = -1
 
 // interruptions ends the waits of exchanges. It counts the interruptions, so
-// that an exchange knows whether one came after its start.
+// that an exchange can check whether it was interrupted since it started.
 type interruptions struct {
 	mu      sync.Mutex
 	count   int
@@ -34,7 +35,7 @@ func (i *interruptions) interrupt() {
 	i.waiting = nil
 }
 
-// guard ends the waits of one exchange at the next interruption.
+// guard ends the waits of one exchange when it is interrupted.
 type guard struct {
 	interruptions *interruptions
 	count         int
@@ -53,9 +54,10 @@ func (g guard) interrupted() bool {
 	return g.count != g.interruptions.count
 }
 
-// wait waits until a duration has passed, the context or the body is closed, or
-// an interruption comes. The channel that an interruption closes is made here by
-// the goroutine that waits: testing/synctest does not take others for blocked.
+// wait waits until the duration has passed, the context has ended, the channel
+// closed is closed, or an interruption occurs. It makes the channel that an
+// interruption closes, because testing/synctest treats a goroutine as durably
+// blocked only on channels that were made in its bubble.
 func (g guard) wait(ctx context.Context, d time.Duration, closed <-chan struct{}) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -71,14 +73,14 @@ func (g guard) wait(ctx context.Context, d time.Duration, closed <-chan struct{}
 		return errInterrupted
 	}
 	defer g.unregister(interrupted)
-	var due <-chan time.Time
+	var elapsed <-chan time.Time
 	if d > 0 {
 		t := time.NewTimer(d)
 		defer t.Stop()
-		due = t.C
+		elapsed = t.C
 	}
 	select {
-	case <-due:
+	case <-elapsed:
 		return nil
 	case <-closed:
 		return errBodyClosed
@@ -89,7 +91,8 @@ func (g guard) wait(ctx context.Context, d time.Duration, closed <-chan struct{}
 	}
 }
 
-// register is false if the interruption has come already.
+// register adds a channel that the next interruption closes. It returns false if
+// the exchange was already interrupted.
 func (g guard) register(interrupted chan struct{}) bool {
 	g.interruptions.mu.Lock()
 	defer g.interruptions.mu.Unlock()

@@ -13,14 +13,15 @@ import (
 	"syscall"
 )
 
-// Transport returns a transport that reaches the handler without a socket. Like
-// net/http's it calls the hooks of net/http/httptrace, returns as soon as the
-// request's context ends, and fails with the same errors. It serves every host.
+// Transport returns a transport that sends requests to the handler in memory.
+// Like net/http's transport, it calls the hooks of net/http/httptrace, returns as
+// soon as the request's context ends, and fails with the same errors. It accepts
+// every host.
 func (n *Network) Transport() http.RoundTripper { return &transport{n} }
 
 type transport struct{ network *Network }
 
-// RoundTrip responds to a request.
+// RoundTrip implements http.RoundTripper.
 func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.Body != nil {
 		defer r.Body.Close()
@@ -58,15 +59,15 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if hooks.WroteHeaders != nil {
 		hooks.WroteHeaders()
 	}
-	var sent error
+	var bodyErr error
 	if r.Body != nil {
-		served.Body = &errReader{r: r.Body, err: &sent}
+		served.Body = &errReader{r: r.Body, err: &bodyErr}
 	}
 	resp, err := respond(ctx, served, x, g, func() error {
 		if hooks.WroteRequest != nil {
-			hooks.WroteRequest(httptrace.WroteRequestInfo{Err: sent})
+			hooks.WroteRequest(httptrace.WroteRequestInfo{Err: bodyErr})
 		}
-		return sent
+		return bodyErr
 	})
 	if err != nil {
 		x.Done()
@@ -78,7 +79,8 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp.toClient(r, x, g), nil
 }
 
-// connect calls the hooks of a new connection, and fails if dialing does.
+// connect calls dial and the hooks of a new connection. It returns the error of
+// dial.
 func connect(hooks *httptrace.ClientTrace, r *http.Request, dial func() error) error {
 	host, port := r.URL.Hostname(), r.URL.Port()
 	if port == "" {
@@ -134,7 +136,7 @@ func newOpError(op, call string, errno syscall.Errno) error {
 	}
 }
 
-// errReader keeps the error of reading a request's body.
+// errReader stores the error that occurs when a request's body is read.
 type errReader struct {
 	r   io.Reader
 	err *error
@@ -148,10 +150,10 @@ func (e *errReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Close does nothing: the transport closes the body.
+// Close does nothing, because the transport closes the body.
 func (e *errReader) Close() error { return nil }
 
-// toClient returns the response as net/http returns it to a client.
+// toClient converts the response to the one that the client receives.
 func (r *Response) toClient(req *http.Request, x Exchange, g guard) *http.Response {
 	resp := &http.Response{
 		Status:     fmt.Sprintf("%d %s", r.Status, http.StatusText(r.Status)),
@@ -169,7 +171,7 @@ func (r *Response) toClient(req *http.Request, x Exchange, g guard) *http.Respon
 	}
 	resp.Body = newMemoryBody(req.Context(), x, g, r)
 	if r.length() == 0 {
-		x.Done() // There is nothing to read.
+		x.Done() // A client need not read an empty body.
 	}
 	return resp
 }
