@@ -14,7 +14,7 @@ import (
 	"example.com/gitlabjobs"
 )
 
-func TestAReadyClient(t *testing.T) {
+func TestClientIsConnectedToServer(t *testing.T) {
 	t.Parallel()
 	servers := map[string]func(*testing.T) *Server{
 		"socket": func(t *testing.T) *Server { return NewServer(t) },
@@ -50,7 +50,7 @@ func TestAReadyClient(t *testing.T) {
 }
 
 // A library's requests end, and leave no goroutine that synctest waits for.
-func TestTheLibraryInVirtualTime(t *testing.T) {
+func TestClientWorksInVirtualTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := NewMemoryServer(t)
@@ -82,7 +82,7 @@ func TestTheLibraryInVirtualTime(t *testing.T) {
 }
 
 // Sixty-four clients at once: pages, logs and actions, while the world grows.
-func TestManyClientsAtOnce(t *testing.T) {
+func TestServerIsSafeForManyConcurrentClients(t *testing.T) {
 	t.Parallel()
 	s := NewMemoryServer(t)
 	p := s.AddProject("group/app")
@@ -95,15 +95,15 @@ func TestManyClientsAtOnce(t *testing.T) {
 	for i, j := range jobs {
 		all.Go(func() {
 			token := s.Tokens.Developer
-			get := func(what string) got { return ask(t, s, what, token) }
+			get := func(what string) result { return send(t, s, what, token) }
 			get("GET /projects/1/jobs?per_page=100")
 			get("GET /projects/1/jobs?per_page=5&pagination=keyset&scope=running")
 			get(fmt.Sprintf("GET /projects/1/pipelines/%d/jobs?scope=success", pl.ID()))
 			pl.AddJob(JobSpec{Name: fmt.Sprint("more ", i)})
-			get("GET " + on(j, "/trace"))
+			get("GET " + jobPath(j, "/trace"))
 			j.AppendLog("more\n")
-			assert.Equal(t, 201, ask(t, s, "POST "+on(j, "/cancel"), token).status)
-			assert.Equal(t, 201, ask(t, s, "POST "+on(j, "/retry"), token).status)
+			assert.Equal(t, 201, send(t, s, "POST "+jobPath(j, "/cancel"), token).status)
+			assert.Equal(t, 201, send(t, s, "POST "+jobPath(j, "/retry"), token).status)
 			assert.True(t, j.Retried())
 			s.Requests()
 		})
@@ -116,7 +116,7 @@ func TestManyClientsAtOnce(t *testing.T) {
 }
 
 // A client tells by how far a request got whether to send it again.
-func TestAClientTellsWhatMayHaveHappened(t *testing.T) {
+func TestClientReportsUnknownOutcome(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name    string
@@ -147,7 +147,7 @@ func TestAClientTellsWhatMayHaveHappened(t *testing.T) {
 }
 
 // Each list reads to its end, by either pagination.
-func TestAClientReadsEveryPage(t *testing.T) {
+func TestClientReadsAllPages(t *testing.T) {
 	t.Parallel()
 	for name, opts := range map[string][]Option{"keyset": nil, "older": {OlderServer()}, "another host": {WithExternalURL("https://git.example.com")}} {
 		t.Run(name, func(t *testing.T) {

@@ -17,7 +17,7 @@ import (
 
 // The differences between what the document shows and what servers send. Each
 // key is a path below a job, a bridge or the agents, and each value the reason.
-var explained = map[string]string{
+var expectedDifferences = map[string]string{
 	// The document's examples are of years ago; servers send these keys too.
 	"+erased_at":                  "servers send it, the document's examples lack it",
 	"+archived":                   "servers send it, the document's examples lack it",
@@ -102,10 +102,10 @@ var explained = map[string]string{
 // Each endpoint's answer has the keys and the JSON kinds of the document's
 // example, but for what is explained above; and nothing is explained there
 // that does not differ.
-func TestAnswersHaveTheKeysAndKindsOfTheDocumentsExamples(t *testing.T) {
+func TestResponsesMatchDocumentedExamples(t *testing.T) {
 	t.Parallel()
 	used := map[string]bool{}
-	for file, answer := range contractAnswers(t) {
+	for file, answer := range contractResponses(t) {
 		raw, err := os.ReadFile(filepath.Join("..", "testdata", file))
 		require.NoError(t, err)
 		var want, have any
@@ -113,16 +113,16 @@ func TestAnswersHaveTheKeysAndKindsOfTheDocumentsExamples(t *testing.T) {
 		require.NoError(t, json.Unmarshal([]byte(answer.body), &have), file)
 		for _, d := range differences("", have, want) {
 			used[d] = true
-			assert.NotEmpty(t, explained[d], "%s differs from the document: %s", file, d)
+			assert.NotEmpty(t, expectedDifferences[d], "%s differs from the document: %s", file, d)
 		}
 	}
-	for d := range explained {
+	for d := range expectedDifferences {
 		assert.True(t, used[d], "%s no longer differs: take it out of the table", d)
 	}
 }
 
 // contractAnswers are the fake's answers by the name of the document's example.
-func contractAnswers(t *testing.T) map[string]got {
+func contractResponses(t *testing.T) map[string]result {
 	t.Helper()
 	s := NewMemoryServer(t)
 	p := s.AddProject("group/app")
@@ -141,17 +141,17 @@ func contractAnswers(t *testing.T) map[string]got {
 	rest := fmt.Sprintf("/pipelines/%d", pl.id)
 	in := "GET /projects/1"
 	token := s.Tokens.Maintainer
-	return map[string]got{
-		"list_project_jobs.json":        ask(t, s, in+"/jobs?scope=failed", token).is(200),
-		"list_pipeline_jobs.json":       ask(t, s, in+rest+"/jobs?scope=failed", token).is(200),
-		"list_pipeline_bridges.json":    ask(t, s, in+rest+"/bridges", token).is(200),
-		"get_job.json":                  ask(t, s, "GET "+on(bare, ""), token).is(200),
-		"job_token_job.json":            ask(t, s, "GET /job", "Job-Token: "+running.Token()).is(200),
-		"job_token_allowed_agents.json": ask(t, s, "GET /job/allowed_agents", "Job-Token: "+running.Token()).is(200),
-		"cancel_job.json":               ask(t, s, "POST "+on(running, "/cancel"), token).is(201),
-		"retry_job.json":                ask(t, s, "POST "+on(bare, "/retry"), token).is(201),
-		"erase_job.json":                ask(t, s, "POST "+on(job, "/erase"), token).is(201),
-		"play_job.json":                 ask(t, s, "POST "+on(manual, "/play"), token).is(200),
+	return map[string]result{
+		"list_project_jobs.json":        send(t, s, in+"/jobs?scope=failed", token).expect(200),
+		"list_pipeline_jobs.json":       send(t, s, in+rest+"/jobs?scope=failed", token).expect(200),
+		"list_pipeline_bridges.json":    send(t, s, in+rest+"/bridges", token).expect(200),
+		"get_job.json":                  send(t, s, "GET "+jobPath(bare, ""), token).expect(200),
+		"job_token_job.json":            send(t, s, "GET /job", "Job-Token: "+running.Token()).expect(200),
+		"job_token_allowed_agents.json": send(t, s, "GET /job/allowed_agents", "Job-Token: "+running.Token()).expect(200),
+		"cancel_job.json":               send(t, s, "POST "+jobPath(running, "/cancel"), token).expect(201),
+		"retry_job.json":                send(t, s, "POST "+jobPath(bare, "/retry"), token).expect(201),
+		"erase_job.json":                send(t, s, "POST "+jobPath(job, "/erase"), token).expect(201),
+		"play_job.json":                 send(t, s, "POST "+jobPath(manual, "/play"), token).expect(200),
 	}
 }
 

@@ -174,7 +174,7 @@ func (c *call) movedTo(p *Project) *response {
 	if c.req.URL.RawQuery != "" {
 		to += "?" + c.req.URL.RawQuery
 	}
-	resp := textResponse(http.StatusMovedPermanently, "This resource has been moved permanently to "+to)
+	resp := testBody(http.StatusMovedPermanently, "This resource has been moved permanently to "+to)
 	resp.header.Set("Location", to)
 	return resp
 }

@@ -10,7 +10,7 @@ import (
 	"example.com/gitlabjobs"
 )
 
-func TestParametersComeByQueryFormOrJSON(t *testing.T) {
+func TestParametersInQueryFormOrJSON(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name, query, kind, body string
@@ -41,10 +41,10 @@ func TestParametersComeByQueryFormOrJSON(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			w := newSmall(t)
-			j := w.add(gitlabjobs.StatusCanceling)
+			w := newFixture(t)
+			j := w.addJob(gitlabjobs.StatusCanceling)
 			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost,
-				w.URL+"/api/v4"+on(j, "/cancel")+tt.query, strings.NewReader(tt.body))
+				w.URL+"/api/v4"+jobPath(j, "/cancel")+tt.query, strings.NewReader(tt.body))
 			require.NoError(t, err)
 			req.Header.Set("Private-Token", w.maintainer)
 			if tt.kind != "" {
@@ -62,7 +62,7 @@ func TestParametersComeByQueryFormOrJSON(t *testing.T) {
 	}
 }
 
-func TestPlayRefusesWhatIsNoVariableOrInput(t *testing.T) {
+func TestPlayRefusesInvalidVariablesAndInputs(t *testing.T) {
 	t.Parallel()
 	tests := map[string]string{
 		`{"job_variables_attributes":{}}`:                       "job_variables_attributes is invalid",
@@ -72,50 +72,50 @@ func TestPlayRefusesWhatIsNoVariableOrInput(t *testing.T) {
 		`{"job_inputs":[]}`:                                     "job_inputs is invalid",
 	}
 	for body, problem := range tests {
-		w := newSmall(t)
-		w.act(t, w.manual, "play", body).is(400, `{"error":"`+problem+`"}`)
+		w := newFixture(t)
+		w.postAction(t, w.manual, "play", body).expect(400, `{"error":"`+problem+`"}`)
 		require.Zero(t, w.Count(ActionPlay))
 	}
 }
 
 // Numbers, however long, are no reason to fail where GitLab has none for it.
-func TestIdsBeyondAllBounds(t *testing.T) {
+func TestHugeNumbersInRequests(t *testing.T) {
 	t.Parallel()
-	w := newSmall(t)
-	w.ask(t, "GET "+w.jobs+"/99999999999999999999", w.dev).is(404, notFound)
-	w.ask(t, "GET /projects/99999999999999999999/jobs", w.dev).is(404, noProject)
-	w.ask(t, "GET /projects/7/pipelines/99999999999999999999/jobs", w.dev).is(404, notFound)
-	w.ask(t, "GET "+w.pipeline+"/jobs?page=999999999999&per_page=999999999999", w.dev).is(200, "[]")
-	w.ask(t, "GET "+w.jobs+"?page=-1&per_page=-1", w.dev).is(200)
+	w := newFixture(t)
+	w.send(t, "GET "+w.jobs+"/99999999999999999999", w.dev).expect(404, notFound)
+	w.send(t, "GET /projects/99999999999999999999/jobs", w.dev).expect(404, noProject)
+	w.send(t, "GET /projects/7/pipelines/99999999999999999999/jobs", w.dev).expect(404, notFound)
+	w.send(t, "GET "+w.pipeline+"/jobs?page=999999999999&per_page=999999999999", w.dev).expect(200, "[]")
+	w.send(t, "GET "+w.jobs+"?page=-1&per_page=-1", w.dev).expect(200)
 }
 
 // A job may be given an id below the others'; lists stay in order.
-func TestJobsAreInTheOrderOfTheirIds(t *testing.T) {
+func TestListsAreOrderedByID(t *testing.T) {
 	t.Parallel()
-	w := newSmall(t)
+	w := newFixture(t)
 	w.pl.AddJob(JobSpec{ID: 5})
 	w.pl.AddJob(JobSpec{ID: 1_000_000})
 	w.pl.AddJob(JobSpec{ID: 50})
 	last := w.pl.AddJob(JobSpec{})
 	want := []int64{1_000_001, 1_000_000, 1003, 1002, 1001, 50, 5}
 	require.Equal(t, want[0], last.ID())
-	require.Equal(t, want, w.ask(t, "GET "+w.jobs, w.dev).ids())
-	require.Equal(t, want, w.ask(t, "GET "+w.pipeline+"/jobs", w.dev).ids())
-	g := w.ask(t, "GET "+w.jobs+"?pagination=keyset&per_page=3", w.dev)
+	require.Equal(t, want, w.send(t, "GET "+w.jobs, w.dev).ids())
+	require.Equal(t, want, w.send(t, "GET "+w.pipeline+"/jobs", w.dev).ids())
+	g := w.send(t, "GET "+w.jobs+"?pagination=keyset&per_page=3", w.dev)
 	require.Equal(t, want[:3], g.ids())
-	g = w.ask(t, "GET "+w.jobs+"?pagination=keyset&per_page=3&cursor="+g.header.Get("X-Next-Cursor"), w.dev)
+	g = w.send(t, "GET "+w.jobs+"?pagination=keyset&per_page=3&cursor="+g.header.Get("X-Next-Cursor"), w.dev)
 	require.Equal(t, want[3:6], g.ids())
 }
 
-func TestAnswersOfAnOlderServerToEachEndpoint(t *testing.T) {
+func TestOlderServerResponses(t *testing.T) {
 	t.Parallel()
-	w := newSmall(t, OlderServer())
-	b := w.ask(t, "GET "+w.pipeline+"/bridges", w.dev).is(200).objects()[0]
+	w := newFixture(t, OlderServer())
+	b := w.send(t, "GET "+w.pipeline+"/bridges", w.dev).expect(200).objects()[0]
 	require.Contains(t, b, "downstream_pipeline")
 	require.NotContains(t, b, "erased_at")
-	o := w.act(t, w.bridge.job, "retry").is(201).object()
+	o := w.postAction(t, w.bridge.job, "retry").expect(201).object()
 	require.Equal(t, []any{"bridge"}, o["tag_list"])
-	o = w.ask(t, "GET "+on(w.running, ""), w.dev).object()
+	o = w.send(t, "GET "+jobPath(w.running, ""), w.dev).object()
 	pipeline, _ := o["pipeline"].(map[string]any)
 	require.Len(t, pipeline, 5)
 	require.NotNil(t, o["runner"])

@@ -50,7 +50,7 @@ func errorResponse(status int, text string) *response {
 	return jsonResponse(status, map[string]string{"error": text})
 }
 
-func textResponse(status int, body string) *response {
+func testBody(status int, body string) *response {
 	return &response{status: status, header: http.Header{}, body: []byte(body)}
 }
 

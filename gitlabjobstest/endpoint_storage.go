@@ -49,7 +49,7 @@ func (c *call) redirectToStorage(j *Job) *response {
 	}
 	scheme := cmp.Or(c.req.URL.Scheme, "http") // In memory the request has the client's scheme.
 	location := scheme + "://" + c.srv.storageHost() + path + "?" + query.Encode()
-	resp := textResponse(http.StatusFound, "This resource has been moved temporarily to "+location+".")
+	resp := testBody(http.StatusFound, "This resource has been moved temporarily to "+location+".")
 	resp.header.Set("Content-Type", "text/plain")
 	resp.header.Set("Location", location)
 	return resp
@@ -119,7 +119,7 @@ func (c *call) containsToken(secret string) bool {
 }
 
 func storageError(status int, code, message string) *response {
-	resp := textResponse(status, `<?xml version="1.0" encoding="UTF-8"?>`+"\n<Error><Code>"+code+"</Code><Message>"+message+"</Message></Error>")
+	resp := testBody(status, `<?xml version="1.0" encoding="UTF-8"?>`+"\n<Error><Code>"+code+"</Code><Message>"+message+"</Message></Error>")
 	resp.header.Set("Content-Type", "application/xml")
 	return resp
 }

@@ -131,7 +131,7 @@ func optionsResponse(methods []string) *response {
 	if slices.Contains(methods, http.MethodGet) {
 		allow = append(allow, http.MethodHead)
 	}
-	resp := textResponse(http.StatusNoContent, "")
+	resp := testBody(http.StatusNoContent, "")
 	resp.header.Set("Allow", strings.Join(allow, ", "))
 	return resp
 }

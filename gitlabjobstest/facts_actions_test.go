@@ -11,47 +11,47 @@ import (
 	"example.com/gitlabjobs"
 )
 
-func TestFactsOfCancel(t *testing.T) {
+func TestCancelMatchesGitLab(t *testing.T) {
 	t.Parallel()
-	check(t, []fact{
-		{"cancel is 201 and the job", func(t *testing.T, w *small) {
-			o := w.act(t, w.running, "cancel").is(201).object()
+	runFacts(t, []fact{
+		{"cancel is 201 and the job", func(t *testing.T, w *fixture) {
+			o := w.postAction(t, w.running, "cancel").expect(201).object()
 			require.Equal(t, "canceled", o["status"])
 			require.NotNil(t, o["finished_at"])
 			require.Equal(t, gitlabjobs.StatusCanceled, w.running.Status())
 			require.Equal(t, 1, w.running.Count(ActionCancel))
 		}},
-		{"cancel of a job that is finished: 201 and unchanged", func(t *testing.T, w *small) {
+		{"cancel of a job that is finished: 201 and unchanged", func(t *testing.T, w *fixture) {
 			for _, s := range []gitlabjobs.Status{
 				gitlabjobs.StatusSuccess, gitlabjobs.StatusFailed, gitlabjobs.StatusCanceled,
 				gitlabjobs.StatusSkipped,
 			} {
-				j := w.add(s)
-				before := w.ask(t, "GET "+on(j, ""), w.dev).body
-				w.act(t, j, "cancel").is(201, before)
+				j := w.addJob(s)
+				before := w.send(t, "GET "+jobPath(j, ""), w.dev).body
+				w.postAction(t, j, "cancel").expect(201, before)
 			}
 			require.Zero(t, w.Count(ActionCancel))
 		}},
-		{"cancel of a job that waits", func(t *testing.T, w *small) {
+		{"cancel of a job that waits", func(t *testing.T, w *fixture) {
 			for _, s := range []gitlabjobs.Status{
 				gitlabjobs.StatusCreated, gitlabjobs.StatusWaitingForResource, gitlabjobs.StatusPreparing,
 				gitlabjobs.StatusWaitingForCallback, gitlabjobs.StatusPending, gitlabjobs.StatusScheduled,
 				gitlabjobs.StatusManual,
 			} {
-				o := w.act(t, w.add(s), "cancel").is(201).object()
+				o := w.postAction(t, w.addJob(s), "cancel").expect(201).object()
 				require.Equal(t, "canceled", o["status"])
 				require.NotNil(t, o["finished_at"])
 			}
 			require.Equal(t, 7, w.Count(ActionCancel))
 		}},
-		{"cancel of an archived job", func(t *testing.T, w *small) {
+		{"cancel of an archived job", func(t *testing.T, w *fixture) {
 			j := w.pl.AddJob(JobSpec{Archived: true, Status: gitlabjobs.StatusRunning})
-			require.Equal(t, "canceled", w.act(t, j, "cancel").is(201).object()["status"])
+			require.Equal(t, "canceled", w.postAction(t, j, "cancel").expect(201).object()["status"])
 		}},
-		{"a running job may go to canceling first", func(t *testing.T, w *small) {
+		{"a running job may go to canceling first", func(t *testing.T, w *fixture) {
 			j := w.pl.AddJob(JobSpec{Status: gitlabjobs.StatusRunning, GracefulCancel: true})
 			for range 2 {
-				o := w.act(t, j, "cancel").is(201).object()
+				o := w.postAction(t, j, "cancel").expect(201).object()
 				require.Equal(t, "canceling", o["status"])
 				require.Nil(t, o["finished_at"])
 			}
@@ -59,29 +59,29 @@ func TestFactsOfCancel(t *testing.T) {
 			j.FinishCancel()
 			require.Equal(t, gitlabjobs.StatusCanceled, j.Status())
 		}},
-		{"force ends a canceling job, for maintainers", func(t *testing.T, w *small) {
-			j := w.add(gitlabjobs.StatusCanceling)
-			w.ask(t, "POST "+on(j, "/cancel"), w.dev, `{"force":true}`).is(403, forbidden)
+		{"force ends a canceling job, for maintainers", func(t *testing.T, w *fixture) {
+			j := w.addJob(gitlabjobs.StatusCanceling)
+			w.send(t, "POST "+jobPath(j, "/cancel"), w.dev, `{"force":true}`).expect(403, forbidden)
 			require.Equal(t, gitlabjobs.StatusCanceling, j.Status())
-			require.Equal(t, "canceled", w.act(t, j, "cancel", `{"force":true}`).is(201).object()["status"])
+			require.Equal(t, "canceled", w.postAction(t, j, "cancel", `{"force":true}`).expect(201).object()["status"])
 		}},
-		{"force changes no other job", func(t *testing.T, w *small) {
+		{"force changes no other job", func(t *testing.T, w *fixture) {
 			for _, s := range []gitlabjobs.Status{gitlabjobs.StatusPending, gitlabjobs.StatusRunning, gitlabjobs.StatusManual} {
-				require.EqualValues(t, s, w.act(t, w.add(s), "cancel", `{"force":true}`).is(201).object()["status"])
+				require.EqualValues(t, s, w.postAction(t, w.addJob(s), "cancel", `{"force":true}`).expect(201).object()["status"])
 			}
 			require.Zero(t, w.Count(ActionCancel))
 		}},
-		{"cancel of a bridge's id is 404", func(t *testing.T, w *small) {
-			w.act(t, w.bridge.job, "cancel").is(404, notFound)
+		{"cancel of a bridge's id is 404", func(t *testing.T, w *fixture) {
+			w.postAction(t, w.bridge.job, "cancel").expect(404, notFound)
 		}},
 	})
 }
 
-func TestFactsOfRetry(t *testing.T) {
+func TestRetryMatchesGitLab(t *testing.T) {
 	t.Parallel()
-	check(t, []fact{
-		{"retry is 201 and a job with a new id, of whoever retried", func(t *testing.T, w *small) {
-			o := w.act(t, w.done, "retry").is(201).object()
+	runFacts(t, []fact{
+		{"retry is 201 and a job with a new id, of whoever retried", func(t *testing.T, w *fixture) {
+			o := w.postAction(t, w.done, "retry").expect(201).object()
 			require.EqualValues(t, 1005, o["id"])
 			require.Equal(t, "pending", o["status"])
 			require.Equal(t, w.done.Name(), o["name"])
@@ -92,47 +92,47 @@ func TestFactsOfRetry(t *testing.T) {
 			require.Equal(t, gitlabjobs.StatusSuccess, w.done.Status())
 			require.Equal(t, []ActionTaken{{ActionRetry, w.done.ID(), 1005, w.Users.Maintainer, w.Actions()[0].At}}, w.Actions())
 		}},
-		{"retryable: success, failed, canceled, canceling", func(t *testing.T, w *small) {
+		{"retryable: success, failed, canceled, canceling", func(t *testing.T, w *fixture) {
 			for _, s := range []gitlabjobs.Status{
 				gitlabjobs.StatusSuccess, gitlabjobs.StatusFailed, gitlabjobs.StatusCanceled, gitlabjobs.StatusCanceling,
 			} {
-				w.act(t, w.add(s), "retry").is(201)
+				w.postAction(t, w.addJob(s), "retry").expect(201)
 			}
 		}},
-		{"not retryable: anything else", func(t *testing.T, w *small) {
+		{"not retryable: anything else", func(t *testing.T, w *fixture) {
 			for _, s := range []gitlabjobs.Status{
 				gitlabjobs.StatusCreated, gitlabjobs.StatusPending, gitlabjobs.StatusRunning,
 				gitlabjobs.StatusSkipped, gitlabjobs.StatusManual, gitlabjobs.StatusScheduled,
 			} {
-				w.act(t, w.add(s), "retry").is(403, notRetryable)
+				w.postAction(t, w.addJob(s), "retry").expect(403, notRetryable)
 			}
 		}},
-		{"not retryable: retried already", func(t *testing.T, w *small) {
-			w.act(t, w.done, "retry").is(201)
-			w.act(t, w.done, "retry").is(403, notRetryable)
+		{"not retryable: retried already", func(t *testing.T, w *fixture) {
+			w.postAction(t, w.done, "retry").expect(201)
+			w.postAction(t, w.done, "retry").expect(403, notRetryable)
 			require.Equal(t, 1, w.Count(ActionRetry))
 		}},
-		{"an archived job is 403", func(t *testing.T, w *small) {
-			w.act(t, w.pl.AddJob(JobSpec{Archived: true}), "retry").is(403, forbidden)
+		{"an archived job is 403", func(t *testing.T, w *fixture) {
+			w.postAction(t, w.pl.AddJob(JobSpec{Archived: true}), "retry").expect(403, forbidden)
 		}},
-		{"the server reads inputs, not job_inputs", func(t *testing.T, w *small) {
+		{"the server reads inputs, not job_inputs", func(t *testing.T, w *fixture) {
 			j := w.pl.AddJob(JobSpec{Inputs: []string{"where"}})
-			w.act(t, j, "retry", `{"inputs":{"where":"here","job_inputs":1}}`).
-				is(400, `{"message":"400 Bad request - Unknown input: job_inputs"}`)
-			w.act(t, j, "retry", `{"inputs":{"where":"here"},"job_inputs":{"no":"matter"}}`).is(201)
+			w.postAction(t, j, "retry", `{"inputs":{"where":"here","job_inputs":1}}`).
+				expect(400, `{"message":"400 Bad request - Unknown input: job_inputs"}`)
+			w.postAction(t, j, "retry", `{"inputs":{"where":"here"},"job_inputs":{"no":"matter"}}`).expect(201)
 			require.Equal(t, map[string]any{"where": "here"}, w.Job(1006).Inputs())
 		}},
-		{"inputs are ignored by a job that declares none", func(t *testing.T, w *small) {
-			w.act(t, w.done, "retry", `{"inputs":{"where":"here"}}`).is(201)
+		{"inputs are ignored by a job that declares none", func(t *testing.T, w *fixture) {
+			w.postAction(t, w.done, "retry", `{"inputs":{"where":"here"}}`).expect(201)
 			require.Empty(t, w.Job(1005).Inputs())
 		}},
-		{"several unknown inputs are named", func(t *testing.T, w *small) {
+		{"several unknown inputs are named", func(t *testing.T, w *fixture) {
 			j := w.pl.AddJob(JobSpec{Inputs: []string{"where"}})
-			w.act(t, j, "retry", `{"inputs":{"b":1,"where":"here","a":2}}`).
-				is(400, `{"message":"400 Bad request - Unknown inputs: a, b"}`)
+			w.postAction(t, j, "retry", `{"inputs":{"b":1,"where":"here","a":2}}`).
+				expect(400, `{"message":"400 Bad request - Unknown inputs: a, b"}`)
 		}},
-		{"retry of a bridge answers a job with tag_list bridge", func(t *testing.T, w *small) {
-			o := w.act(t, w.bridge.job, "retry").is(201).object()
+		{"retry of a bridge answers a job with tag_list bridge", func(t *testing.T, w *fixture) {
+			o := w.postAction(t, w.bridge.job, "retry").expect(201).object()
 			require.Equal(t, []any{"bridge"}, o["tag_list"])
 			require.Equal(t, "pending", o["status"])
 			require.NotNil(t, o["started_at"])
@@ -145,79 +145,79 @@ func TestFactsOfRetry(t *testing.T) {
 	})
 }
 
-func TestFactsOfErase(t *testing.T) {
+func TestEraseMatchesGitLab(t *testing.T) {
 	t.Parallel()
-	check(t, []fact{
-		{"erase is 201, erased_at set, the log empty, no artifacts", func(t *testing.T, w *small) {
-			o := w.act(t, w.done, "erase").is(201).object()
+	runFacts(t, []fact{
+		{"erase is 201, erased_at set, the log empty, no artifacts", func(t *testing.T, w *fixture) {
+			o := w.postAction(t, w.done, "erase").expect(201).object()
 			require.NotNil(t, o["erased_at"])
 			require.Len(t, o["artifacts"], 2, "the response still has those that were deleted")
-			o = w.ask(t, "GET "+on(w.done, ""), w.dev).object()
+			o = w.send(t, "GET "+jobPath(w.done, ""), w.dev).object()
 			require.Empty(t, o["artifacts"])
 			require.NotContains(t, o, "artifacts_file")
-			w.ask(t, "GET "+on(w.done, "/trace"), w.dev).is(200, "")
+			w.send(t, "GET "+jobPath(w.done, "/trace"), w.dev).expect(200, "")
 			require.True(t, w.done.Erased())
 		}},
-		{"erase refused: erased already", func(t *testing.T, w *small) {
-			w.act(t, w.done, "erase").is(201)
-			w.act(t, w.done, "erase").is(403, notErasable)
+		{"erase refused: erased already", func(t *testing.T, w *fixture) {
+			w.postAction(t, w.done, "erase").expect(201)
+			w.postAction(t, w.done, "erase").expect(403, notErasable)
 			require.Equal(t, 1, w.done.Count(ActionErase))
 		}},
-		{"erasable: finished, with a log or artifacts", func(t *testing.T, w *small) {
-			w.act(t, w.running, "erase").is(403, notErasable)
-			w.act(t, w.manual, "erase").is(403, notErasable)
-			w.act(t, w.pl.AddJob(JobSpec{NoLog: true}), "erase").is(403, notErasable)
-			w.act(t, w.pl.AddJob(JobSpec{NoLog: true, Artifacts: []Artifact{{Type: "junit"}}}), "erase").is(201)
-			w.act(t, w.add(gitlabjobs.StatusFailed), "erase").is(201)
+		{"erasable: finished, with a log or artifacts", func(t *testing.T, w *fixture) {
+			w.postAction(t, w.running, "erase").expect(403, notErasable)
+			w.postAction(t, w.manual, "erase").expect(403, notErasable)
+			w.postAction(t, w.pl.AddJob(JobSpec{NoLog: true}), "erase").expect(403, notErasable)
+			w.postAction(t, w.pl.AddJob(JobSpec{NoLog: true, Artifacts: []Artifact{{Type: "junit"}}}), "erase").expect(201)
+			w.postAction(t, w.addJob(gitlabjobs.StatusFailed), "erase").expect(201)
 		}},
-		{"an archived job can be erased", func(t *testing.T, w *small) {
-			w.act(t, w.pl.AddJob(JobSpec{Archived: true}), "erase").is(201)
+		{"an archived job can be erased", func(t *testing.T, w *fixture) {
+			w.postAction(t, w.pl.AddJob(JobSpec{Archived: true}), "erase").expect(201)
 		}},
-		{"erase of a bridge's id is 404, for a reporter too", func(t *testing.T, w *small) {
-			w.act(t, w.bridge.job, "erase").is(404, notFound)
-			w.ask(t, "POST "+on(w.bridge.job, "/erase"), w.Tokens.Reporter).is(404, notFound)
-			w.ask(t, "POST "+on(w.done, "/erase"), w.Tokens.Reporter).is(403, forbidden)
+		{"erase of a bridge's id is 404, for a reporter too", func(t *testing.T, w *fixture) {
+			w.postAction(t, w.bridge.job, "erase").expect(404, notFound)
+			w.send(t, "POST "+jobPath(w.bridge.job, "/erase"), w.Tokens.Reporter).expect(404, notFound)
+			w.send(t, "POST "+jobPath(w.done, "/erase"), w.Tokens.Reporter).expect(403, forbidden)
 		}},
-		{"erase is 409 while the statistics are refreshed", func(t *testing.T, w *small) {
+		{"erase is 409 while the statistics are refreshed", func(t *testing.T, w *fixture) {
 			w.app.SetStatsRefreshing(true)
-			w.act(t, w.done, "erase").is(409,
+			w.postAction(t, w.done, "erase").expect(409,
 				`{"message":"Action temporarily disabled. The project this pipeline belongs to is undergoing stats refresh."}`)
 			w.app.SetStatsRefreshing(false)
-			w.act(t, w.done, "erase").is(201)
+			w.postAction(t, w.done, "erase").expect(201)
 		}},
-		{"a developer erases the own jobs alone", func(t *testing.T, w *small) {
-			w.ask(t, "POST "+on(w.pl.AddJob(JobSpec{User: w.Users.Maintainer}), "/erase"), w.dev).is(403, forbidden)
-			w.ask(t, "POST "+on(w.done, "/erase"), w.dev).is(201)
+		{"a developer erases the own jobs alone", func(t *testing.T, w *fixture) {
+			w.send(t, "POST "+jobPath(w.pl.AddJob(JobSpec{User: w.Users.Maintainer}), "/erase"), w.dev).expect(403, forbidden)
+			w.send(t, "POST "+jobPath(w.done, "/erase"), w.dev).expect(201)
 		}},
 	})
 }
 
-func TestFactsOfPlay(t *testing.T) {
+func TestPlayMatchesGitLab(t *testing.T) {
 	t.Parallel()
-	check(t, []fact{
-		{"play is 200, the same id, and whoever played it", func(t *testing.T, w *small) {
-			o := w.act(t, w.manual, "play").is(200).object()
+	runFacts(t, []fact{
+		{"play is 200, the same id, and whoever played it", func(t *testing.T, w *fixture) {
+			o := w.postAction(t, w.manual, "play").expect(200).object()
 			require.EqualValues(t, w.manual.ID(), o["id"])
 			require.Equal(t, "pending", o["status"])
 			user, _ := o["user"].(map[string]any)
 			require.Equal(t, w.Users.Maintainer.Username(), user["username"])
 		}},
-		{"playable: manual and scheduled", func(t *testing.T, w *small) {
-			w.act(t, w.add(gitlabjobs.StatusScheduled), "play").is(200)
+		{"playable: manual and scheduled", func(t *testing.T, w *fixture) {
+			w.postAction(t, w.addJob(gitlabjobs.StatusScheduled), "play").expect(200)
 			for _, s := range []gitlabjobs.Status{
 				gitlabjobs.StatusCreated, gitlabjobs.StatusPending, gitlabjobs.StatusRunning,
 				gitlabjobs.StatusSuccess, gitlabjobs.StatusFailed, gitlabjobs.StatusSkipped,
 			} {
-				w.act(t, w.add(s), "play").is(400, unplayable)
+				w.postAction(t, w.addJob(s), "play").expect(400, unplayable)
 			}
 			require.Equal(t, 1, w.Count(ActionPlay))
 		}},
-		{"a scheduled job is blocked until its time, then pending", func(t *testing.T, _ *small) {
+		{"a scheduled job is blocked until its time, then pending", func(t *testing.T, _ *fixture) {
 			synctest.Test(t, func(t *testing.T) {
-				w := newSmall(t)
+				w := newFixture(t)
 				due := time.Now().Add(time.Hour)
 				j := w.pl.AddJob(JobSpec{ScheduledAt: due, Script: &Script{Pending: time.Minute}})
-				never := w.add(gitlabjobs.StatusScheduled)
+				never := w.addJob(gitlabjobs.StatusScheduled)
 				cancelled := w.pl.AddJob(JobSpec{ScheduledAt: due})
 				cancelled.Cancel()
 				time.Sleep(time.Hour - 1)
@@ -230,98 +230,98 @@ func TestFactsOfPlay(t *testing.T) {
 				require.Equal(t, gitlabjobs.StatusCanceled, cancelled.Status())
 			})
 		}},
-		{"a finished manual job that is played again has a new id", func(t *testing.T, w *small) {
-			w.act(t, w.manual, "play").is(200)
+		{"a finished manual job that is played again has a new id", func(t *testing.T, w *fixture) {
+			w.postAction(t, w.manual, "play").expect(200)
 			w.manual.Succeed()
-			require.EqualValues(t, 1005, w.act(t, w.manual, "play").is(200).object()["id"])
+			require.EqualValues(t, 1005, w.postAction(t, w.manual, "play").expect(200).object()["id"])
 			require.True(t, w.manual.Retried())
 			require.Equal(t, 2, w.manual.Count(ActionPlay))
 		}},
-		{"variables are taken", func(t *testing.T, w *small) {
-			w.act(t, w.manual, "play", `{"job_variables_attributes":[{"key":"A","value":"1"},{"key":"B","value":""}]}`).is(200)
+		{"variables are taken", func(t *testing.T, w *fixture) {
+			w.postAction(t, w.manual, "play", `{"job_variables_attributes":[{"key":"A","value":"1"},{"key":"B","value":""}]}`).expect(200)
 			require.Equal(t, map[string]string{"A": "1", "B": ""}, w.manual.Variables())
 		}},
-		{"variables need a key and a value", func(t *testing.T, w *small) {
-			w.act(t, w.manual, "play", `{"job_variables_attributes":[{"key":"A"}]}`).
-				is(400, `{"error":"job_variables_attributes[0][value] is missing"}`)
-			w.act(t, w.manual, "play", `{"job_variables_attributes":[{"value":"A"}]}`).
-				is(400, `{"error":"job_variables_attributes[0][key] is missing"}`)
+		{"variables need a key and a value", func(t *testing.T, w *fixture) {
+			w.postAction(t, w.manual, "play", `{"job_variables_attributes":[{"key":"A"}]}`).
+				expect(400, `{"error":"job_variables_attributes[0][value] is missing"}`)
+			w.postAction(t, w.manual, "play", `{"job_variables_attributes":[{"value":"A"}]}`).
+				expect(400, `{"error":"job_variables_attributes[0][key] is missing"}`)
 			require.Equal(t, gitlabjobs.StatusManual, w.manual.Status())
 		}},
-		{"a variable that GitLab does not accept: 200, and the job is still manual", func(t *testing.T, w *small) {
+		{"a variable that GitLab does not accept: 200, and the job is still manual", func(t *testing.T, w *fixture) {
 			for _, key := range []string{`""`, `"a-b"`, `null`, `"` + strings.Repeat("a", 256) + `"`, `"ü"`} {
-				o := w.act(t, w.manual, "play", `{"job_variables_attributes":[{"key":"OK","value":"1"},{"key":`+key+`,"value":"1"}]}`).is(200).object()
+				o := w.postAction(t, w.manual, "play", `{"job_variables_attributes":[{"key":"OK","value":"1"},{"key":`+key+`,"value":"1"}]}`).expect(200).object()
 				require.Equal(t, "manual", o["status"], key)
 			}
 			require.Empty(t, w.manual.Variables())
 			require.Zero(t, w.Count(ActionPlay))
 		}},
-		{"the same variable twice is a 500", func(t *testing.T, w *small) {
-			w.act(t, w.manual, "play", `{"job_variables_attributes":[{"key":"A","value":"1"},{"key":" A ","value":"2"}]}`).
-				is(500, `{"message":"500 Internal Server Error"}`)
+		{"the same variable twice is a 500", func(t *testing.T, w *fixture) {
+			w.postAction(t, w.manual, "play", `{"job_variables_attributes":[{"key":"A","value":"1"},{"key":" A ","value":"2"}]}`).
+				expect(500, `{"message":"500 Internal Server Error"}`)
 			require.Equal(t, gitlabjobs.StatusManual, w.manual.Status())
 		}},
-		{"numbers and booleans are strings, and white space around a key is removed", func(t *testing.T, w *small) {
-			w.act(t, w.manual, "play", `{"job_variables_attributes":[{"key":" A ","value":1},{"key":2,"value":true},{"key":"C","value":null}]}`).is(200)
+		{"numbers and booleans are strings, and white space around a key is removed", func(t *testing.T, w *fixture) {
+			w.postAction(t, w.manual, "play", `{"job_variables_attributes":[{"key":" A ","value":1},{"key":2,"value":true},{"key":"C","value":null}]}`).expect(200)
 			require.Equal(t, map[string]string{"A": "1", "2": "true", "C": ""}, w.manual.Variables())
 		}},
-		{"variables come by a form too", func(t *testing.T, w *small) {
+		{"variables come by a form too", func(t *testing.T, w *fixture) {
 			form := "Content-Type: application/x-www-form-urlencoded"
-			post := func(body string) got {
-				return w.post(t, on(w.manual, "/play"), body, form, "PRIVATE-TOKEN: "+w.maintainer)
+			post := func(body string) result {
+				return w.postBody(t, jobPath(w.manual, "/play"), body, form, "PRIVATE-TOKEN: "+w.maintainer)
 			}
-			post("job_variables_attributes[0][key]=A&job_variables_attributes[0][value]=1").is(400, `{"error":"job_variables_attributes is invalid"}`)
-			post("job_variables_attributes[][key]=A&job_variables_attributes[][value]=1&job_variables_attributes[][key]=B&job_variables_attributes[][value]=2").is(200)
+			post("job_variables_attributes[0][key]=A&job_variables_attributes[0][value]=1").expect(400, `{"error":"job_variables_attributes is invalid"}`)
+			post("job_variables_attributes[][key]=A&job_variables_attributes[][value]=1&job_variables_attributes[][key]=B&job_variables_attributes[][value]=2").expect(200)
 			require.Equal(t, map[string]string{"A": "1", "B": "2"}, w.manual.Variables())
 		}},
-		{"a finished manual job that is played again drops the variables and inputs that are sent", func(t *testing.T, w *small) {
-			w.act(t, w.manual, "play", `{"job_variables_attributes":[{"key":"A","value":"1"}],"job_inputs":{"where":"here"}}`).is(200)
+		{"a finished manual job that is played again drops the variables and inputs that are sent", func(t *testing.T, w *fixture) {
+			w.postAction(t, w.manual, "play", `{"job_variables_attributes":[{"key":"A","value":"1"}],"job_inputs":{"where":"here"}}`).expect(200)
 			w.manual.Succeed()
-			w.act(t, w.manual, "play", `{"job_variables_attributes":[{"key":"A","value":"2"}],"job_inputs":{"where":"there"}}`).is(200)
+			w.postAction(t, w.manual, "play", `{"job_variables_attributes":[{"key":"A","value":"2"}],"job_inputs":{"where":"there"}}`).expect(200)
 			require.Equal(t, map[string]string{"A": "1"}, w.Job(1005).Variables(), "those of the first play")
 			require.NotEqual(t, map[string]any{"where": "there"}, w.Job(1005).Inputs())
 		}},
-		{"a retried job keeps the variables that it was played with, and a bridge does not", func(t *testing.T, w *small) {
-			w.act(t, w.manual, "play", `{"job_variables_attributes":[{"key":"A","value":"1"}]}`).is(200)
+		{"a retried job keeps the variables that it was played with, and a bridge does not", func(t *testing.T, w *fixture) {
+			w.postAction(t, w.manual, "play", `{"job_variables_attributes":[{"key":"A","value":"1"}]}`).expect(200)
 			w.manual.Fail(gitlabjobs.FailureScript)
-			w.act(t, w.manual, "retry").is(201)
+			w.postAction(t, w.manual, "retry").expect(201)
 			jobs := w.pl.jobs
 			require.Equal(t, map[string]string{"A": "1"}, jobs[len(jobs)-1].Variables())
 			b := w.pl.AddBridge(BridgeSpec{Status: gitlabjobs.StatusManual})
-			w.act(t, b.job, "play", `{"job_variables_attributes":[{"key":"A","value":"1"}]}`).is(200)
-			w.act(t, b.job, "retry").is(201)
+			w.postAction(t, b.job, "play", `{"job_variables_attributes":[{"key":"A","value":"1"}]}`).expect(200)
+			w.postAction(t, b.job, "retry").expect(201)
 			bridges := w.pl.bridges
 			require.NotSame(t, b.job, bridges[len(bridges)-1])
 			require.Empty(t, bridges[len(bridges)-1].Variables())
 		}},
-		{"a bridge can be played once", func(t *testing.T, w *small) {
+		{"a bridge can be played once", func(t *testing.T, w *fixture) {
 			b := w.pl.AddBridge(BridgeSpec{Status: gitlabjobs.StatusManual})
-			w.act(t, b.job, "play").is(200)
-			w.act(t, b.job, "play").is(400, unplayable)
+			w.postAction(t, b.job, "play").expect(200)
+			w.postAction(t, b.job, "play").expect(400, unplayable)
 			require.Equal(t, gitlabjobs.StatusSuccess, b.Status())
 		}},
-		{"inputs are taken, unknown ones refused", func(t *testing.T, w *small) {
-			w.act(t, w.manual, "play", `{"job_inputs":{"nope":"x"}}`).is(400, `{"message":"400 Bad request - Unknown input: nope"}`)
-			w.act(t, w.manual, "play", `{"job_inputs":{"where":["a",1]}}`).is(200)
+		{"inputs are taken, unknown ones refused", func(t *testing.T, w *fixture) {
+			w.postAction(t, w.manual, "play", `{"job_inputs":{"nope":"x"}}`).expect(400, `{"message":"400 Bad request - Unknown input: nope"}`)
+			w.postAction(t, w.manual, "play", `{"job_inputs":{"where":["a",1]}}`).expect(200)
 			require.Contains(t, w.manual.Inputs(), "where")
 		}},
-		{"play of a bridge answers a bridge and starts its pipeline", func(t *testing.T, w *small) {
+		{"play of a bridge answers a bridge and starts its pipeline", func(t *testing.T, w *fixture) {
 			downstream := w.open.AddPipeline(PipelineSpec{})
 			first := downstream.AddJob(JobSpec{Status: gitlabjobs.StatusCreated})
 			b := w.pl.AddBridge(BridgeSpec{Status: gitlabjobs.StatusManual, Downstream: downstream})
 			require.Nil(t, b.Downstream())
-			o := w.act(t, b.job, "play").is(200).object()
+			o := w.postAction(t, b.job, "play").expect(200).object()
 			require.Equal(t, "pending", o["status"])
 			require.Contains(t, o, "downstream_pipeline")
 			require.Nil(t, o["downstream_pipeline"], "GitLab makes it in the background")
-			later := w.ask(t, "GET "+w.pipeline+"/bridges?per_page=1", w.dev).objects()[0]
+			later := w.send(t, "GET "+w.pipeline+"/bridges?per_page=1", w.dev).objects()[0]
 			require.Equal(t, "success", later["status"])
 			shown, _ := later["downstream_pipeline"].(map[string]any)
 			require.EqualValues(t, downstream.ID(), shown["id"])
 			require.Equal(t, gitlabjobs.StatusPending, first.Status())
 		}},
-		{"an archived job is 403", func(t *testing.T, w *small) {
-			w.act(t, w.pl.AddJob(JobSpec{Archived: true, Status: gitlabjobs.StatusManual}), "play").is(403, forbidden)
+		{"an archived job is 403", func(t *testing.T, w *fixture) {
+			w.postAction(t, w.pl.AddJob(JobSpec{Archived: true, Status: gitlabjobs.StatusManual}), "play").expect(403, forbidden)
 		}},
 	})
 }

@@ -13,22 +13,22 @@ import (
 	"example.com/gitlabjobs"
 )
 
-func TestFactsOfStampedLogs(t *testing.T) {
+func TestStampedLogsMatchGitLab(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newSmall(t)
+		w := newFixture(t)
 		stamp := func(at time.Time, end string) string {
 			return at.UTC().Format("2006-01-02T15:04:05.000000Z") + " 00O" + end
 		}
 		require.Len(t, stamp(time.Now(), " "), 32)
-		began := time.Now()
+		start := time.Now()
 
 		// Each line has the time at which it was written.
 		script := &Script{Lines: 2, Every: 1500 * time.Microsecond, Stamped: true, Result: gitlabjobs.StatusRunning}
 		j := w.pl.AddJob(JobSpec{Script: script})
 		time.Sleep(time.Hour)
-		lines := stamp(began.Add(1500*time.Microsecond), " line 1\n") + stamp(began.Add(3*time.Millisecond), " line 2\n")
-		w.ask(t, "GET "+on(j, "/trace"), w.dev).is(200, lines)
+		lines := stamp(start.Add(1500*time.Microsecond), " line 1\n") + stamp(start.Add(3*time.Millisecond), " line 2\n")
+		w.send(t, "GET "+jobPath(j, "/trace"), w.dev).expect(200, lines)
 
 		// A line is buffered until it ends, and has the time of its beginning.
 		j = w.pl.AddJob(JobSpec{Status: gitlabjobs.StatusPending, Stamped: true, Log: "first\n", Artifacts: []Artifact{{Type: "archive"}}})
@@ -49,12 +49,12 @@ func TestFactsOfStampedLogs(t *testing.T) {
 		j.AppendLog("late")
 		require.Equal(t, want+stamp(later, " last\n")+stamp(time.Now(), " late\n"), j.Log())
 		j.AppendLog("later")
-		w.act(t, j, "erase").is(201)
+		w.postAction(t, j, "erase").expect(201)
 		require.Empty(t, j.Log())
 
 		// A log that is made up has them too, and its size counts them.
 		j = w.pl.AddJob(JobSpec{Stamped: true})
-		artifacts, _ := w.ask(t, "GET "+on(j, ""), w.dev).object()["artifacts"].([]any)
+		artifacts, _ := w.send(t, "GET "+jobPath(j, ""), w.dev).object()["artifacts"].([]any)
 		log, _ := artifacts[0].(map[string]any)
 		require.EqualValues(t, len(j.Log()), log["size"])
 		for line := range strings.Lines(j.Log()) {
@@ -87,7 +87,7 @@ func follow(t *testing.T, s *Server, rt http.RoundTripper, path string) (redirec
 	return redirect, answer, string(b)
 }
 
-func TestFactsOfLogsInStorage(t *testing.T) {
+func TestLogsInStorageMatchGitLab(t *testing.T) {
 	t.Parallel()
 	t.Run("a redirect to another host, where the log is", func(t *testing.T) {
 		t.Parallel()
@@ -103,7 +103,7 @@ func TestFactsOfLogsInStorage(t *testing.T) {
 					t.Cleanup(tr.CloseIdleConnections)
 					rt, host = tr, "localhost:"+s.URL[strings.LastIndex(s.URL, ":")+1:]
 				}
-				redirect, answer, body := follow(t, s, rt, on(j, "/trace?byte_offset=5"))
+				redirect, answer, body := follow(t, s, rt, jobPath(j, "/trace?byte_offset=5"))
 				to, err := redirect.Location()
 				require.NoError(t, err)
 				require.Equal(t, host, to.Host)
@@ -119,15 +119,15 @@ func TestFactsOfLogsInStorage(t *testing.T) {
 	})
 	t.Run("no log yet: 200 and zero bytes", func(t *testing.T) {
 		t.Parallel()
-		w := newSmall(t, LogsInStorage())
-		w.ask(t, "GET "+on(w.manual, "/trace"), w.dev).is(200, "")
-		w.ask(t, "GET "+on(w.done, "/trace")).is(401, noToken)
+		w := newFixture(t, LogsInStorage())
+		w.send(t, "GET "+jobPath(w.manual, "/trace"), w.dev).expect(200, "")
+		w.send(t, "GET "+jobPath(w.done, "/trace")).expect(401, noToken)
 	})
 	t.Run("the storage refuses whoever shows a token, a bad signature, and what is late", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			w := newSmall(t, LogsInStorage())
-			to := w.ask(t, "GET "+on(w.done, "/trace"), w.dev).is(302).header.Get("Location")
+			w := newFixture(t, LogsInStorage())
+			to := w.send(t, "GET "+jobPath(w.done, "/trace"), w.dev).expect(302).header.Get("Location")
 			get := func(url string, headers ...string) int {
 				req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
 				require.NoError(t, err)
@@ -151,7 +151,7 @@ func TestFactsOfLogsInStorage(t *testing.T) {
 			}
 			require.Equal(t, 403, get(strings.Replace(to, "Signature=", "Signature=0", 1)))
 			require.Equal(t, 403, get(strings.Replace(to, itoa(w.done.id), itoa(w.running.id), 1)))
-			w.act(t, w.done, "erase").is(201)
+			w.postAction(t, w.done, "erase").expect(201)
 			require.Equal(t, 404, get(to))
 			time.Sleep(11 * time.Minute)
 			require.Equal(t, 403, get(to))

@@ -11,7 +11,7 @@ import (
 )
 
 // paging picks the headers of a page that GitLab sends with a number.
-func paging(h http.Header) []string {
+func pageHeaders(h http.Header) []string {
 	var all []string
 	for _, k := range []string{"X-Page", "X-Per-Page", "X-Prev-Page", "X-Next-Page", "X-Total", "X-Total-Pages"} {
 		if v, ok := h[k]; ok {
@@ -33,101 +33,101 @@ func rels(h http.Header) string {
 	return strings.Join(all, " ")
 }
 
-func TestFactsOfOffsetPages(t *testing.T) {
+func TestOffsetPaginationMatchesGitLab(t *testing.T) {
 	t.Parallel()
-	check(t, []fact{
-		{"per_page is 20 unless said", func(t *testing.T, w *small) {
+	runFacts(t, []fact{
+		{"per_page is 20 unless said", func(t *testing.T, w *fixture) {
 			w.pl.AddJobs(30, nil)
-			g := w.ask(t, "GET "+w.jobs, w.dev)
+			g := w.send(t, "GET "+w.jobs, w.dev)
 			require.Len(t, g.ids(), 20)
-			require.Equal(t, []string{"1", "20", "", "2", "none", "none"}, paging(g.header))
+			require.Equal(t, []string{"1", "20", "", "2", "none", "none"}, pageHeaders(g.header))
 		}},
-		{"per_page is cut to 100, in Link too", func(t *testing.T, w *small) {
+		{"per_page is cut to 100, in Link too", func(t *testing.T, w *fixture) {
 			w.pl.AddJobs(100, nil)
-			g := w.ask(t, "GET "+w.jobs+"?per_page=200", w.dev)
+			g := w.send(t, "GET "+w.jobs+"?per_page=200", w.dev)
 			require.Len(t, g.ids(), 100)
-			require.Equal(t, []string{"1", "100", "", "2", "none", "none"}, paging(g.header))
+			require.Equal(t, []string{"1", "100", "", "2", "none", "none"}, pageHeaders(g.header))
 			require.Contains(t, g.header.Get("Link"), "per_page=100>")
 		}},
-		{"per_page 0 and words are 400", func(t *testing.T, w *small) {
-			w.ask(t, "GET "+w.jobs+"?per_page=0", w.dev).is(400, `{"error":"per_page has a value not allowed"}`)
-			w.ask(t, "GET "+w.jobs+"?per_page=x", w.dev).is(400, `{"error":"per_page is invalid"}`)
-			w.ask(t, "GET "+w.jobs+"?page=x", w.dev).is(400, `{"error":"page is invalid"}`)
+		{"per_page 0 and words are 400", func(t *testing.T, w *fixture) {
+			w.send(t, "GET "+w.jobs+"?per_page=0", w.dev).expect(400, `{"error":"per_page has a value not allowed"}`)
+			w.send(t, "GET "+w.jobs+"?per_page=x", w.dev).expect(400, `{"error":"per_page is invalid"}`)
+			w.send(t, "GET "+w.jobs+"?page=x", w.dev).expect(400, `{"error":"page is invalid"}`)
 		}},
-		{"next, prev and their headers are empty at the ends", func(t *testing.T, w *small) {
-			first := w.ask(t, "GET "+w.pipeline+"/jobs?per_page=1", w.dev).header
-			require.Equal(t, []string{"1", "1", "", "2", "3", "3"}, paging(first))
+		{"next, prev and their headers are empty at the ends", func(t *testing.T, w *fixture) {
+			first := w.send(t, "GET "+w.pipeline+"/jobs?per_page=1", w.dev).header
+			require.Equal(t, []string{"1", "1", "", "2", "3", "3"}, pageHeaders(first))
 			require.Equal(t, `rel="next" rel="first" rel="last"`, rels(first))
-			middle := w.ask(t, "GET "+w.pipeline+"/jobs?per_page=1&page=2", w.dev).header
-			require.Equal(t, []string{"2", "1", "1", "3", "3", "3"}, paging(middle))
+			middle := w.send(t, "GET "+w.pipeline+"/jobs?per_page=1&page=2", w.dev).header
+			require.Equal(t, []string{"2", "1", "1", "3", "3", "3"}, pageHeaders(middle))
 			require.Equal(t, `rel="prev" rel="next" rel="first" rel="last"`, rels(middle))
-			last := w.ask(t, "GET "+w.pipeline+"/jobs?per_page=1&page=3", w.dev).header
-			require.Equal(t, []string{"3", "1", "2", "", "3", "3"}, paging(last))
+			last := w.send(t, "GET "+w.pipeline+"/jobs?per_page=1&page=3", w.dev).header
+			require.Equal(t, []string{"3", "1", "2", "", "3", "3"}, pageHeaders(last))
 		}},
-		{"past the end is 200 and empty", func(t *testing.T, w *small) {
-			g := w.ask(t, "GET "+w.jobs+"?page=9", w.dev).is(200, "[]")
-			require.Equal(t, []string{"9", "20", "", "", "none", "none"}, paging(g.header))
+		{"past the end is 200 and empty", func(t *testing.T, w *fixture) {
+			g := w.send(t, "GET "+w.jobs+"?page=9", w.dev).expect(200, "[]")
+			require.Equal(t, []string{"9", "20", "", "", "none", "none"}, pageHeaders(g.header))
 			require.Equal(t, `rel="first"`, rels(g.header))
 		}},
-		{"project jobs never have totals or last", func(t *testing.T, w *small) {
-			h := w.ask(t, "GET "+w.jobs+"?per_page=1", w.dev).header
-			require.Equal(t, []string{"1", "1", "", "2", "none", "none"}, paging(h))
+		{"project jobs never have totals or last", func(t *testing.T, w *fixture) {
+			h := w.send(t, "GET "+w.jobs+"?per_page=1", w.dev).header
+			require.Equal(t, []string{"1", "1", "", "2", "none", "none"}, pageHeaders(h))
 			require.Equal(t, `rel="next" rel="first"`, rels(h))
 		}},
-		{"the pipeline lists omit totals above 10,000 only", func(t *testing.T, w *small) {
+		{"the pipeline lists omit totals above 10,000 only", func(t *testing.T, w *fixture) {
 			w.pl.AddJobs(10_000-3, nil)
-			h := w.ask(t, "GET "+w.pipeline+"/jobs", w.dev).header
-			require.Equal(t, []string{"1", "20", "", "2", "10000", "500"}, paging(h))
+			h := w.send(t, "GET "+w.pipeline+"/jobs", w.dev).header
+			require.Equal(t, []string{"1", "20", "", "2", "10000", "500"}, pageHeaders(h))
 			w.pl.AddJob(JobSpec{})
-			h = w.ask(t, "GET "+w.pipeline+"/jobs", w.dev).header
-			require.Equal(t, []string{"1", "20", "", "2", "none", "none"}, paging(h))
+			h = w.send(t, "GET "+w.pipeline+"/jobs", w.dev).header
+			require.Equal(t, []string{"1", "20", "", "2", "none", "none"}, pageHeaders(h))
 			require.Equal(t, `rel="next" rel="first"`, rels(h))
 		}},
-		{"past offset 50,000 project jobs are 405", func(t *testing.T, w *small) {
-			w.ask(t, "GET "+w.jobs+"?per_page=100&page=500", w.dev).is(200)
-			g := w.ask(t, "GET "+w.jobs+"?per_page=100&page=501", w.dev).is(405)
+		{"past offset 50,000 project jobs are 405", func(t *testing.T, w *fixture) {
+			w.send(t, "GET "+w.jobs+"?per_page=100&page=500", w.dev).expect(200)
+			g := w.send(t, "GET "+w.jobs+"?per_page=100&page=501", w.dev).expect(405)
 			require.Contains(t, g.body, `{"error":"Offset pagination has a maximum allowed offset of 50000 `)
-			w.ask(t, "GET "+w.pipeline+"/jobs?per_page=100&page=501", w.dev).is(200)
+			w.send(t, "GET "+w.pipeline+"/jobs?per_page=100&page=501", w.dev).expect(200)
 		}},
-		{"the host in Link is the configured one", func(t *testing.T, _ *small) {
-			w := newSmall(t, WithExternalURL("https://git.example.com/"))
-			h := w.ask(t, "GET "+w.jobs, w.dev).header
+		{"the host in Link is the configured one", func(t *testing.T, _ *fixture) {
+			w := newFixture(t, WithExternalURL("https://git.example.com/"))
+			h := w.send(t, "GET "+w.jobs, w.dev).header
 			require.Equal(t, `<https://git.example.com/api/v4/projects/7/jobs?id=7&page=1&per_page=20>; rel="first"`, h.Get("Link"))
 		}},
-		{"Link repeats every query parameter, a token included", func(t *testing.T, w *small) {
-			h := w.ask(t, "GET "+w.jobs+"?scope=running&job_token="+w.running.Token()).is(200).header
+		{"Link repeats every query parameter, a token included", func(t *testing.T, w *fixture) {
+			h := w.send(t, "GET "+w.jobs+"?scope=running&job_token="+w.running.Token()).expect(200).header
 			require.Contains(t, h.Get("Link"), "scope%5B%5D=running")
 			require.Contains(t, h.Get("Link"), "job_token="+w.running.Token())
 		}},
-		{"rows inserted meanwhile shift later pages: a job is seen twice", func(t *testing.T, w *small) {
-			seen := w.ask(t, "GET "+w.jobs+"?per_page=2", w.dev).ids()
+		{"rows inserted meanwhile shift later pages: a job is seen twice", func(t *testing.T, w *fixture) {
+			seen := w.send(t, "GET "+w.jobs+"?per_page=2", w.dev).ids()
 			w.pl.AddJob(JobSpec{})
-			require.Contains(t, w.ask(t, "GET "+w.jobs+"?per_page=2&page=2", w.dev).ids(), seen[1])
+			require.Contains(t, w.send(t, "GET "+w.jobs+"?per_page=2&page=2", w.dev).ids(), seen[1])
 		}},
 	})
 }
 
-func TestFactsOfKeysetPages(t *testing.T) {
+func TestKeysetPaginationMatchesGitLab(t *testing.T) {
 	t.Parallel()
-	check(t, []fact{
-		{"Link has next alone, and on the last page there is none, though it may have rows", func(t *testing.T, w *small) {
-			first := w.ask(t, "GET "+w.jobs+"?pagination=keyset&per_page=2", w.dev).is(200)
+	runFacts(t, []fact{
+		{"Link has next alone, and on the last page there is none, though it may have rows", func(t *testing.T, w *fixture) {
+			first := w.send(t, "GET "+w.jobs+"?pagination=keyset&per_page=2", w.dev).expect(200)
 			require.Equal(t, []int64{1003, 1002}, first.ids())
 			require.Equal(t, `rel="next"`, rels(first.header))
 			require.Empty(t, first.header.Get("X-Page"))
-			second := w.ask(t, "GET "+w.jobs+"?pagination=keyset&per_page=2&cursor="+first.header.Get("X-Next-Cursor"), w.dev).is(200)
+			second := w.send(t, "GET "+w.jobs+"?pagination=keyset&per_page=2&cursor="+first.header.Get("X-Next-Cursor"), w.dev).expect(200)
 			require.Equal(t, []int64{1001}, second.ids())
 			require.NotContains(t, second.header, "Link")
 			require.NotContains(t, second.header, "X-Next-Cursor")
-			back := w.ask(t, "GET "+w.jobs+"?pagination=keyset&per_page=2&cursor="+second.header.Get("X-Prev-Cursor"), w.dev)
+			back := w.send(t, "GET "+w.jobs+"?pagination=keyset&per_page=2&cursor="+second.header.Get("X-Prev-Cursor"), w.dev)
 			require.Equal(t, first.ids(), back.ids())
 		}},
-		{"pages neither skip nor repeat a job, with a scope too", func(t *testing.T, w *small) {
+		{"pages neither skip nor repeat a job, with a scope too", func(t *testing.T, w *fixture) {
 			w.pl.AddJobs(25, nil)
 			var ids []int64
 			next := ""
 			for range 10 {
-				g := w.ask(t, "GET "+w.jobs+"?pagination=keyset&per_page=5&scope=success&cursor="+next, w.dev)
+				g := w.send(t, "GET "+w.jobs+"?pagination=keyset&per_page=5&scope=success&cursor="+next, w.dev)
 				ids = append(ids, g.ids()...)
 				w.pl.AddJob(JobSpec{})
 				if next = g.header.Get("X-Next-Cursor"); next == "" {
@@ -139,143 +139,143 @@ func TestFactsOfKeysetPages(t *testing.T) {
 				require.Greater(t, ids[i], ids[i+1])
 			}
 		}},
-		{"an ordering it can't do is 405", func(t *testing.T, w *small) {
+		{"an ordering it can't do is 405", func(t *testing.T, w *fixture) {
 			for _, by := range []string{"order_by=name&sort=asc", "order_by=id&sort=asc", "sort=asc"} {
-				w.ask(t, "GET "+w.jobs+"?pagination=keyset&"+by, w.dev).
-					is(405, `{"error":"Keyset pagination is not yet available for this type of request"}`)
+				w.send(t, "GET "+w.jobs+"?pagination=keyset&"+by, w.dev).
+					expect(405, `{"error":"Keyset pagination is not yet available for this type of request"}`)
 			}
-			w.ask(t, "GET "+w.jobs+"?pagination=keyset&order_by=id&sort=desc", w.dev).is(200)
+			w.send(t, "GET "+w.jobs+"?pagination=keyset&order_by=id&sort=desc", w.dev).expect(200)
 		}},
-		{"the pipeline lists ignore keyset in silence", func(t *testing.T, w *small) {
-			h := w.ask(t, "GET "+w.pipeline+"/jobs?pagination=keyset&per_page=1", w.dev).is(200).header
-			require.Equal(t, []string{"1", "1", "", "2", "3", "3"}, paging(h))
+		{"the pipeline lists ignore keyset in silence", func(t *testing.T, w *fixture) {
+			h := w.send(t, "GET "+w.pipeline+"/jobs?pagination=keyset&per_page=1", w.dev).expect(200).header
+			require.Equal(t, []string{"1", "1", "", "2", "3", "3"}, pageHeaders(h))
 		}},
-		{"servers before 15.9 ignore it too", func(t *testing.T, _ *small) {
-			w := newSmall(t, OlderServer())
-			h := w.ask(t, "GET "+w.jobs+"?pagination=keyset&per_page=1", w.dev).is(200).header
-			require.Equal(t, []string{"1", "1", "", "2", "none", "none"}, paging(h))
+		{"servers before 15.9 ignore it too", func(t *testing.T, _ *fixture) {
+			w := newFixture(t, OlderServer())
+			h := w.send(t, "GET "+w.jobs+"?pagination=keyset&per_page=1", w.dev).expect(200).header
+			require.Equal(t, []string{"1", "1", "", "2", "none", "none"}, pageHeaders(h))
 			require.NotContains(t, h, "X-Next-Cursor")
 		}},
-		{"a malformed cursor is a 500", func(t *testing.T, w *small) {
+		{"a malformed cursor is a 500", func(t *testing.T, w *fixture) {
 			for _, cursor := range []string{"%21", "garbage", "bnVsbA==", "WzFd"} {
-				w.ask(t, "GET "+w.jobs+"?pagination=keyset&cursor="+cursor, w.dev).is(500, `{"message":"500 Internal Server Error"}`)
+				w.send(t, "GET "+w.jobs+"?pagination=keyset&cursor="+cursor, w.dev).expect(500, `{"message":"500 Internal Server Error"}`)
 			}
-			w.ask(t, "GET "+w.jobs+"?pagination=keyset&cursor=e30", w.dev).is(200)
+			w.send(t, "GET "+w.jobs+"?pagination=keyset&cursor=e30", w.dev).expect(200)
 		}},
-		{"a cursor whose ID no job can have is a 500, in both directions", func(t *testing.T, w *small) {
+		{"a cursor whose ID no job can have is a 500, in both directions", func(t *testing.T, w *fixture) {
 			for _, id := range []string{"9223372036854775807", "9223372036854775808", "0", "-1", "-9223372036854775808", "x"} {
 				for _, kind := range []string{"n", "p"} {
-					w.ask(t, "GET "+w.jobs+"?pagination=keyset&cursor="+cursor{id, kind}.String(), w.dev).
-						is(500, `{"message":"500 Internal Server Error"}`)
+					w.send(t, "GET "+w.jobs+"?pagination=keyset&cursor="+cursor{id, kind}.String(), w.dev).
+						expect(500, `{"message":"500 Internal Server Error"}`)
 				}
 			}
 			for _, kind := range []string{"n", "p"} { // Without an ID it is the start of the list.
-				g := w.ask(t, "GET "+w.jobs+"?pagination=keyset&per_page=2&cursor="+cursor{"", kind}.String(), w.dev).is(200)
+				g := w.send(t, "GET "+w.jobs+"?pagination=keyset&per_page=2&cursor="+cursor{"", kind}.String(), w.dev).expect(200)
 				require.Equal(t, []int64{1003, 1002}, g.ids())
 				require.NotContains(t, g.header, "X-Prev-Cursor")
 			}
-			g := w.ask(t, "GET "+w.jobs+"?pagination=keyset&cursor="+cursor{"9223372036854775806", "n"}.String(), w.dev).is(200)
+			g := w.send(t, "GET "+w.jobs+"?pagination=keyset&cursor="+cursor{"9223372036854775806", "n"}.String(), w.dev).expect(200)
 			require.Equal(t, []int64{1003, 1002, 1001}, g.ids())
 		}},
-		{"a page that has no rows behind its cursor is a 500", func(t *testing.T, w *small) {
-			first := w.ask(t, "GET "+w.jobs+"?pagination=keyset&per_page=2&scope[]=success&scope[]=running&scope[]=manual", w.dev).is(200)
+		{"a page that has no rows behind its cursor is a 500", func(t *testing.T, w *fixture) {
+			first := w.send(t, "GET "+w.jobs+"?pagination=keyset&per_page=2&scope[]=success&scope[]=running&scope[]=manual", w.dev).expect(200)
 			next := "?pagination=keyset&per_page=2&cursor=" + first.header.Get("X-Next-Cursor")
-			w.ask(t, "GET "+w.jobs+next, w.dev).is(200)
-			w.ask(t, "GET "+w.jobs+next+"&scope=failed", w.dev).is(500, `{"message":"500 Internal Server Error"}`)
+			w.send(t, "GET "+w.jobs+next, w.dev).expect(200)
+			w.send(t, "GET "+w.jobs+next+"&scope=failed", w.dev).expect(500, `{"message":"500 Internal Server Error"}`)
 			w.done.Delete()
-			w.ask(t, "GET "+w.jobs+next, w.dev).is(500)
+			w.send(t, "GET "+w.jobs+next, w.dev).expect(500)
 		}},
-		{"a first page without rows is empty", func(t *testing.T, w *small) {
-			w.ask(t, "GET "+w.jobs+"?pagination=keyset&scope=failed", w.dev).is(200, "[]")
+		{"a first page without rows is empty", func(t *testing.T, w *fixture) {
+			w.send(t, "GET "+w.jobs+"?pagination=keyset&scope=failed", w.dev).expect(200, "[]")
 		}},
-		{"a page has as many rows as are asked for, and a negative number is a 500", func(t *testing.T, w *small) {
+		{"a page has as many rows as are asked for, and a negative number is a 500", func(t *testing.T, w *fixture) {
 			w.pl.AddJobs(200, nil)
-			require.Len(t, w.ask(t, "GET "+w.jobs+"?pagination=keyset&per_page=150", w.dev).is(200).ids(), 150)
-			w.ask(t, "GET "+w.jobs+"?pagination=keyset&per_page=-1", w.dev).is(500)
-			w.ask(t, "GET "+w.jobs+"?pagination=keyset&per_page=0", w.dev).is(400)
+			require.Len(t, w.send(t, "GET "+w.jobs+"?pagination=keyset&per_page=150", w.dev).expect(200).ids(), 150)
+			w.send(t, "GET "+w.jobs+"?pagination=keyset&per_page=-1", w.dev).expect(500)
+			w.send(t, "GET "+w.jobs+"?pagination=keyset&per_page=0", w.dev).expect(400)
 		}},
-		{"scope as an object filters a project's jobs and is refused for a pipeline's", func(t *testing.T, w *small) {
-			require.Equal(t, []int64{1003, 1002}, w.ask(t, "GET "+w.jobs+"?scope[0]=manual&scope[1]=running", w.dev).is(200).ids())
-			w.ask(t, "GET "+w.pipeline+"/jobs?scope[0]=manual", w.dev).is(400, `{"error":"scope does not have a valid value"}`)
-			w.ask(t, "GET "+w.pipeline+"/bridges?scope[0]=manual", w.dev).is(400, `{"error":"scope does not have a valid value"}`)
+		{"scope as an object filters a project's jobs and is refused for a pipeline's", func(t *testing.T, w *fixture) {
+			require.Equal(t, []int64{1003, 1002}, w.send(t, "GET "+w.jobs+"?scope[0]=manual&scope[1]=running", w.dev).expect(200).ids())
+			w.send(t, "GET "+w.pipeline+"/jobs?scope[0]=manual", w.dev).expect(400, `{"error":"scope does not have a valid value"}`)
+			w.send(t, "GET "+w.pipeline+"/bridges?scope[0]=manual", w.dev).expect(400, `{"error":"scope does not have a valid value"}`)
 		}},
-		{"nested forms of a single value are 400, and all refusals come at once", func(t *testing.T, w *small) {
-			w.ask(t, "GET "+w.jobs+"?page[]=1&per_page[a]=1", w.dev).is(400, `{"error":"page is invalid, per_page is invalid"}`)
-			w.ask(t, "GET "+w.jobs+"?ref[]=main&scope=no", w.dev).is(400, `{"error":"scope does not have a valid value, ref is invalid"}`)
+		{"nested forms of a single value are 400, and all refusals come at once", func(t *testing.T, w *fixture) {
+			w.send(t, "GET "+w.jobs+"?page[]=1&per_page[a]=1", w.dev).expect(400, `{"error":"page is invalid, per_page is invalid"}`)
+			w.send(t, "GET "+w.jobs+"?ref[]=main&scope=no", w.dev).expect(400, `{"error":"scope does not have a valid value, ref is invalid"}`)
 		}},
-		{"pages beyond all numbers", func(t *testing.T, w *small) {
-			w.ask(t, "GET "+w.jobs+"?page=99999999999999999999", w.dev).is(405)
-			w.ask(t, "GET "+w.pipeline+"/jobs?page=99999999999999999999", w.dev).is(500)
-			w.ask(t, "GET "+w.pipeline+"/jobs?per_page=99999999999999999999", w.dev).is(200)
+		{"pages beyond all numbers", func(t *testing.T, w *fixture) {
+			w.send(t, "GET "+w.jobs+"?page=99999999999999999999", w.dev).expect(405)
+			w.send(t, "GET "+w.pipeline+"/jobs?page=99999999999999999999", w.dev).expect(500)
+			w.send(t, "GET "+w.pipeline+"/jobs?per_page=99999999999999999999", w.dev).expect(200)
 		}},
 	})
 }
 
-func TestFactsOfLogs(t *testing.T) {
+func TestLogsMatchGitLab(t *testing.T) {
 	t.Parallel()
-	trace := func(t *testing.T, w *small, j *Job, query string) got {
+	trace := func(t *testing.T, w *fixture, j *Job, query string) result {
 		t.Helper()
-		return w.ask(t, "GET "+on(j, "/trace")+query, w.dev)
+		return w.send(t, "GET "+jobPath(j, "/trace")+query, w.dev)
 	}
-	check(t, []fact{
-		{"a log is 200 text/plain", func(t *testing.T, w *small) {
-			g := trace(t, w, w.done, "").is(200, "0123456789")
+	runFacts(t, []fact{
+		{"a log is 200 text/plain", func(t *testing.T, w *fixture) {
+			g := trace(t, w, w.done, "").expect(200, "0123456789")
 			require.Equal(t, "text/plain", g.header.Get("Content-Type"))
 			require.Equal(t, fmt.Sprintf(`infile; filename="%d.log"`, w.done.id), g.header.Get("Content-Disposition"))
 		}},
-		{"no log yet, or erased: 200 and zero bytes", func(t *testing.T, w *small) {
-			trace(t, w, w.manual, "").is(200, "")
-			w.act(t, w.done, "erase")
-			trace(t, w, w.done, "").is(200, "")
+		{"no log yet, or erased: 200 and zero bytes", func(t *testing.T, w *fixture) {
+			trace(t, w, w.manual, "").expect(200, "")
+			w.postAction(t, w.done, "erase")
+			trace(t, w, w.done, "").expect(200, "")
 		}},
-		{"older servers can answer 404", func(t *testing.T, _ *small) {
-			w := newSmall(t, MissingTraceNotFound())
-			trace(t, w, w.manual, "").is(404, notFound)
-			trace(t, w, w.done, "").is(200)
+		{"older servers can answer 404", func(t *testing.T, _ *fixture) {
+			w := newFixture(t, MissingTraceNotFound())
+			trace(t, w, w.manual, "").expect(404, notFound)
+			trace(t, w, w.done, "").expect(200)
 		}},
-		{"a running job's log is what exists so far", func(t *testing.T, w *small) {
-			trace(t, w, w.running, "").is(200, "so far\n")
+		{"a running job's log is what exists so far", func(t *testing.T, w *fixture) {
+			trace(t, w, w.running, "").expect(200, "so far\n")
 			w.running.AppendLog("more\n")
-			trace(t, w, w.running, "").is(200, "so far\nmore\n")
+			trace(t, w, w.running, "").expect(200, "so far\nmore\n")
 		}},
-		{"Range is not handled", func(t *testing.T, w *small) {
-			w.ask(t, "GET "+on(w.done, "/trace"), w.dev, "Range: bytes=2-3").is(200, "0123456789")
+		{"Range is not handled", func(t *testing.T, w *fixture) {
+			w.send(t, "GET "+jobPath(w.done, "/trace"), w.dev, "Range: bytes=2-3").expect(200, "0123456789")
 		}},
-		{"byte_offset and byte_limit are, on newer servers", func(t *testing.T, w *small) {
-			trace(t, w, w.done, "?byte_offset=2&byte_limit=3").is(200, "234")
-			trace(t, w, w.done, "?byte_offset=8&byte_limit=512000").is(200, "89")
-			trace(t, w, w.done, "?byte_offset=7").is(200, "789")
-			trace(t, w, w.done, "?byte_limit=1").is(200, "0")
+		{"byte_offset and byte_limit are, on newer servers", func(t *testing.T, w *fixture) {
+			trace(t, w, w.done, "?byte_offset=2&byte_limit=3").expect(200, "234")
+			trace(t, w, w.done, "?byte_offset=8&byte_limit=512000").expect(200, "89")
+			trace(t, w, w.done, "?byte_offset=7").expect(200, "789")
+			trace(t, w, w.done, "?byte_limit=1").expect(200, "0")
 		}},
-		{"past the end: 200 and zero bytes", func(t *testing.T, w *small) {
-			trace(t, w, w.done, "?byte_offset=10").is(200, "")
-			trace(t, w, w.done, "?byte_offset=1000&byte_limit=5").is(200, "")
+		{"past the end: 200 and zero bytes", func(t *testing.T, w *fixture) {
+			trace(t, w, w.done, "?byte_offset=10").expect(200, "")
+			trace(t, w, w.done, "?byte_offset=1000&byte_limit=5").expect(200, "")
 		}},
-		{"values out of range are 400", func(t *testing.T, w *small) {
-			trace(t, w, w.done, "?byte_offset=-1").is(400, `{"error":"byte_offset does not have a valid value"}`)
-			trace(t, w, w.done, "?byte_limit=0").is(400, `{"error":"byte_limit does not have a valid value"}`)
-			trace(t, w, w.done, "?byte_limit=512001").is(400, `{"error":"byte_limit does not have a valid value"}`)
-			trace(t, w, w.done, "?byte_limit=x").is(400, `{"error":"byte_limit is invalid"}`)
+		{"values out of range are 400", func(t *testing.T, w *fixture) {
+			trace(t, w, w.done, "?byte_offset=-1").expect(400, `{"error":"byte_offset does not have a valid value"}`)
+			trace(t, w, w.done, "?byte_limit=0").expect(400, `{"error":"byte_limit does not have a valid value"}`)
+			trace(t, w, w.done, "?byte_limit=512001").expect(400, `{"error":"byte_limit does not have a valid value"}`)
+			trace(t, w, w.done, "?byte_limit=x").expect(400, `{"error":"byte_limit is invalid"}`)
 		}},
-		{"older servers ignore them", func(t *testing.T, _ *small) {
-			w := newSmall(t, OlderServer())
-			trace(t, w, w.done, "?byte_offset=-1&byte_limit=0").is(200, "0123456789")
+		{"older servers ignore them", func(t *testing.T, _ *fixture) {
+			w := newFixture(t, OlderServer())
+			trace(t, w, w.done, "?byte_offset=-1&byte_limit=0").expect(200, "0123456789")
 		}},
-		{"bytes are raw: colours and section marks", func(t *testing.T, w *small) {
-			body := trace(t, w, w.pl.AddJob(JobSpec{}), "").is(200).body
+		{"bytes are raw: colours and section marks", func(t *testing.T, w *fixture) {
+			body := trace(t, w, w.pl.AddJob(JobSpec{}), "").expect(200).body
 			require.Contains(t, body, "\x1b[0KRunning with gitlab-runner")
 			require.Contains(t, body, "\r\x1b[0K")
 		}},
-		{"answers carry an ETag, and If-None-Match is 304", func(t *testing.T, w *small) {
-			for _, path := range []string{on(w.done, "/trace"), on(w.done, ""), w.pipeline + "/bridges"} {
-				tag := w.ask(t, "GET "+path, w.dev).is(200).header.Get("Etag")
+		{"answers carry an ETag, and If-None-Match is 304", func(t *testing.T, w *fixture) {
+			for _, path := range []string{jobPath(w.done, "/trace"), jobPath(w.done, ""), w.pipeline + "/bridges"} {
+				tag := w.send(t, "GET "+path, w.dev).expect(200).header.Get("Etag")
 				require.Regexp(t, `^W/"[0-9a-f]{32}"$`, tag)
-				g := w.ask(t, "GET "+path, w.dev, "If-None-Match: "+tag).is(304, "")
+				g := w.send(t, "GET "+path, w.dev, "If-None-Match: "+tag).expect(304, "")
 				require.Equal(t, tag, g.header.Get("Etag"))
 			}
 			tag := trace(t, w, w.running, "").header.Get("Etag")
 			w.running.AppendLog("more\n")
-			w.ask(t, "GET "+on(w.running, "/trace"), w.dev, "If-None-Match: "+tag).is(200)
+			w.send(t, "GET "+jobPath(w.running, "/trace"), w.dev, "If-None-Match: "+tag).expect(200)
 		}},
 	})
 }
@@ -290,16 +290,16 @@ func FuzzCursor(f *testing.F) {
 	}
 	f.Add("", "", "garbage")
 	f.Fuzz(func(t *testing.T, id, kind, raw string) {
-		w := newSmall(t)
+		w := newFixture(t)
 		if raw == "" {
 			raw = cursor{id, kind}.String()
 		}
-		g := w.ask(t, "GET "+w.jobs+"?pagination=keyset&per_page=2&cursor="+url.QueryEscape(raw), w.dev)
+		g := w.send(t, "GET "+w.jobs+"?pagination=keyset&per_page=2&cursor="+url.QueryEscape(raw), w.dev)
 		if g.status == http.StatusInternalServerError {
-			g.is(500, `{"message":"500 Internal Server Error"}`)
+			g.expect(500, `{"message":"500 Internal Server Error"}`)
 			return
 		}
-		g.is(200)
+		g.expect(200)
 		ids := g.ids()
 		require.NotEmpty(t, ids)
 		require.LessOrEqual(t, len(ids), 2)

@@ -10,14 +10,14 @@ import (
 	"example.com/gitlabjobs"
 )
 
-// fact is one sentence of what a GitLab server does, and how the fake shows it.
+// fact is a statement about GitLab, and a check that it is true for the fake.
 type fact struct {
-	says  string
-	check func(t *testing.T, w *small)
+	name  string
+	check func(t *testing.T, w *fixture)
 }
 
-// small is the world that the facts are shown in.
-type small struct {
+// fixture is a server with a few jobs and a bridge.
+type fixture struct {
 	*Server
 
 	app, open                *Project
@@ -28,10 +28,10 @@ type small struct {
 	jobs, pipeline, openPipe string // Paths.
 }
 
-func newSmall(t *testing.T, opts ...Option) *small {
+func newFixture(t *testing.T, opts ...Option) *fixture {
 	t.Helper()
 	s := NewMemoryServer(t, opts...)
-	w := &small{
+	w := &fixture{
 		Server: s, maintainer: s.Tokens.Maintainer, dev: s.Tokens.Developer, guest: s.Tokens.Guest,
 		app:  s.AddProject("group/sub/app", ProjectSpec{ID: 7, MovedFrom: []string{"group/old"}}),
 		open: s.AddProject("group/open", ProjectSpec{ID: 8, Visibility: Public}),
@@ -47,31 +47,31 @@ func newSmall(t *testing.T, opts ...Option) *small {
 	return w
 }
 
-func (w *small) ask(t *testing.T, what string, extra ...string) got {
+func (w *fixture) send(t *testing.T, what string, extra ...string) result {
 	t.Helper()
-	return ask(t, w.Server, what, extra...)
+	return send(t, w.Server, what, extra...)
 }
 
-// act posts an action on a job as the maintainer.
-func (w *small) act(t *testing.T, j *Job, action string, extra ...string) got {
+// postAction sends the request for an action on a job as the maintainer.
+func (w *fixture) postAction(t *testing.T, j *Job, action string, extra ...string) result {
 	t.Helper()
-	return ask(t, w.Server, "POST "+on(j, "/"+action), append(extra, w.maintainer)...)
+	return send(t, w.Server, "POST "+jobPath(j, "/"+action), append(extra, w.maintainer)...)
 }
 
-// post posts a body of the kind that a header in extra says.
-func (w *small) post(t *testing.T, path, body string, extra ...string) got {
+// postBody sends a POST request. A header in extra sets the type of the body.
+func (w *fixture) postBody(t *testing.T, path, body string, extra ...string) result {
 	t.Helper()
-	return askWith(t, w.Server, "POST "+path, body, extra...)
+	return sendBody(t, w.Server, "POST "+path, body, extra...)
 }
 
-func (w *small) add(status gitlabjobs.Status) *Job { return w.pl.AddJob(JobSpec{Status: status}) }
+func (w *fixture) addJob(status gitlabjobs.Status) *Job { return w.pl.AddJob(JobSpec{Status: status}) }
 
-func check(t *testing.T, facts []fact) {
+func runFacts(t *testing.T, facts []fact) {
 	t.Helper()
 	for _, f := range facts {
-		t.Run(strings.ReplaceAll(f.says, "/", "|"), func(t *testing.T) {
+		t.Run(strings.ReplaceAll(f.name, "/", "|"), func(t *testing.T) {
 			t.Parallel()
-			f.check(t, newSmall(t))
+			f.check(t, newFixture(t))
 		})
 	}
 }
@@ -87,189 +87,189 @@ const (
 	noToken      = `{"message":"401 Unauthorized"}`
 )
 
-func TestFactsOfReading(t *testing.T) {
+func TestReadsMatchGitLab(t *testing.T) {
 	t.Parallel()
-	check(t, []fact{
-		{"an id is a number or a full path with %2F", func(t *testing.T, w *small) {
-			byPath := w.ask(t, "GET /projects/group%2Fsub%2Fapp/jobs/"+itoa(w.done.id), w.dev).is(200)
-			require.Equal(t, w.ask(t, "GET "+on(w.done, ""), w.dev).body, byPath.body)
+	runFacts(t, []fact{
+		{"a project ID is a number or a full path with %2F", func(t *testing.T, w *fixture) {
+			byPath := w.send(t, "GET /projects/group%2Fsub%2Fapp/jobs/"+itoa(w.done.id), w.dev).expect(200)
+			require.Equal(t, w.send(t, "GET "+jobPath(w.done, ""), w.dev).body, byPath.body)
 		}},
-		{"a name without a slash that is not a number is 404", func(t *testing.T, w *small) {
-			w.ask(t, "GET /projects/app/jobs", w.dev).is(404, noProject)
+		{"a project without a slash that is not a number is 404", func(t *testing.T, w *fixture) {
+			w.send(t, "GET /projects/app/jobs", w.dev).expect(404, noProject)
 		}},
-		{"ids are int64", func(t *testing.T, w *small) {
+		{"IDs are 64-bit integers", func(t *testing.T, w *fixture) {
 			j := w.pl.AddJob(JobSpec{ID: 16728223589})
-			require.Equal(t, []int64{16728223589}, w.ask(t, "GET "+w.jobs+"?per_page=1", w.dev).ids())
-			w.ask(t, "GET "+on(j, ""), w.dev).is(200)
+			require.Equal(t, []int64{16728223589}, w.send(t, "GET "+w.jobs+"?per_page=1", w.dev).ids())
+			w.send(t, "GET "+jobPath(j, ""), w.dev).expect(200)
 		}},
-		{"project jobs: retried ones included, id descending", func(t *testing.T, w *small) {
-			w.act(t, w.done, "retry").is(201)
-			require.Equal(t, []int64{1005, 1003, 1002, 1001}, w.ask(t, "GET "+w.jobs, w.dev).ids())
+		{"project jobs include retried jobs, by descending ID", func(t *testing.T, w *fixture) {
+			w.postAction(t, w.done, "retry").expect(201)
+			require.Equal(t, []int64{1005, 1003, 1002, 1001}, w.send(t, "GET "+w.jobs, w.dev).ids())
 		}},
-		{"pipeline jobs: retried ones left out, id descending", func(t *testing.T, w *small) {
-			w.act(t, w.done, "retry").is(201)
-			require.Equal(t, []int64{1005, 1003, 1002}, w.ask(t, "GET "+w.pipeline+"/jobs", w.dev).ids())
+		{"pipeline jobs omit retried jobs, by descending ID", func(t *testing.T, w *fixture) {
+			w.postAction(t, w.done, "retry").expect(201)
+			require.Equal(t, []int64{1005, 1003, 1002}, w.send(t, "GET "+w.pipeline+"/jobs", w.dev).ids())
 		}},
-		{"pipeline jobs: include_retried includes them", func(t *testing.T, w *small) {
-			w.act(t, w.done, "retry").is(201)
-			require.Equal(t, []int64{1005, 1003, 1002, 1001}, w.ask(t, "GET "+w.pipeline+"/jobs?include_retried=true", w.dev).ids())
+		{"pipeline jobs with include_retried include retried jobs", func(t *testing.T, w *fixture) {
+			w.postAction(t, w.done, "retry").expect(201)
+			require.Equal(t, []int64{1005, 1003, 1002, 1001}, w.send(t, "GET "+w.pipeline+"/jobs?include_retried=true", w.dev).ids())
 		}},
-		{"project jobs by ref", func(t *testing.T, w *small) {
+		{"project jobs by ref", func(t *testing.T, w *fixture) {
 			j := w.app.AddPipeline(PipelineSpec{Ref: "v1.0", Tag: true}).AddJob(JobSpec{})
-			require.Equal(t, []int64{j.id}, w.ask(t, "GET "+w.jobs+"?ref=v1.0", w.dev).ids())
+			require.Equal(t, []int64{j.id}, w.send(t, "GET "+w.jobs+"?ref=v1.0", w.dev).ids())
 		}},
-		{"scope as one value, as an array, and of any of the 13 statuses", func(t *testing.T, w *small) {
-			require.Equal(t, []int64{1003}, w.ask(t, "GET "+w.jobs+"?scope=manual", w.dev).ids())
-			require.Equal(t, []int64{1003, 1002}, w.ask(t, "GET "+w.jobs+"?scope[]=manual&scope[]=running", w.dev).ids())
-			require.Empty(t, w.ask(t, "GET "+w.jobs+"?scope=waiting_for_callback", w.dev).ids())
+		{"scope is a single status or an array of any of the 13 statuses", func(t *testing.T, w *fixture) {
+			require.Equal(t, []int64{1003}, w.send(t, "GET "+w.jobs+"?scope=manual", w.dev).ids())
+			require.Equal(t, []int64{1003, 1002}, w.send(t, "GET "+w.jobs+"?scope[]=manual&scope[]=running", w.dev).ids())
+			require.Empty(t, w.send(t, "GET "+w.jobs+"?scope=waiting_for_callback", w.dev).ids())
 		}},
-		{"an unknown scope is 400", func(t *testing.T, w *small) {
-			w.ask(t, "GET "+w.jobs+"?scope[]=bogus", w.dev).is(400, `{"error":"scope does not have a valid value"}`)
+		{"an unknown scope is 400", func(t *testing.T, w *fixture) {
+			w.send(t, "GET "+w.jobs+"?scope[]=bogus", w.dev).expect(400, `{"error":"scope does not have a valid value"}`)
 		}},
-		{"bridges and trigger_jobs are the same list", func(t *testing.T, w *small) {
-			bridges := w.ask(t, "GET "+w.pipeline+"/bridges", w.dev).is(200)
+		{"bridges and trigger_jobs are the same list", func(t *testing.T, w *fixture) {
+			bridges := w.send(t, "GET "+w.pipeline+"/bridges", w.dev).expect(200)
 			require.Equal(t, []int64{w.bridge.ID()}, bridges.ids())
-			require.Equal(t, bridges.body, w.ask(t, "GET "+w.pipeline+"/trigger_jobs", w.dev).is(200).body)
+			require.Equal(t, bridges.body, w.send(t, "GET "+w.pipeline+"/trigger_jobs", w.dev).expect(200).body)
 		}},
-		{"older servers lack trigger_jobs: 404", func(t *testing.T, _ *small) {
-			w := newSmall(t, OlderServer())
-			w.ask(t, "GET "+w.pipeline+"/trigger_jobs", w.dev).is(404, `{"error":"404 Not Found"}`)
-			w.ask(t, "GET "+w.pipeline+"/bridges", w.dev).is(200)
+		{"older servers do not have trigger_jobs: 404", func(t *testing.T, _ *fixture) {
+			w := newFixture(t, OlderServer())
+			w.send(t, "GET "+w.pipeline+"/trigger_jobs", w.dev).expect(404, `{"error":"404 Not Found"}`)
+			w.send(t, "GET "+w.pipeline+"/bridges", w.dev).expect(200)
 		}},
-		{"newer servers may lack bridges: 404", func(t *testing.T, _ *small) {
-			w := newSmall(t, NewerServer())
-			w.ask(t, "GET "+w.pipeline+"/bridges", w.dev).is(404)
-			w.ask(t, "GET "+w.pipeline+"/trigger_jobs", w.dev).is(200)
+		{"newer servers may not have bridges: 404", func(t *testing.T, _ *fixture) {
+			w := newFixture(t, NewerServer())
+			w.send(t, "GET "+w.pipeline+"/bridges", w.dev).expect(404)
+			w.send(t, "GET "+w.pipeline+"/trigger_jobs", w.dev).expect(200)
 		}},
-		{"get of a bridge's id is 404", func(t *testing.T, w *small) {
-			w.ask(t, "GET "+on(w.bridge.job, ""), w.dev).is(404, notFound)
+		{"a request for a bridge as a job is 404", func(t *testing.T, w *fixture) {
+			w.send(t, "GET "+jobPath(w.bridge.job, ""), w.dev).expect(404, notFound)
 		}},
-		{"an id that is no positive number is 404, even without a token", func(t *testing.T, w *small) {
+		{"an ID that is not a positive number is 404, even without a token", func(t *testing.T, w *fixture) {
 			for _, id := range []string{"x", "-1", "0", "00", "1.5", "%20"} {
-				w.ask(t, "GET "+w.jobs+"/"+id, w.dev).is(404, noRoute)
-				w.ask(t, "POST "+w.jobs+"/"+id+"/retry").is(404, noRoute)
-				w.ask(t, "GET /projects/7/pipelines/"+id+"/jobs").is(404, noRoute)
+				w.send(t, "GET "+w.jobs+"/"+id, w.dev).expect(404, noRoute)
+				w.send(t, "POST "+w.jobs+"/"+id+"/retry").expect(404, noRoute)
+				w.send(t, "GET /projects/7/pipelines/"+id+"/jobs").expect(404, noRoute)
 			}
 		}},
-		{"older servers: it is 400", func(t *testing.T, _ *small) {
-			w := newSmall(t, OlderServer())
-			w.ask(t, "GET "+w.jobs+"/x", w.dev).is(400, `{"error":"job_id is invalid"}`)
-			w.ask(t, "GET "+w.jobs+"/0", w.dev).is(400, `{"error":"job_id is invalid"}`)
-			w.ask(t, "GET "+w.jobs+"/x").is(401, noToken)
+		{"an ID that is not a positive number is 400 on older servers", func(t *testing.T, _ *fixture) {
+			w := newFixture(t, OlderServer())
+			w.send(t, "GET "+w.jobs+"/x", w.dev).expect(400, `{"error":"job_id is invalid"}`)
+			w.send(t, "GET "+w.jobs+"/0", w.dev).expect(400, `{"error":"job_id is invalid"}`)
+			w.send(t, "GET "+w.jobs+"/x").expect(401, noToken)
 		}},
-		{"a project's path may be in another case", func(t *testing.T, w *small) {
-			w.ask(t, "GET /projects/Group%2FSUB%2Fapp/jobs", w.dev).is(200)
-			w.ask(t, "GET /projects/GROUP%2Fold/jobs", w.dev).is(301)
+		{"project paths ignore case", func(t *testing.T, w *fixture) {
+			w.send(t, "GET /projects/Group%2FSUB%2Fapp/jobs", w.dev).expect(200)
+			w.send(t, "GET /projects/GROUP%2Fold/jobs", w.dev).expect(301)
 		}},
-		{"job: failure_reason is absent unless it failed", func(t *testing.T, w *small) {
-			require.NotContains(t, w.ask(t, "GET "+on(w.done, ""), w.dev).object(), "failure_reason")
-			failed := w.add(gitlabjobs.StatusFailed)
-			require.Equal(t, "script_failure", w.ask(t, "GET "+on(failed, ""), w.dev).object()["failure_reason"])
+		{"only failed jobs have failure_reason", func(t *testing.T, w *fixture) {
+			require.NotContains(t, w.send(t, "GET "+jobPath(w.done, ""), w.dev).object(), "failure_reason")
+			failed := w.addJob(gitlabjobs.StatusFailed)
+			require.Equal(t, "script_failure", w.send(t, "GET "+jobPath(failed, ""), w.dev).object()["failure_reason"])
 		}},
-		{"job: artifacts_file is absent without an archive", func(t *testing.T, w *small) {
-			require.Contains(t, w.ask(t, "GET "+on(w.done, ""), w.dev).object(), "artifacts_file")
-			require.NotContains(t, w.ask(t, "GET "+on(w.running, ""), w.dev).object(), "artifacts_file")
+		{"only jobs with an archive have artifacts_file", func(t *testing.T, w *fixture) {
+			require.Contains(t, w.send(t, "GET "+jobPath(w.done, ""), w.dev).object(), "artifacts_file")
+			require.NotContains(t, w.send(t, "GET "+jobPath(w.running, ""), w.dev).object(), "artifacts_file")
 		}},
-		{"job: runner and runner_manager are null until it runs", func(t *testing.T, w *small) {
-			o := w.ask(t, "GET "+on(w.manual, ""), w.dev).object()
+		{"runner and runner_manager are null until the job runs", func(t *testing.T, w *fixture) {
+			o := w.send(t, "GET "+jobPath(w.manual, ""), w.dev).object()
 			require.Contains(t, o, "runner_manager")
 			require.Nil(t, o["runner"])
-			require.NotNil(t, w.ask(t, "GET "+on(w.running, ""), w.dev).object()["runner"])
+			require.NotNil(t, w.send(t, "GET "+jobPath(w.running, ""), w.dev).object()["runner"])
 		}},
-		{"bridge: no artifacts, runner, tag_list, archived", func(t *testing.T, w *small) {
-			b := w.ask(t, "GET "+w.pipeline+"/bridges", w.dev).objects()[0]
+		{"bridges have no artifacts, runner, tag_list and archived", func(t *testing.T, w *fixture) {
+			b := w.send(t, "GET "+w.pipeline+"/bridges", w.dev).objects()[0]
 			for _, k := range []string{"artifacts", "runner", "runner_manager", "tag_list", "archived"} {
 				require.NotContains(t, b, k)
 			}
 			require.NotNil(t, b["downstream_pipeline"])
 		}},
-		{"older servers: coverage as a string, and fewer fields", func(t *testing.T, _ *small) {
-			w := newSmall(t, OlderServer())
+		{"older servers send coverage as a string, and fewer fields", func(t *testing.T, _ *fixture) {
+			w := newFixture(t, OlderServer())
 			j := w.pl.AddJob(JobSpec{Coverage: 98.5})
-			o := w.ask(t, "GET "+on(j, ""), w.dev).object()
+			o := w.send(t, "GET "+jobPath(j, ""), w.dev).object()
 			require.Equal(t, "98.5", o["coverage"])
 			require.NotContains(t, o, "archived")
 			require.InDelta(t, 98.5, func() any {
-				w := newSmall(t)
-				return w.ask(t, "GET "+on(w.pl.AddJob(JobSpec{Coverage: 98.5}), ""), w.dev).object()["coverage"]
+				w := newFixture(t)
+				return w.send(t, "GET "+jobPath(w.pl.AddJob(JobSpec{Coverage: 98.5}), ""), w.dev).object()["coverage"]
 			}(), 0)
 		}},
 	})
 }
 
-func TestFactsOfErrors(t *testing.T) {
+func TestErrorsMatchGitLab(t *testing.T) {
 	t.Parallel()
-	check(t, []fact{
-		{"no such project is 404 Project Not Found", func(t *testing.T, w *small) {
-			w.ask(t, "GET /projects/999/jobs", w.dev).is(404, noProject)
+	runFacts(t, []fact{
+		{"an unknown project is 404 Project Not Found", func(t *testing.T, w *fixture) {
+			w.send(t, "GET /projects/999/jobs", w.dev).expect(404, noProject)
 		}},
-		{"no such job or pipeline is 404 Not found", func(t *testing.T, w *small) {
-			w.ask(t, "GET "+w.jobs+"/99999", w.dev).is(404, notFound)
-			w.ask(t, "GET /projects/7/pipelines/999/jobs", w.dev).is(404, notFound)
-			w.ask(t, "POST "+w.jobs+"/99999/cancel", w.dev).is(404, notFound)
+		{"an unknown job or pipeline is 404 Not found", func(t *testing.T, w *fixture) {
+			w.send(t, "GET "+w.jobs+"/99999", w.dev).expect(404, notFound)
+			w.send(t, "GET /projects/7/pipelines/999/jobs", w.dev).expect(404, notFound)
+			w.send(t, "POST "+w.jobs+"/99999/cancel", w.dev).expect(404, notFound)
 		}},
-		{"a job of another project is 404 Not found", func(t *testing.T, w *small) {
-			w.ask(t, "GET /projects/8/jobs/"+itoa(w.done.id), w.dev).is(404, notFound)
+		{"a job of another project is 404 Not found", func(t *testing.T, w *fixture) {
+			w.send(t, "GET /projects/8/jobs/"+itoa(w.done.id), w.dev).expect(404, notFound)
 		}},
-		{"no such endpoint is 404 by error", func(t *testing.T, w *small) {
-			w.ask(t, "GET /nothing", w.dev).is(404, `{"error":"404 Not Found"}`)
+		{"an unknown route is 404 with the key error", func(t *testing.T, w *fixture) {
+			w.send(t, "GET /nothing", w.dev).expect(404, `{"error":"404 Not Found"}`)
 		}},
-		{"another method than the endpoint's is 404", func(t *testing.T, w *small) {
-			w.ask(t, "DELETE "+w.jobs, w.dev).is(404, noRoute)
-			w.ask(t, "GET "+on(w.done, "/retry"), w.dev).is(404, noRoute)
+		{"a method that the route does not have is 404", func(t *testing.T, w *fixture) {
+			w.send(t, "DELETE "+w.jobs, w.dev).expect(404, noRoute)
+			w.send(t, "GET "+jobPath(w.done, "/retry"), w.dev).expect(404, noRoute)
 		}},
-		{"OPTIONS is 204 and names the methods", func(t *testing.T, w *small) {
-			require.Equal(t, "OPTIONS, GET, HEAD", w.ask(t, "OPTIONS "+w.jobs, w.dev).is(204, "").header.Get("Allow"))
-			require.Equal(t, "OPTIONS, POST", w.ask(t, "OPTIONS "+on(w.done, "/retry"), w.dev).is(204, "").header.Get("Allow"))
-			w.ask(t, "OPTIONS /nothing", w.dev).is(404, noRoute)
+		{"OPTIONS is 204 and lists the methods", func(t *testing.T, w *fixture) {
+			require.Equal(t, "OPTIONS, GET, HEAD", w.send(t, "OPTIONS "+w.jobs, w.dev).expect(204, "").header.Get("Allow"))
+			require.Equal(t, "OPTIONS, POST", w.send(t, "OPTIONS "+jobPath(w.done, "/retry"), w.dev).expect(204, "").header.Get("Allow"))
+			w.send(t, "OPTIONS /nothing", w.dev).expect(404, noRoute)
 		}},
-		{"HEAD is as GET, with no body and no ETag", func(t *testing.T, w *small) {
-			for _, path := range []string{w.jobs, on(w.done, ""), on(w.done, "/trace"), w.pipeline + "/bridges"} {
-				head, get := w.ask(t, "HEAD "+path, w.dev).is(200, "").header, w.ask(t, "GET "+path, w.dev).is(200).header
+		{"HEAD is like GET without a body and an ETag", func(t *testing.T, w *fixture) {
+			for _, path := range []string{w.jobs, jobPath(w.done, ""), jobPath(w.done, "/trace"), w.pipeline + "/bridges"} {
+				head, get := w.send(t, "HEAD "+path, w.dev).expect(200, "").header, w.send(t, "GET "+path, w.dev).expect(200).header
 				require.Empty(t, head.Get("Etag"))
 				require.NotEmpty(t, get.Get("Etag"))
 				require.Equal(t, get.Get("Link"), head.Get("Link"))
 			}
-			w.ask(t, "HEAD "+w.jobs+"/99999", w.dev).is(404, "")
+			w.send(t, "HEAD "+w.jobs+"/99999", w.dev).expect(404, "")
 		}},
-		{"HEAD of a moved project is 405", func(t *testing.T, w *small) {
-			w.ask(t, "HEAD /projects/group%2Fold/jobs", w.dev).is(405, "")
+		{"HEAD of a moved project is 405", func(t *testing.T, w *fixture) {
+			w.send(t, "HEAD /projects/group%2Fold/jobs", w.dev).expect(405, "")
 		}},
-		{"every response has the headers that browsers heed", func(t *testing.T, w *small) {
-			for _, path := range []string{w.jobs, on(w.done, "/trace"), w.jobs + "/99999"} {
-				h := w.ask(t, "GET "+path, w.dev).header
+		{"every response has security and cache headers", func(t *testing.T, w *fixture) {
+			for _, path := range []string{w.jobs, jobPath(w.done, "/trace"), w.jobs + "/99999"} {
+				h := w.send(t, "GET "+path, w.dev).header
 				require.Equal(t, "nosniff", h.Get("X-Content-Type-Options"))
 				require.Equal(t, "SAMEORIGIN", h.Get("X-Frame-Options"))
 				require.Equal(t, "Origin", h.Get("Vary"))
 				require.Equal(t, "default-src 'none'", h.Get("Content-Security-Policy"))
 				require.Equal(t, `{"correlation_id":"`+h.Get("X-Request-Id")+`","version":"1"}`, h.Get("X-Gitlab-Meta"))
 			}
-			require.Equal(t, "no-cache", w.ask(t, "GET "+w.jobs).header.Get("Cache-Control"))
-			require.Equal(t, "max-age=0, private, must-revalidate", w.ask(t, "GET "+w.jobs, w.dev).header.Get("Cache-Control"))
+			require.Equal(t, "no-cache", w.send(t, "GET "+w.jobs).header.Get("Cache-Control"))
+			require.Equal(t, "max-age=0, private, must-revalidate", w.send(t, "GET "+w.jobs, w.dev).header.Get("Cache-Control"))
 		}},
-		{"a moved project: GET is 301 to the configured host and the number", func(t *testing.T, _ *small) {
-			w := newSmall(t, WithExternalURL("https://git.example.com"))
+		{"GET of a moved project is 301 to the configured host and the project's number", func(t *testing.T, _ *fixture) {
+			w := newFixture(t, WithExternalURL("https://git.example.com"))
 			to := "https://git.example.com/api/v4/projects/7/jobs"
-			g := w.ask(t, "GET /projects/group%2Fold/jobs", w.dev).is(301, "This resource has been moved permanently to "+to)
+			g := w.send(t, "GET /projects/group%2Fold/jobs", w.dev).expect(301, "This resource has been moved permanently to "+to)
 			require.Equal(t, to, g.header.Get("Location"))
 		}},
-		{"a moved project: other methods are 405", func(t *testing.T, w *small) {
-			w.ask(t, fmt.Sprintf("POST /projects/group%%2Fold/jobs/%d/cancel", w.running.id), w.dev).
-				is(405, `{"message":"Non GET methods are not allowed for moved projects"}`)
+		{"other methods on a moved project are 405", func(t *testing.T, w *fixture) {
+			w.send(t, fmt.Sprintf("POST /projects/group%%2Fold/jobs/%d/cancel", w.running.id), w.dev).
+				expect(405, `{"message":"Non GET methods are not allowed for moved projects"}`)
 			require.Equal(t, gitlabjobs.StatusRunning, w.running.Status())
 		}},
-		{"409 is a resource lock", func(t *testing.T, w *small) {
+		{"409 has the message of a resource lock", func(t *testing.T, w *fixture) {
 			w.Fault(Fault{Do: Conflict()})
-			w.act(t, w.done, "retry").is(409, `{"message":"409 Conflict: Resource lock"}`)
+			w.postAction(t, w.done, "retry").expect(409, `{"message":"409 Conflict: Resource lock"}`)
 		}},
-		{"500 has a message", func(t *testing.T, w *small) {
+		{"500 has a message", func(t *testing.T, w *fixture) {
 			w.Fault(Fault{Do: InternalError()})
-			w.ask(t, "GET "+w.jobs, w.dev).is(500, `{"message":"500 Internal Server Error"}`)
+			w.send(t, "GET "+w.jobs, w.dev).expect(500, `{"message":"500 Internal Server Error"}`)
 		}},
-		{"every answer has a request id", func(t *testing.T, w *small) {
-			one, other := w.ask(t, "GET "+w.jobs), w.ask(t, "GET "+w.jobs, w.dev)
-			require.NotEmpty(t, one.header.Get("X-Request-Id"))
-			require.NotEqual(t, one.header.Get("X-Request-Id"), other.header.Get("X-Request-Id"))
+		{"every response has a different request ID", func(t *testing.T, w *fixture) {
+			first, second := w.send(t, "GET "+w.jobs), w.send(t, "GET "+w.jobs, w.dev)
+			require.NotEmpty(t, first.header.Get("X-Request-Id"))
+			require.NotEqual(t, first.header.Get("X-Request-Id"), second.header.Get("X-Request-Id"))
 		}},
 	})
 }

@@ -14,23 +14,24 @@ import (
 	"example.com/gitlabjobs"
 )
 
-// got is an answer as a client without a library sees it.
-type got struct {
+// result is a response of the server.
+type result struct {
 	t      *testing.T
 	status int
 	header http.Header
 	body   string
 }
 
-// ask sends "METHOD /path" below /api/v4 to the server, in memory. Each header
-// is "Name: value"; a plain word is a PRIVATE-TOKEN; "{" begins a JSON body.
-func ask(t *testing.T, s *Server, what string, extra ...string) got {
+// send sends a request, such as "GET /job", to the server in memory. The path is
+// relative to /api/v4. Each extra is a header such as "Name: value", a JSON body
+// that starts with "{", or an access token.
+func send(t *testing.T, s *Server, what string, extra ...string) result {
 	t.Helper()
-	return askWith(t, s, what, "", extra...)
+	return sendBody(t, s, what, "", extra...)
 }
 
-// askWith is ask with a body of any kind.
-func askWith(t *testing.T, s *Server, what, content string, extra ...string) got {
+// sendBody is like send, with a body of any type.
+func sendBody(t *testing.T, s *Server, what, content string, extra ...string) result {
 	t.Helper()
 	method, path, _ := strings.Cut(what, " ")
 	var body io.Reader
@@ -58,11 +59,11 @@ func askWith(t *testing.T, s *Server, what, content string, extra ...string) got
 	defer resp.Body.Close()
 	b, err := io.ReadAll(resp.Body)
 	require.NoError(t, err)
-	return got{t, resp.StatusCode, resp.Header, string(b)}
+	return result{t, resp.StatusCode, resp.Header, string(b)}
 }
 
-// is checks the status and, where it is given, the body.
-func (g got) is(status int, body ...string) got {
+// expect checks the status code and the body, if it is given.
+func (g result) expect(status int, body ...string) result {
 	g.t.Helper()
 	require.Equal(g.t, status, g.status, "the body is %s", g.body)
 	if len(body) > 0 {
@@ -72,7 +73,7 @@ func (g got) is(status int, body ...string) got {
 }
 
 // object decodes the body.
-func (g got) object() map[string]any {
+func (g result) object() map[string]any {
 	g.t.Helper()
 	var o map[string]any
 	require.NoError(g.t, json.Unmarshal([]byte(g.body), &o), g.body)
@@ -80,15 +81,15 @@ func (g got) object() map[string]any {
 }
 
 // objects decodes a body that is an array.
-func (g got) objects() []map[string]any {
+func (g result) objects() []map[string]any {
 	g.t.Helper()
 	var o []map[string]any
 	require.NoError(g.t, json.Unmarshal([]byte(g.body), &o), g.body)
 	return o
 }
 
-// ids are those of the jobs in the body, in their order.
-func (g got) ids() []int64 {
+// ids returns the IDs of the jobs in the body.
+func (g result) ids() []int64 {
 	g.t.Helper()
 	var jobs []struct {
 		ID int64 `json:"id"`
@@ -101,15 +102,14 @@ func (g got) ids() []int64 {
 	return ids
 }
 
-// created is what most of a pipeline is at first.
 const created = gitlabjobs.StatusCreated
 
-// on is the path of a job.
-func on(j *Job, rest string) string {
+// jobPath returns the path of a route of a job.
+func jobPath(j *Job, rest string) string {
 	return fmt.Sprintf("/projects/%d/jobs/%d%s", j.pipeline.project.id, j.id, rest)
 }
 
-// fakeTB stands for a test that a bad set-up ends.
+// fakeTB is a test that records its failure.
 type fakeTB struct {
 	testing.TB
 
@@ -123,7 +123,8 @@ func (f *fakeTB) Fatalf(format string, args ...any) {
 	runtime.Goexit()
 }
 
-// failure runs a set-up and returns the line that ends its test.
+// failureOf runs a set-up with an invalid argument, and returns the message that
+// fails the test.
 func failureOf(t *testing.T, setUp func(s *Server)) string {
 	t.Helper()
 	f := &fakeTB{TB: t}

@@ -10,10 +10,10 @@ import (
 	"example.com/gitlabjobs"
 )
 
-// The encoder of jobs writes what encoding/json would, byte for byte.
-func TestJobsAreEncodedAsByEncodingJSON(t *testing.T) {
+// The encoder of jobs returns the same bytes as encoding/json.
+func TestJobEncoderMatchesEncodingJSON(t *testing.T) {
 	t.Parallel()
-	w := newSmall(t, WithExternalURL("https://git.example.com/a&b"))
+	w := newFixture(t, WithExternalURL("https://git.example.com/a&b"))
 	w.pl.AddJob(JobSpec{
 		Name: "<\"quoted\"> & \\ ünïcödé \u2028 \x00 \xff", Stage: "\t", TagList: []string{"<a>", "b"}, Coverage: 0.0000001,
 		Artifacts: []Artifact{{Type: "archive", Size: 1 << 40}, {Type: "junit"}}, ArtifactsExpireAt: time.Now(),
@@ -21,7 +21,7 @@ func TestJobsAreEncodedAsByEncodingJSON(t *testing.T) {
 	w.pl.AddJob(JobSpec{NoUser: true, NoCommit: true, Status: gitlabjobs.StatusFailed, Coverage: 98.76, ErasedAt: time.Now()})
 	w.pl.AddJob(JobSpec{Retried: true, Archived: true, AllowFailure: true, TagList: []string{}})
 	for _, s := range []gitlabjobs.Status{created, gitlabjobs.StatusPending, gitlabjobs.StatusCanceled} {
-		w.add(s)
+		w.addJob(s)
 	}
 	c := &call{srv: w.Server, now: time.Now(), shared: map[any]any{}}
 	jobs, isJobs := c.jobsJSON(w.app.jobs).(wireJobs)

@@ -19,7 +19,7 @@ import (
 )
 
 // conformance compares a live GitLab with a fake that has the same jobs.
-type conformance struct {
+type comparison struct {
 	url, token, project, pipeline string
 	manualJob, failedJob          string   // Empty: nothing is written.
 	queries                       []string // Of lists.
@@ -75,9 +75,9 @@ const tokenPlaceholder = "{token}"
 
 // run sends every request to both servers and returns how their responses
 // differ, each difference once.
-func (c *conformance) run(ctx context.Context) (requests int, differences []string, err error) {
+func (c *comparison) run(ctx context.Context) (requests int, differences []string, err error) {
 	c.mirrored, c.bridges, c.logs, c.latest = map[int64]*liveJob{}, map[int64]*liveJob{}, map[int64]string{}, map[int64]bool{}
-	if err := c.survey(ctx); err != nil {
+	if err := c.readPipeline(ctx); err != nil {
 		return 0, nil, err
 	}
 	reads := c.reads()
@@ -86,7 +86,7 @@ func (c *conformance) run(ctx context.Context) (requests int, differences []stri
 		if live[i], err = c.send(ctx, r); err != nil {
 			return i, nil, err
 		}
-		if err := c.learn(ctx, r, live[i], true); err != nil {
+		if err := c.recordResponse(ctx, r, live[i], true); err != nil {
 			return i, nil, err
 		}
 	}
@@ -98,7 +98,7 @@ func (c *conformance) run(ctx context.Context) (requests int, differences []stri
 	seen := map[string]bool{}
 	compare := func(r liveRequest, want response) error {
 		got, err := sendTo(ctx, &http.Client{Transport: mirror.Transport()}, mirror.URL, mirror.Tokens.Maintainer, r)
-		if err != nil || skipped(r, want) {
+		if err != nil || isSkipped(r, want) {
 			return err
 		}
 		for _, d := range (comparer{}).compare(want, got) {
@@ -131,12 +131,12 @@ var index = regexp.MustCompile(`\[\d+\]`)
 
 // skipped tells responses that say nothing about the fake: those of a route that
 // older servers lack, and redirects to where logs are kept.
-func skipped(r liveRequest, live response) bool {
+func isSkipped(r liveRequest, live response) bool {
 	return strings.Contains(r.path, "/trigger_jobs") && live.body == `{"error":"404 Not Found"}` ||
 		strings.HasSuffix(r.path, "/trace") && live.status/100 == 3
 }
 
-func (c *conformance) send(ctx context.Context, r liveRequest) (response, error) {
+func (c *comparison) send(ctx context.Context, r liveRequest) (response, error) {
 	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	return sendTo(ctx, client, c.url, c.token, r)
 }
@@ -166,11 +166,11 @@ func get(path string) liveRequest {
 	return liveRequest{method: http.MethodGet, path: path, header: map[string]string{"PRIVATE-TOKEN": tokenPlaceholder}}
 }
 
-func (c *conformance) projectPath() string  { return "/projects/" + url.PathEscape(c.project) }
-func (c *conformance) pipelinePath() string { return c.projectPath() + "/pipelines/" + c.pipeline }
+func (c *comparison) projectPath() string  { return "/projects/" + url.PathEscape(c.project) }
+func (c *comparison) pipelinePath() string { return c.projectPath() + "/pipelines/" + c.pipeline }
 
 // survey reads every job and bridge of the pipeline, and whether it is public.
-func (c *conformance) survey(ctx context.Context) error {
+func (c *comparison) readPipeline(ctx context.Context) error {
 	for page := 1; ; page++ {
 		query := "?include_retried=true&per_page=100&page=" + strconv.Itoa(page)
 		r := get(c.pipelinePath() + "/jobs" + query)
@@ -181,7 +181,7 @@ func (c *conformance) survey(ctx context.Context) error {
 		if resp.status != http.StatusOK {
 			return fmt.Errorf("%s: status %d: check the URL, the token, the project and the pipeline: %.200s", r, resp.status, resp.body)
 		}
-		if err := c.learn(ctx, r, resp, false); err != nil {
+		if err := c.recordResponse(ctx, r, resp, false); err != nil {
 			return err
 		}
 		latest, err := c.send(ctx, get(c.pipelinePath()+"/jobs?per_page=100&page="+strconv.Itoa(page)))
@@ -208,7 +208,7 @@ func (c *conformance) survey(ctx context.Context) error {
 }
 
 // reads returns the requests of the recording's kinds that change nothing.
-func (c *conformance) reads() []liveRequest {
+func (c *comparison) reads() []liveRequest {
 	paths := []string{
 		c.projectPath() + "/jobs?per_page=2", c.pipelinePath(), c.pipelinePath() + "/jobs?per_page=2",
 		c.pipelinePath() + "/bridges?per_page=2", c.pipelinePath() + "/trigger_jobs?per_page=1",
@@ -249,7 +249,7 @@ func (c *conformance) reads() []liveRequest {
 }
 
 // writes returns the requests that change the jobs that may be changed.
-func (c *conformance) writes() []liveRequest {
+func (c *comparison) writes() []liveRequest {
 	post := func(job, action, body string) liveRequest {
 		r := get(c.projectPath() + "/jobs/" + job + "/" + action)
 		r.method, r.body = http.MethodPost, body
@@ -269,7 +269,7 @@ func (c *conformance) writes() []liveRequest {
 
 // learn notes the jobs, bridges and logs of a response of the live server, and
 // those of the next page if there is one.
-func (c *conformance) learn(ctx context.Context, r liveRequest, resp response, follow bool) error {
+func (c *comparison) recordResponse(ctx context.Context, r liveRequest, resp response, follow bool) error {
 	if resp.status != http.StatusOK {
 		return nil
 	}
@@ -302,13 +302,13 @@ func (c *conformance) learn(ctx context.Context, r liveRequest, resp response, f
 	if err != nil {
 		return err
 	}
-	return c.learn(ctx, following, page, false)
+	return c.recordResponse(ctx, following, page, false)
 }
 
 var nextLink = regexp.MustCompile(`\?([^>]*)>; rel="next"`)
 
 // mirror builds a fake server with the jobs that were seen.
-func (c *conformance) mirror() (*gt.Server, error) {
+func (c *comparison) mirror() (*gt.Server, error) {
 	s, err := gt.Start(gt.WithExternalURL(c.url))
 	if err != nil {
 		return nil, err

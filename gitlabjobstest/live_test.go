@@ -23,7 +23,7 @@ func listQueries(t *testing.T) []string {
 	for _, r := range readRecording(t) {
 		path, query, _ := strings.Cut(r.Path, "?")
 		if r.Group != "C" || path != "/api/v4/projects/7/jobs" || taken[query] || r.Status >= http.StatusInternalServerError ||
-			strings.Contains(query, "cursor=eyJ") || farAway(query) {
+			strings.Contains(query, "cursor=eyJ") || isMissingInMirror(query) {
 			continue
 		}
 		taken[query] = true
@@ -37,7 +37,7 @@ func listQueries(t *testing.T) []string {
 }
 
 // farAway tells pages that a live server has but the mirror does not.
-func farAway(query string) bool {
+func isMissingInMirror(query string) bool {
 	values, err := url.ParseQuery(query)
 	page, _ := strconv.Atoi(values.Get("page"))
 	return err != nil || page > 10 || strings.Contains(query, "99999")
@@ -48,7 +48,7 @@ func farAway(query string) bool {
 func TestLive(t *testing.T) {
 	t.Parallel()
 	env := func(name string) string { return os.Getenv("GITLABJOBS_LIVE_" + name) }
-	c := &conformance{
+	c := &comparison{
 		url: env("URL"), token: env("TOKEN"), project: env("PROJECT"), pipeline: env("PIPELINE"),
 		manualJob: env("MANUAL_JOB"), failedJob: env("FAILED_JOB"), queries: listQueries(t),
 	}
@@ -64,7 +64,7 @@ func TestLive(t *testing.T) {
 }
 
 // standIn is a fake on a socket in the place of a live server.
-func standIn(t *testing.T, spec gt.ProjectSpec) (*gt.Server, *conformance) {
+func newStandIn(t *testing.T, spec gt.ProjectSpec) (*gt.Server, *comparison) {
 	t.Helper()
 	s := gt.NewServer(t, gt.KeepAlive())
 	app := s.AddProject("group/sub/app", spec)
@@ -80,18 +80,18 @@ func standIn(t *testing.T, spec gt.ProjectSpec) (*gt.Server, *conformance) {
 	pl.AddBridge(gt.BridgeSpec{Downstream: app.AddPipeline()})
 	pl.AddBridge(gt.BridgeSpec{Status: gitlabjobs.StatusManual})
 	id := func(n int64) string { return strconv.FormatInt(n, 10) }
-	return s, &conformance{
+	return s, &comparison{
 		url: s.URL, token: s.Tokens.Maintainer, project: "group/sub/app", pipeline: id(pl.ID()),
 		manualJob: id(manual.ID()), failedJob: id(failed.ID()), queries: listQueries(t),
 	}
 }
 
-func TestLiveComparisonFindsNothingAtTheFakeItself(t *testing.T) {
+func TestLiveComparisonFindsNoDifferenceInFake(t *testing.T) {
 	t.Parallel()
 	for name, spec := range map[string]gt.ProjectSpec{"private": {}, "public": {Visibility: gt.Public}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s, c := standIn(t, spec)
+			s, c := newStandIn(t, spec)
 			if c.queries = c.queries[:5]; name == "private" {
 				c.queries = listQueries(t)
 			}
@@ -105,9 +105,9 @@ func TestLiveComparisonFindsNothingAtTheFakeItself(t *testing.T) {
 	}
 }
 
-func TestLiveComparisonFindsWhatIsDifferent(t *testing.T) {
+func TestLiveComparisonFindsDifferences(t *testing.T) {
 	t.Parallel()
-	s, c := standIn(t, gt.ProjectSpec{})
+	s, c := newStandIn(t, gt.ProjectSpec{})
 	c.queries = c.queries[:5]
 	const jobs, pipeline = "/projects/:id/jobs", "/projects/:id/pipelines/:pipeline_id"
 	for _, f := range []gt.Fault{
@@ -133,9 +133,9 @@ func TestLiveComparisonFindsWhatIsDifferent(t *testing.T) {
 	require.NotContains(t, all, c.token)
 }
 
-func TestLiveComparisonWritesOnlyWhereItMay(t *testing.T) {
+func TestLiveComparisonChangesOnlyGivenJobs(t *testing.T) {
 	t.Parallel()
-	s, c := standIn(t, gt.ProjectSpec{})
+	s, c := newStandIn(t, gt.ProjectSpec{})
 	c.manualJob, c.failedJob, c.queries = "", "", c.queries[:5]
 	_, differences, err := c.run(t.Context())
 	require.NoError(t, err)
@@ -145,9 +145,9 @@ func TestLiveComparisonWritesOnlyWhereItMay(t *testing.T) {
 	}
 }
 
-func TestLiveComparisonSaysWhatIsWrongWithItsSettings(t *testing.T) {
+func TestLiveComparisonReportsInvalidSettings(t *testing.T) {
 	t.Parallel()
-	_, c := standIn(t, gt.ProjectSpec{})
+	_, c := newStandIn(t, gt.ProjectSpec{})
 	c.pipeline = "999"
 	_, _, err := c.run(t.Context())
 	require.ErrorContains(t, err, "check the URL, the token, the project and the pipeline")

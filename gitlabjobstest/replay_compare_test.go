@@ -41,7 +41,7 @@ func (c comparer) compare(want, got response) (differences []string) {
 		return differences
 	}
 	for _, name := range comparedHeaders() {
-		w, g := significant(name, want.header[name]), significant(name, got.header[name])
+		w, g := normalizeHeader(name, want.header[name]), normalizeHeader(name, got.header[name])
 		if w != g {
 			differ("%s is %q, not %q", name, g, w)
 		}
@@ -72,7 +72,7 @@ var linkHost = regexp.MustCompile(`<https?://[^/>]+/`)
 var opaque = regexp.MustCompile(`\b(cursor|[a-z]+_token)=[^&>]*`)
 
 // significant leaves out of a header what differs from server to server.
-func significant(name string, values []string) string {
+func normalizeHeader(name string, values []string) string {
 	switch {
 	case values == nil:
 		return "(none)"
@@ -88,7 +88,7 @@ func significant(name string, values []string) string {
 
 // volatile tells the values that differ from run to run, or that the data set
 // does not decide. Their kind has to be equal.
-func volatile(path string) bool {
+func isVolatile(path string) bool {
 	path = strings.TrimPrefix(path, ".")
 	parts := strings.Split(path, ".")
 	last := parts[len(parts)-1]
@@ -142,7 +142,7 @@ func (c comparer) json(path string, want, got any, differ func(string, ...any)) 
 			c.json(path+"["+strconv.Itoa(i)+"]", want[i], got[i], differ)
 		}
 	default:
-		if c.values && !volatile(path) && want != got {
+		if c.values && !isVolatile(path) && want != got {
 			differ("%s is %v, not %v", path, got, want)
 		}
 	}

@@ -146,7 +146,7 @@ func TestRecordedResponsesAreTheFakesToo(t *testing.T) {
 	var placeholders map[string]string
 	for _, r := range readRecording(t) {
 		if r.Reset {
-			s, placeholders = recordedWorld(t)
+			s, placeholders = newRecordedServer(t)
 			continue
 		}
 		total[r.Group]++

@@ -20,7 +20,7 @@ const (
 
 // recordedWorld builds the data set that the recording in testdata was made on,
 // and returns what its placeholders, such as {maintainer}, stand for.
-func recordedWorld(t *testing.T) (s *gt.Server, placeholders map[string]string) {
+func newRecordedServer(t *testing.T) (s *gt.Server, placeholders map[string]string) {
 	t.Helper()
 	s = gt.NewMemoryServer(t, gt.WithExternalURL(recordedHost))
 	app := s.AddProject("grp/sub/app", gt.ProjectSpec{ID: 7, MovedFrom: []string{"grp/old-app"}})

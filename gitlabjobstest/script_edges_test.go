@@ -11,11 +11,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Mere latencies add up, and what comes behind them strikes too.
-func TestALatencyLetsLaterFaultsStrike(t *testing.T) {
+// The latencies of matching faults are added up until a fault has an effect.
+func TestLatenciesOfFaultsAddUp(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newSmall(t)
+		w := newFixture(t)
 		w.Fault(Fault{Latency: time.Second, Times: Always})
 		w.Fault(Fault{Latency: time.Minute, Times: 2})
 		w.Fault(Fault{Latency: time.Hour, Do: InternalError()})
@@ -24,33 +24,33 @@ func TestALatencyLetsLaterFaultsStrike(t *testing.T) {
 			status int
 			took   time.Duration
 		}{{500, time.Hour + time.Minute + time.Second}, {502, 24*time.Hour + time.Minute + time.Second}, {200, time.Second}} {
-			began := time.Now()
-			w.ask(t, "GET "+w.jobs, w.dev).is(want.status)
-			require.Equal(t, want.took, time.Since(began))
+			start := time.Now()
+			w.send(t, "GET "+w.jobs, w.dev).expect(want.status)
+			require.Equal(t, want.took, time.Since(start))
 		}
 	})
 }
 
-func TestARefusalTakesItsLatency(t *testing.T) {
+func TestRefuseWaitsForLatency(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := NewMemoryServer(t)
 		s.Fault(Fault{Latency: time.Minute, Do: Refuse()})
-		began := time.Now()
+		start := time.Now()
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+"/api/v4/job", nil)
 		require.NoError(t, err)
 		_, err = s.Transport().RoundTrip(req)
 		require.ErrorIs(t, err, syscall.ECONNREFUSED)
-		require.Equal(t, time.Minute, time.Since(began))
+		require.Equal(t, time.Minute, time.Since(start))
 	})
 }
 
-// 304 is an answer without a body, and with whatever else it says.
-func TestNotModifiedKeepsTheOtherHeaders(t *testing.T) {
+// A 304 has the headers of the full response, except those of the body.
+func TestNotModifiedHasOtherHeaders(t *testing.T) {
 	t.Parallel()
-	w := newSmall(t, Throttle(100, time.Minute))
-	g := w.ask(t, "GET "+w.jobs+"?per_page=1", w.dev).is(200)
-	again := w.ask(t, "GET "+w.jobs+"?per_page=1", w.dev, "If-None-Match: "+g.header.Get("Etag")).is(304, "")
+	w := newFixture(t, Throttle(100, time.Minute))
+	g := w.send(t, "GET "+w.jobs+"?per_page=1", w.dev).expect(200)
+	again := w.send(t, "GET "+w.jobs+"?per_page=1", w.dev, "If-None-Match: "+g.header.Get("Etag")).expect(304, "")
 	for _, k := range []string{"Link", "X-Page", "X-Per-Page", "X-Next-Page", "X-Prev-Page", "Ratelimit-Limit", "Etag"} {
 		require.Equal(t, g.header.Values(k), again.header.Values(k), k)
 		require.Contains(t, again.header, k)
@@ -60,25 +60,25 @@ func TestNotModifiedKeepsTheOtherHeaders(t *testing.T) {
 	require.NotContains(t, again.header, "Content-Length")
 }
 
-// A field is set where there are jobs: an error or a log has none.
-func TestFieldsAreSetInAnswersAlone(t *testing.T) {
+// SetField does not change errors and logs.
+func TestSetFieldChangesOnlySuccessfulJSON(t *testing.T) {
 	t.Parallel()
 	for name, do := range map[string]Effect{"status": UnknownStatus("resting"), "field": SetField("mood", 1)} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newSmall(t)
+			w := newFixture(t)
 			w.running.AppendLog(`{"a":1}`)
 			j := w.pl.AddJob(JobSpec{Log: `{"a":1}`})
 			w.Fault(Fault{Do: do, Times: Always})
-			w.ask(t, "GET "+on(j, "/trace"), w.dev).is(200, `{"a":1}`)
-			w.ask(t, "GET "+w.jobs+"/99999", w.dev).is(404, notFound)
-			w.ask(t, "GET "+on(w.done, "")).is(401, noToken)
+			w.send(t, "GET "+jobPath(j, "/trace"), w.dev).expect(200, `{"a":1}`)
+			w.send(t, "GET "+w.jobs+"/99999", w.dev).expect(404, notFound)
+			w.send(t, "GET "+jobPath(w.done, "")).expect(401, noToken)
 		})
 	}
 }
 
-// A server in memory ends what it is answering, as one on a socket does.
-func TestClosingAServerInMemoryEndsWhatIsInFlight(t *testing.T) {
+// Close ends requests in memory at once, as it does for requests on a socket.
+func TestCloseInterruptsRequestsInMemory(t *testing.T) {
 	t.Parallel()
 	for name, do := range map[string]Fault{
 		"hang": {Do: Hang()}, "hang after": {Do: HangAfter()}, "latency": {Latency: time.Hour}, "delay": {Do: DelayAnswer(time.Hour)},
@@ -87,31 +87,31 @@ func TestClosingAServerInMemoryEndsWhatIsInFlight(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				w := newSmall(t)
+				w := newFixture(t)
 				w.Fault(do)
 				failed := make(chan error)
 				reading := make(chan bool, 1)
 				go func() { failed <- readLog(t, w, reading) }()
 				if name == "endless body" {
-					<-reading // It never waits.
+					<-reading // An endless body never waits.
 				} else {
 					synctest.Wait()
 				}
-				began := time.Now()
+				start := time.Now()
 				w.Close()
 				require.ErrorIs(t, <-failed, syscall.ECONNRESET)
-				require.Equal(t, began, time.Now())
+				require.Equal(t, start, time.Now())
 				require.ErrorIs(t, readLog(t, w, nil), syscall.ECONNREFUSED)
 			})
 		})
 	}
 }
 
-// readLog reads a log to its end, tells when it begins to, and returns what
-// ended it early.
-func readLog(t *testing.T, w *small, reading chan<- bool) error {
+// readLog reads a log and returns the error of the request or of reading the
+// body. It sends to reading before it reads the body.
+func readLog(t *testing.T, w *fixture, reading chan<- bool) error {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.URL+"/api/v4"+on(w.done, "/trace"), nil)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.URL+"/api/v4"+jobPath(w.done, "/trace"), nil)
 	if err != nil {
 		return err
 	}

@@ -120,7 +120,7 @@ func AnswerAfter(status int, header http.Header, body string) Effect {
 }
 
 func customResponse(status int, header http.Header, body string) *response {
-	resp := textResponse(status, body)
+	resp := testBody(status, body)
 	for name, values := range header {
 		for _, value := range values {
 			resp.header.Add(name, value)

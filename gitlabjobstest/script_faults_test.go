@@ -24,10 +24,10 @@ import (
 
 // outcome is what a client saw of one request, and whether it acted.
 type outcome struct {
-	resp  *http.Response
-	body  string
-	err   error // Of the request, or of reading the body.
-	acted bool
+	resp       *http.Response
+	body       string
+	err        error // Of the request, or of reading the body.
+	tookEffect bool
 }
 
 func (o outcome) code() int {
@@ -38,31 +38,31 @@ func (o outcome) code() int {
 }
 
 // onBoth runs a test over a socket and in memory.
-func onBoth(t *testing.T, f func(t *testing.T, s *Server, client *http.Client)) {
+func onSocketAndInMemory(t *testing.T, f func(t *testing.T, s *Server, client *http.Client)) {
 	t.Helper()
 	t.Run("socket", func(t *testing.T) {
 		t.Parallel()
 		s := NewServer(t)
 		tr := &http.Transport{}
 		t.Cleanup(tr.CloseIdleConnections)
-		f(t, s, &http.Client{Transport: tr, CheckRedirect: noRedirect})
+		f(t, s, &http.Client{Transport: tr, CheckRedirect: doNotFollow})
 	})
 	t.Run("memory", func(t *testing.T) {
 		t.Parallel()
 		s := NewMemoryServer(t)
-		f(t, s, &http.Client{Transport: s.Transport(), CheckRedirect: noRedirect})
+		f(t, s, &http.Client{Transport: s.Transport(), CheckRedirect: doNotFollow})
 	})
 }
 
-func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+func doNotFollow(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 // cancelOnce adds a running job, and cancels it with a fault on the way.
-func cancelOnce(ctx context.Context, t *testing.T, s *Server, client *http.Client, f Fault) outcome {
+func cancelWithFault(ctx context.Context, t *testing.T, s *Server, client *http.Client, f Fault) outcome {
 	t.Helper()
 	p := s.AddProject("group/app")
 	j := p.AddPipeline(PipelineSpec{}).AddJob(JobSpec{Status: gitlabjobs.StatusRunning})
 	s.Fault(f)
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.URL+"/api/v4"+on(j, "/cancel"), nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.URL+"/api/v4"+jobPath(j, "/cancel"), nil)
 	require.NoError(t, err)
 	req.Header.Set("Private-Token", s.Tokens.Maintainer)
 	var o outcome
@@ -73,11 +73,11 @@ func cancelOnce(ctx context.Context, t *testing.T, s *Server, client *http.Clien
 		o.body = string(b)
 		require.NoError(t, o.resp.Body.Close())
 	}
-	o.acted = j.Count(ActionCancel) == 1
+	o.tookEffect = j.Count(ActionCancel) == 1
 	return o
 }
 
-func TestEachFault(t *testing.T) {
+func TestEffects(t *testing.T) {
 	t.Parallel()
 	header := func(key string, after time.Duration) func(*testing.T, outcome) {
 		return func(t *testing.T, o outcome) {
@@ -109,8 +109,8 @@ func TestEachFault(t *testing.T) {
 		acts  bool
 		check func(t *testing.T, o outcome)
 	}{
-		{"reset before", ResetBefore(), false, isReset},
-		{"reset after", ResetAfter(), true, isReset},
+		{"reset before", ResetBefore(), false, requireReset},
+		{"reset after", ResetAfter(), true, requireReset},
 		{"cut body", CutBody(10), true, func(t *testing.T, o outcome) {
 			assert.Equal(t, 201, o.code())
 			assert.Len(t, o.body, 10)
@@ -169,9 +169,9 @@ func TestEachFault(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			onBoth(t, func(t *testing.T, s *Server, client *http.Client) {
-				o := cancelOnce(t.Context(), t, s, client, Fault{Do: tt.do, Latency: time.Microsecond})
-				assert.Equal(t, tt.acts, o.acted)
+			onSocketAndInMemory(t, func(t *testing.T, s *Server, client *http.Client) {
+				o := cancelWithFault(t.Context(), t, s, client, Fault{Do: tt.do, Latency: time.Microsecond})
+				assert.Equal(t, tt.acts, o.tookEffect)
 				tt.check(t, o)
 				require.Len(t, s.Requests(), 1)
 				assert.Equal(t, o.code(), s.Requests()[0].Status)
@@ -180,7 +180,7 @@ func TestEachFault(t *testing.T) {
 	}
 }
 
-func isReset(t *testing.T, o outcome) {
+func requireReset(t *testing.T, o outcome) {
 	t.Helper()
 	require.ErrorIs(t, o.err, syscall.ECONNRESET)
 	var op *net.OpError
@@ -190,14 +190,14 @@ func isReset(t *testing.T, o outcome) {
 
 // A refused connection is one that no request was sent on, but on a socket,
 // where the server can only reset it.
-func TestARefusedConnection(t *testing.T) {
+func TestRefuse(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, s *Server, client *http.Client) {
-		o := cancelOnce(t.Context(), t, s, client, Fault{Do: Refuse()})
-		assert.False(t, o.acted)
+	onSocketAndInMemory(t, func(t *testing.T, s *Server, client *http.Client) {
+		o := cancelWithFault(t.Context(), t, s, client, Fault{Do: Refuse()})
+		assert.False(t, o.tookEffect)
 		assert.Empty(t, s.Requests(), "the server has not seen it")
 		if s.socket {
-			isReset(t, o)
+			requireReset(t, o)
 			return
 		}
 		require.ErrorIs(t, o.err, syscall.ECONNREFUSED)
@@ -208,12 +208,12 @@ func TestARefusedConnection(t *testing.T) {
 }
 
 // A request that is never answered ends with its context.
-func TestAHangEndsWithTheContext(t *testing.T) {
+func TestHangEndsWithContext(t *testing.T) {
 	t.Parallel()
 	for name, do := range map[string]Effect{"before": Hang(), "after": HangAfter()} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			onBoth(t, func(t *testing.T, s *Server, client *http.Client) {
+			onSocketAndInMemory(t, func(t *testing.T, s *Server, client *http.Client) {
 				ctx, cancel := context.WithCancelCause(t.Context())
 				why := errors.New("enough")
 				ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
@@ -227,80 +227,80 @@ func TestAHangEndsWithTheContext(t *testing.T) {
 						}()
 					},
 				})
-				o := cancelOnce(ctx, t, s, client, Fault{Do: do})
+				o := cancelWithFault(ctx, t, s, client, Fault{Do: do})
 				require.ErrorIs(t, o.err, why)
-				assert.Equal(t, name == "after", o.acted)
+				assert.Equal(t, name == "after", o.tookEffect)
 			})
 		})
 	}
 }
 
-func TestWhichRequestsAFaultStrikes(t *testing.T) {
+func TestFaultAppliesToMatchingRequests(t *testing.T) {
 	t.Parallel()
 	const list, get = "/projects/:id/jobs", "/projects/:id/jobs/:job_id"
 	t.Run("the next one, unless more are said", func(t *testing.T) {
 		t.Parallel()
-		w := newSmall(t)
+		w := newFixture(t)
 		w.Fault(Fault{Do: InternalError()})
 		w.Fault(Fault{Do: BadGateway(), Times: 2})
 		for _, want := range []int{500, 502, 502, 200} {
-			w.ask(t, "GET "+w.jobs, w.dev).is(want)
+			w.send(t, "GET "+w.jobs, w.dev).expect(want)
 		}
 	})
 	t.Run("by route and method", func(t *testing.T) {
 		t.Parallel()
-		w := newSmall(t)
+		w := newFixture(t)
 		w.Fault(Fault{Route: get, Do: InternalError(), Times: Always})
 		w.Fault(Fault{Method: http.MethodPost, Do: BadGateway(), Times: Always})
 		for range 3 {
-			w.ask(t, "GET "+w.jobs, w.dev).is(200)
-			w.ask(t, "GET "+on(w.done, ""), w.dev).is(500)
-			w.act(t, w.running, "cancel").is(502)
+			w.send(t, "GET "+w.jobs, w.dev).expect(200)
+			w.send(t, "GET "+jobPath(w.done, ""), w.dev).expect(500)
+			w.postAction(t, w.running, "cancel").expect(502)
 		}
 		w.ClearFaults()
-		w.ask(t, "GET "+on(w.done, ""), w.dev).is(200)
+		w.send(t, "GET "+jobPath(w.done, ""), w.dev).expect(200)
 	})
 	t.Run("after some that it lets through", func(t *testing.T) {
 		t.Parallel()
-		w := newSmall(t)
+		w := newFixture(t)
 		w.Fault(Fault{Route: list, Skip: 2, Do: InternalError()})
 		for _, want := range []int{200, 200, 500, 200} {
-			w.ask(t, "GET "+w.jobs, w.dev).is(want)
+			w.send(t, "GET "+w.jobs, w.dev).expect(want)
 		}
 	})
 	t.Run("that a test picks", func(t *testing.T) {
 		t.Parallel()
-		w := newSmall(t)
+		w := newFixture(t)
 		h := w.Fault(Fault{Skip: 1, Times: 2, Do: InternalError(), Match: func(r Request) bool {
 			// A test's function may use the server.
 			return r.Query.Get("page") == "3" && r.Header.Get("Private-Token") == w.dev && w.running.Status() == gitlabjobs.StatusRunning
 		}})
 		for _, want := range []int{200, 500, 500, 200} {
-			w.ask(t, "GET "+w.jobs, w.dev).is(200)
-			w.ask(t, "GET "+w.jobs+"?page=3", w.maintainer).is(200)
-			w.ask(t, "GET "+w.jobs+"?page=3", w.dev).is(want)
+			w.send(t, "GET "+w.jobs, w.dev).expect(200)
+			w.send(t, "GET "+w.jobs+"?page=3", w.maintainer).expect(200)
+			w.send(t, "GET "+w.jobs+"?page=3", w.dev).expect(want)
 		}
 		require.Equal(t, 2, h.Struck())
 	})
 	t.Run("until it is cleared", func(t *testing.T) {
 		t.Parallel()
-		w := newSmall(t)
+		w := newFixture(t)
 		one := w.Fault(Fault{Times: Always, Route: list, Do: InternalError()})
 		other := w.Fault(Fault{Times: Always, Latency: 1})
-		w.ask(t, "GET "+w.jobs, w.dev).is(500)
+		w.send(t, "GET "+w.jobs, w.dev).expect(500)
 		one.Clear()
 		one.Clear()
-		w.ask(t, "GET "+w.jobs, w.dev).is(200)
+		w.send(t, "GET "+w.jobs, w.dev).expect(200)
 		require.Equal(t, 1, one.Struck())
 		require.Equal(t, 1, other.Struck(), "what comes behind a fault that does something is not looked at")
 	})
 	t.Run("at random, the same with the same seed", func(t *testing.T) {
 		t.Parallel()
 		struck := func(seed uint64) (which string) {
-			w := newSmall(t)
+			w := newFixture(t)
 			w.Fault(Fault{Probability: 0.5, Seed: seed, Times: Always, Do: InternalError()})
 			for range 40 {
-				which += strconv.Itoa(w.ask(t, "GET "+w.jobs, w.dev).status / 100)
+				which += strconv.Itoa(w.send(t, "GET "+w.jobs, w.dev).status / 100)
 			}
 			return which
 		}
@@ -313,23 +313,23 @@ func TestWhichRequestsAFaultStrikes(t *testing.T) {
 
 // Ids do not fit into a float64, and a fault that decodes an answer must not
 // change them.
-func TestAFaultLeavesIdsAsTheyAre(t *testing.T) {
+func TestSetFieldKeepsLargeIDs(t *testing.T) {
 	t.Parallel()
-	w := newSmall(t)
+	w := newFixture(t)
 	w.pl.AddJob(JobSpec{ID: 9007199254740993})
 	w.Fault(Fault{Do: UnknownStatus("resting")})
-	g := w.ask(t, "GET "+w.jobs, w.dev).is(200)
+	g := w.send(t, "GET "+w.jobs, w.dev).expect(200)
 	require.Equal(t, []int64{9007199254740993, 1003, 1002, 1001}, g.ids())
 	require.Equal(t, 4, strings.Count(g.body, `"status":"resting"`))
 }
 
 // A redirect to another host is answered in memory, so that a test sees what
 // was sent there.
-func TestARedirectToAnotherHostShowsWhatIsSentThere(t *testing.T) {
+func TestServerReceivesRequestsForOtherHosts(t *testing.T) {
 	t.Parallel()
-	w := newSmall(t)
+	w := newFixture(t)
 	w.Fault(Fault{Do: Redirect(302, "https://elsewhere.example.com/log")})
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.URL+"/api/v4"+on(w.done, "/trace"), nil)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.URL+"/api/v4"+jobPath(w.done, "/trace"), nil)
 	require.NoError(t, err)
 	req.Header.Set("Authorization", "Bearer "+w.dev)
 	resp, err := (&http.Client{Transport: w.Transport()}).Do(req)
@@ -342,15 +342,15 @@ func TestARedirectToAnotherHostShowsWhatIsSentThere(t *testing.T) {
 }
 
 // In virtual time latencies, pauses and waits take exactly as long as said.
-func TestFaultsTakeTheirTime(t *testing.T) {
+func TestFaultsDelayResponsesInVirtualTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newSmall(t)
+		w := newFixture(t)
 		took := func(f Fault) time.Duration {
 			w.Fault(f)
-			began := time.Now()
-			w.ask(t, "GET "+on(w.done, "/trace"), w.dev).is(200, "0123456789")
-			return time.Since(began)
+			start := time.Now()
+			w.send(t, "GET "+jobPath(w.done, "/trace"), w.dev).expect(200, "0123456789")
+			return time.Since(start)
 		}
 		require.Equal(t, time.Hour, took(Fault{Latency: time.Hour}))
 		require.Equal(t, 4*time.Second, took(Fault{Do: SlowBody(3, time.Second)}))

@@ -15,27 +15,27 @@ import (
 	"example.com/gitlabjobs"
 )
 
-func TestAServerThatIsDownRefusesForItsTime(t *testing.T) {
+func TestDownRefusesConnections(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newSmall(t)
+		w := newFixture(t)
 		j := w.pl.AddJob(JobSpec{Script: &Script{Lines: 3, Every: time.Minute}})
-		struck := w.Fault(Fault{Do: InternalError()})
+		fault := w.Fault(Fault{Do: InternalError()})
 		w.Down(time.Hour)
-		w.Down(time.Minute) // It is down for longer already.
+		w.Down(time.Minute) // Has no effect, because the server is already down for longer.
 		require.ErrorIs(t, readLog(t, w, nil), syscall.ECONNREFUSED)
 		time.Sleep(time.Hour - 1)
 		require.ErrorIs(t, readLog(t, w, nil), syscall.ECONNREFUSED)
 		require.Empty(t, w.Requests())
-		require.Zero(t, struck.Struck(), "faults wait")
+		require.Zero(t, fault.Struck(), "faults do not apply while the server is down")
 		time.Sleep(time.Nanosecond)
-		w.ask(t, "GET "+on(j, ""), w.dev).is(500)
-		require.Equal(t, "success", w.ask(t, "GET "+on(j, ""), w.dev).object()["status"], "scripts go on")
+		w.send(t, "GET "+jobPath(j, ""), w.dev).expect(500)
+		require.Equal(t, "success", w.send(t, "GET "+jobPath(j, ""), w.dev).object()["status"], "scripts continue while the server is down")
 	})
 }
 
-// What is in flight breaks at once, wherever it is.
-func TestAnOutageBreaksWhatIsInFlight(t *testing.T) {
+// Down interrupts requests in each phase.
+func TestDownInterruptsRequestsInMemory(t *testing.T) {
 	t.Parallel()
 	for name, f := range map[string]Fault{
 		"hang": {Do: Hang()}, "hang after": {Do: HangAfter()}, "latency": {Latency: time.Hour}, "delay": {Do: DelayAnswer(time.Hour)},
@@ -44,15 +44,15 @@ func TestAnOutageBreaksWhatIsInFlight(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				w := newSmall(t)
+				w := newFixture(t)
 				w.Fault(f)
 				failed := make(chan error)
 				go func() { failed <- readLog(t, w, nil) }()
 				synctest.Wait()
-				began := time.Now()
+				start := time.Now()
 				w.Down(time.Minute)
 				require.ErrorIs(t, <-failed, syscall.ECONNRESET)
-				require.Equal(t, began, time.Now())
+				require.Equal(t, start, time.Now())
 				require.False(t, w.Requests()[0].Done.IsZero())
 				time.Sleep(time.Minute)
 				require.NoError(t, readLog(t, w, nil))
@@ -61,8 +61,9 @@ func TestAnOutageBreaksWhatIsInFlight(t *testing.T) {
 	}
 }
 
-// On a socket too, and where a client does not read what is sent.
-func TestAnOutageBreaksConnections(t *testing.T) {
+// With a socket, Down resets a connection even if its client does not read the
+// response.
+func TestDownResetsConnections(t *testing.T) {
 	t.Parallel()
 	s := NewServer(t, KeepAlive())
 	j := s.AddProject("group/app").AddPipeline().AddJob(JobSpec{Status: gitlabjobs.StatusRunning})
@@ -75,13 +76,13 @@ func TestAnOutageBreaksConnections(t *testing.T) {
 		req.Header.Set("Private-Token", s.Tokens.Developer)
 		return tr.RoundTrip(req)
 	}
-	unread, err := get(on(j, "/trace"))
+	unread, err := get(jobPath(j, "/trace"))
 	require.NoError(t, err)
 	defer unread.Body.Close()
 	s.Fault(Fault{Do: Hang()})
 	failed := make(chan error)
 	go func() {
-		resp, err := get(on(j, ""))
+		resp, err := get(jobPath(j, ""))
 		if err == nil {
 			err = resp.Body.Close()
 		}
@@ -94,23 +95,23 @@ func TestAnOutageBreaksConnections(t *testing.T) {
 	require.Error(t, <-failed)
 	_, err = io.Copy(io.Discard, unread.Body)
 	require.ErrorIs(t, err, syscall.ECONNRESET)
-	resp, err := get(on(j, ""))
+	resp, err := get(jobPath(j, ""))
 	if err == nil {
 		require.NoError(t, resp.Body.Close())
 	}
 	require.Error(t, err)
 }
 
-// When a request was over, and what it has moved: by these a test tells how
-// many were in flight at once.
-func TestARequestTellsWhenItWasDoneAndWhatItSent(t *testing.T) {
+// With the time of the end, a test can check how many requests were in flight at
+// the same time.
+func TestRequestRecordsEndAndSentBytes(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newSmall(t)
+		w := newFixture(t)
 		last := func() Request { all := w.Requests(); return all[len(all)-1] }
 		open := func(f Fault) *http.Response {
 			w.Fault(f)
-			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.URL+"/api/v4"+on(w.done, "/trace"), nil)
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.URL+"/api/v4"+jobPath(w.done, "/trace"), nil)
 			require.NoError(t, err)
 			req.Header.Set("Private-Token", w.dev)
 			resp, err := w.Transport().RoundTrip(req)
@@ -127,7 +128,7 @@ func TestARequestTellsWhenItWasDoneAndWhatItSent(t *testing.T) {
 		_, err = io.ReadFull(resp.Body, make([]byte, 4))
 		require.NoError(t, err)
 		require.EqualValues(t, 10, last().Sent)
-		require.Equal(t, 3*time.Minute+time.Second, last().Done.Sub(last().At), "with its last byte")
+		require.Equal(t, 3*time.Minute+time.Second, last().Done.Sub(last().At), "the exchange ends with the last byte")
 
 		resp = open(Fault{})
 		time.Sleep(time.Hour)
@@ -135,14 +136,14 @@ func TestARequestTellsWhenItWasDoneAndWhatItSent(t *testing.T) {
 		require.Equal(t, time.Hour, last().Done.Sub(last().At))
 		require.Zero(t, last().Sent)
 
-		w.ask(t, "GET "+on(w.manual, "/trace"), w.dev).is(200, "")
+		w.send(t, "GET "+jobPath(w.manual, "/trace"), w.dev).expect(200, "")
 		require.Equal(t, last().At, last().Done)
 	})
 }
 
-func TestBothKindsOfServerTellWhatWasSent(t *testing.T) {
+func TestRequestRecordsSentBytesOnSocketAndInMemory(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, s *Server, client *http.Client) {
+	onSocketAndInMemory(t, func(t *testing.T, s *Server, client *http.Client) {
 		j := s.AddProject("group/app").AddPipeline().AddJob(JobSpec{Log: strings.Repeat("x", 1000)})
 		for _, f := range []struct {
 			do   Effect
@@ -150,7 +151,7 @@ func TestBothKindsOfServerTellWhatWasSent(t *testing.T) {
 		}{{Effect{}, 1000}, {CutBody(100), 100}, {ResetAfter(), 0}} {
 			s.ResetRequests()
 			s.Fault(Fault{Do: f.do})
-			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+"/api/v4"+on(j, "/trace"), nil)
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+"/api/v4"+jobPath(j, "/trace"), nil)
 			require.NoError(t, err)
 			req.Header.Set("Private-Token", s.Tokens.Developer)
 			if resp, err := client.Do(req); err == nil {
@@ -158,7 +159,7 @@ func TestBothKindsOfServerTellWhatWasSent(t *testing.T) {
 				require.NoError(t, resp.Body.Close())
 			}
 			for s.Requests()[0].Done.IsZero() {
-				runtime.Gosched() // The server's side of it ends by itself.
+				runtime.Gosched() // The server may end the exchange after the client.
 			}
 			require.Equal(t, f.sent, s.Requests()[0].Sent)
 		}

@@ -11,8 +11,8 @@ import (
 )
 
 // A set-up that no GitLab could have ends the test with a line that says what
-// to mend.
-func TestABadSetUpSaysWhatToMend(t *testing.T) {
+// to want.
+func TestSetUpErrorSaysHowToFixIt(t *testing.T) {
 	t.Parallel()
 	pipeline := func(s *Server) *Pipeline { return s.AddProject("group/app").AddPipeline(PipelineSpec{}) }
 	add := func(spec JobSpec) func(s *Server) { return func(s *Server) { pipeline(s).AddJob(spec) } }
@@ -20,7 +20,7 @@ func TestABadSetUpSaysWhatToMend(t *testing.T) {
 	other := func(t *testing.T) *Pipeline { return pipeline(NewMemoryServer(t)) }
 	now := time.Now()
 	tests := []struct {
-		name, mend string
+		name, want string
 		setUp      func(s *Server)
 	}{
 		{"a project without a group", "such as group/app", func(s *Server) { s.AddProject("app") }},
@@ -131,31 +131,31 @@ func TestABadSetUpSaysWhatToMend(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			line := failureOf(t, tt.setUp)
-			require.Contains(t, line, tt.mend)
+			require.Contains(t, line, tt.want)
 			require.Contains(t, line, "gitlabjobstest: ")
 			require.Regexp(t, `: .*\b(use|leave|set|pass|add|call|write|fix|read|retry|cancel|let)\b`, line, "it says how to do it")
 		})
 	}
 }
 
-func TestBadOptionsSayWhatToMend(t *testing.T) {
+func TestOptionErrorSaysHowToFixIt(t *testing.T) {
 	t.Parallel()
 	require.Contains(t, failureOf(t, func(s *Server) { NewMemoryServer(s.tb, JobsRateLimit(0)) }), "at least 1 request")
-	for mend, opt := range map[string]Option{
+	for want, opt := range map[string]Option{
 		"use a scheme and a host":         WithExternalURL("gitlab.example.com"),
 		"use at least 1 request a minute": JobsRateLimit(0),
 		"use at least 1 request and 1s":   Throttle(1, 0),
 		"leave out one of them":           func(s *Server) { OlderServer()(s); NewerServer()(s) },
 	} {
 		s, err := Start(opt)
-		require.ErrorContains(t, err, mend)
+		require.ErrorContains(t, err, want)
 		require.Nil(t, s)
 	}
 }
 
 // A server without a test keeps the first bad set-up, goes on without panic,
 // and names it in every later answer.
-func TestAServerWithoutATestKeepsItsBadSetUp(t *testing.T) {
+func TestServerWithoutTestKeepsFirstSetUpError(t *testing.T) {
 	t.Parallel()
 	s, err := Start()
 	require.NoError(t, err)
@@ -178,21 +178,21 @@ func TestAServerWithoutATestKeepsItsBadSetUp(t *testing.T) {
 	s.Pipeline(1).Delete()
 	s.Project("no/such").Delete()
 	require.ErrorContains(t, s.Err(), `AddProject("app"): use a full path`)
-	ask(t, s, "GET /job").is(http.StatusInternalServerError,
+	send(t, s, "GET /job").expect(http.StatusInternalServerError,
 		`{"message":"500 Internal Server Error: `+`gitlabjobstest: AddProject(\"app\"): use a full path, such as group/app"}`)
 }
 
-func TestTenThousandJobsInOneLine(t *testing.T) { //nolint:paralleltest // It measures time.
-	w := newSmall(t)
+func TestAddJobsAddsTenThousandJobsInASecond(t *testing.T) { //nolint:paralleltest // It measures time.
+	w := newFixture(t)
 	best := time.Hour
 	var jobs []*Job
 	for range 3 { // Whatever else the machine does, it does not do it three times.
-		began := time.Now()
+		start := time.Now()
 		jobs = w.pl.AddJobs(10_000, func(i int) JobSpec { return JobSpec{Status: gitlabjobs.StatusPending, AllowFailure: i%2 == 0} })
-		best = min(best, time.Since(began))
+		best = min(best, time.Since(start))
 	}
 	require.Less(t, best, time.Second)
 	require.Len(t, jobs, 10_000)
-	require.Equal(t, jobs[9_999].ID(), w.ask(t, "GET "+w.jobs+"?per_page=1", w.dev).ids()[0])
+	require.Equal(t, jobs[9_999].ID(), w.send(t, "GET "+w.jobs+"?per_page=1", w.dev).ids()[0])
 	w.pl.AddJobs(1, nil)
 }

@@ -10,7 +10,7 @@ import (
 	"example.com/gitlabjobs"
 )
 
-func TestFactsOfStampedLogsByRunnerVersion(t *testing.T) {
+func TestStampedLogFormatDependsOnRunnerVersion(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("x", 8<<10-32)
 	for name, tt := range map[string]struct {
@@ -78,7 +78,7 @@ func TestFactsOfStampedLogsByRunnerVersion(t *testing.T) {
 	})
 }
 
-func TestStampedLogsHaveTheLinesThatWereWritten(t *testing.T) {
+func TestStampedLogsKeepWrittenLines(t *testing.T) {
 	t.Parallel()
 	const text = "\x1b[0KRunning with gitlab-runner\x1b[0;m\n" +
 		"section_start:1:get_sources\r\x1b[0K\x1b[36;1mGetting source\x1b[0;m\nFetching 10%\rFetching 100%\r\x1b[Kdone\n" +

@@ -20,26 +20,26 @@ import (
 )
 
 // hooks records what a request's trace is told.
-func hooks(ctx context.Context, told *[]string) context.Context {
-	tell := func(what string) { *told = append(*told, what) }
+func traceHooks(ctx context.Context, events *[]string) context.Context {
+	record := func(what string) { *events = append(*events, what) }
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		GetConn:      func(host string) { tell("get " + host) },
-		ConnectStart: func(string, string) { tell("connecting") },
+		GetConn:      func(host string) { record("get " + host) },
+		ConnectStart: func(string, string) { record("connecting") },
 		ConnectDone: func(_, _ string, err error) {
 			if err != nil {
-				tell("not connected")
+				record("not connected")
 			}
 		},
-		TLSHandshakeDone:     func(_ tls.ConnectionState, _ error) { tell("TLS") },
-		GotConn:              func(httptrace.GotConnInfo) { tell("got") },
-		WroteHeaders:         func() { tell("headers") },
-		WroteRequest:         func(httptrace.WroteRequestInfo) { tell("request") },
-		GotFirstResponseByte: func() { tell("answer") },
+		TLSHandshakeDone:     func(_ tls.ConnectionState, _ error) { record("TLS") },
+		GotConn:              func(httptrace.GotConnInfo) { record("got") },
+		WroteHeaders:         func() { record("headers") },
+		WroteRequest:         func(httptrace.WroteRequestInfo) { record("request") },
+		GotFirstResponseByte: func() { record("answer") },
 	})
 }
 
 // By its hooks a client reports whether a request was sent.
-func TestTheTransportTellsHowFarARequestGot(t *testing.T) {
+func TestTransportCallsTraceHooks(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name, url string
@@ -58,8 +58,8 @@ func TestTheTransportTellsHowFarARequestGot(t *testing.T) {
 			t.Parallel()
 			s := NewMemoryServer(t)
 			s.Fault(Fault{Do: tt.do})
-			var told []string
-			ctx := hooks(t.Context(), &told)
+			var events []string
+			ctx := traceHooks(t.Context(), &events)
 			req, err := http.NewRequestWithContext(ctx, http.MethodPost, tt.url+"/api/v4/job", strings.NewReader("{}"))
 			require.NoError(t, err)
 			resp, err := s.Transport().RoundTrip(req)
@@ -67,16 +67,16 @@ func TestTheTransportTellsHowFarARequestGot(t *testing.T) {
 			if err == nil {
 				require.NoError(t, resp.Body.Close())
 			}
-			require.Equal(t, tt.want, strings.Join(told, ", "))
+			require.Equal(t, tt.want, strings.Join(events, ", "))
 		})
 	}
 }
 
-var errEnough = errors.New("enough")
+var errTest = errors.New("enough")
 
 // Whatever a request waits for, the end of its context ends it, and leaves no
 // goroutine: synctest would not end with one.
-func TestTheContextEndsARequestWhereverItWaits(t *testing.T) {
+func TestContextEndsWaitingRequest(t *testing.T) {
 	t.Parallel()
 	tests := map[string]Fault{
 		"latency":        {Latency: time.Hour},
@@ -89,14 +89,14 @@ func TestTheContextEndsARequestWhereverItWaits(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				w := newSmall(t)
+				w := newFixture(t)
 				w.Fault(f)
-				ctx, cancel := context.WithTimeoutCause(t.Context(), time.Minute, errEnough)
+				ctx, cancel := context.WithTimeoutCause(t.Context(), time.Minute, errTest)
 				defer cancel()
-				req, err := http.NewRequestWithContext(ctx, http.MethodGet, w.URL+"/api/v4"+on(w.done, "/trace"), nil)
+				req, err := http.NewRequestWithContext(ctx, http.MethodGet, w.URL+"/api/v4"+jobPath(w.done, "/trace"), nil)
 				require.NoError(t, err)
 				req.Header.Set("Private-Token", w.dev)
-				began := time.Now()
+				start := time.Now()
 				resp, err := w.Transport().RoundTrip(req)
 				if err == nil {
 					if name == "endless body" {
@@ -106,32 +106,32 @@ func TestTheContextEndsARequestWhereverItWaits(t *testing.T) {
 					}
 					_, err = io.Copy(io.Discard, resp.Body)
 				}
-				require.ErrorIs(t, err, errEnough)
-				require.Equal(t, time.Minute, time.Since(began))
+				require.ErrorIs(t, err, errTest)
+				require.Equal(t, time.Minute, time.Since(start))
 			})
 		})
 	}
 }
 
-func TestAContextThatHasEndedSendsNothing(t *testing.T) {
+func TestEndedContextSendsNoRequest(t *testing.T) {
 	t.Parallel()
 	s := NewMemoryServer(t)
 	ctx, cancel := context.WithCancelCause(t.Context())
-	cancel(errEnough)
+	cancel(errTest)
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL+"/api/v4/job", nil)
 	require.NoError(t, err)
 	_, err = s.Transport().RoundTrip(req)
-	require.ErrorIs(t, err, errEnough)
+	require.ErrorIs(t, err, errTest)
 	require.Empty(t, s.Requests())
 }
 
 // Closing a body ends a read that waits.
-func TestClosingABodyEndsARead(t *testing.T) {
+func TestCloseOfBodyEndsRead(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newSmall(t)
+		w := newFixture(t)
 		w.Fault(Fault{Do: SlowBody(1, time.Hour)})
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.URL+"/api/v4"+on(w.done, "/trace"), nil)
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.URL+"/api/v4"+jobPath(w.done, "/trace"), nil)
 		require.NoError(t, err)
 		req.Header.Set("Private-Token", w.dev)
 		resp, err := w.Transport().RoundTrip(req)
@@ -149,24 +149,24 @@ func TestClosingABodyEndsARead(t *testing.T) {
 	})
 }
 
-func TestARequestBodyThatFailsIsNotAnswered(t *testing.T) {
+func TestFailingRequestBodyFailsRequest(t *testing.T) {
 	t.Parallel()
-	w := newSmall(t)
-	body := io.MultiReader(strings.NewReader(`{"force":`), brokenReader{})
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.URL+"/api/v4"+on(w.running, "/cancel"), body)
+	w := newFixture(t)
+	body := io.MultiReader(strings.NewReader(`{"force":`), failingReader{})
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.URL+"/api/v4"+jobPath(w.running, "/cancel"), body)
 	require.NoError(t, err)
 	req.Header.Set("Private-Token", w.dev)
 	_, err = w.Transport().RoundTrip(req)
-	require.ErrorIs(t, err, errEnough)
+	require.ErrorIs(t, err, errTest)
 	require.Equal(t, gitlabjobs.StatusRunning, w.running.Status())
 }
 
-type brokenReader struct{}
+type failingReader struct{}
 
-func (brokenReader) Read([]byte) (int, error) { return 0, errEnough }
+func (failingReader) Read([]byte) (int, error) { return 0, errTest }
 
 // A client that has both sees the same from either.
-func TestSocketAndMemoryAnswerAlike(t *testing.T) {
+func TestSocketAndMemoryResponsesAreEqual(t *testing.T) {
 	t.Parallel()
 	s := NewServer(t)
 	j := s.AddProject("group/app").AddPipeline(PipelineSpec{}).AddJob(JobSpec{})
@@ -176,7 +176,7 @@ func TestSocketAndMemoryAnswerAlike(t *testing.T) {
 		var seen []*http.Response
 		var bodies []string
 		for _, rt := range []http.RoundTripper{tr, s.Transport()} {
-			req, err := http.NewRequestWithContext(t.Context(), method, s.URL+"/api/v4"+on(j, ""), nil)
+			req, err := http.NewRequestWithContext(t.Context(), method, s.URL+"/api/v4"+jobPath(j, ""), nil)
 			require.NoError(t, err)
 			req.Header.Set("Private-Token", s.Tokens.Developer)
 			resp, err := rt.RoundTrip(req)
@@ -196,9 +196,9 @@ func TestSocketAndMemoryAnswerAlike(t *testing.T) {
 	}
 }
 
-func TestAClosedServerRefuses(t *testing.T) {
+func TestClosedServerRefusesConnections(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, s *Server, client *http.Client) {
+	onSocketAndInMemory(t, func(t *testing.T, s *Server, client *http.Client) {
 		s.Close()
 		s.Close()
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+"/api/v4/job", nil)
@@ -209,7 +209,7 @@ func TestAClosedServerRefuses(t *testing.T) {
 }
 
 // Closing a server ends what it is answering, and waits for it.
-func TestClosingEndsARequestThatHangs(t *testing.T) {
+func TestCloseEndsHangingRequest(t *testing.T) {
 	t.Parallel()
 	s := NewServer(t)
 	s.Fault(Fault{Do: Hang()})
@@ -233,7 +233,7 @@ func TestClosingEndsARequestThatHangs(t *testing.T) {
 
 // net/http repeats a GET of itself where a connection that it has used before
 // is reset. A fault is for the client to see, so none is used twice.
-func TestAResetIsSeenOnceHoweverManyRequestsCameBefore(t *testing.T) {
+func TestClientSeesResetAfterOtherRequests(t *testing.T) {
 	t.Parallel()
 	s := NewServer(t)
 	s.AddProject("group/app")
@@ -258,7 +258,7 @@ func TestAResetIsSeenOnceHoweverManyRequestsCameBefore(t *testing.T) {
 	require.Len(t, s.Requests(), 6)
 }
 
-func TestKeepAlive(t *testing.T) {
+func TestKeepAliveReusesConnection(t *testing.T) {
 	t.Parallel()
 	s := NewServer(t, KeepAlive())
 	tr := &http.Transport{}
@@ -279,13 +279,13 @@ func TestKeepAlive(t *testing.T) {
 	require.Equal(t, []bool{false, true}, reused)
 }
 
-func TestAClosedServerLeavesNoGoroutine(t *testing.T) { //nolint:paralleltest // It looks at every goroutine there is.
+func TestClosedServerLeavesNoGoroutine(t *testing.T) { //nolint:paralleltest // It looks at every goroutine there is.
 	s := NewServer(t)
 	w := s.AddProject("group/app").AddPipeline(PipelineSpec{}).AddJob(JobSpec{})
 	for _, do := range []Effect{{}, ResetBefore(), ResetAfter(), CutBody(3), Hang(), EndlessBody(), SlowBody(1, time.Hour)} {
 		s.Fault(Fault{Do: do})
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL+"/api/v4"+on(w, "/trace"), nil)
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL+"/api/v4"+jobPath(w, "/trace"), nil)
 		require.NoError(t, err)
 		req.Header.Set("Private-Token", s.Tokens.Developer)
 		if resp, err := (&http.Transport{}).RoundTrip(req); err == nil {

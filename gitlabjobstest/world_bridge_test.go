@@ -11,9 +11,9 @@ import (
 )
 
 // shown is a bridge as the list of its pipeline has it.
-func shown(t *testing.T, w *small, b *Bridge) map[string]any {
+func listedBridge(t *testing.T, w *fixture, b *Bridge) map[string]any {
 	t.Helper()
-	for _, o := range w.ask(t, "GET "+w.pipeline+"/bridges", w.dev).is(200).objects() {
+	for _, o := range w.send(t, "GET "+w.pipeline+"/bridges", w.dev).expect(200).objects() {
 		if o["id"] == float64(b.ID()) {
 			return o
 		}
@@ -22,16 +22,16 @@ func shown(t *testing.T, w *small, b *Bridge) map[string]any {
 	return nil
 }
 
-func TestABridgeWithoutADownstreamPipeline(t *testing.T) {
+func TestBridgeWithoutDownstreamPipeline(t *testing.T) {
 	t.Parallel()
-	w := newSmall(t)
+	w := newFixture(t)
 	for _, spec := range []BridgeSpec{
 		{Status: gitlabjobs.StatusCreated},
 		{Status: gitlabjobs.StatusManual},
 		{Status: gitlabjobs.StatusFailed, FailureReason: "downstream_bridge_project_not_found"},
 		{},
 	} {
-		o := shown(t, w, w.pl.AddBridge(spec))
+		o := listedBridge(t, w, w.pl.AddBridge(spec))
 		require.Contains(t, o, "downstream_pipeline")
 		require.Nil(t, o["downstream_pipeline"])
 		require.Equal(t, string(spec.FailureReason) != "", o["failure_reason"] != nil)
@@ -39,37 +39,37 @@ func TestABridgeWithoutADownstreamPipeline(t *testing.T) {
 }
 
 // A bridge that has yet to start does not show the pipeline that waits for it.
-func TestABridgeThatWaitsShowsNoPipeline(t *testing.T) {
+func TestManualBridgeHasNoDownstreamPipelineYet(t *testing.T) {
 	t.Parallel()
-	w := newSmall(t)
+	w := newFixture(t)
 	b := w.pl.AddBridge(BridgeSpec{Status: gitlabjobs.StatusManual, Downstream: w.app.AddPipeline(PipelineSpec{})})
-	require.Nil(t, shown(t, w, b)["downstream_pipeline"])
+	require.Nil(t, listedBridge(t, w, b)["downstream_pipeline"])
 	require.Nil(t, b.Downstream())
 }
 
-func TestAPlayedBridgeWithNothingToTriggerStartsAChildPipeline(t *testing.T) {
+func TestPlayedBridgeCreatesChildPipeline(t *testing.T) {
 	t.Parallel()
-	w := newSmall(t)
+	w := newFixture(t)
 	b := w.pl.AddBridge(BridgeSpec{Status: gitlabjobs.StatusManual})
-	w.act(t, b.job, "play", `{"job_variables_attributes":[{"key":"A","value":"1"}]}`).is(200)
-	child, _ := shown(t, w, b)["downstream_pipeline"].(map[string]any)
+	w.postAction(t, b.job, "play", `{"job_variables_attributes":[{"key":"A","value":"1"}]}`).expect(200)
+	child, _ := listedBridge(t, w, b)["downstream_pipeline"].(map[string]any)
 	require.Equal(t, "parent_pipeline", child["source"])
 	require.EqualValues(t, w.app.ID(), child["project_id"])
 	require.Equal(t, map[string]string{"A": "1"}, b.Variables())
 	require.Equal(t, 1, b.Count(ActionPlay))
 }
 
-func TestABridgeThatDependsEndsAsItsPipelineDoes(t *testing.T) {
+func TestDependentBridgeHasStatusOfPipeline(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newSmall(t)
+		w := newFixture(t)
 		downstream := w.open.AddPipeline(PipelineSpec{})
 		downstream.AddJob(JobSpec{Status: gitlabjobs.StatusCreated, Script: &Script{Pending: time.Second, Runs: time.Minute}})
 		b := w.pl.AddBridge(BridgeSpec{Status: gitlabjobs.StatusManual, Downstream: downstream, Depend: true})
-		w.act(t, b.job, "play").is(200)
-		require.Equal(t, "running", shown(t, w, b)["status"])
+		w.postAction(t, b.job, "play").expect(200)
+		require.Equal(t, "running", listedBridge(t, w, b)["status"])
 		time.Sleep(time.Hour)
-		o := shown(t, w, b)
+		o := listedBridge(t, w, b)
 		require.Equal(t, "success", o["status"])
 		pipeline, _ := o["downstream_pipeline"].(map[string]any)
 		require.Equal(t, "success", pipeline["status"])
@@ -78,10 +78,10 @@ func TestABridgeThatDependsEndsAsItsPipelineDoes(t *testing.T) {
 
 // A bridge that runs again starts another pipeline with the same jobs, and
 // leaves the first one as it is.
-func TestARetriedBridgeStartsThePipelineAnew(t *testing.T) {
+func TestRetriedBridgeStartsNewPipeline(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newSmall(t)
+		w := newFixture(t)
 		downstream := w.open.AddPipeline(PipelineSpec{})
 		downstream.AddJob(JobSpec{Name: "old", Retried: true})
 		downstream.AddJob(JobSpec{Name: "test", Status: gitlabjobs.StatusFailed})
@@ -90,7 +90,7 @@ func TestARetriedBridgeStartsThePipelineAnew(t *testing.T) {
 		b := w.pl.AddBridge(BridgeSpec{Downstream: downstream, Depend: true})
 		require.Equal(t, gitlabjobs.StatusFailed, b.Status())
 
-		id, _ := w.act(t, b.job, "retry").is(201).object()["id"].(float64)
+		id, _ := w.postAction(t, b.job, "retry").expect(201).object()["id"].(float64)
 		again := w.Bridge(int64(id))
 		require.True(t, b.Retried())
 		require.Equal(t, gitlabjobs.StatusRunning, again.Status())
@@ -111,7 +111,7 @@ func TestARetriedBridgeStartsThePipelineAnew(t *testing.T) {
 	})
 }
 
-func TestAPipelinesStatusFollowsFromItsJobs(t *testing.T) {
+func TestPipelineStatusIgnoresRetriedAndAllowedToFailJobs(t *testing.T) {
 	t.Parallel()
 	const pending, running, manual = gitlabjobs.StatusPending, gitlabjobs.StatusRunning, gitlabjobs.StatusManual
 	const success, failed, canceled, skipped = gitlabjobs.StatusSuccess, gitlabjobs.StatusFailed, gitlabjobs.StatusCanceled, gitlabjobs.StatusSkipped
@@ -135,7 +135,7 @@ func TestAPipelinesStatusFollowsFromItsJobs(t *testing.T) {
 		{gitlabjobs.StatusPreparing, []gitlabjobs.Status{gitlabjobs.StatusPreparing}},
 	}
 	for _, tt := range tests {
-		w := newSmall(t)
+		w := newFixture(t)
 		pl := w.app.AddPipeline(PipelineSpec{})
 		for _, s := range tt.jobs {
 			pl.AddJob(JobSpec{Status: s})
@@ -144,7 +144,7 @@ func TestAPipelinesStatusFollowsFromItsJobs(t *testing.T) {
 		pl.AddJob(JobSpec{Status: failed, Retried: true})
 		require.Equal(t, tt.want, pl.Status(), "a retried job does not count")
 	}
-	w := newSmall(t)
+	w := newFixture(t)
 	pl := w.app.AddPipeline(PipelineSpec{})
 	pl.AddJobs(2, func(i int) JobSpec {
 		return JobSpec{Status: []gitlabjobs.Status{success, failed}[i], AllowFailure: true}

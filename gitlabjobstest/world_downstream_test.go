@@ -10,10 +10,10 @@ import (
 	"example.com/gitlabjobs"
 )
 
-func TestACreatedBridgeStarts(t *testing.T) {
+func TestBridgeStartTriggersPipeline(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newSmall(t)
+		w := newFixture(t)
 		inner := w.open.AddPipeline()
 		last := inner.AddJob(JobSpec{Status: created, Script: &Script{Runs: time.Minute}})
 		downstream := w.open.AddPipeline()
@@ -24,7 +24,7 @@ func TestACreatedBridgeStarts(t *testing.T) {
 		require.Nil(t, b.Downstream())
 
 		b.Start()
-		o := shown(t, w, b)
+		o := listedBridge(t, w, b)
 		require.Equal(t, "success", o["status"])
 		require.NotNil(t, o["started_at"])
 		require.Same(t, downstream, b.Downstream())
@@ -38,29 +38,29 @@ func TestACreatedBridgeStarts(t *testing.T) {
 	})
 }
 
-func TestABridgeThatSucceedsHasTriggeredItsPipeline(t *testing.T) {
+func TestBridgeSucceedTriggersPipeline(t *testing.T) {
 	t.Parallel()
-	w := newSmall(t)
+	w := newFixture(t)
 	downstream := w.open.AddPipeline()
 	job := downstream.AddJob(JobSpec{Status: created})
 	b := w.pl.AddBridge(BridgeSpec{Status: created, Downstream: downstream})
 	b.Succeed()
 	require.Same(t, downstream, b.Downstream())
 	require.Equal(t, gitlabjobs.StatusPending, job.Status())
-	require.NotNil(t, shown(t, w, b)["downstream_pipeline"])
+	require.NotNil(t, listedBridge(t, w, b)["downstream_pipeline"])
 }
 
 // A retry starts the whole tree anew, and leaves the first one as it is.
-func TestARetriedBridgeStartsTheBridgesBelowAnew(t *testing.T) {
+func TestRetriedBridgeStartsNestedBridges(t *testing.T) {
 	t.Parallel()
-	w := newSmall(t)
+	w := newFixture(t)
 	inner := w.open.AddPipeline()
 	inner.AddJob(JobSpec{Name: "last"})
 	downstream := w.open.AddPipeline()
 	downstream.AddBridge(BridgeSpec{Name: "nested", Downstream: inner})
 	downstream.AddBridge(BridgeSpec{Name: "by hand", Status: gitlabjobs.StatusManual})
 	b := w.pl.AddBridge(BridgeSpec{Downstream: downstream})
-	id, _ := w.act(t, b.job, "retry").is(201).object()["id"].(float64)
+	id, _ := w.postAction(t, b.job, "retry").expect(201).object()["id"].(float64)
 	anew := w.Bridge(int64(id)).Downstream().Bridges()
 	require.Len(t, anew, 2)
 	require.Equal(t, gitlabjobs.StatusSuccess, anew[0].Status())
@@ -73,13 +73,13 @@ func TestARetriedBridgeStartsTheBridgesBelowAnew(t *testing.T) {
 
 // GitLab starts no pipeline in a circle, but a client that walks down must end
 // in one too.
-func TestACircleOfPipelines(t *testing.T) {
+func TestPipelinesInACycle(t *testing.T) {
 	t.Parallel()
 	for name, above := range map[string]bool{"its own pipeline": false, "the one above": true} {
 		for _, status := range []gitlabjobs.Status{gitlabjobs.StatusSuccess, created, ""} {
 			t.Run(name+", "+string(status), func(t *testing.T) {
 				t.Parallel()
-				w := newSmall(t)
+				w := newFixture(t)
 				top := w.pl
 				if above {
 					top = w.app.AddPipeline(PipelineSpec{})
@@ -90,17 +90,17 @@ func TestACircleOfPipelines(t *testing.T) {
 					b.Start()
 				}
 				require.Same(t, top, b.Downstream())
-				down, _ := shown(t, w, b)["downstream_pipeline"].(map[string]any)
+				down, _ := listedBridge(t, w, b)["downstream_pipeline"].(map[string]any)
 				require.EqualValues(t, top.ID(), down["id"])
 				if !b.Status().Finished() {
 					b.Succeed()
 				}
 				w.running.Succeed()
-				w.act(t, w.manual, "play").is(200)
+				w.postAction(t, w.manual, "play").expect(200)
 				w.manual.Fail("")
 				require.Equal(t, gitlabjobs.StatusFailed, w.pl.Status())
 				require.Equal(t, gitlabjobs.StatusFailed, top.Status())
-				id, _ := w.act(t, b.job, "retry").is(201).object()["id"].(float64)
+				id, _ := w.postAction(t, b.job, "retry").expect(201).object()["id"].(float64)
 				require.Same(t, top, w.Bridge(int64(id)).Downstream())
 			})
 		}
@@ -108,22 +108,22 @@ func TestACircleOfPipelines(t *testing.T) {
 }
 
 // Starting what triggers a circle anew must end.
-func TestACircleBelowARetriedBridgeEnds(t *testing.T) {
+func TestRetryOfBridgeAboveCycleEnds(t *testing.T) {
 	t.Parallel()
-	w := newSmall(t)
+	w := newFixture(t)
 	downstream := w.open.AddPipeline()
 	downstream.AddBridge(BridgeSpec{Downstream: w.pl, AnyDownstream: true})
 	b := w.pl.AddBridge(BridgeSpec{Downstream: downstream})
-	id, _ := w.act(t, b.job, "retry").is(201).object()["id"].(float64)
+	id, _ := w.postAction(t, b.job, "retry").expect(201).object()["id"].(float64)
 	below := w.Bridge(int64(id)).Downstream().Bridges()
 	require.Len(t, below, 1)
 	require.Equal(t, gitlabjobs.StatusSuccess, below[0].Status())
 	require.Same(t, w.pl, below[0].Downstream())
 }
 
-func TestAChildPipelineFollowsTheJobsThatAreAddedToIt(t *testing.T) {
+func TestChildPipelineHasStatusOfAddedJobs(t *testing.T) {
 	t.Parallel()
-	w := newSmall(t)
+	w := newFixture(t)
 	b := w.pl.AddBridge(BridgeSpec{Status: gitlabjobs.StatusCreated, Depend: true})
 	b.Start()
 	child := b.Downstream()

@@ -16,7 +16,7 @@ import (
 )
 
 // Any part of a numbered log is what it is in the whole.
-func TestNumberedLinesAreTheSameFromAnyOffset(t *testing.T) {
+func TestNumberedLinesAtAnyOffset(t *testing.T) {
 	t.Parallel()
 	var want bytes.Buffer
 	for i := 1; want.Len() < 20_000; i++ {
@@ -33,7 +33,7 @@ func TestNumberedLinesAreTheSameFromAnyOffset(t *testing.T) {
 
 // A line is found again by its number alone, wherever it is: so no window of
 // two lines or more is like another one.
-func TestNumberedLinesHaveTheirNumberFarBehindToo(t *testing.T) {
+func TestNumberedLinesContainTheirNumber(t *testing.T) {
 	t.Parallel()
 	for _, line := range []int64{1, 9_999, 10_000, 33_554_432, 999_999_999} {
 		p := make([]byte, 2*lineWidth)
@@ -43,11 +43,11 @@ func TestNumberedLinesHaveTheirNumberFarBehindToo(t *testing.T) {
 	}
 }
 
-func TestALogOfAGivenSize(t *testing.T) {
+func TestLogWithSize(t *testing.T) {
 	t.Parallel()
-	w := newSmall(t)
-	trace := func(j *Job, query string, extra ...string) got {
-		return w.ask(t, "GET "+on(j, "/trace")+query, append(extra, w.dev)...)
+	w := newFixture(t)
+	trace := func(j *Job, query string, extra ...string) result {
+		return w.send(t, "GET "+jobPath(j, "/trace")+query, append(extra, w.dev)...)
 	}
 	at := func(p []byte, off int64) {
 		for i := range p {
@@ -56,42 +56,42 @@ func TestALogOfAGivenSize(t *testing.T) {
 	}
 	j := w.pl.AddJob(JobSpec{LogSize: 30, LogAt: at})
 	const whole = "abcdefghijklmnopqrstuvwxyzabcd"
-	g := trace(j, "").is(200, whole)
+	g := trace(j, "").expect(200, whole)
 	require.Equal(t, "30", g.header.Get("Content-Length"))
 	require.Equal(t, whole, j.Log())
-	trace(j, "?byte_offset=26").is(200, "abcd")
-	trace(j, "?byte_offset=1&byte_limit=3").is(200, "bcd")
-	trace(j, "?byte_offset=30&byte_limit=3").is(200, "")
+	trace(j, "?byte_offset=26").expect(200, "abcd")
+	trace(j, "?byte_offset=1&byte_limit=3").expect(200, "bcd")
+	trace(j, "?byte_offset=30&byte_limit=3").expect(200, "")
 	require.NotEqual(t, g.header.Get("Etag"), trace(j, "?byte_offset=1").header.Get("Etag"))
-	trace(j, "", "If-None-Match: "+g.header.Get("Etag")).is(304, "")
-	artifacts, _ := w.ask(t, "GET "+on(j, ""), w.dev).object()["artifacts"].([]any)
+	trace(j, "", "If-None-Match: "+g.header.Get("Etag")).expect(304, "")
+	artifacts, _ := w.send(t, "GET "+jobPath(j, ""), w.dev).object()["artifacts"].([]any)
 	log, _ := artifacts[0].(map[string]any)
 	require.EqualValues(t, 30, log["size"])
-	w.act(t, j, "erase").is(201)
-	trace(j, "").is(200, "")
+	w.postAction(t, j, "erase").expect(201)
+	trace(j, "").expect(200, "")
 
 	// What is written comes behind it.
 	j = w.pl.AddJob(JobSpec{Status: gitlabjobs.StatusPending, LogSize: 5, LogAt: at})
-	trace(j, "").is(200, "")
+	trace(j, "").expect(200, "")
 	j.Start()
 	j.AppendLog("12345")
-	trace(j, "").is(200, "abcde12345")
-	trace(j, "?byte_offset=3&byte_limit=4").is(200, "de12")
-	trace(j, "?byte_offset=6&byte_limit=2").is(200, "23")
+	trace(j, "").expect(200, "abcde12345")
+	trace(j, "?byte_offset=3&byte_limit=4").expect(200, "de12")
+	trace(j, "?byte_offset=6&byte_limit=2").expect(200, "23")
 	require.Equal(t, "abcde12345", j.Log())
-	head := w.ask(t, "HEAD "+on(j, "/trace"), w.dev).is(200, "")
+	head := w.send(t, "HEAD "+jobPath(j, "/trace"), w.dev).expect(200, "")
 	require.Equal(t, "10", head.header.Get("Content-Length"))
 }
 
 // Faults count bytes; they need none of them.
-func TestFaultsInALogThatIsNotHeld(t *testing.T) {
+func TestFaultsInGeneratedLog(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, s *Server, client *http.Client) {
+	onSocketAndInMemory(t, func(t *testing.T, s *Server, client *http.Client) {
 		const size int64 = 8 << 30
 		j := s.AddProject("group/app").AddPipeline().AddJob(JobSpec{LogSize: size})
 		get := func(do Effect, n int64) (int64, error) {
 			s.Fault(Fault{Do: do})
-			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+"/api/v4"+on(j, "/trace"), nil)
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+"/api/v4"+jobPath(j, "/trace"), nil)
 			require.NoError(t, err)
 			req.Header.Set("Private-Token", s.Tokens.Developer)
 			resp, err := client.Do(req)
@@ -111,25 +111,25 @@ func TestFaultsInALogThatIsNotHeld(t *testing.T) {
 	})
 }
 
-func TestASlowLogThatIsNotHeldTakesItsTime(t *testing.T) {
+func TestSlowBodyOfGeneratedLog(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newSmall(t)
+		w := newFixture(t)
 		j := w.pl.AddJob(JobSpec{LogSize: 1_000_000})
 		w.Fault(Fault{Do: SlowBody(300_000, time.Minute)})
-		began := time.Now()
-		require.Len(t, w.ask(t, "GET "+on(j, "/trace"), w.dev).is(200).body, 1_000_000)
-		require.Equal(t, 4*time.Minute, time.Since(began))
+		start := time.Now()
+		require.Len(t, w.send(t, "GET "+jobPath(j, "/trace"), w.dev).expect(200).body, 1_000_000)
+		require.Equal(t, 4*time.Minute, time.Since(start))
 	})
 }
 
-func TestALogThatIsNotHeldTakesNoMemory(t *testing.T) { //nolint:paralleltest // It counts what is allocated.
+func TestGeneratedLogNeedsLittleMemory(t *testing.T) { //nolint:paralleltest // It counts what is allocated.
 	const size = 64 << 20
 	s := NewServer(t)
 	j := s.AddProject("group/app").AddPipeline().AddJob(JobSpec{LogSize: size})
 	tr := &http.Transport{}
 	t.Cleanup(tr.CloseIdleConnections)
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+"/api/v4"+on(j, "/trace"), nil)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+"/api/v4"+jobPath(j, "/trace"), nil)
 	require.NoError(t, err)
 	req.Header.Set("Private-Token", s.Tokens.Developer)
 	var before, after runtime.MemStats

@@ -18,17 +18,17 @@ func statuses(jobs []*Job) []gitlabjobs.Status {
 	return all
 }
 
-func TestAJobFailsAndPassesWhenItIsRetried(t *testing.T) {
+func TestRetriesRunTheirScripts(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newSmall(t)
+		w := newFixture(t)
 		pl := w.app.AddPipeline()
 		failing := Script{Runs: time.Minute, Result: gitlabjobs.StatusFailed}
 		passing := Script{Runs: time.Minute, Lines: 1, Line: func(int) string { return "better" }}
 		j := pl.AddJob(JobSpec{Script: &failing, Retries: []Script{failing, passing}})
 		time.Sleep(time.Minute)
 		for _, want := range []gitlabjobs.Status{gitlabjobs.StatusFailed, gitlabjobs.StatusSuccess, gitlabjobs.StatusSuccess} {
-			w.act(t, pl.Jobs()[len(pl.Jobs())-1], "retry").is(201)
+			w.postAction(t, pl.Jobs()[len(pl.Jobs())-1], "retry").expect(201)
 			time.Sleep(time.Minute)
 			require.Equal(t, want, pl.Jobs()[len(pl.Jobs())-1].Status())
 		}
@@ -37,22 +37,22 @@ func TestAJobFailsAndPassesWhenItIsRetried(t *testing.T) {
 	})
 }
 
-func TestAJobThatHasFailedPassesWhenItIsRetried(t *testing.T) {
+func TestFailedJobSucceedsWhenRetried(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newSmall(t)
+		w := newFixture(t)
 		pl := w.app.AddPipeline()
 		j := pl.AddJob(JobSpec{Status: gitlabjobs.StatusFailed, Retries: []Script{{Runs: time.Minute}}})
-		w.act(t, j, "retry").is(201)
+		w.postAction(t, j, "retry").expect(201)
 		time.Sleep(time.Minute)
 		require.Equal(t, gitlabjobs.StatusSuccess, pl.Status())
 	})
 }
 
-func TestGitLabRetriesAJobByItself(t *testing.T) {
+func TestAutoRetryRetriesFailedJob(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newSmall(t)
+		w := newFixture(t)
 		pl := w.app.AddPipeline()
 		script := Script{Pending: time.Second, Runs: time.Minute, Result: gitlabjobs.StatusFailed}
 		j := pl.AddJob(JobSpec{Script: &script, AutoRetry: 2, User: w.Users.Maintainer})
@@ -64,27 +64,27 @@ func TestGitLabRetriesAJobByItself(t *testing.T) {
 		time.Sleep(time.Hour)
 		require.Equal(t, []gitlabjobs.Status{gitlabjobs.StatusFailed, gitlabjobs.StatusFailed, gitlabjobs.StatusFailed}, statuses(pl.Jobs()))
 		require.Equal(t, gitlabjobs.StatusFailed, pl.Status())
-		last := w.ask(t, "GET "+on(pl.Jobs()[2], ""), w.dev).object()
+		last := w.send(t, "GET "+jobPath(pl.Jobs()[2], ""), w.dev).object()
 		user, _ := last["user"].(map[string]any)
 		require.Equal(t, w.Users.Maintainer.Username(), user["username"])
 	})
 }
 
-func TestGitLabRetriesWhatMayPassAlone(t *testing.T) {
+func TestAutoRetryDependsOnFailureReason(t *testing.T) {
 	t.Parallel()
 	for reason, attempts := range map[gitlabjobs.FailureReason]int{
 		gitlabjobs.FailureScript: 2, gitlabjobs.FailureRunnerSystem: 2,
 		gitlabjobs.FailureQuotaExceeded: 1, gitlabjobs.FailureNoMatchingRunner: 1, gitlabjobs.FailureMissingDependency: 1,
 	} {
-		pl := newSmall(t).app.AddPipeline()
+		pl := newFixture(t).app.AddPipeline()
 		pl.AddJob(JobSpec{Status: gitlabjobs.StatusPending, AutoRetry: 1}).Fail(reason)
 		require.Len(t, pl.Jobs(), attempts, reason)
 	}
 }
 
-func TestABridgeDoesNotEndWhileAJobIsRetriedByItself(t *testing.T) {
+func TestDependentBridgeWaitsForAutoRetry(t *testing.T) {
 	t.Parallel()
-	w := newSmall(t)
+	w := newFixture(t)
 	downstream := w.app.AddPipeline()
 	j := downstream.AddJob(JobSpec{Status: gitlabjobs.StatusRunning, AutoRetry: 1})
 	b := w.pl.AddBridge(BridgeSpec{Downstream: downstream, Depend: true})

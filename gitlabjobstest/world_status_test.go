@@ -10,7 +10,7 @@ import (
 	"example.com/gitlabjobs"
 )
 
-func TestPipelineStatusFollowsFromItsJobs(t *testing.T) {
+func TestPipelineStatusDependsOnJobs(t *testing.T) {
 	t.Parallel()
 	const (
 		success, failed, canceled = gitlabjobs.StatusSuccess, gitlabjobs.StatusFailed, gitlabjobs.StatusCanceled
@@ -77,54 +77,54 @@ func TestPipelineStatusFollowsFromItsJobs(t *testing.T) {
 	}
 }
 
-func TestAFinishedPipelineRunsAgainWhenAJobIsRetried(t *testing.T) {
+func TestFinishedPipelineRunsWhenJobIsRetried(t *testing.T) {
 	t.Parallel()
-	w := newSmall(t)
+	w := newFixture(t)
 	pl := w.app.AddPipeline()
 	j := pl.AddJob(JobSpec{Status: gitlabjobs.StatusFailed})
-	w.act(t, j, "retry").is(201)
+	w.postAction(t, j, "retry").expect(201)
 	require.Equal(t, gitlabjobs.StatusRunning, pl.Status(), "GitLab does not call it pending again")
 	pl.Jobs()[1].Succeed()
 	require.Equal(t, gitlabjobs.StatusSuccess, pl.Status())
 }
 
 // shownStatus is the status in the pipeline object of the pipeline's first job.
-func shownStatus(t *testing.T, w *small, pl *Pipeline) any {
+func statusInFirstJob(t *testing.T, w *fixture, pl *Pipeline) any {
 	t.Helper()
-	o := w.ask(t, "GET "+on(pl.Jobs()[0], ""), w.dev).is(200).object()
+	o := w.send(t, "GET "+jobPath(pl.Jobs()[0], ""), w.dev).expect(200).object()
 	p, _ := o["pipeline"].(map[string]any)
 	return p["status"]
 }
 
-func TestPipelineStatusLagsBehindItsJobs(t *testing.T) {
+func TestStatusLagDelaysPipelineStatus(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newSmall(t)
+		w := newFixture(t)
 		pl := w.app.AddPipeline(PipelineSpec{StatusLag: 10 * time.Second})
 		j := pl.AddJob(JobSpec{Status: gitlabjobs.StatusRunning})
-		require.EqualValues(t, "running", shownStatus(t, w, pl), "adding a job shows at once")
+		require.EqualValues(t, "running", statusInFirstJob(t, w, pl), "adding a job shows at once")
 		j.Fail("")
 		time.Sleep(10*time.Second - 1)
-		require.EqualValues(t, "running", shownStatus(t, w, pl))
+		require.EqualValues(t, "running", statusInFirstJob(t, w, pl))
 		time.Sleep(time.Nanosecond)
-		require.EqualValues(t, "failed", shownStatus(t, w, pl))
+		require.EqualValues(t, "failed", statusInFirstJob(t, w, pl))
 
-		w.act(t, j, "retry").is(201)
+		w.postAction(t, j, "retry").expect(201)
 		time.Sleep(5 * time.Second)
 		pl.Jobs()[1].Succeed()
 		time.Sleep(4 * time.Second)
-		require.EqualValues(t, "failed", shownStatus(t, w, pl), "the retry does not show yet")
+		require.EqualValues(t, "failed", statusInFirstJob(t, w, pl), "the retry does not show yet")
 		time.Sleep(time.Second)
-		require.EqualValues(t, "running", shownStatus(t, w, pl), "its success does not")
+		require.EqualValues(t, "running", statusInFirstJob(t, w, pl), "its success does not")
 		time.Sleep(5 * time.Second)
-		require.EqualValues(t, "success", shownStatus(t, w, pl))
+		require.EqualValues(t, "success", statusInFirstJob(t, w, pl))
 	})
 }
 
-func TestABridgeFollowsItsDownstreamAfterTheLag(t *testing.T) {
+func TestStatusLagDelaysDependentBridge(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newSmall(t)
+		w := newFixture(t)
 		downstream := w.app.AddPipeline(PipelineSpec{StatusLag: time.Minute})
 		j := downstream.AddJob(JobSpec{Status: gitlabjobs.StatusRunning})
 		b := w.pl.AddBridge(BridgeSpec{Downstream: downstream, Depend: true})
@@ -135,18 +135,18 @@ func TestABridgeFollowsItsDownstreamAfterTheLag(t *testing.T) {
 	})
 }
 
-func TestAPipelineMayHaveAFixedStatus(t *testing.T) {
+func TestSetStatusFixesPipelineStatus(t *testing.T) {
 	t.Parallel()
-	w := newSmall(t)
+	w := newFixture(t)
 	pl := w.app.AddPipeline(PipelineSpec{Status: gitlabjobs.StatusRunning})
 	require.Equal(t, gitlabjobs.StatusRunning, pl.Status())
 	pl.SetStatus(gitlabjobs.StatusSuccess)
 	require.Equal(t, gitlabjobs.StatusSuccess, pl.Status())
 	pl.AddJob(JobSpec{Status: gitlabjobs.StatusFailed})
-	require.EqualValues(t, "success", shownStatus(t, w, pl))
+	require.EqualValues(t, "success", statusInFirstJob(t, w, pl))
 	pl.SetStatus("")
 	require.Equal(t, gitlabjobs.StatusFailed, pl.Status())
 	unknown := w.app.AddPipeline(PipelineSpec{Status: "resting", AnyStatus: true})
 	unknown.AddJob()
-	require.EqualValues(t, "resting", shownStatus(t, w, unknown))
+	require.EqualValues(t, "resting", statusInFirstJob(t, w, unknown))
 }

@@ -10,12 +10,12 @@ import (
 	"example.com/gitlabjobs"
 )
 
-func TestATestPlaysTheRunner(t *testing.T) {
+func TestTestActsAsRunner(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newSmall(t)
-		j := w.add(gitlabjobs.StatusCreated)
-		seen := func() map[string]any { return w.ask(t, "GET "+on(j, ""), w.dev).object() }
+		w := newFixture(t)
+		j := w.addJob(gitlabjobs.StatusCreated)
+		seen := func() map[string]any { return w.send(t, "GET "+jobPath(j, ""), w.dev).object() }
 		require.Nil(t, seen()["queued_duration"])
 		j.Enqueue()
 		time.Sleep(3 * time.Second)
@@ -40,7 +40,7 @@ func TestATestPlaysTheRunner(t *testing.T) {
 	})
 }
 
-func TestEachWayAJobMayEnd(t *testing.T) {
+func TestJobEnds(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name   string
@@ -51,8 +51,8 @@ func TestEachWayAJobMayEnd(t *testing.T) {
 	}{
 		{"success", JobSpec{Status: gitlabjobs.StatusRunning}, (*Job).Succeed, gitlabjobs.StatusSuccess, true},
 		{"success of a job that waited", JobSpec{Status: gitlabjobs.StatusPending}, (*Job).Succeed, gitlabjobs.StatusSuccess, true},
-		{"failed", JobSpec{Status: gitlabjobs.StatusRunning}, failIt, gitlabjobs.StatusFailed, true},
-		{"failed, stuck", JobSpec{Status: gitlabjobs.StatusPending}, failIt, gitlabjobs.StatusFailed, false},
+		{"failed", JobSpec{Status: gitlabjobs.StatusRunning}, failWithDefaultReason, gitlabjobs.StatusFailed, true},
+		{"failed, stuck", JobSpec{Status: gitlabjobs.StatusPending}, failWithDefaultReason, gitlabjobs.StatusFailed, false},
 		{"cancelled", JobSpec{Status: gitlabjobs.StatusRunning}, (*Job).Cancel, gitlabjobs.StatusCanceled, true},
 		{"cancelled while it waited", JobSpec{Status: gitlabjobs.StatusPending}, (*Job).Cancel, gitlabjobs.StatusCanceled, false},
 		{"cancelled: manual", JobSpec{Status: gitlabjobs.StatusManual}, (*Job).Cancel, gitlabjobs.StatusCanceled, false},
@@ -65,10 +65,10 @@ func TestEachWayAJobMayEnd(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			w := newSmall(t)
+			w := newFixture(t)
 			j := w.pl.AddJob(tt.from)
 			tt.end(j)
-			o := w.ask(t, "GET "+on(j, ""), w.dev).object()
+			o := w.send(t, "GET "+jobPath(j, ""), w.dev).object()
 			require.Equal(t, string(tt.status), o["status"])
 			require.Equal(t, tt.ran, o["started_at"] != nil)
 			require.Equal(t, tt.ran, o["runner"] != nil)
@@ -78,10 +78,10 @@ func TestEachWayAJobMayEnd(t *testing.T) {
 	}
 }
 
-func failIt(j *Job) { j.Fail("") }
+func failWithDefaultReason(j *Job) { j.Fail("") }
 
 // What a test does not say of a job has a value that goes with its status.
-func TestAJobIsPlausibleInEveryStatus(t *testing.T) {
+func TestDefaultTimesMatchStatus(t *testing.T) {
 	t.Parallel()
 	type has struct{ queued, started, finished bool }
 	tests := map[gitlabjobs.Status]has{
@@ -102,8 +102,8 @@ func TestAJobIsPlausibleInEveryStatus(t *testing.T) {
 	for status, want := range tests {
 		t.Run(string(status), func(t *testing.T) {
 			t.Parallel()
-			w := newSmall(t)
-			o := w.ask(t, "GET "+on(w.add(status), ""), w.dev).object()
+			w := newFixture(t)
+			o := w.send(t, "GET "+jobPath(w.addJob(status), ""), w.dev).object()
 			have := has{o["queued_duration"] != nil, o["started_at"] != nil, o["finished_at"] != nil}
 			require.Equal(t, want, have)
 			require.Equal(t, want.started, o["runner"] != nil)
@@ -124,9 +124,9 @@ func TestAJobIsPlausibleInEveryStatus(t *testing.T) {
 	}
 }
 
-func TestAJobIsWhatATestSaysOfIt(t *testing.T) {
+func TestJobHasFieldsOfSpec(t *testing.T) {
 	t.Parallel()
-	w := newSmall(t)
+	w := newFixture(t)
 	at := time.Now().Add(-time.Hour).Truncate(time.Second)
 	user, runner := w.AddUser(UserSpec{}), w.AddRunner(RunnerSpec{Type: "project_type"})
 	j := w.pl.AddJob(JobSpec{
@@ -136,7 +136,7 @@ func TestAJobIsWhatATestSaysOfIt(t *testing.T) {
 		Artifacts:         []Artifact{{Type: "archive", Size: 5}, {Type: "custom", Size: 1, Filename: "x", Format: "gzip"}},
 		ArtifactsExpireAt: at.Add(time.Hour * 24), Log: "log",
 	})
-	o := w.ask(t, "GET "+on(j, ""), w.dev).object()
+	o := w.send(t, "GET "+jobPath(j, ""), w.dev).object()
 	for k, v := range map[string]any{
 		"id": 5000.0, "name": "deploy", "stage": "ship", "status": "failed", "failure_reason": "new_reason",
 		"allow_failure": true, "coverage": 12.5, "tag_list": []any{"gpu"}, "queued_duration": 2.0, "duration": 7.0,
@@ -157,15 +157,15 @@ func TestAJobIsWhatATestSaysOfIt(t *testing.T) {
 	require.Equal(t, false, where["is_shared"])
 
 	bare := w.pl.AddJob(JobSpec{NoUser: true, NoCommit: true, AnyStatus: true, Status: "resting"})
-	o = w.ask(t, "GET "+on(bare, ""), w.dev).object()
+	o = w.send(t, "GET "+jobPath(bare, ""), w.dev).object()
 	require.Equal(t, "resting", o["status"])
 	require.Nil(t, o["user"])
 	require.Nil(t, o["commit"])
 }
 
-func TestHandlesFindWhatIsThere(t *testing.T) {
+func TestLookupsReturnAddedObjects(t *testing.T) {
 	t.Parallel()
-	w := newSmall(t)
+	w := newFixture(t)
 	require.Same(t, w.done, w.Job(w.done.ID()))
 	require.Same(t, w.pl, w.Pipeline(w.pl.ID()))
 	require.Same(t, w.app, w.Project("group/sub/app"))
@@ -177,12 +177,12 @@ func TestHandlesFindWhatIsThere(t *testing.T) {
 	require.Equal(t, "group/sub/app", w.app.Path())
 }
 
-func TestWhatWasAskedIsRecorded(t *testing.T) {
+func TestRequestsAreRecorded(t *testing.T) {
 	t.Parallel()
-	w := newSmall(t)
-	w.ask(t, "GET "+w.jobs+"?scope[]=failed&scope[]=manual", w.dev)
-	w.act(t, w.manual, "play", `{"job_inputs":null}`)
-	w.ask(t, "GET /nothing")
+	w := newFixture(t)
+	w.send(t, "GET "+w.jobs+"?scope[]=failed&scope[]=manual", w.dev)
+	w.postAction(t, w.manual, "play", `{"job_inputs":null}`)
+	w.send(t, "GET /nothing")
 	asked := w.Requests()
 	require.Len(t, asked, 3)
 	require.Equal(t, "/projects/:id/jobs", asked[0].Route)
@@ -204,12 +204,12 @@ func TestWhatWasAskedIsRecorded(t *testing.T) {
 }
 
 // What acted by a request that was never answered is counted too.
-func TestAnActionCountsEvenIfItsAnswerWasLost(t *testing.T) {
+func TestCountIncludesActionsWithLostResponse(t *testing.T) {
 	t.Parallel()
-	w := newSmall(t)
+	w := newFixture(t)
 	w.Fault(Fault{Do: AnswerAfter(502, nil, "")})
-	w.act(t, w.running, "cancel").is(502)
-	w.act(t, w.running, "cancel").is(201)
+	w.postAction(t, w.running, "cancel").expect(502)
+	w.postAction(t, w.running, "cancel").expect(201)
 	require.Equal(t, 1, w.Count(ActionCancel))
 	require.Equal(t, 1, w.running.Count(ActionCancel))
 	require.Zero(t, w.done.Count(ActionCancel))

@@ -16,16 +16,17 @@ import (
 	"example.com/gitlabjobs/gitlabjobstest/internal/delivery"
 )
 
-// text is a body: generated capital letters, then a stored rest.
-type textResponse struct {
+// testBody is a body that consists of generated capital letters and a stored
+// string.
+type testBody struct {
 	generated int64
 	stored    string
 }
 
-func (b textResponse) Size() int64      { return b.generated + int64(len(b.stored)) }
-func (b textResponse) Generated() int64 { return b.generated }
+func (b testBody) Size() int64      { return b.generated + int64(len(b.stored)) }
+func (b testBody) Generated() int64 { return b.generated }
 
-func (b textResponse) Part(off, n int64, buf []byte) []byte {
+func (b testBody) Part(off, n int64, buf []byte) []byte {
 	if off >= b.generated {
 		stored := b.stored[off-b.generated:]
 		return []byte(stored[:min(n, int64(len(stored)))])
@@ -37,7 +38,7 @@ func (b textResponse) Part(off, n int64, buf []byte) []byte {
 	return p
 }
 
-// handler gives each request the same response, and records what it is told.
+// handler sends the same response to each request, and records the calls.
 type handler struct {
 	response delivery.Response
 	latency  time.Duration
@@ -58,12 +59,13 @@ func (h *handler) Latency() time.Duration                         { return h.lat
 func (h *handler) Respond() *delivery.Response {
 	r := h.response
 	if r.Body == nil {
-		r.Body = textResponse{stored: "hello"}
+		r.Body = testBody{stored: "hello"}
 	}
 	r.Status = max(r.Status, http.StatusOK)
 	return &r
 }
 
+// locked calls f while h is locked.
 func (h *handler) locked(f func()) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -89,8 +91,8 @@ func fetch(t *testing.T, rt http.RoundTripper, url, method, body string) (string
 	return string(b), resp, err
 }
 
-// each runs a test in memory, in virtual time, and over a socket.
-func each(t *testing.T, h func() *handler, test func(t *testing.T, h *handler, fetch func(method, body string) (string, *http.Response, error))) {
+// onSocketAndInMemory runs a test over a socket, and in memory with virtual time.
+func onSocketAndInMemory(t *testing.T, h func() *handler, test func(t *testing.T, h *handler, fetch func(method, body string) (string, *http.Response, error))) {
 	t.Helper()
 	t.Run("memory", func(t *testing.T) {
 		t.Parallel()
@@ -118,9 +120,9 @@ func each(t *testing.T, h func() *handler, test func(t *testing.T, h *handler, f
 	})
 }
 
-func TestAResponseIsDeliveredAsItSays(t *testing.T) {
+func TestResponseIsDeliveredWithOptions(t *testing.T) {
 	t.Parallel()
-	long := textResponse{generated: 300_000, stored: "rest"}
+	long := testBody{generated: 300_000, stored: "rest"}
 	all := make([]byte, long.generated)
 	long.Part(0, long.generated, all)
 	for name, tt := range map[string]struct {
@@ -128,18 +130,18 @@ func TestAResponseIsDeliveredAsItSays(t *testing.T) {
 		want    string
 		err     error
 	}{
-		"at once":             {&handler{}, "hello", nil},
-		"nothing":             {&handler{response: delivery.Response{Body: textResponse{}}}, "", nil},
-		"generated":           {&handler{response: delivery.Response{Body: long}}, string(all) + "rest", nil},
-		"in chunks":           {&handler{response: delivery.Response{Options: delivery.Options{Chunk: 2, Pause: time.Millisecond}}}, "hello", nil},
-		"cut":                 {&handler{response: delivery.Response{Options: delivery.Options{Cut: true, CutAfter: 3}}}, "hel", io.ErrUnexpectedEOF},
-		"cut before anything": {&handler{response: delivery.Response{Options: delivery.Options{Cut: true}}}, "", io.ErrUnexpectedEOF},
-		"late":                {&handler{latency: time.Millisecond, response: delivery.Response{Options: delivery.Options{Delay: time.Millisecond}}}, "hello", nil},
+		"at once":          {&handler{}, "hello", nil},
+		"empty":            {&handler{response: delivery.Response{Body: testBody{}}}, "", nil},
+		"generated":        {&handler{response: delivery.Response{Body: long}}, string(all) + "rest", nil},
+		"in chunks":        {&handler{response: delivery.Response{Options: delivery.Options{Chunk: 2, Pause: time.Millisecond}}}, "hello", nil},
+		"cut":              {&handler{response: delivery.Response{Options: delivery.Options{Cut: true, CutAfter: 3}}}, "hel", io.ErrUnexpectedEOF},
+		"cut at the start": {&handler{response: delivery.Response{Options: delivery.Options{Cut: true}}}, "", io.ErrUnexpectedEOF},
+		"delayed":          {&handler{latency: time.Millisecond, response: delivery.Response{Options: delivery.Options{Delay: time.Millisecond}}}, "hello", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			fresh := func() *handler { return &handler{response: tt.handler.response, latency: tt.handler.latency} }
-			each(t, fresh, func(t *testing.T, h *handler, fetch func(string, string) (string, *http.Response, error)) {
+			onSocketAndInMemory(t, fresh, func(t *testing.T, h *handler, fetch func(string, string) (string, *http.Response, error)) {
 				body, resp, err := fetch(http.MethodPost, "question")
 				require.ErrorIs(t, err, tt.err)
 				require.Equal(t, tt.want, body)
@@ -155,16 +157,16 @@ func TestAResponseIsDeliveredAsItSays(t *testing.T) {
 	}
 }
 
-func TestAConnectionThatIsRefusedOrReset(t *testing.T) {
+func TestRefusedAndResetConnections(t *testing.T) {
 	t.Parallel()
 	for name, h := range map[string]func() *handler{
-		"nothing listens": func() *handler { return &handler{down: true} },
-		"refused":         func() *handler { return &handler{refused: true, latency: time.Millisecond} },
-		"reset":           func() *handler { return &handler{response: delivery.Response{Options: delivery.Options{Reset: true}}} },
+		"not accepted": func() *handler { return &handler{down: true} },
+		"refused":      func() *handler { return &handler{refused: true, latency: time.Millisecond} },
+		"reset":        func() *handler { return &handler{response: delivery.Response{Options: delivery.Options{Reset: true}}} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			each(t, h, func(t *testing.T, h *handler, fetch func(string, string) (string, *http.Response, error)) {
+			onSocketAndInMemory(t, h, func(t *testing.T, h *handler, fetch func(string, string) (string, *http.Response, error)) {
 				_, _, err := fetch(http.MethodGet, "")
 				require.True(t, errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, io.EOF), "%v", err)
 				require.Zero(t, h.status)
@@ -175,7 +177,7 @@ func TestAConnectionThatIsRefusedOrReset(t *testing.T) {
 
 func TestHeadAndNoContentHaveNoBody(t *testing.T) {
 	t.Parallel()
-	each(t, func() *handler { return &handler{} }, func(t *testing.T, h *handler, fetch func(string, string) (string, *http.Response, error)) {
+	onSocketAndInMemory(t, func() *handler { return &handler{} }, func(t *testing.T, h *handler, fetch func(string, string) (string, *http.Response, error)) {
 		body, resp, err := fetch(http.MethodHead, "")
 		require.NoError(t, err)
 		require.Empty(t, body)
@@ -188,7 +190,7 @@ func TestHeadAndNoContentHaveNoBody(t *testing.T) {
 	})
 }
 
-func TestAnInterruptionBreaksWhatIsInFlight(t *testing.T) {
+func TestInterruptEndsRequests(t *testing.T) {
 	t.Parallel()
 	for name, h := range map[string]func() *handler{
 		"latency": func() *handler { return &handler{latency: time.Hour} },
@@ -217,17 +219,17 @@ func TestAnInterruptionBreaksWhatIsInFlight(t *testing.T) {
 					failed <- err
 				}()
 				synctest.Wait()
-				began := time.Now()
+				start := time.Now()
 				n.Interrupt()
 				require.ErrorIs(t, <-failed, syscall.ECONNRESET)
-				require.Equal(t, began, time.Now())
+				require.Equal(t, start, time.Now())
 				require.True(t, h.done)
 			})
 		})
 	}
 }
 
-func TestAnEndlessBodyRepeatsUntilItIsClosed(t *testing.T) {
+func TestEndlessBodyRepeatsUntilClosed(t *testing.T) {
 	t.Parallel()
 	h := &handler{response: delivery.Response{Options: delivery.Options{Endless: true}}}
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://host.test/", nil)
