@@ -124,11 +124,11 @@ func TestClientReportsUnknownOutcome(t *testing.T) {
 		retried int
 		err     error
 	}{
-		{"refused: nothing was sent, so it is sent again", Fault{Do: Refuse(), Times: 2}, 1, nil},
-		{"too many requests: it waits, and sends it again", Fault{Do: TooManyRequestsFor(time.Second)}, 1, nil},
-		{"reset: it may have happened", Fault{Do: ResetBefore()}, 0, gitlabjobs.ErrOutcomeUnknown},
-		{"reset: it has happened", Fault{Do: ResetAfter()}, 1, gitlabjobs.ErrOutcomeUnknown},
-		{"a proxy gave up: it has happened", Fault{Do: AnswerAfter(502, nil, "")}, 1, gitlabjobs.ErrOutcomeUnknown},
+		{"a refused request is retried", Fault{Do: Refuse(), Times: 2}, 1, nil},
+		{"a rate-limited request is retried after a delay", Fault{Do: TooManyRequestsFor(time.Second)}, 1, nil},
+		{"the connection is reset before the request takes effect", Fault{Do: ResetBefore()}, 0, gitlabjobs.ErrOutcomeUnknown},
+		{"the connection is reset after the request has taken effect", Fault{Do: ResetAfter()}, 1, gitlabjobs.ErrOutcomeUnknown},
+		{"a proxy times out after the request has taken effect", Fault{Do: AnswerAfter(502, nil, "")}, 1, gitlabjobs.ErrOutcomeUnknown},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -72,8 +72,8 @@ func TestHandleReplacesRoute(t *testing.T) {
 	w.send(t, "GET /job", "JOB-TOKEN: "+w.running.Token()).expect(200, `{"id":1}`)
 	w.Handle("GET /job", respondWith(`{"id":2}`))
 	w.send(t, "GET /job", "JOB-TOKEN: "+w.running.Token()).expect(200, `{"id":2}`)
-	w.Handle("GET /projects/:id/jobs/artifacts", respondWith(`{"before":"the job of that name"}`))
-	w.send(t, "GET /projects/7/jobs/artifacts", w.dev).expect(200, `{"before":"the job of that name"}`)
+	w.Handle("GET /projects/:id/jobs/artifacts", respondWith(`{"before":"replaced"}`))
+	w.send(t, "GET /projects/7/jobs/artifacts", w.dev).expect(200, `{"before":"replaced"}`)
 	w.send(t, "GET "+jobPath(w.done, ""), w.dev).expect(200)
 }
 
@@ -120,7 +120,7 @@ func TestAddedRouteKeepsHandlersHeaders(t *testing.T) {
 	for name, value := range own {
 		require.Equal(t, []string{value}, g.header.Values(name), name)
 	}
-	require.Equal(t, "nosniff", g.header.Get("X-Content-Type-Options"), "what it does not set is that of the server")
+	require.Equal(t, "nosniff", g.header.Get("X-Content-Type-Options"), "the server sets the headers that the handler does not set")
 	g = w.send(t, "GET /own", w.dev, `If-None-Match: "mine"`).expect(http.StatusNotModified, "")
 	require.Equal(t, "no-store", g.header.Get("Cache-Control"))
 

@@ -22,11 +22,11 @@ const (
 func TestAccessMatchesGitLab(t *testing.T) {
 	t.Parallel()
 	runFacts(t, []fact{
-		{"PRIVATE-TOKEN and Bearer open everything", func(t *testing.T, w *fixture) {
+		{"PRIVATE-TOKEN and Bearer are accepted on every route", func(t *testing.T, w *fixture) {
 			w.send(t, "GET "+w.jobs, "PRIVATE-TOKEN: "+w.dev).expect(200)
 			w.send(t, "GET "+w.jobs, "Authorization: Bearer "+w.dev).expect(200)
 		}},
-		{"job tokens open /job, /job/allowed_agents, project jobs and the pipeline lists, by all three ways", func(t *testing.T, w *fixture) {
+		{"/job, /job/allowed_agents, project jobs and the pipeline lists accept job tokens in three headers and parameters", func(t *testing.T, w *fixture) {
 			token := w.running.Token()
 			for _, path := range []string{"/job", "/job/allowed_agents", w.jobs, w.pipeline + "/jobs", w.pipeline + "/bridges"} {
 				w.send(t, "GET "+path, "JOB-TOKEN: "+token).expect(200)
@@ -34,13 +34,13 @@ func TestAccessMatchesGitLab(t *testing.T) {
 				w.send(t, "GET "+path+"?job_token="+token).expect(200)
 			}
 		}},
-		{"elsewhere job tokens are ignored: 401", func(t *testing.T, w *fixture) {
+		{"other routes ignore job tokens: 401", func(t *testing.T, w *fixture) {
 			token := w.running.Token()
 			w.send(t, "GET "+jobPath(w.done, ""), "JOB-TOKEN: "+token).expect(401, noToken)
 			w.send(t, "GET "+jobPath(w.done, "/trace"), "Authorization: Bearer "+token).expect(401, noToken)
 			w.send(t, "POST "+jobPath(w.running, "/cancel")+"?job_token="+token).expect(401, noToken)
 		}},
-		{"job tokens work while their job runs or is being cancelled", func(t *testing.T, w *fixture) {
+		{"a job token is valid while its job is running or canceling", func(t *testing.T, w *fixture) {
 			j := w.pl.AddJob(JobSpec{Status: gitlabjobs.StatusPending, GracefulCancel: true})
 			header := "JOB-TOKEN: " + j.Token()
 			w.send(t, "GET /job", header).expect(401, noToken)
@@ -58,12 +58,12 @@ func TestAccessMatchesGitLab(t *testing.T) {
 		{"/job with nothing is 401", func(t *testing.T, w *fixture) {
 			w.send(t, "GET /job").expect(401, noToken)
 		}},
-		{"every project jobs route needs authentication, even on a public project", func(t *testing.T, w *fixture) {
+		{"every route for project jobs needs a token, even in a public project", func(t *testing.T, w *fixture) {
 			w.send(t, "GET /projects/8/jobs").expect(401, noToken)
 			w.send(t, "GET /projects/8/jobs/1").expect(401, noToken)
 			w.send(t, "GET /projects/8/jobs", "wrong").expect(401, noToken)
 		}},
-		{"the pipeline lists of a public project do not", func(t *testing.T, w *fixture) {
+		{"the pipeline lists of a public project need no token", func(t *testing.T, w *fixture) {
 			w.send(t, "GET "+w.openPipe+"/jobs").expect(200)
 			w.send(t, "GET "+w.openPipe+"/bridges").expect(200)
 			w.send(t, "GET "+w.pipeline+"/jobs").expect(404, noProject)
@@ -76,7 +76,7 @@ func TestAccessMatchesGitLab(t *testing.T) {
 		{"a revoked token is 401 invalid_token", func(t *testing.T, w *fixture) {
 			w.send(t, "GET "+w.jobs, w.Tokens.Revoked).expect(401, revokedToken)
 		}},
-		{"a token may be revoked", func(t *testing.T, w *fixture) {
+		{"Revoke revokes a token", func(t *testing.T, w *fixture) {
 			w.send(t, "GET "+w.jobs, w.dev).expect(200)
 			w.Revoke(w.dev)
 			w.send(t, "GET "+w.jobs, w.dev).expect(401, revokedToken)
@@ -88,32 +88,32 @@ func TestAccessMatchesGitLab(t *testing.T) {
 			w.send(t, "POST "+jobPath(w.running, "/cancel"), w.Tokens.ReadAPI).expect(403, noScope)
 			require.Equal(t, gitlabjobs.StatusRunning, w.running.Status())
 		}},
-		{"an outsider sees no private project", func(t *testing.T, w *fixture) {
+		{"a user who is not a member cannot see a private project", func(t *testing.T, w *fixture) {
 			w.send(t, "GET "+w.jobs, w.Tokens.Outsider).expect(404, noProject)
 			w.send(t, "POST "+jobPath(w.running, "/cancel"), w.Tokens.Outsider).expect(404, noProject)
 			w.send(t, "GET /projects/8/jobs", w.Tokens.Outsider).expect(200)
 		}},
-		{"an internal project is seen by whoever has signed in", func(t *testing.T, w *fixture) {
+		{"every user can see an internal project", func(t *testing.T, w *fixture) {
 			w.AddProject("group/internal", ProjectSpec{ID: 9, Visibility: Internal})
 			w.send(t, "GET /projects/9/jobs", w.Tokens.Outsider).expect(200)
 			w.send(t, "GET /projects/9/pipelines/1/jobs").expect(404, noProject)
 		}},
-		{"a guest is refused", func(t *testing.T, w *fixture) {
+		{"a guest cannot read jobs", func(t *testing.T, w *fixture) {
 			w.send(t, "GET "+w.jobs, w.guest).expect(403, forbidden)
 			w.send(t, "POST "+jobPath(w.running, "/cancel"), w.guest).expect(403, forbidden)
 			w.send(t, "POST "+jobPath(w.manual, "/play"), w.guest).expect(403, forbidden)
 		}},
-		{"a reporter reads", func(t *testing.T, w *fixture) {
+		{"a reporter can read but not change jobs", func(t *testing.T, w *fixture) {
 			w.send(t, "GET "+jobPath(w.done, "/trace"), w.Tokens.Reporter).expect(200)
 			w.send(t, "POST "+jobPath(w.done, "/retry"), w.Tokens.Reporter).expect(403, forbidden)
 		}},
-		{"a user may be given a role", func(t *testing.T, w *fixture) {
+		{"AddMember gives a user a role", func(t *testing.T, w *fixture) {
 			u := w.AddUser(UserSpec{Username: "newcomer"})
 			w.send(t, "GET "+w.jobs, u.Token()).expect(404)
 			w.app.AddMember(u, Developer)
 			w.send(t, "POST "+jobPath(w.running, "/cancel"), u.Token()).expect(201)
 		}},
-		{"a job token of another project opens what is open to it", func(t *testing.T, w *fixture) {
+		{"a job token can read other projects that allow it", func(t *testing.T, w *fixture) {
 			w.AddProject("group/shared", ProjectSpec{ID: 9, OpenToJobTokens: true})
 			w.AddProject("group/closed", ProjectSpec{ID: 10})
 			w.send(t, "GET /projects/9/jobs", "JOB-TOKEN: "+w.running.Token()).expect(200)
@@ -123,12 +123,12 @@ func TestAccessMatchesGitLab(t *testing.T) {
 			stranger := w.app.AddPipeline().AddJob(JobSpec{Status: gitlabjobs.StatusRunning, User: w.Users.Outsider})
 			w.send(t, "GET /projects/10/jobs", "JOB-TOKEN: "+stranger.Token()).expect(404, noProject)
 		}},
-		{"bearer in lower case and access_token open everything", func(t *testing.T, w *fixture) {
+		{"bearer in lower case and the parameter access_token are accepted on every route", func(t *testing.T, w *fixture) {
 			w.send(t, "GET "+w.jobs, "Authorization: bearer "+w.dev).expect(200)
 			w.send(t, "GET "+w.jobs+"?access_token="+w.dev).expect(200)
 			w.send(t, "GET "+w.jobs, "Authorization: Basic "+w.dev).expect(401, noToken)
 		}},
-		{"a job token in the place of a personal one is nobody's", func(t *testing.T, w *fixture) {
+		{"a job token is not accepted as a personal access token", func(t *testing.T, w *fixture) {
 			for _, header := range []string{"PRIVATE-TOKEN: " + w.running.Token(), "Authorization: Bearer " + w.manual.Token()} {
 				w.send(t, "GET "+w.openPipe+"/jobs", header).expect(200)
 				w.send(t, "GET "+w.pipeline+"/jobs", header).expect(404, noProject)
@@ -136,11 +136,11 @@ func TestAccessMatchesGitLab(t *testing.T) {
 			}
 			w.send(t, "GET "+w.openPipe+"/jobs", "JOB-TOKEN: "+w.manual.Token()).expect(401, noToken)
 		}},
-		{"insufficient_scope names other scopes for pipelines", func(t *testing.T, w *fixture) {
+		{"insufficient_scope lists different scopes for pipelines", func(t *testing.T, w *fixture) {
 			w.send(t, "GET "+w.pipeline+"/jobs", w.Tokens.NoScope).
 				expect(403, strings.ReplaceAll(noScope, "ai_workflows mcp", "mcp mcp mcp mcp ai_workflows"))
 		}},
-		{"allowed_agents has ids, roles, groups, and the environment where there is one", func(t *testing.T, w *fixture) {
+		{"allowed_agents has IDs, roles, groups, and the environment if the job has one", func(t *testing.T, w *fixture) {
 			id := w.app.AddAgent(AgentSpec{Configuration: map[string]any{"default_namespace": "apps"}})
 			o := w.send(t, "GET /job/allowed_agents", "JOB-TOKEN: "+w.running.Token()).expect(200).object()
 			require.NotContains(t, o, "environment")

@@ -14,14 +14,14 @@ import (
 func TestCancelMatchesGitLab(t *testing.T) {
 	t.Parallel()
 	runFacts(t, []fact{
-		{"cancel is 201 and the job", func(t *testing.T, w *fixture) {
+		{"cancel responds with 201 and the job", func(t *testing.T, w *fixture) {
 			o := w.postAction(t, w.running, "cancel").expect(201).object()
 			require.Equal(t, "canceled", o["status"])
 			require.NotNil(t, o["finished_at"])
 			require.Equal(t, gitlabjobs.StatusCanceled, w.running.Status())
 			require.Equal(t, 1, w.running.Count(ActionCancel))
 		}},
-		{"cancel of a job that is finished: 201 and unchanged", func(t *testing.T, w *fixture) {
+		{"cancel of a finished job responds with 201 and changes nothing", func(t *testing.T, w *fixture) {
 			for _, s := range []gitlabjobs.Status{
 				gitlabjobs.StatusSuccess, gitlabjobs.StatusFailed, gitlabjobs.StatusCanceled,
 				gitlabjobs.StatusSkipped,
@@ -32,7 +32,7 @@ func TestCancelMatchesGitLab(t *testing.T) {
 			}
 			require.Zero(t, w.Count(ActionCancel))
 		}},
-		{"cancel of a job that waits", func(t *testing.T, w *fixture) {
+		{"cancel of a job that has not started", func(t *testing.T, w *fixture) {
 			for _, s := range []gitlabjobs.Status{
 				gitlabjobs.StatusCreated, gitlabjobs.StatusWaitingForResource, gitlabjobs.StatusPreparing,
 				gitlabjobs.StatusWaitingForCallback, gitlabjobs.StatusPending, gitlabjobs.StatusScheduled,
@@ -48,7 +48,7 @@ func TestCancelMatchesGitLab(t *testing.T) {
 			j := w.pl.AddJob(JobSpec{Archived: true, Status: gitlabjobs.StatusRunning})
 			require.Equal(t, "canceled", w.postAction(t, j, "cancel").expect(201).object()["status"])
 		}},
-		{"a running job may go to canceling first", func(t *testing.T, w *fixture) {
+		{"a running job can become canceling first", func(t *testing.T, w *fixture) {
 			j := w.pl.AddJob(JobSpec{Status: gitlabjobs.StatusRunning, GracefulCancel: true})
 			for range 2 {
 				o := w.postAction(t, j, "cancel").expect(201).object()
@@ -59,19 +59,19 @@ func TestCancelMatchesGitLab(t *testing.T) {
 			j.FinishCancel()
 			require.Equal(t, gitlabjobs.StatusCanceled, j.Status())
 		}},
-		{"force ends a canceling job, for maintainers", func(t *testing.T, w *fixture) {
+		{"a maintainer can end a canceling job with force", func(t *testing.T, w *fixture) {
 			j := w.addJob(gitlabjobs.StatusCanceling)
 			w.send(t, "POST "+jobPath(j, "/cancel"), w.dev, `{"force":true}`).expect(403, forbidden)
 			require.Equal(t, gitlabjobs.StatusCanceling, j.Status())
 			require.Equal(t, "canceled", w.postAction(t, j, "cancel", `{"force":true}`).expect(201).object()["status"])
 		}},
-		{"force changes no other job", func(t *testing.T, w *fixture) {
+		{"force does not change other jobs", func(t *testing.T, w *fixture) {
 			for _, s := range []gitlabjobs.Status{gitlabjobs.StatusPending, gitlabjobs.StatusRunning, gitlabjobs.StatusManual} {
 				require.EqualValues(t, s, w.postAction(t, w.addJob(s), "cancel", `{"force":true}`).expect(201).object()["status"])
 			}
 			require.Zero(t, w.Count(ActionCancel))
 		}},
-		{"cancel of a bridge's id is 404", func(t *testing.T, w *fixture) {
+		{"cancel of a bridge is 404", func(t *testing.T, w *fixture) {
 			w.postAction(t, w.bridge.job, "cancel").expect(404, notFound)
 		}},
 	})
@@ -80,7 +80,7 @@ func TestCancelMatchesGitLab(t *testing.T) {
 func TestRetryMatchesGitLab(t *testing.T) {
 	t.Parallel()
 	runFacts(t, []fact{
-		{"retry is 201 and a job with a new id, of whoever retried", func(t *testing.T, w *fixture) {
+		{"retry responds with 201 and a new job of the user who retried it", func(t *testing.T, w *fixture) {
 			o := w.postAction(t, w.done, "retry").expect(201).object()
 			require.EqualValues(t, 1005, o["id"])
 			require.Equal(t, "pending", o["status"])
@@ -92,14 +92,14 @@ func TestRetryMatchesGitLab(t *testing.T) {
 			require.Equal(t, gitlabjobs.StatusSuccess, w.done.Status())
 			require.Equal(t, []ActionTaken{{ActionRetry, w.done.ID(), 1005, w.Users.Maintainer, w.Actions()[0].At}}, w.Actions())
 		}},
-		{"retryable: success, failed, canceled, canceling", func(t *testing.T, w *fixture) {
+		{"success, failed, canceled and canceling jobs can be retried", func(t *testing.T, w *fixture) {
 			for _, s := range []gitlabjobs.Status{
 				gitlabjobs.StatusSuccess, gitlabjobs.StatusFailed, gitlabjobs.StatusCanceled, gitlabjobs.StatusCanceling,
 			} {
 				w.postAction(t, w.addJob(s), "retry").expect(201)
 			}
 		}},
-		{"not retryable: anything else", func(t *testing.T, w *fixture) {
+		{"jobs with other statuses cannot be retried", func(t *testing.T, w *fixture) {
 			for _, s := range []gitlabjobs.Status{
 				gitlabjobs.StatusCreated, gitlabjobs.StatusPending, gitlabjobs.StatusRunning,
 				gitlabjobs.StatusSkipped, gitlabjobs.StatusManual, gitlabjobs.StatusScheduled,
@@ -107,12 +107,12 @@ func TestRetryMatchesGitLab(t *testing.T) {
 				w.postAction(t, w.addJob(s), "retry").expect(403, notRetryable)
 			}
 		}},
-		{"not retryable: retried already", func(t *testing.T, w *fixture) {
+		{"a retried job cannot be retried again", func(t *testing.T, w *fixture) {
 			w.postAction(t, w.done, "retry").expect(201)
 			w.postAction(t, w.done, "retry").expect(403, notRetryable)
 			require.Equal(t, 1, w.Count(ActionRetry))
 		}},
-		{"an archived job is 403", func(t *testing.T, w *fixture) {
+		{"an archived job is refused with 403", func(t *testing.T, w *fixture) {
 			w.postAction(t, w.pl.AddJob(JobSpec{Archived: true}), "retry").expect(403, forbidden)
 		}},
 		{"the server reads inputs, not job_inputs", func(t *testing.T, w *fixture) {
@@ -122,16 +122,16 @@ func TestRetryMatchesGitLab(t *testing.T) {
 			w.postAction(t, j, "retry", `{"inputs":{"where":"here"},"job_inputs":{"no":"matter"}}`).expect(201)
 			require.Equal(t, map[string]any{"where": "here"}, w.Job(1006).Inputs())
 		}},
-		{"inputs are ignored by a job that declares none", func(t *testing.T, w *fixture) {
+		{"a job that declares no inputs ignores inputs", func(t *testing.T, w *fixture) {
 			w.postAction(t, w.done, "retry", `{"inputs":{"where":"here"}}`).expect(201)
 			require.Empty(t, w.Job(1005).Inputs())
 		}},
-		{"several unknown inputs are named", func(t *testing.T, w *fixture) {
+		{"the error lists all unknown inputs", func(t *testing.T, w *fixture) {
 			j := w.pl.AddJob(JobSpec{Inputs: []string{"where"}})
 			w.postAction(t, j, "retry", `{"inputs":{"b":1,"where":"here","a":2}}`).
 				expect(400, `{"message":"400 Bad request - Unknown inputs: a, b"}`)
 		}},
-		{"retry of a bridge answers a job with tag_list bridge", func(t *testing.T, w *fixture) {
+		{"retry of a bridge responds with a job with the tag bridge", func(t *testing.T, w *fixture) {
 			o := w.postAction(t, w.bridge.job, "retry").expect(201).object()
 			require.Equal(t, []any{"bridge"}, o["tag_list"])
 			require.Equal(t, "pending", o["status"])
@@ -148,7 +148,7 @@ func TestRetryMatchesGitLab(t *testing.T) {
 func TestEraseMatchesGitLab(t *testing.T) {
 	t.Parallel()
 	runFacts(t, []fact{
-		{"erase is 201, erased_at set, the log empty, no artifacts", func(t *testing.T, w *fixture) {
+		{"erase responds with 201, sets erased_at, and removes the log and artifacts", func(t *testing.T, w *fixture) {
 			o := w.postAction(t, w.done, "erase").expect(201).object()
 			require.NotNil(t, o["erased_at"])
 			require.Len(t, o["artifacts"], 2, "the response still has those that were deleted")
@@ -158,12 +158,12 @@ func TestEraseMatchesGitLab(t *testing.T) {
 			w.send(t, "GET "+jobPath(w.done, "/trace"), w.dev).expect(200, "")
 			require.True(t, w.done.Erased())
 		}},
-		{"erase refused: erased already", func(t *testing.T, w *fixture) {
+		{"an erased job cannot be erased again", func(t *testing.T, w *fixture) {
 			w.postAction(t, w.done, "erase").expect(201)
 			w.postAction(t, w.done, "erase").expect(403, notErasable)
 			require.Equal(t, 1, w.done.Count(ActionErase))
 		}},
-		{"erasable: finished, with a log or artifacts", func(t *testing.T, w *fixture) {
+		{"only finished jobs with a log or artifacts can be erased", func(t *testing.T, w *fixture) {
 			w.postAction(t, w.running, "erase").expect(403, notErasable)
 			w.postAction(t, w.manual, "erase").expect(403, notErasable)
 			w.postAction(t, w.pl.AddJob(JobSpec{NoLog: true}), "erase").expect(403, notErasable)
@@ -173,19 +173,19 @@ func TestEraseMatchesGitLab(t *testing.T) {
 		{"an archived job can be erased", func(t *testing.T, w *fixture) {
 			w.postAction(t, w.pl.AddJob(JobSpec{Archived: true}), "erase").expect(201)
 		}},
-		{"erase of a bridge's id is 404, for a reporter too", func(t *testing.T, w *fixture) {
+		{"erase of a bridge is 404, even for a reporter", func(t *testing.T, w *fixture) {
 			w.postAction(t, w.bridge.job, "erase").expect(404, notFound)
 			w.send(t, "POST "+jobPath(w.bridge.job, "/erase"), w.Tokens.Reporter).expect(404, notFound)
 			w.send(t, "POST "+jobPath(w.done, "/erase"), w.Tokens.Reporter).expect(403, forbidden)
 		}},
-		{"erase is 409 while the statistics are refreshed", func(t *testing.T, w *fixture) {
+		{"erase is 409 while GitLab refreshes the statistics", func(t *testing.T, w *fixture) {
 			w.app.SetStatsRefreshing(true)
 			w.postAction(t, w.done, "erase").expect(409,
 				`{"message":"Action temporarily disabled. The project this pipeline belongs to is undergoing stats refresh."}`)
 			w.app.SetStatsRefreshing(false)
 			w.postAction(t, w.done, "erase").expect(201)
 		}},
-		{"a developer erases the own jobs alone", func(t *testing.T, w *fixture) {
+		{"a developer can erase only their own jobs", func(t *testing.T, w *fixture) {
 			w.send(t, "POST "+jobPath(w.pl.AddJob(JobSpec{User: w.Users.Maintainer}), "/erase"), w.dev).expect(403, forbidden)
 			w.send(t, "POST "+jobPath(w.done, "/erase"), w.dev).expect(201)
 		}},
@@ -195,14 +195,14 @@ func TestEraseMatchesGitLab(t *testing.T) {
 func TestPlayMatchesGitLab(t *testing.T) {
 	t.Parallel()
 	runFacts(t, []fact{
-		{"play is 200, the same id, and whoever played it", func(t *testing.T, w *fixture) {
+		{"play responds with 200 and the same job, whose user has played it", func(t *testing.T, w *fixture) {
 			o := w.postAction(t, w.manual, "play").expect(200).object()
 			require.EqualValues(t, w.manual.ID(), o["id"])
 			require.Equal(t, "pending", o["status"])
 			user, _ := o["user"].(map[string]any)
 			require.Equal(t, w.Users.Maintainer.Username(), user["username"])
 		}},
-		{"playable: manual and scheduled", func(t *testing.T, w *fixture) {
+		{"manual and scheduled jobs can be played", func(t *testing.T, w *fixture) {
 			w.postAction(t, w.addJob(gitlabjobs.StatusScheduled), "play").expect(200)
 			for _, s := range []gitlabjobs.Status{
 				gitlabjobs.StatusCreated, gitlabjobs.StatusPending, gitlabjobs.StatusRunning,
@@ -212,7 +212,7 @@ func TestPlayMatchesGitLab(t *testing.T) {
 			}
 			require.Equal(t, 1, w.Count(ActionPlay))
 		}},
-		{"a scheduled job is blocked until its time, then pending", func(t *testing.T, _ *fixture) {
+		{"a scheduled job becomes pending at its time", func(t *testing.T, _ *fixture) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newFixture(t)
 				due := time.Now().Add(time.Hour)
@@ -230,14 +230,14 @@ func TestPlayMatchesGitLab(t *testing.T) {
 				require.Equal(t, gitlabjobs.StatusCanceled, cancelled.Status())
 			})
 		}},
-		{"a finished manual job that is played again has a new id", func(t *testing.T, w *fixture) {
+		{"play of a finished manual job creates a new job", func(t *testing.T, w *fixture) {
 			w.postAction(t, w.manual, "play").expect(200)
 			w.manual.Succeed()
 			require.EqualValues(t, 1005, w.postAction(t, w.manual, "play").expect(200).object()["id"])
 			require.True(t, w.manual.Retried())
 			require.Equal(t, 2, w.manual.Count(ActionPlay))
 		}},
-		{"variables are taken", func(t *testing.T, w *fixture) {
+		{"play sets the variables", func(t *testing.T, w *fixture) {
 			w.postAction(t, w.manual, "play", `{"job_variables_attributes":[{"key":"A","value":"1"},{"key":"B","value":""}]}`).expect(200)
 			require.Equal(t, map[string]string{"A": "1", "B": ""}, w.manual.Variables())
 		}},
@@ -248,7 +248,7 @@ func TestPlayMatchesGitLab(t *testing.T) {
 				expect(400, `{"error":"job_variables_attributes[0][key] is missing"}`)
 			require.Equal(t, gitlabjobs.StatusManual, w.manual.Status())
 		}},
-		{"a variable that GitLab does not accept: 200, and the job is still manual", func(t *testing.T, w *fixture) {
+		{"with an invalid variable, play responds with 200 and changes nothing", func(t *testing.T, w *fixture) {
 			for _, key := range []string{`""`, `"a-b"`, `null`, `"` + strings.Repeat("a", 256) + `"`, `"ü"`} {
 				o := w.postAction(t, w.manual, "play", `{"job_variables_attributes":[{"key":"OK","value":"1"},{"key":`+key+`,"value":"1"}]}`).expect(200).object()
 				require.Equal(t, "manual", o["status"], key)
@@ -256,16 +256,16 @@ func TestPlayMatchesGitLab(t *testing.T) {
 			require.Empty(t, w.manual.Variables())
 			require.Zero(t, w.Count(ActionPlay))
 		}},
-		{"the same variable twice is a 500", func(t *testing.T, w *fixture) {
+		{"a variable that is set twice is a 500", func(t *testing.T, w *fixture) {
 			w.postAction(t, w.manual, "play", `{"job_variables_attributes":[{"key":"A","value":"1"},{"key":" A ","value":"2"}]}`).
 				expect(500, `{"message":"500 Internal Server Error"}`)
 			require.Equal(t, gitlabjobs.StatusManual, w.manual.Status())
 		}},
-		{"numbers and booleans are strings, and white space around a key is removed", func(t *testing.T, w *fixture) {
+		{"numbers and booleans become strings, and white space around a key is removed", func(t *testing.T, w *fixture) {
 			w.postAction(t, w.manual, "play", `{"job_variables_attributes":[{"key":" A ","value":1},{"key":2,"value":true},{"key":"C","value":null}]}`).expect(200)
 			require.Equal(t, map[string]string{"A": "1", "2": "true", "C": ""}, w.manual.Variables())
 		}},
-		{"variables come by a form too", func(t *testing.T, w *fixture) {
+		{"a form can contain variables", func(t *testing.T, w *fixture) {
 			form := "Content-Type: application/x-www-form-urlencoded"
 			post := func(body string) result {
 				return w.postBody(t, jobPath(w.manual, "/play"), body, form, "PRIVATE-TOKEN: "+w.maintainer)
@@ -274,14 +274,14 @@ func TestPlayMatchesGitLab(t *testing.T) {
 			post("job_variables_attributes[][key]=A&job_variables_attributes[][value]=1&job_variables_attributes[][key]=B&job_variables_attributes[][value]=2").expect(200)
 			require.Equal(t, map[string]string{"A": "1", "B": "2"}, w.manual.Variables())
 		}},
-		{"a finished manual job that is played again drops the variables and inputs that are sent", func(t *testing.T, w *fixture) {
+		{"play of a finished manual job ignores variables and inputs", func(t *testing.T, w *fixture) {
 			w.postAction(t, w.manual, "play", `{"job_variables_attributes":[{"key":"A","value":"1"}],"job_inputs":{"where":"here"}}`).expect(200)
 			w.manual.Succeed()
 			w.postAction(t, w.manual, "play", `{"job_variables_attributes":[{"key":"A","value":"2"}],"job_inputs":{"where":"there"}}`).expect(200)
 			require.Equal(t, map[string]string{"A": "1"}, w.Job(1005).Variables(), "those of the first play")
 			require.NotEqual(t, map[string]any{"where": "there"}, w.Job(1005).Inputs())
 		}},
-		{"a retried job keeps the variables that it was played with, and a bridge does not", func(t *testing.T, w *fixture) {
+		{"retry copies the variables of a job, but not those of a bridge", func(t *testing.T, w *fixture) {
 			w.postAction(t, w.manual, "play", `{"job_variables_attributes":[{"key":"A","value":"1"}]}`).expect(200)
 			w.manual.Fail(gitlabjobs.FailureScript)
 			w.postAction(t, w.manual, "retry").expect(201)
@@ -300,12 +300,12 @@ func TestPlayMatchesGitLab(t *testing.T) {
 			w.postAction(t, b.job, "play").expect(400, unplayable)
 			require.Equal(t, gitlabjobs.StatusSuccess, b.Status())
 		}},
-		{"inputs are taken, unknown ones refused", func(t *testing.T, w *fixture) {
+		{"play sets inputs and refuses unknown inputs", func(t *testing.T, w *fixture) {
 			w.postAction(t, w.manual, "play", `{"job_inputs":{"nope":"x"}}`).expect(400, `{"message":"400 Bad request - Unknown input: nope"}`)
 			w.postAction(t, w.manual, "play", `{"job_inputs":{"where":["a",1]}}`).expect(200)
 			require.Contains(t, w.manual.Inputs(), "where")
 		}},
-		{"play of a bridge answers a bridge and starts its pipeline", func(t *testing.T, w *fixture) {
+		{"play of a bridge responds with a bridge and starts its pipeline", func(t *testing.T, w *fixture) {
 			downstream := w.open.AddPipeline(PipelineSpec{})
 			first := downstream.AddJob(JobSpec{Status: gitlabjobs.StatusCreated})
 			b := w.pl.AddBridge(BridgeSpec{Status: gitlabjobs.StatusManual, Downstream: downstream})
@@ -320,7 +320,7 @@ func TestPlayMatchesGitLab(t *testing.T) {
 			require.EqualValues(t, downstream.ID(), shown["id"])
 			require.Equal(t, gitlabjobs.StatusPending, first.Status())
 		}},
-		{"an archived job is 403", func(t *testing.T, w *fixture) {
+		{"an archived job is refused with 403", func(t *testing.T, w *fixture) {
 			w.postAction(t, w.pl.AddJob(JobSpec{Archived: true, Status: gitlabjobs.StatusManual}), "play").expect(403, forbidden)
 		}},
 	})

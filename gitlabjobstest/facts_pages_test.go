@@ -36,25 +36,25 @@ func rels(h http.Header) string {
 func TestOffsetPaginationMatchesGitLab(t *testing.T) {
 	t.Parallel()
 	runFacts(t, []fact{
-		{"per_page is 20 unless said", func(t *testing.T, w *fixture) {
+		{"per_page is 20 by default", func(t *testing.T, w *fixture) {
 			w.pl.AddJobs(30, nil)
 			g := w.send(t, "GET "+w.jobs, w.dev)
 			require.Len(t, g.ids(), 20)
 			require.Equal(t, []string{"1", "20", "", "2", "none", "none"}, pageHeaders(g.header))
 		}},
-		{"per_page is cut to 100, in Link too", func(t *testing.T, w *fixture) {
+		{"per_page is at most 100, also in Link", func(t *testing.T, w *fixture) {
 			w.pl.AddJobs(100, nil)
 			g := w.send(t, "GET "+w.jobs+"?per_page=200", w.dev)
 			require.Len(t, g.ids(), 100)
 			require.Equal(t, []string{"1", "100", "", "2", "none", "none"}, pageHeaders(g.header))
 			require.Contains(t, g.header.Get("Link"), "per_page=100>")
 		}},
-		{"per_page 0 and words are 400", func(t *testing.T, w *fixture) {
+		{"a per_page that is 0 or not a number is 400", func(t *testing.T, w *fixture) {
 			w.send(t, "GET "+w.jobs+"?per_page=0", w.dev).expect(400, `{"error":"per_page has a value not allowed"}`)
 			w.send(t, "GET "+w.jobs+"?per_page=x", w.dev).expect(400, `{"error":"per_page is invalid"}`)
 			w.send(t, "GET "+w.jobs+"?page=x", w.dev).expect(400, `{"error":"page is invalid"}`)
 		}},
-		{"next, prev and their headers are empty at the ends", func(t *testing.T, w *fixture) {
+		{"the first page has no prev, and the last page has no next", func(t *testing.T, w *fixture) {
 			first := w.send(t, "GET "+w.pipeline+"/jobs?per_page=1", w.dev).header
 			require.Equal(t, []string{"1", "1", "", "2", "3", "3"}, pageHeaders(first))
 			require.Equal(t, `rel="next" rel="first" rel="last"`, rels(first))
@@ -64,17 +64,17 @@ func TestOffsetPaginationMatchesGitLab(t *testing.T) {
 			last := w.send(t, "GET "+w.pipeline+"/jobs?per_page=1&page=3", w.dev).header
 			require.Equal(t, []string{"3", "1", "2", "", "3", "3"}, pageHeaders(last))
 		}},
-		{"past the end is 200 and empty", func(t *testing.T, w *fixture) {
+		{"a page after the last one is 200 and empty", func(t *testing.T, w *fixture) {
 			g := w.send(t, "GET "+w.jobs+"?page=9", w.dev).expect(200, "[]")
 			require.Equal(t, []string{"9", "20", "", "", "none", "none"}, pageHeaders(g.header))
 			require.Equal(t, `rel="first"`, rels(g.header))
 		}},
-		{"project jobs never have totals or last", func(t *testing.T, w *fixture) {
+		{"project jobs have no totals and no last page in Link", func(t *testing.T, w *fixture) {
 			h := w.send(t, "GET "+w.jobs+"?per_page=1", w.dev).header
 			require.Equal(t, []string{"1", "1", "", "2", "none", "none"}, pageHeaders(h))
 			require.Equal(t, `rel="next" rel="first"`, rels(h))
 		}},
-		{"the pipeline lists omit totals above 10,000 only", func(t *testing.T, w *fixture) {
+		{"the pipeline lists omit totals only for more than 10,000 rows", func(t *testing.T, w *fixture) {
 			w.pl.AddJobs(10_000-3, nil)
 			h := w.send(t, "GET "+w.pipeline+"/jobs", w.dev).header
 			require.Equal(t, []string{"1", "20", "", "2", "10000", "500"}, pageHeaders(h))
@@ -83,23 +83,23 @@ func TestOffsetPaginationMatchesGitLab(t *testing.T) {
 			require.Equal(t, []string{"1", "20", "", "2", "none", "none"}, pageHeaders(h))
 			require.Equal(t, `rel="next" rel="first"`, rels(h))
 		}},
-		{"past offset 50,000 project jobs are 405", func(t *testing.T, w *fixture) {
+		{"an offset above 50,000 in project jobs is 405", func(t *testing.T, w *fixture) {
 			w.send(t, "GET "+w.jobs+"?per_page=100&page=500", w.dev).expect(200)
 			g := w.send(t, "GET "+w.jobs+"?per_page=100&page=501", w.dev).expect(405)
 			require.Contains(t, g.body, `{"error":"Offset pagination has a maximum allowed offset of 50000 `)
 			w.send(t, "GET "+w.pipeline+"/jobs?per_page=100&page=501", w.dev).expect(200)
 		}},
-		{"the host in Link is the configured one", func(t *testing.T, _ *fixture) {
+		{"Link has the configured host", func(t *testing.T, _ *fixture) {
 			w := newFixture(t, WithExternalURL("https://git.example.com/"))
 			h := w.send(t, "GET "+w.jobs, w.dev).header
 			require.Equal(t, `<https://git.example.com/api/v4/projects/7/jobs?id=7&page=1&per_page=20>; rel="first"`, h.Get("Link"))
 		}},
-		{"Link repeats every query parameter, a token included", func(t *testing.T, w *fixture) {
+		{"Link repeats all query parameters, including a token", func(t *testing.T, w *fixture) {
 			h := w.send(t, "GET "+w.jobs+"?scope=running&job_token="+w.running.Token()).expect(200).header
 			require.Contains(t, h.Get("Link"), "scope%5B%5D=running")
 			require.Contains(t, h.Get("Link"), "job_token="+w.running.Token())
 		}},
-		{"rows inserted meanwhile shift later pages: a job is seen twice", func(t *testing.T, w *fixture) {
+		{"new jobs shift the following pages, so that a job is listed twice", func(t *testing.T, w *fixture) {
 			seen := w.send(t, "GET "+w.jobs+"?per_page=2", w.dev).ids()
 			w.pl.AddJob(JobSpec{})
 			require.Contains(t, w.send(t, "GET "+w.jobs+"?per_page=2&page=2", w.dev).ids(), seen[1])
@@ -110,7 +110,7 @@ func TestOffsetPaginationMatchesGitLab(t *testing.T) {
 func TestKeysetPaginationMatchesGitLab(t *testing.T) {
 	t.Parallel()
 	runFacts(t, []fact{
-		{"Link has next alone, and on the last page there is none, though it may have rows", func(t *testing.T, w *fixture) {
+		{"Link has only next, and the last page has no Link", func(t *testing.T, w *fixture) {
 			first := w.send(t, "GET "+w.jobs+"?pagination=keyset&per_page=2", w.dev).expect(200)
 			require.Equal(t, []int64{1003, 1002}, first.ids())
 			require.Equal(t, `rel="next"`, rels(first.header))
@@ -122,7 +122,7 @@ func TestKeysetPaginationMatchesGitLab(t *testing.T) {
 			back := w.send(t, "GET "+w.jobs+"?pagination=keyset&per_page=2&cursor="+second.header.Get("X-Prev-Cursor"), w.dev)
 			require.Equal(t, first.ids(), back.ids())
 		}},
-		{"pages neither skip nor repeat a job, with a scope too", func(t *testing.T, w *fixture) {
+		{"pages neither skip nor repeat jobs, also with a scope", func(t *testing.T, w *fixture) {
 			w.pl.AddJobs(25, nil)
 			var ids []int64
 			next := ""
@@ -139,18 +139,18 @@ func TestKeysetPaginationMatchesGitLab(t *testing.T) {
 				require.Greater(t, ids[i], ids[i+1])
 			}
 		}},
-		{"an ordering it can't do is 405", func(t *testing.T, w *fixture) {
+		{"an unsupported order is 405", func(t *testing.T, w *fixture) {
 			for _, by := range []string{"order_by=name&sort=asc", "order_by=id&sort=asc", "sort=asc"} {
 				w.send(t, "GET "+w.jobs+"?pagination=keyset&"+by, w.dev).
 					expect(405, `{"error":"Keyset pagination is not yet available for this type of request"}`)
 			}
 			w.send(t, "GET "+w.jobs+"?pagination=keyset&order_by=id&sort=desc", w.dev).expect(200)
 		}},
-		{"the pipeline lists ignore keyset in silence", func(t *testing.T, w *fixture) {
+		{"the pipeline lists ignore pagination=keyset", func(t *testing.T, w *fixture) {
 			h := w.send(t, "GET "+w.pipeline+"/jobs?pagination=keyset&per_page=1", w.dev).expect(200).header
 			require.Equal(t, []string{"1", "1", "", "2", "3", "3"}, pageHeaders(h))
 		}},
-		{"servers before 15.9 ignore it too", func(t *testing.T, _ *fixture) {
+		{"servers before 15.9 ignore pagination=keyset", func(t *testing.T, _ *fixture) {
 			w := newFixture(t, OlderServer())
 			h := w.send(t, "GET "+w.jobs+"?pagination=keyset&per_page=1", w.dev).expect(200).header
 			require.Equal(t, []string{"1", "1", "", "2", "none", "none"}, pageHeaders(h))
@@ -162,7 +162,7 @@ func TestKeysetPaginationMatchesGitLab(t *testing.T) {
 			}
 			w.send(t, "GET "+w.jobs+"?pagination=keyset&cursor=e30", w.dev).expect(200)
 		}},
-		{"a cursor whose ID no job can have is a 500, in both directions", func(t *testing.T, w *fixture) {
+		{"a cursor with an impossible ID is a 500 in both directions", func(t *testing.T, w *fixture) {
 			for _, id := range []string{"9223372036854775807", "9223372036854775808", "0", "-1", "-9223372036854775808", "x"} {
 				for _, kind := range []string{"n", "p"} {
 					w.send(t, "GET "+w.jobs+"?pagination=keyset&cursor="+cursor{id, kind}.String(), w.dev).
@@ -177,7 +177,7 @@ func TestKeysetPaginationMatchesGitLab(t *testing.T) {
 			g := w.send(t, "GET "+w.jobs+"?pagination=keyset&cursor="+cursor{"9223372036854775806", "n"}.String(), w.dev).expect(200)
 			require.Equal(t, []int64{1003, 1002, 1001}, g.ids())
 		}},
-		{"a page that has no rows behind its cursor is a 500", func(t *testing.T, w *fixture) {
+		{"a page without rows after its cursor is a 500", func(t *testing.T, w *fixture) {
 			first := w.send(t, "GET "+w.jobs+"?pagination=keyset&per_page=2&scope[]=success&scope[]=running&scope[]=manual", w.dev).expect(200)
 			next := "?pagination=keyset&per_page=2&cursor=" + first.header.Get("X-Next-Cursor")
 			w.send(t, "GET "+w.jobs+next, w.dev).expect(200)
@@ -188,22 +188,22 @@ func TestKeysetPaginationMatchesGitLab(t *testing.T) {
 		{"a first page without rows is empty", func(t *testing.T, w *fixture) {
 			w.send(t, "GET "+w.jobs+"?pagination=keyset&scope=failed", w.dev).expect(200, "[]")
 		}},
-		{"a page has as many rows as are asked for, and a negative number is a 500", func(t *testing.T, w *fixture) {
+		{"per_page has no maximum, and a negative per_page is a 500", func(t *testing.T, w *fixture) {
 			w.pl.AddJobs(200, nil)
 			require.Len(t, w.send(t, "GET "+w.jobs+"?pagination=keyset&per_page=150", w.dev).expect(200).ids(), 150)
 			w.send(t, "GET "+w.jobs+"?pagination=keyset&per_page=-1", w.dev).expect(500)
 			w.send(t, "GET "+w.jobs+"?pagination=keyset&per_page=0", w.dev).expect(400)
 		}},
-		{"scope as an object filters a project's jobs and is refused for a pipeline's", func(t *testing.T, w *fixture) {
+		{"project jobs accept scope as an object, and pipeline jobs do not", func(t *testing.T, w *fixture) {
 			require.Equal(t, []int64{1003, 1002}, w.send(t, "GET "+w.jobs+"?scope[0]=manual&scope[1]=running", w.dev).expect(200).ids())
 			w.send(t, "GET "+w.pipeline+"/jobs?scope[0]=manual", w.dev).expect(400, `{"error":"scope does not have a valid value"}`)
 			w.send(t, "GET "+w.pipeline+"/bridges?scope[0]=manual", w.dev).expect(400, `{"error":"scope does not have a valid value"}`)
 		}},
-		{"nested forms of a single value are 400, and all refusals come at once", func(t *testing.T, w *fixture) {
+		{"a nested value is 400, and the error lists all invalid parameters", func(t *testing.T, w *fixture) {
 			w.send(t, "GET "+w.jobs+"?page[]=1&per_page[a]=1", w.dev).expect(400, `{"error":"page is invalid, per_page is invalid"}`)
 			w.send(t, "GET "+w.jobs+"?ref[]=main&scope=no", w.dev).expect(400, `{"error":"scope does not have a valid value, ref is invalid"}`)
 		}},
-		{"pages beyond all numbers", func(t *testing.T, w *fixture) {
+		{"huge page numbers", func(t *testing.T, w *fixture) {
 			w.send(t, "GET "+w.jobs+"?page=99999999999999999999", w.dev).expect(405)
 			w.send(t, "GET "+w.pipeline+"/jobs?page=99999999999999999999", w.dev).expect(500)
 			w.send(t, "GET "+w.pipeline+"/jobs?per_page=99999999999999999999", w.dev).expect(200)
@@ -218,55 +218,55 @@ func TestLogsMatchGitLab(t *testing.T) {
 		return w.send(t, "GET "+jobPath(j, "/trace")+query, w.dev)
 	}
 	runFacts(t, []fact{
-		{"a log is 200 text/plain", func(t *testing.T, w *fixture) {
+		{"a log is 200 with text/plain", func(t *testing.T, w *fixture) {
 			g := trace(t, w, w.done, "").expect(200, "0123456789")
 			require.Equal(t, "text/plain", g.header.Get("Content-Type"))
 			require.Equal(t, fmt.Sprintf(`infile; filename="%d.log"`, w.done.id), g.header.Get("Content-Disposition"))
 		}},
-		{"no log yet, or erased: 200 and zero bytes", func(t *testing.T, w *fixture) {
+		{"a missing or erased log is 200 with an empty body", func(t *testing.T, w *fixture) {
 			trace(t, w, w.manual, "").expect(200, "")
 			w.postAction(t, w.done, "erase")
 			trace(t, w, w.done, "").expect(200, "")
 		}},
-		{"older servers can answer 404", func(t *testing.T, _ *fixture) {
+		{"older servers can respond to a missing log with 404", func(t *testing.T, _ *fixture) {
 			w := newFixture(t, MissingTraceNotFound())
 			trace(t, w, w.manual, "").expect(404, notFound)
 			trace(t, w, w.done, "").expect(200)
 		}},
-		{"a running job's log is what exists so far", func(t *testing.T, w *fixture) {
+		{"the log of a running job is incomplete", func(t *testing.T, w *fixture) {
 			trace(t, w, w.running, "").expect(200, "so far\n")
 			w.running.AppendLog("more\n")
 			trace(t, w, w.running, "").expect(200, "so far\nmore\n")
 		}},
-		{"Range is not handled", func(t *testing.T, w *fixture) {
+		{"Range is ignored", func(t *testing.T, w *fixture) {
 			w.send(t, "GET "+jobPath(w.done, "/trace"), w.dev, "Range: bytes=2-3").expect(200, "0123456789")
 		}},
-		{"byte_offset and byte_limit are, on newer servers", func(t *testing.T, w *fixture) {
+		{"newer servers support byte_offset and byte_limit", func(t *testing.T, w *fixture) {
 			trace(t, w, w.done, "?byte_offset=2&byte_limit=3").expect(200, "234")
 			trace(t, w, w.done, "?byte_offset=8&byte_limit=512000").expect(200, "89")
 			trace(t, w, w.done, "?byte_offset=7").expect(200, "789")
 			trace(t, w, w.done, "?byte_limit=1").expect(200, "0")
 		}},
-		{"past the end: 200 and zero bytes", func(t *testing.T, w *fixture) {
+		{"an offset after the end is 200 with an empty body", func(t *testing.T, w *fixture) {
 			trace(t, w, w.done, "?byte_offset=10").expect(200, "")
 			trace(t, w, w.done, "?byte_offset=1000&byte_limit=5").expect(200, "")
 		}},
-		{"values out of range are 400", func(t *testing.T, w *fixture) {
+		{"byte_offset and byte_limit out of range are 400", func(t *testing.T, w *fixture) {
 			trace(t, w, w.done, "?byte_offset=-1").expect(400, `{"error":"byte_offset does not have a valid value"}`)
 			trace(t, w, w.done, "?byte_limit=0").expect(400, `{"error":"byte_limit does not have a valid value"}`)
 			trace(t, w, w.done, "?byte_limit=512001").expect(400, `{"error":"byte_limit does not have a valid value"}`)
 			trace(t, w, w.done, "?byte_limit=x").expect(400, `{"error":"byte_limit is invalid"}`)
 		}},
-		{"older servers ignore them", func(t *testing.T, _ *fixture) {
+		{"older servers ignore byte_offset and byte_limit", func(t *testing.T, _ *fixture) {
 			w := newFixture(t, OlderServer())
 			trace(t, w, w.done, "?byte_offset=-1&byte_limit=0").expect(200, "0123456789")
 		}},
-		{"bytes are raw: colours and section marks", func(t *testing.T, w *fixture) {
+		{"the log contains colors and section marks", func(t *testing.T, w *fixture) {
 			body := trace(t, w, w.pl.AddJob(JobSpec{}), "").expect(200).body
 			require.Contains(t, body, "\x1b[0KRunning with gitlab-runner")
 			require.Contains(t, body, "\r\x1b[0K")
 		}},
-		{"answers carry an ETag, and If-None-Match is 304", func(t *testing.T, w *fixture) {
+		{"responses have an ETag, and If-None-Match is 304", func(t *testing.T, w *fixture) {
 			for _, path := range []string{jobPath(w.done, "/trace"), jobPath(w.done, ""), w.pipeline + "/bridges"} {
 				tag := w.send(t, "GET "+path, w.dev).expect(200).header.Get("Etag")
 				require.Regexp(t, `^W/"[0-9a-f]{32}"$`, tag)

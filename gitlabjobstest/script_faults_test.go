@@ -121,17 +121,17 @@ func TestEffects(t *testing.T) {
 			assert.ErrorIs(t, o.err, io.ErrUnexpectedEOF)
 		}},
 		{"slow body", SlowBody(1000, time.Millisecond), true, answered(201, `"status":"canceled"`)},
-		{"delayed answer", DelayAnswer(time.Millisecond), true, answered(201, `"status":"canceled"`)},
+		{"delayed response", DelayAnswer(time.Millisecond), true, answered(201, `"status":"canceled"`)},
 		{"endless body", EndlessBody(), true, func(t *testing.T, o outcome) { assert.Len(t, o.body, 1<<20) }},
 		{"empty body", EmptyBody(), true, func(t *testing.T, o outcome) {
 			answered(200, "")(t, o)
 			assert.Empty(t, o.body)
 		}},
-		{"an answer of one's own", Answer(418, http.Header{"X-Own": {"1"}}, "short"), false, func(t *testing.T, o outcome) {
+		{"Answer", Answer(418, http.Header{"X-Own": {"1"}}, "short"), false, func(t *testing.T, o outcome) {
 			answered(418, "short")(t, o)
 			assert.Equal(t, "1", o.resp.Header.Get("X-Own"))
 		}},
-		{"an answer of one's own, too late", AnswerAfter(504, nil, "timeout"), true, answered(504, "timeout")},
+		{"AnswerAfter", AnswerAfter(504, nil, "timeout"), true, answered(504, "timeout")},
 		{"bad gateway", BadGateway(), false, func(t *testing.T, o outcome) {
 			answered(502, "<html>")(t, o)
 			assert.Equal(t, "text/html", o.resp.Header.Get("Content-Type"))
@@ -141,7 +141,7 @@ func TestEffects(t *testing.T) {
 			answered(503, "")(t, o)
 			assert.Empty(t, o.resp.Header.Get("Retry-After"))
 		}},
-		{"unavailable for some time", Unavailable(1500 * time.Millisecond), false, func(t *testing.T, o outcome) {
+		{"unavailable with Retry-After", Unavailable(1500 * time.Millisecond), false, func(t *testing.T, o outcome) {
 			answered(503, "")(t, o)
 			assert.Equal(t, "2", o.resp.Header.Get("Retry-After"))
 		}},
@@ -164,7 +164,7 @@ func TestEffects(t *testing.T) {
 		{"unknown status", UnknownStatus("resting"), true, answered(201, `"status":"resting"`)},
 		{"unknown field", SetField("mood", []int{1}), true, answered(201, `"mood":[1]`)},
 		{"rewritten", Rewrite(func(b []byte) []byte { return append(b, '!') }), true, answered(201, "}!")},
-		{"latency alone", Effect{}, true, answered(201, `"status":"canceled"`)},
+		{"only a latency", Effect{}, true, answered(201, `"status":"canceled"`)},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -195,7 +195,7 @@ func TestRefuse(t *testing.T) {
 	onSocketAndInMemory(t, func(t *testing.T, s *Server, client *http.Client) {
 		o := cancelWithFault(t.Context(), t, s, client, Fault{Do: Refuse()})
 		assert.False(t, o.tookEffect)
-		assert.Empty(t, s.Requests(), "the server has not seen it")
+		assert.Empty(t, s.Requests(), "the server has not received the request")
 		if s.socket {
 			requireReset(t, o)
 			return
@@ -238,7 +238,7 @@ func TestHangEndsWithContext(t *testing.T) {
 func TestFaultAppliesToMatchingRequests(t *testing.T) {
 	t.Parallel()
 	const list, get = "/projects/:id/jobs", "/projects/:id/jobs/:job_id"
-	t.Run("the next one, unless more are said", func(t *testing.T) {
+	t.Run("the next request, or the number in Times", func(t *testing.T) {
 		t.Parallel()
 		w := newFixture(t)
 		w.Fault(Fault{Do: InternalError()})
@@ -247,7 +247,7 @@ func TestFaultAppliesToMatchingRequests(t *testing.T) {
 			w.send(t, "GET "+w.jobs, w.dev).expect(want)
 		}
 	})
-	t.Run("by route and method", func(t *testing.T) {
+	t.Run("requests that match the route and method", func(t *testing.T) {
 		t.Parallel()
 		w := newFixture(t)
 		w.Fault(Fault{Route: get, Do: InternalError(), Times: Always})
@@ -260,7 +260,7 @@ func TestFaultAppliesToMatchingRequests(t *testing.T) {
 		w.ClearFaults()
 		w.send(t, "GET "+jobPath(w.done, ""), w.dev).expect(200)
 	})
-	t.Run("after some that it lets through", func(t *testing.T) {
+	t.Run("requests after Skip others", func(t *testing.T) {
 		t.Parallel()
 		w := newFixture(t)
 		w.Fault(Fault{Route: list, Skip: 2, Do: InternalError()})
@@ -268,7 +268,7 @@ func TestFaultAppliesToMatchingRequests(t *testing.T) {
 			w.send(t, "GET "+w.jobs, w.dev).expect(want)
 		}
 	})
-	t.Run("that a test picks", func(t *testing.T) {
+	t.Run("requests that Match accepts", func(t *testing.T) {
 		t.Parallel()
 		w := newFixture(t)
 		h := w.Fault(Fault{Skip: 1, Times: 2, Do: InternalError(), Match: func(r Request) bool {
@@ -282,7 +282,7 @@ func TestFaultAppliesToMatchingRequests(t *testing.T) {
 		}
 		require.Equal(t, 2, h.Struck())
 	})
-	t.Run("until it is cleared", func(t *testing.T) {
+	t.Run("requests before Clear", func(t *testing.T) {
 		t.Parallel()
 		w := newFixture(t)
 		one := w.Fault(Fault{Times: Always, Route: list, Do: InternalError()})
@@ -292,9 +292,9 @@ func TestFaultAppliesToMatchingRequests(t *testing.T) {
 		one.Clear()
 		w.send(t, "GET "+w.jobs, w.dev).expect(200)
 		require.Equal(t, 1, one.Struck())
-		require.Equal(t, 1, other.Struck(), "what comes behind a fault that does something is not looked at")
+		require.Equal(t, 1, other.Struck(), "a fault with an effect ends the search")
 	})
-	t.Run("at random, the same with the same seed", func(t *testing.T) {
+	t.Run("random requests that depend on the seed", func(t *testing.T) {
 		t.Parallel()
 		struck := func(seed uint64) (which string) {
 			w := newFixture(t)

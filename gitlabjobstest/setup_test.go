@@ -24,18 +24,18 @@ func TestSetUpErrorSaysHowToFixIt(t *testing.T) {
 		setUp      func(s *Server)
 	}{
 		{"a project without a group", "such as group/app", func(s *Server) { s.AddProject("app") }},
-		{"a project's path twice", "the path is taken", func(s *Server) { pipeline(s); pipeline(s) }},
-		{"a project's id twice", "leave it out", func(s *Server) { pipeline(s); s.AddProject("a/b", ProjectSpec{ID: 1}) }},
-		{"a negative project id", "ID is -1: use a positive number", func(s *Server) { s.AddProject("a/b", ProjectSpec{ID: -1}) }},
-		{"a visibility that is none", "Private, Internal or Public", func(s *Server) { s.AddProject("a/b", ProjectSpec{Visibility: "x"}) }},
-		{"moved from where one is", "MovedFrom", func(s *Server) { pipeline(s); s.AddProject("a/b", ProjectSpec{MovedFrom: []string{"group/app"}}) }},
-		{"moved from where another has", "MovedFrom", func(s *Server) {
+		{"a project path that exists", "the path is taken", func(s *Server) { pipeline(s); pipeline(s) }},
+		{"a project ID that exists", "leave it out", func(s *Server) { pipeline(s); s.AddProject("a/b", ProjectSpec{ID: 1}) }},
+		{"a negative project ID", "ID is -1: use a positive number", func(s *Server) { s.AddProject("a/b", ProjectSpec{ID: -1}) }},
+		{"an invalid visibility", "Private, Internal or Public", func(s *Server) { s.AddProject("a/b", ProjectSpec{Visibility: "x"}) }},
+		{"MovedFrom is the path of a project", "MovedFrom", func(s *Server) { pipeline(s); s.AddProject("a/b", ProjectSpec{MovedFrom: []string{"group/app"}}) }},
+		{"MovedFrom is an earlier path of another project", "MovedFrom", func(s *Server) {
 			s.AddProject("a/b", ProjectSpec{MovedFrom: []string{"a/old"}})
 			s.AddProject("a/c", ProjectSpec{MovedFrom: []string{"a/old"}})
 		}},
-		{"a move to where one is", "the path is taken", func(s *Server) { pipeline(s).Project().MoveTo("group/app") }},
-		{"a move without a group", "such as group/app", func(s *Server) { pipeline(s).Project().MoveTo("app") }},
-		{"a move of what is gone", "deleted", func(s *Server) { p := pipeline(s).Project(); p.Delete(); p.MoveTo("a/b") }},
+		{"MoveTo the path of a project", "the path is taken", func(s *Server) { pipeline(s).Project().MoveTo("group/app") }},
+		{"MoveTo a path without a group", "such as group/app", func(s *Server) { pipeline(s).Project().MoveTo("app") }},
+		{"MoveTo of a deleted project", "deleted", func(s *Server) { p := pipeline(s).Project(); p.Delete(); p.MoveTo("a/b") }},
 		{"a pipeline of a deleted project", "deleted", func(s *Server) { p := pipeline(s).Project(); p.Delete(); p.AddPipeline() }},
 		{"a job of a deleted pipeline", "deleted", func(s *Server) { pl := pipeline(s); pl.Delete(); pl.AddJob() }},
 		{"a bridge to a deleted pipeline", "deleted", func(s *Server) {
@@ -44,88 +44,88 @@ func TestSetUpErrorSaysHowToFixIt(t *testing.T) {
 			downstream.Delete()
 			pl.AddBridge(BridgeSpec{Downstream: downstream})
 		}},
-		{"two specs of a pipeline", "pass one or none", func(s *Server) { pipeline(s).Project().AddPipeline(PipelineSpec{}, PipelineSpec{}) }},
-		{"two specs of a job", "use AddJobs", func(s *Server) { pipeline(s).AddJob(JobSpec{}, JobSpec{}) }},
-		{"two specs of a bridge", "pass one or none", func(s *Server) { pipeline(s).AddBridge(BridgeSpec{}, BridgeSpec{}) }},
-		{"a log and a size of another", "leave out one of them", add(JobSpec{Log: "x", LogSize: 1})},
-		{"a log made of nothing", "with LogAt a number above 0", add(JobSpec{LogAt: func([]byte, int64) {}})},
-		{"a log below nothing", "0 or more", add(JobSpec{LogSize: -1})},
-		{"a log made elsewhere, stamped here", "let LogAt write", add(JobSpec{LogSize: 1, Stamped: true})},
-		{"a log too long for a string", "read the log with a client", func(s *Server) { pipeline(s).AddJob(JobSpec{LogSize: 1 << 40}).Log() }},
-		{"a time of a job that is not scheduled", "StatusScheduled", add(JobSpec{Status: gitlabjobs.StatusManual, ScheduledAt: now})},
-		{"starting what is gone", "it is deleted", func(s *Server) {
+		{"two specs for a pipeline", "pass one or none", func(s *Server) { pipeline(s).Project().AddPipeline(PipelineSpec{}, PipelineSpec{}) }},
+		{"two specs for a job", "use AddJobs", func(s *Server) { pipeline(s).AddJob(JobSpec{}, JobSpec{}) }},
+		{"two specs for a bridge", "pass one or none", func(s *Server) { pipeline(s).AddBridge(BridgeSpec{}, BridgeSpec{}) }},
+		{"Log and LogSize", "leave out one of them", add(JobSpec{Log: "x", LogSize: 1})},
+		{"LogAt without LogSize", "with LogAt a number above 0", add(JobSpec{LogAt: func([]byte, int64) {}})},
+		{"a negative LogSize", "0 or more", add(JobSpec{LogSize: -1})},
+		{"LogSize and Stamped", "let LogAt write", add(JobSpec{LogSize: 1, Stamped: true})},
+		{"Log of a huge log", "read the log with a client", func(s *Server) { pipeline(s).AddJob(JobSpec{LogSize: 1 << 40}).Log() }},
+		{"ScheduledAt of a job that is not scheduled", "StatusScheduled", add(JobSpec{Status: gitlabjobs.StatusManual, ScheduledAt: now})},
+		{"Start of a deleted job", "it is deleted", func(s *Server) {
 			j := pipeline(s).AddJob(JobSpec{Status: gitlabjobs.StatusPending})
 			j.Delete()
 			j.Start()
 		}},
-		{"cancelling what is gone", "it is deleted", func(s *Server) { j := pipeline(s).AddJob(); j.Delete(); j.Cancel() }},
-		{"starting a bridge that has ended", "use the new job", func(s *Server) { pipeline(s).AddBridge().Start() }},
-		{"down for no time", "above 0", func(s *Server) { s.Down(0) }},
-		{"revoking what is no token", "use one of Server.Tokens", func(s *Server) { s.Revoke("x") }},
-		{"no such project", "AddProject", func(s *Server) { s.Project("no/such") }},
-		{"no such pipeline", "AddPipeline", func(s *Server) { s.Pipeline(1) }},
-		{"no such job", "AddJob", func(s *Server) { s.Job(1) }},
-		{"no such bridge", "AddBridge", func(s *Server) { s.Bridge(1) }},
-		{"a pipeline's id twice", "ID 101 is taken: leave it out", func(s *Server) { pipeline(s).Project().AddPipeline(PipelineSpec{ID: 101}) }},
-		{"a pipeline's SHA", "40 hexadecimal digits", func(s *Server) { pipeline(s).Project().AddPipeline(PipelineSpec{SHA: "abc"}) }},
-		{"a pipeline's status", "use a gitlabjobs.Status constant", func(s *Server) { pipeline(s).Project().AddPipeline(PipelineSpec{Status: "x"}) }},
-		{"a pipeline's status, later", "AnyStatus", func(s *Server) { pipeline(s).SetStatus("x") }},
-		{"a pipeline that is ahead of its jobs", "0 or more", func(s *Server) { pipeline(s).Project().AddPipeline(PipelineSpec{StatusLag: -1}) }},
+		{"Cancel of a deleted job", "it is deleted", func(s *Server) { j := pipeline(s).AddJob(); j.Delete(); j.Cancel() }},
+		{"Start of a finished bridge", "use the new job", func(s *Server) { pipeline(s).AddBridge().Start() }},
+		{"Down for no time", "above 0", func(s *Server) { s.Down(0) }},
+		{"Revoke of an unknown token", "use one of Server.Tokens", func(s *Server) { s.Revoke("x") }},
+		{"an unknown project", "AddProject", func(s *Server) { s.Project("no/such") }},
+		{"an unknown pipeline", "AddPipeline", func(s *Server) { s.Pipeline(1) }},
+		{"an unknown job", "AddJob", func(s *Server) { s.Job(1) }},
+		{"an unknown bridge", "AddBridge", func(s *Server) { s.Bridge(1) }},
+		{"a pipeline ID that exists", "ID 101 is taken: leave it out", func(s *Server) { pipeline(s).Project().AddPipeline(PipelineSpec{ID: 101}) }},
+		{"an invalid SHA", "40 hexadecimal digits", func(s *Server) { pipeline(s).Project().AddPipeline(PipelineSpec{SHA: "abc"}) }},
+		{"an invalid pipeline status", "use a gitlabjobs.Status constant", func(s *Server) { pipeline(s).Project().AddPipeline(PipelineSpec{Status: "x"}) }},
+		{"SetStatus to an invalid status", "AnyStatus", func(s *Server) { pipeline(s).SetStatus("x") }},
+		{"a negative StatusLag", "0 or more", func(s *Server) { pipeline(s).Project().AddPipeline(PipelineSpec{StatusLag: -1}) }},
 		{"a user of another server", "AddUser", func(s *Server) {
 			pipeline(s).Project().AddPipeline(PipelineSpec{User: NewMemoryServer(t).Users.Guest})
 		}},
-		{"a negative job id", "ID is -1: use a positive number", add(JobSpec{ID: -1})},
-		{"a job's id twice", "ID 1001 is taken: leave it out", func(s *Server) { pl := pipeline(s); pl.AddJob(JobSpec{}); pl.AddJob(JobSpec{ID: 1001}) }},
+		{"a negative job ID", "ID is -1: use a positive number", add(JobSpec{ID: -1})},
+		{"a job ID that exists", "ID 1001 is taken: leave it out", func(s *Server) { pl := pipeline(s); pl.AddJob(JobSpec{}); pl.AddJob(JobSpec{ID: 1001}) }},
 		{"a status that GitLab does not have", "AnyStatus", add(JobSpec{Status: "resting"})},
-		{"a reason without a failure", "StatusFailed", add(JobSpec{FailureReason: "x"})},
-		{"times that go back", "leave some of them out", add(JobSpec{CreatedAt: now, StartedAt: now.Add(-time.Hour), FinishedAt: now})},
-		{"a start of a job that waits", "leave out StartedAt", add(JobSpec{Status: gitlabjobs.StatusPending, StartedAt: now})},
-		{"an end of a job that runs", "leave out FinishedAt", add(JobSpec{Status: gitlabjobs.StatusRunning, FinishedAt: now})},
-		{"an erased job that runs", "leave out ErasedAt", add(JobSpec{Status: gitlabjobs.StatusRunning, ErasedAt: now})},
-		{"a log and none", "leave out one of them", add(JobSpec{NoLog: true, Log: "x"})},
-		{"a log of a job that never ran", "set StartedAt", add(JobSpec{Status: gitlabjobs.StatusFailed, NeverStarted: true, Log: "x"})},
-		{"a user and none", "leave out one of them", func(s *Server) { pipeline(s).AddJob(JobSpec{NoUser: true, User: s.Users.Guest}) }},
+		{"FailureReason of a job that has not failed", "StatusFailed", add(JobSpec{FailureReason: "x"})},
+		{"times in the wrong order", "leave some of them out", add(JobSpec{CreatedAt: now, StartedAt: now.Add(-time.Hour), FinishedAt: now})},
+		{"StartedAt of a pending job", "leave out StartedAt", add(JobSpec{Status: gitlabjobs.StatusPending, StartedAt: now})},
+		{"FinishedAt of a running job", "leave out FinishedAt", add(JobSpec{Status: gitlabjobs.StatusRunning, FinishedAt: now})},
+		{"ErasedAt of a running job", "leave out ErasedAt", add(JobSpec{Status: gitlabjobs.StatusRunning, ErasedAt: now})},
+		{"Log and NoLog", "leave out one of them", add(JobSpec{NoLog: true, Log: "x"})},
+		{"Log and NeverStarted", "set StartedAt", add(JobSpec{Status: gitlabjobs.StatusFailed, NeverStarted: true, Log: "x"})},
+		{"User and NoUser", "leave out one of them", func(s *Server) { pipeline(s).AddJob(JobSpec{NoUser: true, User: s.Users.Guest}) }},
 		{"an artifact without a type", "use a Type such as archive", add(JobSpec{Artifacts: []Artifact{{}}})},
-		{"coverage beyond all", "from 0 to 100", add(JobSpec{Coverage: 101})},
+		{"coverage above 100", "from 0 to 100", add(JobSpec{Coverage: 101})},
 		{"more retries than GitLab allows", "use 0 to 2", add(JobSpec{AutoRetry: 3})},
-		{"a retry's script back in time", "Retries[1]: ", add(JobSpec{Retries: []Script{{}, {Every: -1}}})},
-		{"a slow cancel that is not graceful", "GracefulCancel", add(JobSpec{CancelTakes: 1})},
-		{"a script of a finished job", "put it into Retries", add(JobSpec{Status: gitlabjobs.StatusSuccess, Script: &Script{}})},
-		{"a script into nowhere", "use a final status", add(JobSpec{Script: &Script{Result: gitlabjobs.StatusPending}})},
-		{"a script back in time", "0 or more", add(JobSpec{Script: &Script{Every: -1}})},
-		{"less than no jobs", "0 or more", func(s *Server) { pipeline(s).AddJobs(-1, nil) }},
-		{"a bridge to another server", "another server", bridge(BridgeSpec{Downstream: other(t)})},
-		{"two bridges to one pipeline", "add another pipeline", func(s *Server) {
+		{"an invalid script in Retries", "Retries[1]: ", add(JobSpec{Retries: []Script{{}, {Every: -1}}})},
+		{"CancelTakes without GracefulCancel", "GracefulCancel", add(JobSpec{CancelTakes: 1})},
+		{"a Script with a final Status", "put it into Retries", add(JobSpec{Status: gitlabjobs.StatusSuccess, Script: &Script{}})},
+		{"a Script whose Result is not final", "use a final status", add(JobSpec{Script: &Script{Result: gitlabjobs.StatusPending}})},
+		{"a Script with a negative time", "0 or more", add(JobSpec{Script: &Script{Every: -1}})},
+		{"AddJobs with a negative number", "0 or more", func(s *Server) { pipeline(s).AddJobs(-1, nil) }},
+		{"a Downstream of another server", "another server", bridge(BridgeSpec{Downstream: other(t)})},
+		{"two bridges with the same Downstream", "add another pipeline", func(s *Server) {
 			pl := pipeline(s)
 			downstream := pl.Project().AddPipeline(PipelineSpec{})
 			pl.AddBridge(BridgeSpec{Downstream: downstream})
 			pl.AddBridge(BridgeSpec{Downstream: downstream})
 		}},
-		{"a bridge in a circle", "above it", func(s *Server) {
+		{"a Downstream above the bridge", "above it", func(s *Server) {
 			pl := pipeline(s)
 			downstream := pl.Project().AddPipeline(PipelineSpec{})
 			pl.AddBridge(BridgeSpec{Downstream: downstream})
 			downstream.AddBridge(BridgeSpec{Downstream: pl})
 		}},
-		{"starting what has ended", "use the new job", func(s *Server) { pipeline(s).AddJob(JobSpec{}).Start() }},
-		{"ending what has ended", "use the new job", func(s *Server) { pipeline(s).AddJob(JobSpec{}).Succeed() }},
-		{"running what has ended", "use the new job", func(s *Server) { pipeline(s).AddJob(JobSpec{}).Run(Script{}) }},
-		{"the log of what has not begun", "call Start first", func(s *Server) {
+		{"Start of a finished job", "use the new job", func(s *Server) { pipeline(s).AddJob(JobSpec{}).Start() }},
+		{"Succeed of a finished job", "use the new job", func(s *Server) { pipeline(s).AddJob(JobSpec{}).Succeed() }},
+		{"Run of a finished job", "use the new job", func(s *Server) { pipeline(s).AddJob(JobSpec{}).Run(Script{}) }},
+		{"AppendLog before Start", "call Start first", func(s *Server) {
 			pipeline(s).AddJob(JobSpec{Status: gitlabjobs.StatusPending}).AppendLog("x")
 		}},
-		{"finishing a cancel that was none", "GracefulCancel", func(s *Server) { pipeline(s).AddJob(JobSpec{}).FinishCancel() }},
-		{"a role that is none", "Guest, Reporter", func(s *Server) { pipeline(s).Project().AddMember(s.Users.Guest, 7) }},
-		{"nobody as a member", "AddUser", func(s *Server) { pipeline(s).Project().AddMember(nil, Guest) }},
-		{"a username twice", "taken", func(s *Server) { s.AddUser(UserSpec{Username: "user1"}) }},
-		{"a runner's type", "group_type", func(s *Server) { s.AddRunner(RunnerSpec{Type: "x"}) }},
+		{"FinishCancel of a job that is not canceling", "GracefulCancel", func(s *Server) { pipeline(s).AddJob(JobSpec{}).FinishCancel() }},
+		{"an invalid role", "Guest, Reporter", func(s *Server) { pipeline(s).Project().AddMember(s.Users.Guest, 7) }},
+		{"AddMember without a user", "AddUser", func(s *Server) { pipeline(s).Project().AddMember(nil, Guest) }},
+		{"a username that exists", "taken", func(s *Server) { s.AddUser(UserSpec{Username: "user1"}) }},
+		{"an invalid runner type", "group_type", func(s *Server) { s.AddRunner(RunnerSpec{Type: "x"}) }},
 		{"an agent of another server", "another server", func(s *Server) { pipeline(s).Project().AddAgent(AgentSpec{ConfigProject: other(t).Project()}) }},
-		{"a fault of no endpoint", "Server.Handle first", func(s *Server) { s.Fault(Fault{Route: "/api/v4/job"}) }},
-		{"a fault of a method the endpoint lacks", "there is no route POST /job: write Route like", func(s *Server) { s.Fault(Fault{Route: "/job", Method: "POST"}) }},
-		{"a fault that strikes less than always", "Always", func(s *Server) { s.Fault(Fault{Times: -2}) }},
+		{"a Fault for an unknown route", "Server.Handle first", func(s *Server) { s.Fault(Fault{Route: "/api/v4/job"}) }},
+		{"a Fault for a method that the route does not have", "there is no route POST /job: write Route like", func(s *Server) { s.Fault(Fault{Route: "/job", Method: "POST"}) }},
+		{"a negative Times", "Always", func(s *Server) { s.Fault(Fault{Times: -2}) }},
 		{"a probability above 1", "from 0 to 1", func(s *Server) { s.Fault(Fault{Probability: 1.5}) }},
-		{"a cut before the body", "0 or more", func(s *Server) { s.Fault(Fault{Do: CutBody(-1)}) }},
-		{"a redirect that is none", "300 to 399", func(s *Server) { s.Fault(Fault{Do: Redirect(200, "/")}) }},
-		{"an answer that is none", "200 to 599", func(s *Server) { s.Fault(Fault{Do: Answer(99, nil, "")}) }},
+		{"CutBody with a negative number", "0 or more", func(s *Server) { s.Fault(Fault{Do: CutBody(-1)}) }},
+		{"Redirect with an invalid status", "300 to 399", func(s *Server) { s.Fault(Fault{Do: Redirect(200, "/")}) }},
+		{"Answer with an invalid status", "200 to 599", func(s *Server) { s.Fault(Fault{Do: Answer(99, nil, "")}) }},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -133,7 +133,7 @@ func TestSetUpErrorSaysHowToFixIt(t *testing.T) {
 			line := failureOf(t, tt.setUp)
 			require.Contains(t, line, tt.want)
 			require.Contains(t, line, "gitlabjobstest: ")
-			require.Regexp(t, `: .*\b(use|leave|set|pass|add|call|write|fix|read|retry|cancel|let)\b`, line, "it says how to do it")
+			require.Regexp(t, `: .*\b(use|leave|set|pass|add|call|write|fix|read|retry|cancel|let)\b`, line, "the error says what to do")
 		})
 	}
 }

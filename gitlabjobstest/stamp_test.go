@@ -24,7 +24,7 @@ func TestStampedLogFormatDependsOnRunnerVersion(t *testing.T) {
 			[]string{" 10%\r", "+50%\r", "+100%", " done"},
 			[]string{" 10%\r50%", "+\r100%", "+", " done"},
 		},
-		"a buffered line, and a return": {[]string{"a", "b\r", "c\n"}, []string{" ab\r", "+c"}, nil},
+		"a buffered line with a carriage return": {[]string{"a", "b\r", "c\n"}, []string{" ab\r", "+c"}, nil},
 		"a section": {
 			[]string{"section_start:1:a\r\x1b[0KTitle\nsection_end:1:a\r\x1b[0Ksection_start:1:b\r\x1b[0K", "Next\n"},
 			[]string{" section_start:1:a\r", "+\x1b[0KTitle", " section_end:1:a\r", "+\x1b[0Ksection_start:1:b\r", "+\x1b[0KNext"},
@@ -33,9 +33,9 @@ func TestStampedLogFormatDependsOnRunnerVersion(t *testing.T) {
 		"a full buffer":      {[]string{long, "y", "z\n"}, []string{" " + long + "y", "+z"}, nil},
 		"a buffer of 8 KiB":  {[]string{long[1:], "y", "z\n"}, []string{" " + long[1:] + "yz"}, nil},
 		"a long write":       {[]string{long + long, "z\n"}, []string{" " + long + long, "+z"}, nil},
-		"a long line at one": {[]string{long + long + "\n", "z\n"}, []string{" " + long + long, " z"}, nil},
-		"an unfinished line": {[]string{"a\nb"}, []string{" a", " b"}, nil},
-		"that and no other":  {[]string{"a"}, []string{" a"}, nil},
+		"a long complete line": {[]string{long + long + "\n", "z\n"}, []string{" " + long + long, " z"}, nil},
+		"an incomplete last line": {[]string{"a\nb"}, []string{" a", " b"}, nil},
+		"only an incomplete line":  {[]string{"a"}, []string{" a"}, nil},
 	} {
 		for _, version := range []string{"", "16.0", "17.9.0", "18.7.2", "19.0", "19.1", "19.10", "20.0"} {
 			t.Run(name+" "+version, func(t *testing.T) {
@@ -58,7 +58,7 @@ func TestStampedLogFormatDependsOnRunnerVersion(t *testing.T) {
 			})
 		}
 	}
-	t.Run("the log that is made up", func(t *testing.T) {
+	t.Run("the default log", func(t *testing.T) {
 		t.Parallel()
 		p := NewMemoryServer(t).AddProject("group/app").AddPipeline()
 		for version, spec := range map[string]JobSpec{
@@ -67,7 +67,7 @@ func TestStampedLogFormatDependsOnRunnerVersion(t *testing.T) {
 			require.Contains(t, p.AddJob(spec).Log(), "Running with gitlab-runner "+version+" (")
 		}
 	})
-	t.Run("of no runner with a prefix", func(t *testing.T) {
+	t.Run("invalid runner versions", func(t *testing.T) {
 		t.Parallel()
 		for _, version := range []string{"15.11", "16", "x", "18.x", "-1.0", "19.-1"} {
 			failed := failureOf(t, func(s *Server) {
@@ -108,13 +108,13 @@ func TestStampedLogsKeepWrittenLines(t *testing.T) {
 			j.AppendLog(text[:i])
 			j.AppendLog(text[i:])
 			j.Succeed()
-			require.Equal(t, want, linesOf(j.Log()), "%s: two writes, cut at byte %d", version, i)
+			require.Equal(t, want, linesOf(j.Log()), "%s: two writes, split at byte %d", version, i)
 		}
 		j := pl.AddJob(spec)
 		for _, b := range []byte(text) {
 			j.AppendLog(string([]byte{b}))
 		}
 		j.Succeed()
-		require.Equal(t, want, linesOf(j.Log()), "%s: each byte is a write", version)
+		require.Equal(t, want, linesOf(j.Log()), "%s: one write for each byte", version)
 	}
 }

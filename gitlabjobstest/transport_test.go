@@ -47,11 +47,11 @@ func TestTransportCallsTraceHooks(t *testing.T) {
 		want      string
 		err       error
 	}{
-		{"answered", MemoryURL, Effect{}, "get gitlab.test:80, connecting, got, headers, request, answer", nil},
-		{"by TLS", "https://gitlab.test:8443", Effect{}, "get gitlab.test:8443, connecting, TLS, got, headers, request, answer", nil},
+		{"response", MemoryURL, Effect{}, "get gitlab.test:80, connecting, got, headers, request, answer", nil},
+		{"TLS", "https://gitlab.test:8443", Effect{}, "get gitlab.test:8443, connecting, TLS, got, headers, request, answer", nil},
 		{"refused", MemoryURL, Refuse(), "get gitlab.test:80, connecting, not connected", syscall.ECONNREFUSED},
 		{"reset", MemoryURL, ResetBefore(), "get gitlab.test:80, connecting, got, headers, request", syscall.ECONNRESET},
-		{"reset later", MemoryURL, ResetAfter(), "get gitlab.test:80, connecting, got, headers, request", syscall.ECONNRESET},
+		{"reset after taking effect", MemoryURL, ResetAfter(), "get gitlab.test:80, connecting, got, headers, request", syscall.ECONNRESET},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -80,7 +80,7 @@ func TestContextEndsWaitingRequest(t *testing.T) {
 	t.Parallel()
 	tests := map[string]Fault{
 		"latency":        {Latency: time.Hour},
-		"delayed answer": {Do: DelayAnswer(time.Hour)},
+		"delayed response": {Do: DelayAnswer(time.Hour)},
 		"hang":           {Do: Hang()},
 		"slow body":      {Do: SlowBody(1, time.Hour)},
 		"endless body":   {Do: EndlessBody()},

@@ -102,7 +102,7 @@ func TestRetriedBridgeStartsNewPipeline(t *testing.T) {
 		require.Equal(t, gitlabjobs.StatusPending, jobs[0].Status())
 		require.Equal(t, gitlabjobs.StatusManual, jobs[1].Status())
 		require.Equal(t, "inner", anew.Bridges()[0].Name())
-		require.Equal(t, gitlabjobs.StatusSuccess, anew.Bridges()[0].Status(), "it starts with the jobs")
+		require.Equal(t, gitlabjobs.StatusSuccess, anew.Bridges()[0].Status(), "the nested bridge starts with the jobs")
 		require.Equal(t, gitlabjobs.StatusFailed, downstream.Status())
 
 		jobs[0].Succeed()
@@ -142,13 +142,13 @@ func TestPipelineStatusIgnoresRetriedAndAllowedToFailJobs(t *testing.T) {
 		}
 		require.Equal(t, tt.want, pl.Status(), "%v", tt.jobs)
 		pl.AddJob(JobSpec{Status: failed, Retried: true})
-		require.Equal(t, tt.want, pl.Status(), "a retried job does not count")
+		require.Equal(t, tt.want, pl.Status(), "a retried job does not affect the status")
 	}
 	w := newFixture(t)
 	pl := w.app.AddPipeline(PipelineSpec{})
 	pl.AddJobs(2, func(i int) JobSpec {
 		return JobSpec{Status: []gitlabjobs.Status{success, failed}[i], AllowFailure: true}
 	})
-	require.Equal(t, success, pl.Status(), "a job that may fail does not matter")
-	require.Equal(t, running, w.app.AddPipeline(PipelineSpec{Status: running}).Status(), "unless a test says it")
+	require.Equal(t, success, pl.Status(), "a failure of a job with allow_failure does not affect the status")
+	require.Equal(t, running, w.app.AddPipeline(PipelineSpec{Status: running}).Status(), "a fixed status")
 }

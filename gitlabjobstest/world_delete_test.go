@@ -24,7 +24,7 @@ func TestDeletedJobIsNotFound(t *testing.T) {
 		w.send(t, what, w.dev).expect(404, notFound)
 	}
 	w.send(t, "GET /job", "Job-Token: "+w.running.Token()).expect(401, noToken)
-	require.Equal(t, gitlabjobs.StatusManual, w.pl.Status(), "it no longer counts")
+	require.Equal(t, gitlabjobs.StatusManual, w.pl.Status(), "a deleted job does not affect the status")
 	w.bridge.Delete()
 	require.Empty(t, w.send(t, "GET "+w.pipeline+"/bridges", w.dev).expect(200).ids())
 	w.send(t, "GET "+w.openPipe+"/jobs", w.dev).expect(200)
@@ -56,13 +56,13 @@ func TestDeletedPipelineAndItsJobsAreNotFound(t *testing.T) {
 		w.send(t, "GET "+jobPath(scripted, ""), w.dev).expect(404, notFound)
 		require.Equal(t, []int64{1003, 1002, 1001}, w.send(t, "GET "+w.jobs, w.dev).ids())
 		time.Sleep(time.Hour)
-		require.NotEqual(t, gitlabjobs.StatusSuccess, scripted.Status(), "its script is void")
+		require.NotEqual(t, gitlabjobs.StatusSuccess, scripted.Status(), "a deleted job's script has ended")
 		below.AddJob(JobSpec{Status: gitlabjobs.StatusRunning}).Succeed()
-		require.Equal(t, gitlabjobs.StatusSuccess, below.Status(), "what it has triggered stays")
+		require.Equal(t, gitlabjobs.StatusSuccess, below.Status(), "the pipeline that a deleted bridge has triggered continues")
 		b.Succeed()
 		require.Nil(t, b.Downstream())
 		id, _ := w.postAction(t, b.job, "retry").expect(201).object()["id"].(float64)
-		require.NotNil(t, w.Bridge(int64(id)).Downstream(), "a bridge with nothing to trigger starts a child pipeline")
+		require.NotNil(t, w.Bridge(int64(id)).Downstream(), "a bridge without a downstream pipeline creates a child pipeline")
 	})
 }
 

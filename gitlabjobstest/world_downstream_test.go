@@ -29,7 +29,7 @@ func TestBridgeStartTriggersPipeline(t *testing.T) {
 		require.NotNil(t, o["started_at"])
 		require.Same(t, downstream, b.Downstream())
 		require.Equal(t, gitlabjobs.StatusPending, job.Status())
-		require.Equal(t, gitlabjobs.StatusRunning, nested.Status(), "bridges start as the jobs do")
+		require.Equal(t, gitlabjobs.StatusRunning, nested.Status(), "bridges start like jobs")
 		require.Same(t, inner, nested.Downstream())
 		require.Equal(t, created, manual.Status())
 		time.Sleep(time.Minute)
@@ -58,7 +58,7 @@ func TestRetriedBridgeStartsNestedBridges(t *testing.T) {
 	inner.AddJob(JobSpec{Name: "last"})
 	downstream := w.open.AddPipeline()
 	downstream.AddBridge(BridgeSpec{Name: "nested", Downstream: inner})
-	downstream.AddBridge(BridgeSpec{Name: "by hand", Status: gitlabjobs.StatusManual})
+	downstream.AddBridge(BridgeSpec{Name: "manual", Status: gitlabjobs.StatusManual})
 	b := w.pl.AddBridge(BridgeSpec{Downstream: downstream})
 	id, _ := w.postAction(t, b.job, "retry").expect(201).object()["id"].(float64)
 	anew := w.Bridge(int64(id)).Downstream().Bridges()
@@ -75,7 +75,7 @@ func TestRetriedBridgeStartsNestedBridges(t *testing.T) {
 // in one too.
 func TestPipelinesInACycle(t *testing.T) {
 	t.Parallel()
-	for name, above := range map[string]bool{"its own pipeline": false, "the one above": true} {
+	for name, above := range map[string]bool{"the bridge's own pipeline": false, "the pipeline above": true} {
 		for _, status := range []gitlabjobs.Status{gitlabjobs.StatusSuccess, created, ""} {
 			t.Run(name+", "+string(status), func(t *testing.T) {
 				t.Parallel()

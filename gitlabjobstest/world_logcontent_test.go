@@ -26,7 +26,7 @@ func TestNumberedLinesAtAnyOffset(t *testing.T) {
 		for _, n := range []int{0, 1, 63, 64, 65, 5000} {
 			p := make([]byte, n)
 			numberedLines(p, int64(off))
-			require.Equal(t, string(want.Bytes()[off:off+n]), string(p), "%d bytes from %d on", n, off)
+			require.Equal(t, string(want.Bytes()[off:off+n]), string(p), "%d bytes at offset %d", n, off)
 		}
 	}
 }
@@ -107,7 +107,7 @@ func TestFaultsInGeneratedLog(t *testing.T) {
 		require.NoError(t, err)
 		require.EqualValues(t, 1_200_000, n)
 		_, err = get(MalformedJSON(), 1000)
-		require.NoError(t, err, "it passes as it is")
+		require.NoError(t, err, "Rewrite does not change a generated log")
 	})
 }
 

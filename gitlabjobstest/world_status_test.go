@@ -34,15 +34,15 @@ func TestPipelineStatusDependsOnJobs(t *testing.T) {
 		{"success", jobs{success}, nil, success},
 		{"success and skipped", jobs{success, skipped}, nil, success},
 		{"success and an optional manual job", jobs{success}, jobs{manual}, success},
-		{"success and a job that failed and may", jobs{success}, jobs{failed}, success},
-		{"only a job that failed and may", nil, jobs{failed}, success},
-		{"only a canceled job that may fail", nil, jobs{canceled}, success},
-		{"skipped and a job that failed and may", jobs{skipped}, jobs{failed}, success},
+		{"success and an allowed failure", jobs{success}, jobs{failed}, success},
+		{"only an allowed failure", nil, jobs{failed}, success},
+		{"only a canceled job with allow_failure", nil, jobs{canceled}, success},
+		{"skipped and an allowed failure", jobs{skipped}, jobs{failed}, success},
 		{"created", jobs{created}, nil, created},
 		{"created and an optional manual job", jobs{created}, jobs{manual}, created},
 		{"created after success", jobs{success, created}, nil, running},
 		{"created after a failure", jobs{failed, created}, nil, running},
-		{"created behind a required manual job", jobs{success, manual, created}, nil, manual},
+		{"created after a required manual job", jobs{success, manual, created}, nil, manual},
 		{"a required manual job", jobs{success, manual}, nil, manual},
 		{"a required manual job and a failure", jobs{failed, manual}, nil, manual},
 		{"scheduled", jobs{success, scheduled}, nil, scheduled},
@@ -54,8 +54,8 @@ func TestPipelineStatusDependsOnJobs(t *testing.T) {
 		{"pending after success", jobs{pending, success}, nil, running},
 		{"pending after a failure", jobs{pending, failed}, nil, running},
 		{"running", jobs{running, manual, failed, resource}, nil, running},
-		{"a resource that is in use", jobs{resource, success, manual}, nil, resource},
-		{"a callback that is awaited", jobs{callback, manual}, nil, callback},
+		{"waiting for a resource", jobs{resource, success, manual}, nil, resource},
+		{"waiting for a callback", jobs{callback, manual}, nil, callback},
 		{"canceled", jobs{canceled, success, skipped}, jobs{failed, manual}, canceled},
 		{"canceled and failed", jobs{canceled, failed}, nil, failed},
 		{"canceling", jobs{canceling, success}, nil, canceling},
@@ -83,7 +83,7 @@ func TestFinishedPipelineRunsWhenJobIsRetried(t *testing.T) {
 	pl := w.app.AddPipeline()
 	j := pl.AddJob(JobSpec{Status: gitlabjobs.StatusFailed})
 	w.postAction(t, j, "retry").expect(201)
-	require.Equal(t, gitlabjobs.StatusRunning, pl.Status(), "GitLab does not call it pending again")
+	require.Equal(t, gitlabjobs.StatusRunning, pl.Status(), "a finished pipeline does not become pending")
 	pl.Jobs()[1].Succeed()
 	require.Equal(t, gitlabjobs.StatusSuccess, pl.Status())
 }
@@ -102,7 +102,7 @@ func TestStatusLagDelaysPipelineStatus(t *testing.T) {
 		w := newFixture(t)
 		pl := w.app.AddPipeline(PipelineSpec{StatusLag: 10 * time.Second})
 		j := pl.AddJob(JobSpec{Status: gitlabjobs.StatusRunning})
-		require.EqualValues(t, "running", statusInFirstJob(t, w, pl), "adding a job shows at once")
+		require.EqualValues(t, "running", statusInFirstJob(t, w, pl), "adding a job updates the status at once")
 		j.Fail("")
 		time.Sleep(10*time.Second - 1)
 		require.EqualValues(t, "running", statusInFirstJob(t, w, pl))
@@ -113,9 +113,9 @@ func TestStatusLagDelaysPipelineStatus(t *testing.T) {
 		time.Sleep(5 * time.Second)
 		pl.Jobs()[1].Succeed()
 		time.Sleep(4 * time.Second)
-		require.EqualValues(t, "failed", statusInFirstJob(t, w, pl), "the retry does not show yet")
+		require.EqualValues(t, "failed", statusInFirstJob(t, w, pl), "the lag of the retry has not passed")
 		time.Sleep(time.Second)
-		require.EqualValues(t, "running", statusInFirstJob(t, w, pl), "its success does not")
+		require.EqualValues(t, "running", statusInFirstJob(t, w, pl), "the lag of the retry has passed, but not the lag of its success")
 		time.Sleep(5 * time.Second)
 		require.EqualValues(t, "success", statusInFirstJob(t, w, pl))
 	})

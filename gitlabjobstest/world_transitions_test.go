@@ -26,7 +26,7 @@ func TestTestActsAsRunner(t *testing.T) {
 		o := seen()
 		require.Equal(t, "running", o["status"])
 		require.EqualValues(t, 3, o["queued_duration"])
-		require.EqualValues(t, 5, o["duration"], "it grows while the job runs")
+		require.EqualValues(t, 5, o["duration"], "the duration increases while the job is running")
 		require.Equal(t, []any{}, o["artifacts"])
 		j.Fail(gitlabjobs.FailureRunnerSystem)
 		j.AppendLog("two\n")
@@ -50,17 +50,17 @@ func TestJobEnds(t *testing.T) {
 		ran    bool
 	}{
 		{"success", JobSpec{Status: gitlabjobs.StatusRunning}, (*Job).Succeed, gitlabjobs.StatusSuccess, true},
-		{"success of a job that waited", JobSpec{Status: gitlabjobs.StatusPending}, (*Job).Succeed, gitlabjobs.StatusSuccess, true},
+		{"success without Start", JobSpec{Status: gitlabjobs.StatusPending}, (*Job).Succeed, gitlabjobs.StatusSuccess, true},
 		{"failed", JobSpec{Status: gitlabjobs.StatusRunning}, failWithDefaultReason, gitlabjobs.StatusFailed, true},
-		{"failed, stuck", JobSpec{Status: gitlabjobs.StatusPending}, failWithDefaultReason, gitlabjobs.StatusFailed, false},
-		{"cancelled", JobSpec{Status: gitlabjobs.StatusRunning}, (*Job).Cancel, gitlabjobs.StatusCanceled, true},
-		{"cancelled while it waited", JobSpec{Status: gitlabjobs.StatusPending}, (*Job).Cancel, gitlabjobs.StatusCanceled, false},
-		{"cancelled: manual", JobSpec{Status: gitlabjobs.StatusManual}, (*Job).Cancel, gitlabjobs.StatusCanceled, false},
-		{"not cancelled: it has ended", JobSpec{}, (*Job).Cancel, gitlabjobs.StatusSuccess, true},
-		{"not cancelled twice", JobSpec{Status: gitlabjobs.StatusCanceling, GracefulCancel: true}, (*Job).Cancel, gitlabjobs.StatusCanceling, true},
-		{"cancelled, gracefully", JobSpec{Status: gitlabjobs.StatusRunning, GracefulCancel: true}, (*Job).Cancel, gitlabjobs.StatusCanceling, true},
+		{"failed without Start", JobSpec{Status: gitlabjobs.StatusPending}, failWithDefaultReason, gitlabjobs.StatusFailed, false},
+		{"canceled", JobSpec{Status: gitlabjobs.StatusRunning}, (*Job).Cancel, gitlabjobs.StatusCanceled, true},
+		{"canceled while pending", JobSpec{Status: gitlabjobs.StatusPending}, (*Job).Cancel, gitlabjobs.StatusCanceled, false},
+		{"canceled while manual", JobSpec{Status: gitlabjobs.StatusManual}, (*Job).Cancel, gitlabjobs.StatusCanceled, false},
+		{"Cancel of a finished job", JobSpec{}, (*Job).Cancel, gitlabjobs.StatusSuccess, true},
+		{"Cancel of a canceling job", JobSpec{Status: gitlabjobs.StatusCanceling, GracefulCancel: true}, (*Job).Cancel, gitlabjobs.StatusCanceling, true},
+		{"graceful cancel", JobSpec{Status: gitlabjobs.StatusRunning, GracefulCancel: true}, (*Job).Cancel, gitlabjobs.StatusCanceling, true},
 		{"success while canceling", JobSpec{Status: gitlabjobs.StatusCanceling}, (*Job).Succeed, gitlabjobs.StatusCanceled, true},
-		{"the runner is done cancelling", JobSpec{Status: gitlabjobs.StatusCanceling}, (*Job).FinishCancel, gitlabjobs.StatusCanceled, true},
+		{"FinishCancel", JobSpec{Status: gitlabjobs.StatusCanceling}, (*Job).FinishCancel, gitlabjobs.StatusCanceled, true},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -114,7 +114,7 @@ func TestDefaultTimesMatchStatus(t *testing.T) {
 					last = v
 				}
 			}
-			require.LessOrEqual(t, last, iso(time.Now()), "nothing has happened in the future")
+			require.LessOrEqual(t, last, iso(time.Now()), "no time is in the future")
 			for _, k := range []string{"stage", "name", "ref", "web_url"} {
 				require.NotEmpty(t, o[k], k)
 			}
@@ -197,7 +197,7 @@ func TestRequestsAreRecorded(t *testing.T) {
 	require.Equal(t, 404, asked[2].Status)
 
 	asked[0].Header.Set("Private-Token", "changed")
-	require.Equal(t, w.dev, w.Requests()[0].Header.Get("Private-Token"), "what a test is given is its own")
+	require.Equal(t, w.dev, w.Requests()[0].Header.Get("Private-Token"), "Requests returns a copy")
 	w.ResetRequests()
 	require.Empty(t, w.Requests())
 	require.Empty(t, w.Actions())
