@@ -49,7 +49,7 @@ func TestClientIsConnectedToServer(t *testing.T) {
 	}
 }
 
-// A library's requests end, and leave no goroutine that synctest waits for.
+// The client leaves no goroutine, which synctest would wait for.
 func TestClientWorksInVirtualTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -81,7 +81,7 @@ func TestClientWorksInVirtualTime(t *testing.T) {
 	})
 }
 
-// Sixty-four clients at once: pages, logs and actions, while the world grows.
+// 64 clients read lists and logs and change jobs while jobs are added.
 func TestServerIsSafeForManyConcurrentClients(t *testing.T) {
 	t.Parallel()
 	s := NewMemoryServer(t)
@@ -115,7 +115,7 @@ func TestServerIsSafeForManyConcurrentClients(t *testing.T) {
 	require.Len(t, pl.Jobs(), 3*64)
 }
 
-// A client tells by how far a request got whether to send it again.
+// A client retries a request only if it knows that the request had no effect.
 func TestClientReportsUnknownOutcome(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -146,7 +146,7 @@ func TestClientReportsUnknownOutcome(t *testing.T) {
 	}
 }
 
-// Each list reads to its end, by either pagination.
+// A client reads all pages with keyset and with offset pagination.
 func TestClientReadsAllPages(t *testing.T) {
 	t.Parallel()
 	for name, opts := range map[string][]Option{"keyset": nil, "older": {OlderServer()}, "another host": {WithExternalURL("https://git.example.com")}} {

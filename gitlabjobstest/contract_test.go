@@ -15,10 +15,11 @@ import (
 	"example.com/gitlabjobs"
 )
 
-// The differences between what the document shows and what servers send. Each
-// key is a path below a job, a bridge or the agents, and each value the reason.
+// expectedDifferences are the differences between the examples in GitLab's
+// document and the responses of servers. Each key is a path in a job, a bridge or
+// the agents. Each value is the reason.
 var expectedDifferences = map[string]string{
-	// The document's examples are of years ago; servers send these keys too.
+	// The document's examples are old. Servers send these keys too.
 	"+erased_at":                  "servers send it, the document's examples lack it",
 	"+archived":                   "servers send it, the document's examples lack it",
 	"+project":                    "servers send it, the document's examples lack it",
@@ -56,20 +57,20 @@ var expectedDifferences = map[string]string{
 	"+user.pronouns":         "newer servers send more of a user",
 	"+user.work_information": "newer servers send more of a user",
 
-	"-user.skype":          "newer servers send it no more",
+	"-user.skype":          "newer servers do not send it",
 	"-download_url":        "in the document only",
 	"~user.bio":            "null in the document's examples; a string, empty or not, on servers",
 	"~user.location":       "null in the document's examples; a string, empty or not, on servers",
 	"~user.public_email":   "an empty string in the document's examples; null on servers where it is not set",
-	"~user":                "null in the document's examples of actions; whoever acted on servers",
+	"~user":                "null in the document's examples of actions; servers send the user who acted",
 	"~runner":              "null in the document's examples even of jobs that ran",
 	"~finished_at":         "null in the document's example of cancel; servers set it",
-	"-failure_reason":      "/job works for a job that runs, the document's example has failed",
+	"-failure_reason":      "/job works for a running job, the document's example has failed",
 	"~artifacts_expire_at": "set in the document's examples, also where there are no artifacts",
 
-	"~queued_duration": "set in the document's example of a bridge; null on servers, a bridge waits for no runner",
-	"+artifacts_file":  "servers answer erase with the artifacts that they have just deleted",
-	"+failure_reason":  "servers send it of a failed job, two of the document's examples lack it",
+	"~queued_duration": "set in the document's example of a bridge; null on servers, because a bridge needs no runner",
+	"+artifacts_file":  "the response to erase contains the deleted artifacts",
+	"+failure_reason":  "servers send it for a failed job, two of the document's examples lack it",
 
 	"~artifacts[].file_format": "raw for a log in the document's examples, null on servers",
 
@@ -99,29 +100,29 @@ var expectedDifferences = map[string]string{
 	"+user.roles_in_project":          "newer servers send it",
 }
 
-// Each endpoint's answer has the keys and the JSON kinds of the document's
-// example, but for what is explained above; and nothing is explained there
-// that does not differ.
+// The response of each endpoint has the keys and the JSON types of the example in
+// GitLab's document, except for the expected differences. Each expected difference
+// exists.
 func TestResponsesMatchDocumentedExamples(t *testing.T) {
 	t.Parallel()
 	used := map[string]bool{}
-	for file, answer := range contractResponses(t) {
+	for file, resp := range contractResponses(t) {
 		raw, err := os.ReadFile(filepath.Join("..", "testdata", file))
 		require.NoError(t, err)
 		var want, have any
 		require.NoError(t, json.Unmarshal(raw, &want), file)
-		require.NoError(t, json.Unmarshal([]byte(answer.body), &have), file)
+		require.NoError(t, json.Unmarshal([]byte(resp.body), &have), file)
 		for _, d := range differences("", have, want) {
 			used[d] = true
 			assert.NotEmpty(t, expectedDifferences[d], "%s differs from the document: %s", file, d)
 		}
 	}
 	for d := range expectedDifferences {
-		assert.True(t, used[d], "%s no longer differs: take it out of the table", d)
+		assert.True(t, used[d], "%s no longer differs: remove it from expectedDifferences", d)
 	}
 }
 
-// contractAnswers are the fake's answers by the name of the document's example.
+// contractResponses returns the fake's responses by the file name of the example.
 func contractResponses(t *testing.T) map[string]result {
 	t.Helper()
 	s := NewMemoryServer(t)
@@ -155,8 +156,8 @@ func contractResponses(t *testing.T) map[string]result {
 	}
 }
 
-// differences are "+path" for a key that the document lacks, "-path" for one
-// that the fake lacks, and "~path" for one of another kind.
+// differences returns "+path" for a key that only the fake has, "-path" for a key
+// that only the document has, and "~path" for a value of another type.
 func differences(path string, have, want any) []string {
 	h, isObject := have.(map[string]any)
 	w, shouldBe := want.(map[string]any)
@@ -206,8 +207,8 @@ func itemDifferences(path string, have, want []any) []string {
 	return all
 }
 
-// closest compares with the item that is most alike: lists of the document mix
-// items of several shapes.
+// closest returns the differences from the most similar item, because lists in
+// the document contain items with different keys.
 func closest(path string, have []any, want any) []string {
 	if w, ok := want.(map[string]any); ok && w["file_type"] != nil {
 		for _, h := range have {

@@ -23,7 +23,7 @@ func TestHandleAddsRoute(t *testing.T) {
 		if err != nil {
 			return
 		}
-		w.running.Succeed() // It may use the server.
+		w.running.Succeed() // A handler may use the server.
 		rw.Header().Set("X-Own", "1")
 		rw.WriteHeader(http.StatusCreated)
 		_, _ = fmt.Fprintf(rw, `{"project":%q,"pipeline":%q,"body":%q}`, r.PathValue("id"), r.PathValue("pipeline_id"), body)
@@ -72,8 +72,8 @@ func TestHandleReplacesRoute(t *testing.T) {
 	w.send(t, "GET /job", "JOB-TOKEN: "+w.running.Token()).expect(200, `{"id":1}`)
 	w.Handle("GET /job", respondWith(`{"id":2}`))
 	w.send(t, "GET /job", "JOB-TOKEN: "+w.running.Token()).expect(200, `{"id":2}`)
-	w.Handle("GET /projects/:id/jobs/artifacts", respondWith(`{"before":"replaced"}`))
-	w.send(t, "GET /projects/7/jobs/artifacts", w.dev).expect(200, `{"before":"replaced"}`)
+	w.Handle("GET /projects/:id/jobs/artifacts", respondWith(`{"route":"artifacts"}`))
+	w.send(t, "GET /projects/7/jobs/artifacts", w.dev).expect(200, `{"route":"artifacts"}`)
 	w.send(t, "GET "+jobPath(w.done, ""), w.dev).expect(200)
 }
 

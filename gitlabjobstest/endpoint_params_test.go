@@ -15,7 +15,7 @@ func TestParametersInQueryFormOrJSON(t *testing.T) {
 	tests := []struct {
 		name, query, kind, body string
 		status                  int
-		answer                  string // Part of it.
+		want                    string // A part of the body.
 	}{
 		{"query", "?force=true", "", "", 201, `"status":"canceled"`},
 		{"form", "", "application/x-www-form-urlencoded", "force=1", 201, `"status":"canceled"`},
@@ -57,7 +57,7 @@ func TestParametersInQueryFormOrJSON(t *testing.T) {
 			n, err := resp.Body.Read(b)
 			require.NoError(t, err)
 			require.Equal(t, tt.status, resp.StatusCode)
-			require.Contains(t, string(b[:n]), tt.answer)
+			require.Contains(t, string(b[:n]), tt.want)
 		})
 	}
 }
@@ -78,7 +78,7 @@ func TestPlayRefusesInvalidVariablesAndInputs(t *testing.T) {
 	}
 }
 
-// Numbers, however long, are no reason to fail where GitLab has none for it.
+// Numbers that do not fit into 64 bits do not cause server errors.
 func TestHugeNumbersInRequests(t *testing.T) {
 	t.Parallel()
 	w := newFixture(t)
@@ -89,7 +89,7 @@ func TestHugeNumbersInRequests(t *testing.T) {
 	w.send(t, "GET "+w.jobs+"?page=-1&per_page=-1", w.dev).expect(200)
 }
 
-// A job may be given an id below the others'; lists stay in order.
+// Lists are ordered by ID even if jobs are added with lower IDs.
 func TestListsAreOrderedByID(t *testing.T) {
 	t.Parallel()
 	w := newFixture(t)

@@ -26,7 +26,7 @@ func TestAccessMatchesGitLab(t *testing.T) {
 			w.send(t, "GET "+w.jobs, "PRIVATE-TOKEN: "+w.dev).expect(200)
 			w.send(t, "GET "+w.jobs, "Authorization: Bearer "+w.dev).expect(200)
 		}},
-		{"/job, /job/allowed_agents, project jobs and the pipeline lists accept job tokens in three headers and parameters", func(t *testing.T, w *fixture) {
+		{"/job, /job/allowed_agents, project jobs and the pipeline lists accept job tokens in JOB-TOKEN, Bearer and job_token", func(t *testing.T, w *fixture) {
 			token := w.running.Token()
 			for _, path := range []string{"/job", "/job/allowed_agents", w.jobs, w.pipeline + "/jobs", w.pipeline + "/bridges"} {
 				w.send(t, "GET "+path, "JOB-TOKEN: "+token).expect(200)
@@ -55,7 +55,7 @@ func TestAccessMatchesGitLab(t *testing.T) {
 			w.send(t, "GET /job", w.maintainer).expect(404, `{"message":"404 Job Not Found"}`)
 			w.send(t, "GET /job/allowed_agents", w.maintainer).expect(404, `{"message":"404 Job Not Found"}`)
 		}},
-		{"/job with nothing is 401", func(t *testing.T, w *fixture) {
+		{"/job without a token is 401", func(t *testing.T, w *fixture) {
 			w.send(t, "GET /job").expect(401, noToken)
 		}},
 		{"every route for project jobs needs a token, even in a public project", func(t *testing.T, w *fixture) {
@@ -162,7 +162,7 @@ func TestAccessMatchesGitLab(t *testing.T) {
 
 func TestRateLimitsMatchGitLab(t *testing.T) {
 	t.Parallel()
-	t.Run("project jobs: 429 with JSON and no header, a minute and user", func(t *testing.T) {
+	t.Run("the limit for project jobs is 429 with JSON and no header, per user and minute", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			w := newFixture(t, JobsRateLimit(2))
@@ -179,7 +179,7 @@ func TestRateLimitsMatchGitLab(t *testing.T) {
 			w.send(t, "GET "+w.jobs, w.dev).expect(200)
 		})
 	})
-	t.Run("the throttle: 429 in plain text with all headers, four of them with any answer", func(t *testing.T) {
+	t.Run("the throttle is 429 in plain text with all headers, and every response has four of them", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			w := newFixture(t, Throttle(2, time.Minute))
@@ -206,7 +206,7 @@ func TestRateLimitsMatchGitLab(t *testing.T) {
 			w.send(t, "GET "+w.jobs, w.dev).expect(200)
 		})
 	})
-	t.Run("a throttle may tell of itself by Retry-After alone", func(t *testing.T) {
+	t.Run("a throttle without RateLimit headers has only Retry-After", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			w := newFixture(t, Throttle(1, time.Minute), WithoutRateLimitHeaders())

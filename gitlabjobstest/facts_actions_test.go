@@ -55,7 +55,7 @@ func TestCancelMatchesGitLab(t *testing.T) {
 				require.Equal(t, "canceling", o["status"])
 				require.Nil(t, o["finished_at"])
 			}
-			require.Equal(t, 1, j.Count(ActionCancel), "the second one changed nothing")
+			require.Equal(t, 1, j.Count(ActionCancel), "the second request changed nothing")
 			j.FinishCancel()
 			require.Equal(t, gitlabjobs.StatusCanceled, j.Status())
 		}},
@@ -218,8 +218,8 @@ func TestPlayMatchesGitLab(t *testing.T) {
 				due := time.Now().Add(time.Hour)
 				j := w.pl.AddJob(JobSpec{ScheduledAt: due, Script: &Script{Pending: time.Minute}})
 				never := w.addJob(gitlabjobs.StatusScheduled)
-				cancelled := w.pl.AddJob(JobSpec{ScheduledAt: due})
-				cancelled.Cancel()
+				canceled := w.pl.AddJob(JobSpec{ScheduledAt: due})
+				canceled.Cancel()
 				time.Sleep(time.Hour - 1)
 				require.Equal(t, gitlabjobs.StatusScheduled, j.Status())
 				time.Sleep(time.Nanosecond)
@@ -227,7 +227,7 @@ func TestPlayMatchesGitLab(t *testing.T) {
 				time.Sleep(time.Minute)
 				require.Equal(t, gitlabjobs.StatusSuccess, j.Status())
 				require.Equal(t, gitlabjobs.StatusScheduled, never.Status())
-				require.Equal(t, gitlabjobs.StatusCanceled, cancelled.Status())
+				require.Equal(t, gitlabjobs.StatusCanceled, canceled.Status())
 			})
 		}},
 		{"play of a finished manual job creates a new job", func(t *testing.T, w *fixture) {

@@ -30,7 +30,7 @@ func TestStampedLogsMatchGitLab(t *testing.T) {
 		lines := stamp(start.Add(1500*time.Microsecond), " line 1\n") + stamp(start.Add(3*time.Millisecond), " line 2\n")
 		w.send(t, "GET "+jobPath(j, "/trace"), w.dev).expect(200, lines)
 
-		// A line is buffered until it ends, and has the time of its beginning.
+		// A line is buffered until it is complete. It has the time of its first write.
 		j = w.pl.AddJob(JobSpec{Status: gitlabjobs.StatusPending, Stamped: true, Log: "first\n", Artifacts: []Artifact{{Type: "archive"}}})
 		j.Start()
 		now := time.Now()
@@ -52,7 +52,7 @@ func TestStampedLogsMatchGitLab(t *testing.T) {
 		w.postAction(t, j, "erase").expect(201)
 		require.Empty(t, j.Log())
 
-		// A log that is made up has them too, and its size counts them.
+		// The default log has prefixes too, and its size includes them.
 		j = w.pl.AddJob(JobSpec{Stamped: true})
 		artifacts, _ := w.send(t, "GET "+jobPath(j, ""), w.dev).object()["artifacts"].([]any)
 		log, _ := artifacts[0].(map[string]any)
@@ -63,9 +63,9 @@ func TestStampedLogsMatchGitLab(t *testing.T) {
 	})
 }
 
-// follow asks for a log as net/http's client does, with a token, and returns
-// the redirect and the answer that it led to.
-func follow(t *testing.T, s *Server, rt http.RoundTripper, path string) (redirect, answer *http.Response, body string) {
+// follow requests a log with a token and follows the redirect without it, as
+// net/http's client does. It returns both responses and the last body.
+func follow(t *testing.T, s *Server, rt http.RoundTripper, path string) (redirect, last *http.Response, body string) {
 	t.Helper()
 	get := func(url, token string) *http.Response {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
@@ -80,21 +80,21 @@ func follow(t *testing.T, s *Server, rt http.RoundTripper, path string) (redirec
 	redirect = get(s.URL+"/api/v4"+path, s.Tokens.Developer)
 	require.NoError(t, redirect.Body.Close())
 	require.Equal(t, 302, redirect.StatusCode)
-	answer = get(redirect.Header.Get("Location"), "")
-	b, err := io.ReadAll(answer.Body)
+	last = get(redirect.Header.Get("Location"), "")
+	b, err := io.ReadAll(last.Body)
 	require.NoError(t, err)
-	require.NoError(t, answer.Body.Close())
-	return redirect, answer, string(b)
+	require.NoError(t, last.Body.Close())
+	return redirect, last, string(b)
 }
 
 func TestLogsInStorageMatchGitLab(t *testing.T) {
 	t.Parallel()
-	t.Run("a redirect to another host, where the log is", func(t *testing.T) {
+	t.Run("the response is a redirect to another host", func(t *testing.T) {
 		t.Parallel()
-		for name, make := range map[string]func(TB, ...Option) *Server{"socket": NewServer, "memory": NewMemoryServer} {
+		for name, newServer := range map[string]func(TB, ...Option) *Server{"socket": NewServer, "memory": NewMemoryServer} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
-				s := make(t, LogsInStorage())
+				s := newServer(t, LogsInStorage())
 				j := s.AddProject("group/app").AddPipeline().AddJob(JobSpec{Log: "0123456789"})
 				rt := s.Transport()
 				host := memoryStorageHost
@@ -103,27 +103,27 @@ func TestLogsInStorageMatchGitLab(t *testing.T) {
 					t.Cleanup(tr.CloseIdleConnections)
 					rt, host = tr, "localhost:"+s.URL[strings.LastIndex(s.URL, ":")+1:]
 				}
-				redirect, answer, body := follow(t, s, rt, jobPath(j, "/trace?byte_offset=5"))
+				redirect, last, body := follow(t, s, rt, jobPath(j, "/trace?byte_offset=5"))
 				to, err := redirect.Location()
 				require.NoError(t, err)
 				require.Equal(t, host, to.Host)
 				require.NotEmpty(t, to.Query().Get("X-Amz-Signature"))
-				require.Equal(t, 200, answer.StatusCode)
-				require.Equal(t, "0123456789", body, "the storage knows no byte_offset")
-				asked := s.Requests()
-				require.Len(t, asked, 2)
-				require.Equal(t, host, asked[1].Host)
-				require.Empty(t, asked[1].Route)
+				require.Equal(t, 200, last.StatusCode)
+				require.Equal(t, "0123456789", body, "the storage ignores byte_offset")
+				requests := s.Requests()
+				require.Len(t, requests, 2)
+				require.Equal(t, host, requests[1].Host)
+				require.Empty(t, requests[1].Route)
 			})
 		}
 	})
-	t.Run("no log yet: 200 and zero bytes", func(t *testing.T) {
+	t.Run("a missing log is 200 with an empty body", func(t *testing.T) {
 		t.Parallel()
 		w := newFixture(t, LogsInStorage())
 		w.send(t, "GET "+jobPath(w.manual, "/trace"), w.dev).expect(200, "")
 		w.send(t, "GET "+jobPath(w.done, "/trace")).expect(401, noToken)
 	})
-	t.Run("the storage refuses whoever shows a token, a bad signature, and what is late", func(t *testing.T) {
+	t.Run("the storage refuses tokens, invalid signatures and expired URLs", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			w := newFixture(t, LogsInStorage())

@@ -10,7 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// paging picks the headers of a page that GitLab sends with a number.
+// pageHeaders returns the values of the headers that contain numbers of pages and
+// rows, or "none" for a missing header.
 func pageHeaders(h http.Header) []string {
 	var all []string
 	for _, k := range []string{"X-Page", "X-Per-Page", "X-Prev-Page", "X-Next-Page", "X-Total", "X-Total-Pages"} {
@@ -23,7 +24,7 @@ func pageHeaders(h http.Header) []string {
 	return all
 }
 
-// rels are the relations that Link has.
+// rels returns the relations in Link.
 func rels(h http.Header) string {
 	var all []string
 	for l := range strings.SplitSeq(h.Get("Link"), ", ") {
@@ -169,7 +170,7 @@ func TestKeysetPaginationMatchesGitLab(t *testing.T) {
 						expect(500, `{"message":"500 Internal Server Error"}`)
 				}
 			}
-			for _, kind := range []string{"n", "p"} { // Without an ID it is the start of the list.
+			for _, kind := range []string{"n", "p"} { // A cursor without an ID is the start of the list.
 				g := w.send(t, "GET "+w.jobs+"?pagination=keyset&per_page=2&cursor="+cursor{"", kind}.String(), w.dev).expect(200)
 				require.Equal(t, []int64{1003, 1002}, g.ids())
 				require.NotContains(t, g.header, "X-Prev-Cursor")
@@ -280,8 +281,8 @@ func TestLogsMatchGitLab(t *testing.T) {
 	})
 }
 
-// FuzzCursor: whatever a client sends as a cursor, the response is a page of jobs
-// that are in order, or the server error of GitLab.
+// For any cursor, the response is a page of jobs by descending ID, or GitLab's
+// server error.
 func FuzzCursor(f *testing.F) {
 	for _, id := range []string{"", "1", "1001", "1002", "1003", "1004", "9223372036854775807", "-9223372036854775808", "x", "0"} {
 		for _, kind := range []string{"n", "p", ""} {

@@ -18,20 +18,20 @@ import (
 	gt "example.com/gitlabjobs/gitlabjobstest"
 )
 
-// conformance compares a live GitLab with a fake that has the same jobs.
+// comparison compares a live GitLab with a fake that has the same jobs.
 type comparison struct {
 	url, token, project, pipeline string
-	manualJob, failedJob          string   // Empty: nothing is written.
-	queries                       []string // Of lists.
+	manualJob, failedJob          string   // The jobs to change. Empty means none.
+	queries                       []string // The queries for lists.
 
 	mirrored map[int64]*liveJob
 	bridges  map[int64]*liveJob
 	logs     map[int64]string
-	latest   map[int64]bool // Jobs of the pipeline that were not retried.
+	latest   map[int64]bool // The jobs of the pipeline that were not retried.
 	public   bool
 }
 
-// liveJob is what the mirror needs of a job or a bridge of the live server.
+// liveJob contains the fields of a live job or bridge that the mirror needs.
 type liveJob struct {
 	ID            int64    `json:"id"`
 	Name          string   `json:"name"`
@@ -70,11 +70,12 @@ func (r liveRequest) String() string {
 	return s
 }
 
-// tokenPlaceholder stands for a token of the server that a request goes to.
+// tokenPlaceholder is replaced with the token of the server that receives the
+// request.
 const tokenPlaceholder = "{token}"
 
-// run sends every request to both servers and returns how their responses
-// differ, each difference once.
+// run sends every request to both servers and returns the differences between
+// their responses. It returns equal differences only once.
 func (c *comparison) run(ctx context.Context) (requests int, differences []string, err error) {
 	c.mirrored, c.bridges, c.logs, c.latest = map[int64]*liveJob{}, map[int64]*liveJob{}, map[int64]string{}, map[int64]bool{}
 	if err := c.readPipeline(ctx); err != nil {
@@ -90,7 +91,7 @@ func (c *comparison) run(ctx context.Context) (requests int, differences []strin
 			return i, nil, err
 		}
 	}
-	mirror, err := c.mirror() //nolint:contextcheck // It outlives no request.
+	mirror, err := c.mirror() //nolint:contextcheck // Starting the fake needs no context.
 	if err != nil {
 		return len(reads), nil, err
 	}
@@ -129,8 +130,8 @@ func (c *comparison) run(ctx context.Context) (requests int, differences []strin
 
 var index = regexp.MustCompile(`\[\d+\]`)
 
-// skipped tells responses that say nothing about the fake: those of a route that
-// older servers lack, and redirects to where logs are kept.
+// isSkipped reports whether a response is not compared: older servers do not have
+// trigger_jobs, and some servers redirect requests for logs.
 func isSkipped(r liveRequest, live response) bool {
 	return strings.Contains(r.path, "/trigger_jobs") && live.body == `{"error":"404 Not Found"}` ||
 		strings.HasSuffix(r.path, "/trace") && live.status/100 == 3
@@ -161,7 +162,7 @@ func sendTo(ctx context.Context, client *http.Client, base, token string, r live
 	return response{resp.StatusCode, resp.Header, string(body)}, err
 }
 
-// get returns a read with the token.
+// get returns a GET request with the token.
 func get(path string) liveRequest {
 	return liveRequest{method: http.MethodGet, path: path, header: map[string]string{"PRIVATE-TOKEN": tokenPlaceholder}}
 }
@@ -169,7 +170,8 @@ func get(path string) liveRequest {
 func (c *comparison) projectPath() string  { return "/projects/" + url.PathEscape(c.project) }
 func (c *comparison) pipelinePath() string { return c.projectPath() + "/pipelines/" + c.pipeline }
 
-// survey reads every job and bridge of the pipeline, and whether it is public.
+// readPipeline records all jobs of the pipeline, and whether the pipeline is
+// public.
 func (c *comparison) readPipeline(ctx context.Context) error {
 	for page := 1; ; page++ {
 		query := "?include_retried=true&per_page=100&page=" + strconv.Itoa(page)
@@ -207,7 +209,7 @@ func (c *comparison) readPipeline(ctx context.Context) error {
 	return err
 }
 
-// reads returns the requests of the recording's kinds that change nothing.
+// reads returns the requests that change nothing.
 func (c *comparison) reads() []liveRequest {
 	paths := []string{
 		c.projectPath() + "/jobs?per_page=2", c.pipelinePath(), c.pipelinePath() + "/jobs?per_page=2",
@@ -215,15 +217,15 @@ func (c *comparison) reads() []liveRequest {
 		"/projects/9007199254740991/jobs", "/job", "/job/allowed_agents", c.projectPath() + "/jobs/9007199254740991",
 		c.projectPath() + "/pipelines/9007199254740991/jobs", c.projectPath() + "/jobs/x",
 	}
-	const most = 20
+	const maxJobs = 20
 	for i, id := range slices.Sorted(maps.Keys(c.mirrored)) {
-		if i == most {
+		if i == maxJobs {
 			break
 		}
 		job := c.projectPath() + "/jobs/" + strconv.FormatInt(id, 10)
 		paths = append(paths, job, job+"/trace")
 	}
-	// No token is sent in a query: servers log those.
+	// The requests have no token in the query, because servers log queries.
 	var requests []liveRequest
 	for _, credentials := range []map[string]string{
 		{"PRIVATE-TOKEN": tokenPlaceholder},
@@ -248,7 +250,7 @@ func (c *comparison) reads() []liveRequest {
 	return requests
 }
 
-// writes returns the requests that change the jobs that may be changed.
+// writes returns the requests that change manualJob and failedJob.
 func (c *comparison) writes() []liveRequest {
 	post := func(job, action, body string) liveRequest {
 		r := get(c.projectPath() + "/jobs/" + job + "/" + action)
@@ -267,8 +269,8 @@ func (c *comparison) writes() []liveRequest {
 	return requests
 }
 
-// learn notes the jobs, bridges and logs of a response of the live server, and
-// those of the next page if there is one.
+// recordResponse records the jobs, bridges and logs in a response of the live
+// server. If follow is true, it requests and records the next page too.
 func (c *comparison) recordResponse(ctx context.Context, r liveRequest, resp response, follow bool) error {
 	if resp.status != http.StatusOK {
 		return nil
@@ -297,17 +299,17 @@ func (c *comparison) recordResponse(ctx context.Context, r liveRequest, resp res
 	if next == nil || !follow {
 		return nil
 	}
-	following := get(path + "?" + next[1])
-	page, err := c.send(ctx, following)
+	nextRequest := get(path + "?" + next[1])
+	page, err := c.send(ctx, nextRequest)
 	if err != nil {
 		return err
 	}
-	return c.recordResponse(ctx, following, page, false)
+	return c.recordResponse(ctx, nextRequest, page, false)
 }
 
 var nextLink = regexp.MustCompile(`\?([^>]*)>; rel="next"`)
 
-// mirror builds a fake server with the jobs that were seen.
+// mirror returns a fake server with the recorded jobs and bridges.
 func (c *comparison) mirror() (*gt.Server, error) {
 	s, err := gt.Start(gt.WithExternalURL(c.url))
 	if err != nil {
@@ -353,8 +355,8 @@ func (c *comparison) mirror() (*gt.Server, error) {
 	return s, nil
 }
 
-// spec is the job as the mirror has it. Times and people are the mirror's own:
-// only the kinds of values are compared.
+// spec returns the spec of the job in the mirror. It does not copy times and
+// users, because only the types of their values are compared.
 func (j *liveJob) spec(log string, retried bool) gt.JobSpec {
 	spec := gt.JobSpec{
 		ID: j.ID, Name: j.Name, Stage: j.Stage, Status: gitlabjobs.Status(j.Status), AnyStatus: true,

@@ -14,8 +14,8 @@ import (
 	gt "example.com/gitlabjobs/gitlabjobstest"
 )
 
-// listQueries are the queries of the recording that may be sent to any server:
-// those that name no recorded job and that no server fails on.
+// listQueries returns the queries of the recording that can be sent to any
+// server. They do not refer to recorded jobs and do not cause server errors.
 func listQueries(t *testing.T) []string {
 	t.Helper()
 	var queries []string
@@ -36,15 +36,16 @@ func listQueries(t *testing.T) []string {
 	return queries
 }
 
-// farAway tells pages that a live server has but the mirror does not.
+// isMissingInMirror reports whether a live server may have a page that the mirror
+// does not have.
 func isMissingInMirror(query string) bool {
 	values, err := url.ParseQuery(query)
 	page, _ := strconv.Atoi(values.Get("page"))
 	return err != nil || page > 10 || strings.Contains(query, "99999")
 }
 
-// TestLive compares a GitLab server with the fake. CONTRIBUTING says how to run
-// it.
+// TestLive compares a GitLab server with the fake. CONTRIBUTING.md describes how
+// to run it.
 func TestLive(t *testing.T) {
 	t.Parallel()
 	env := func(name string) string { return os.Getenv("GITLABJOBS_LIVE_" + name) }
@@ -63,7 +64,8 @@ func TestLive(t *testing.T) {
 	t.Logf("%d requests, %d differences", requests, len(differences))
 }
 
-// standIn is a fake on a socket in the place of a live server.
+// newStandIn returns a fake on a socket that replaces the live server, and a
+// comparison with it.
 func newStandIn(t *testing.T, spec gt.ProjectSpec) (*gt.Server, *comparison) {
 	t.Helper()
 	s := gt.NewServer(t, gt.KeepAlive())

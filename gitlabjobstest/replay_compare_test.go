@@ -18,7 +18,7 @@ type response struct {
 	body   string
 }
 
-// comparedHeaders are those whose values must be equal.
+// comparedHeaders returns the headers whose values must be equal.
 func comparedHeaders() []string {
 	return []string{
 		"X-Page", "X-Per-Page", "X-Next-Page", "X-Prev-Page", "X-Total", "X-Total-Pages", "X-Next-Cursor", "X-Prev-Cursor",
@@ -26,10 +26,10 @@ func comparedHeaders() []string {
 	}
 }
 
-// comparer says how much of two responses has to be equal.
+// comparer compares responses.
 type comparer struct {
-	// values compares the values that the data set decides too. Without it only
-	// the keys and the kinds are compared, and null is of every kind.
+	// values also compares the values that the data set determines. Without it, the
+	// comparer compares only keys and types, and null equals every type.
 	values bool
 }
 
@@ -65,13 +65,13 @@ func (c comparer) compare(want, got response) (differences []string) {
 	return differences
 }
 
-// linkHost matches the host that a server believes it has.
+// linkHost matches the configured host of a server in Link.
 var linkHost = regexp.MustCompile(`<https?://[^/>]+/`)
 
-// opaque matches what Link repeats of a cursor or a token.
+// opaque matches a cursor or a token in Link.
 var opaque = regexp.MustCompile(`\b(cursor|[a-z]+_token)=[^&>]*`)
 
-// significant leaves out of a header what differs from server to server.
+// normalizeHeader removes the parts of a header that differ between servers.
 func normalizeHeader(name string, values []string) string {
 	switch {
 	case values == nil:
@@ -86,8 +86,8 @@ func normalizeHeader(name string, values []string) string {
 	}
 }
 
-// volatile tells the values that differ from run to run, or that the data set
-// does not decide. Their kind has to be equal.
+// isVolatile reports whether a value differs between runs or is not determined by
+// the data set. Only the types of such values are compared.
 func isVolatile(path string) bool {
 	path = strings.TrimPrefix(path, ".")
 	parts := strings.Split(path, ".")
@@ -99,12 +99,12 @@ func isVolatile(path string) bool {
 		}
 	}
 	switch {
-	// The recorded pipelines have fixed statuses: the jobs in the background that
-	// compute them did not run.
+	// The recorded pipelines have fixed statuses, because GitLab's background jobs
+	// that compute the statuses did not run.
 	case last == "status" && len(parts) > 1 && strings.Contains(parts[len(parts)-2], "pipeline"):
 		return true
 	case strings.HasPrefix(path, "project.groups["):
-		return true // Their IDs are those of no table.
+		return true // The fake's group IDs are arbitrary.
 	}
 	switch last {
 	case "duration", "queued_duration", "sha", "size", "iid":

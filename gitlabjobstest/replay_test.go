@@ -94,12 +94,12 @@ func send(t *testing.T, s *gt.Server, r *recorded, placeholders map[string]strin
 	return response{resp.StatusCode, resp.Header, string(body)}
 }
 
-// intendedDifference is a response that the fake gives differently on purpose.
-// It covers the requests of the recording with this note and with path in their
-// path, whose differences all begin with one of the prefixes.
+// intendedDifference is an intended difference between the fake's response and
+// the recorded one. It covers recorded requests that have the note, whose path
+// contains path, and whose differences all start with one of the prefixes.
 type intendedDifference struct {
 	note, path string
-	begin      []string
+	prefixes   []string
 	reason     string
 }
 
@@ -107,7 +107,7 @@ func intendedDifferences() []intendedDifference {
 	return []intendedDifference{
 		{
 			note: "bridges after", path: "/projects/7/pipelines/50/bridges",
-			begin: []string{
+			prefixes: []string{
 				"[0].status is success, not pending", "[0].downstream_pipeline is an object", "[0].finished_at is a string",
 				"[1].status is success, not pending", "[1].downstream_pipeline is an object", "[1].finished_at is a string",
 			},
@@ -115,9 +115,9 @@ func intendedDifferences() []intendedDifference {
 				"The background jobs did not run while the responses were recorded; the fake runs them before the next request.",
 		},
 		{
-			path: "?page=99999999999999999999", begin: []string{"X-", "Link is "},
-			reason: "The page is beyond what the database can count, and the response is a 500 in both. " +
-				"The fake leaves out the pagination headers that GitLab has written by then.",
+			path: "?page=99999999999999999999", prefixes: []string{"X-", "Link is "},
+			reason: "The page number is too large for the database, and both responses are a 500. " +
+				"The fake omits the pagination headers that GitLab sets before the error.",
 		},
 	}
 }
@@ -127,15 +127,15 @@ func (d *intendedDifference) covers(r *recorded, differences []string) bool {
 		return false
 	}
 	for _, difference := range differences {
-		if !slices.ContainsFunc(d.begin, func(begin string) bool { return strings.HasPrefix(difference, begin) }) {
+		if !slices.ContainsFunc(d.prefixes, func(prefix string) bool { return strings.HasPrefix(difference, prefix) }) {
 			return false
 		}
 	}
 	return true
 }
 
-// Every response that GitLab gave to the requests of the recording is the
-// fake's response too, but for the intended differences.
+// The fake's responses equal the recorded responses of GitLab, except for the
+// intended differences.
 func TestRecordedResponsesAreTheFakesToo(t *testing.T) {
 	t.Parallel()
 	groups := map[string]string{"A": "credentials", "B": "actions", "C": "lists"}

@@ -18,8 +18,8 @@ const (
 		"\x1b[32;1mJob succeeded\x1b[0;m\n"
 )
 
-// recordedWorld builds the data set that the recording in testdata was made on,
-// and returns what its placeholders, such as {maintainer}, stand for.
+// newRecordedServer returns a server with the data set of the recording in
+// testdata, and the values of the recording's placeholders, such as {maintainer}.
 func newRecordedServer(t *testing.T) (s *gt.Server, placeholders map[string]string) {
 	t.Helper()
 	s = gt.NewMemoryServer(t, gt.WithExternalURL(recordedHost))

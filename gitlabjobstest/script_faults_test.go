@@ -22,7 +22,7 @@ import (
 	"example.com/gitlabjobs"
 )
 
-// outcome is what a client saw of one request, and whether it acted.
+// outcome is the result of a request, and whether the request took effect.
 type outcome struct {
 	resp       *http.Response
 	body       string
@@ -37,7 +37,7 @@ func (o outcome) code() int {
 	return o.resp.StatusCode
 }
 
-// onBoth runs a test over a socket and in memory.
+// onSocketAndInMemory runs a test over a socket and in memory.
 func onSocketAndInMemory(t *testing.T, f func(t *testing.T, s *Server, client *http.Client)) {
 	t.Helper()
 	t.Run("socket", func(t *testing.T) {
@@ -56,7 +56,7 @@ func onSocketAndInMemory(t *testing.T, f func(t *testing.T, s *Server, client *h
 
 func doNotFollow(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
-// cancelOnce adds a running job, and cancels it with a fault on the way.
+// cancelWithFault adds a running job and a fault, and cancels the job.
 func cancelWithFault(ctx context.Context, t *testing.T, s *Server, client *http.Client, f Fault) outcome {
 	t.Helper()
 	p := s.AddProject("group/app")
@@ -188,8 +188,8 @@ func requireReset(t *testing.T, o outcome) {
 	assert.Equal(t, "read", op.Op)
 }
 
-// A refused connection is one that no request was sent on, but on a socket,
-// where the server can only reset it.
+// In memory, the client cannot connect. On a socket, the server can only reset
+// the connection after it has accepted it.
 func TestRefuse(t *testing.T) {
 	t.Parallel()
 	onSocketAndInMemory(t, func(t *testing.T, s *Server, client *http.Client) {
@@ -207,7 +207,7 @@ func TestRefuse(t *testing.T) {
 	})
 }
 
-// A request that is never answered ends with its context.
+// A hanging request ends when its context ends.
 func TestHangEndsWithContext(t *testing.T) {
 	t.Parallel()
 	for name, do := range map[string]Effect{"before": Hang(), "after": HangAfter()} {
@@ -215,20 +215,20 @@ func TestHangEndsWithContext(t *testing.T) {
 			t.Parallel()
 			onSocketAndInMemory(t, func(t *testing.T, s *Server, client *http.Client) {
 				ctx, cancel := context.WithCancelCause(t.Context())
-				why := errors.New("enough")
+				cause := errors.New("canceled by the test")
 				ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 					WroteRequest: func(httptrace.WroteRequestInfo) {
-						// On a socket the server has yet to read what was written.
+						// On a socket the server may not have read the request yet.
 						go func() {
 							for len(s.Requests()) == 0 || name == "after" && s.Count(ActionCancel) == 0 {
 								runtime.Gosched()
 							}
-							cancel(why)
+							cancel(cause)
 						}()
 					},
 				})
 				o := cancelWithFault(ctx, t, s, client, Fault{Do: do})
-				require.ErrorIs(t, o.err, why)
+				require.ErrorIs(t, o.err, cause)
 				assert.Equal(t, name == "after", o.tookEffect)
 			})
 		})
@@ -272,7 +272,7 @@ func TestFaultAppliesToMatchingRequests(t *testing.T) {
 		t.Parallel()
 		w := newFixture(t)
 		h := w.Fault(Fault{Skip: 1, Times: 2, Do: InternalError(), Match: func(r Request) bool {
-			// A test's function may use the server.
+			// Match may use the server.
 			return r.Query.Get("page") == "3" && r.Header.Get("Private-Token") == w.dev && w.running.Status() == gitlabjobs.StatusRunning
 		}})
 		for _, want := range []int{200, 500, 500, 200} {
@@ -311,8 +311,8 @@ func TestFaultAppliesToMatchingRequests(t *testing.T) {
 	})
 }
 
-// Ids do not fit into a float64, and a fault that decodes an answer must not
-// change them.
+// A float64 cannot represent every ID, so an effect must not decode IDs as
+// float64.
 func TestSetFieldKeepsLargeIDs(t *testing.T) {
 	t.Parallel()
 	w := newFixture(t)
@@ -323,8 +323,8 @@ func TestSetFieldKeepsLargeIDs(t *testing.T) {
 	require.Equal(t, 4, strings.Count(g.body, `"status":"resting"`))
 }
 
-// A redirect to another host is answered in memory, so that a test sees what
-// was sent there.
+// In memory, the server receives requests for all hosts, so that a test can check
+// what a client sends after a redirect.
 func TestServerReceivesRequestsForOtherHosts(t *testing.T) {
 	t.Parallel()
 	w := newFixture(t)
@@ -335,13 +335,14 @@ func TestServerReceivesRequestsForOtherHosts(t *testing.T) {
 	resp, err := (&http.Client{Transport: w.Transport()}).Do(req)
 	require.NoError(t, err)
 	require.NoError(t, resp.Body.Close())
-	asked := w.Requests()
-	require.Len(t, asked, 2)
-	require.Equal(t, "elsewhere.example.com", asked[1].Host)
-	require.Empty(t, asked[1].Header.Get("Authorization"))
+	requests := w.Requests()
+	require.Len(t, requests, 2)
+	require.Equal(t, "elsewhere.example.com", requests[1].Host)
+	require.Empty(t, requests[1].Header.Get("Authorization"))
 }
 
-// In virtual time latencies, pauses and waits take exactly as long as said.
+// In virtual time, latencies, pauses and delays last exactly as long as the fault
+// defines.
 func TestFaultsDelayResponsesInVirtualTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -153,18 +153,18 @@ func TestOptionErrorSaysHowToFixIt(t *testing.T) {
 	}
 }
 
-// A server without a test keeps the first bad set-up, goes on without panic,
-// and names it in every later answer.
+// A server without a test keeps the first set-up error. It does not panic, and
+// every later response contains the error.
 func TestServerWithoutTestKeepsFirstSetUpError(t *testing.T) {
 	t.Parallel()
 	s, err := Start()
 	require.NoError(t, err)
 	defer s.Close()
 	require.NoError(t, s.Err())
-	bad := s.AddProject("app").AddPipeline(PipelineSpec{ID: -1})
-	bad.AddJobs(2, nil)
-	bad.AddJob(JobSpec{}).AppendLog("x")
-	bad.AddBridge(BridgeSpec{}).Succeed()
+	invalid := s.AddProject("app").AddPipeline(PipelineSpec{ID: -1})
+	invalid.AddJobs(2, nil)
+	invalid.AddJob(JobSpec{}).AppendLog("x")
+	invalid.AddBridge(BridgeSpec{}).Succeed()
 	s.Job(1).Start()
 	s.Bridge(1).Fail("")
 	s.Pipeline(1).AddJob(JobSpec{})
@@ -186,7 +186,7 @@ func TestAddJobsAddsTenThousandJobsInASecond(t *testing.T) { //nolint:parallelte
 	w := newFixture(t)
 	best := time.Hour
 	var jobs []*Job
-	for range 3 { // Whatever else the machine does, it does not do it three times.
+	for range 3 { // The best of three, because other programs may slow down one of them.
 		start := time.Now()
 		jobs = w.pl.AddJobs(10_000, func(i int) JobSpec { return JobSpec{Status: gitlabjobs.StatusPending, AllowFailure: i%2 == 0} })
 		best = min(best, time.Since(start))

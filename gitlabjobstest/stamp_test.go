@@ -15,8 +15,8 @@ func TestStampedLogFormatDependsOnRunnerVersion(t *testing.T) {
 	long := strings.Repeat("x", 8<<10-32)
 	for name, tt := range map[string]struct {
 		writes []string
-		older  []string // The records of runners from 16.0 to 19.0, without the time.
-		newer  []string // Those from 19.1 on, where they differ.
+		older  []string // The lines that runners from 16.0 to 19.0 write, without the time.
+		newer  []string // The lines that newer runners write. nil if they are the same.
 	}{
 		"whole lines": {[]string{"a\nb\r\n", "c\rd\n"}, []string{" a", " b\r", " c\rd"}, nil},
 		"a progress bar": {
@@ -30,12 +30,12 @@ func TestStampedLogFormatDependsOnRunnerVersion(t *testing.T) {
 			[]string{" section_start:1:a\r", "+\x1b[0KTitle", " section_end:1:a\r", "+\x1b[0Ksection_start:1:b\r", "+\x1b[0KNext"},
 			[]string{" section_start:1:a\r\x1b[0K", "+Title", " section_end:1:a\r\x1b[0K", "+section_start:1:b\r\x1b[0K", "+Next"},
 		},
-		"a full buffer":      {[]string{long, "y", "z\n"}, []string{" " + long + "y", "+z"}, nil},
-		"a buffer of 8 KiB":  {[]string{long[1:], "y", "z\n"}, []string{" " + long[1:] + "yz"}, nil},
-		"a long write":       {[]string{long + long, "z\n"}, []string{" " + long + long, "+z"}, nil},
-		"a long complete line": {[]string{long + long + "\n", "z\n"}, []string{" " + long + long, " z"}, nil},
+		"a full buffer":           {[]string{long, "y", "z\n"}, []string{" " + long + "y", "+z"}, nil},
+		"a buffer of 8 KiB":       {[]string{long[1:], "y", "z\n"}, []string{" " + long[1:] + "yz"}, nil},
+		"a long write":            {[]string{long + long, "z\n"}, []string{" " + long + long, "+z"}, nil},
+		"a long complete line":    {[]string{long + long + "\n", "z\n"}, []string{" " + long + long, " z"}, nil},
 		"an incomplete last line": {[]string{"a\nb"}, []string{" a", " b"}, nil},
-		"only an incomplete line":  {[]string{"a"}, []string{" a"}, nil},
+		"only an incomplete line": {[]string{"a"}, []string{" a"}, nil},
 	} {
 		for _, version := range []string{"", "16.0", "17.9.0", "18.7.2", "19.0", "19.1", "19.10", "20.0"} {
 			t.Run(name+" "+version, func(t *testing.T) {

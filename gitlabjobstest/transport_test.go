@@ -19,7 +19,7 @@ import (
 	"example.com/gitlabjobs"
 )
 
-// hooks records what a request's trace is told.
+// traceHooks records the hooks that a transport calls.
 func traceHooks(ctx context.Context, events *[]string) context.Context {
 	record := func(what string) { *events = append(*events, what) }
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
@@ -34,11 +34,11 @@ func traceHooks(ctx context.Context, events *[]string) context.Context {
 		GotConn:              func(httptrace.GotConnInfo) { record("got") },
 		WroteHeaders:         func() { record("headers") },
 		WroteRequest:         func(httptrace.WroteRequestInfo) { record("request") },
-		GotFirstResponseByte: func() { record("answer") },
+		GotFirstResponseByte: func() { record("response") },
 	})
 }
 
-// By its hooks a client reports whether a request was sent.
+// A client uses the hooks to know whether a request was sent.
 func TestTransportCallsTraceHooks(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -47,8 +47,8 @@ func TestTransportCallsTraceHooks(t *testing.T) {
 		want      string
 		err       error
 	}{
-		{"response", MemoryURL, Effect{}, "get gitlab.test:80, connecting, got, headers, request, answer", nil},
-		{"TLS", "https://gitlab.test:8443", Effect{}, "get gitlab.test:8443, connecting, TLS, got, headers, request, answer", nil},
+		{"response", MemoryURL, Effect{}, "get gitlab.test:80, connecting, got, headers, request, response", nil},
+		{"TLS", "https://gitlab.test:8443", Effect{}, "get gitlab.test:8443, connecting, TLS, got, headers, request, response", nil},
 		{"refused", MemoryURL, Refuse(), "get gitlab.test:80, connecting, not connected", syscall.ECONNREFUSED},
 		{"reset", MemoryURL, ResetBefore(), "get gitlab.test:80, connecting, got, headers, request", syscall.ECONNRESET},
 		{"reset after taking effect", MemoryURL, ResetAfter(), "get gitlab.test:80, connecting, got, headers, request", syscall.ECONNRESET},
@@ -74,16 +74,16 @@ func TestTransportCallsTraceHooks(t *testing.T) {
 
 var errTest = errors.New("enough")
 
-// Whatever a request waits for, the end of its context ends it, and leaves no
-// goroutine: synctest would not end with one.
+// The end of its context ends a request in each phase. No goroutine remains,
+// which synctest would wait for.
 func TestContextEndsWaitingRequest(t *testing.T) {
 	t.Parallel()
 	tests := map[string]Fault{
-		"latency":        {Latency: time.Hour},
+		"latency":          {Latency: time.Hour},
 		"delayed response": {Do: DelayAnswer(time.Hour)},
-		"hang":           {Do: Hang()},
-		"slow body":      {Do: SlowBody(1, time.Hour)},
-		"endless body":   {Do: EndlessBody()},
+		"hang":             {Do: Hang()},
+		"slow body":        {Do: SlowBody(1, time.Hour)},
+		"endless body":     {Do: EndlessBody()},
 	}
 	for name, f := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -125,7 +125,6 @@ func TestEndedContextSendsNoRequest(t *testing.T) {
 	require.Empty(t, s.Requests())
 }
 
-// Closing a body ends a read that waits.
 func TestCloseOfBodyEndsRead(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -165,7 +164,7 @@ type failingReader struct{}
 
 func (failingReader) Read([]byte) (int, error) { return 0, errTest }
 
-// A client that has both sees the same from either.
+// A server sends the same responses over a socket and in memory.
 func TestSocketAndMemoryResponsesAreEqual(t *testing.T) {
 	t.Parallel()
 	s := NewServer(t)
@@ -208,7 +207,7 @@ func TestClosedServerRefusesConnections(t *testing.T) {
 	})
 }
 
-// Closing a server ends what it is answering, and waits for it.
+// Close ends the requests in flight and waits for them.
 func TestCloseEndsHangingRequest(t *testing.T) {
 	t.Parallel()
 	s := NewServer(t)
@@ -231,8 +230,8 @@ func TestCloseEndsHangingRequest(t *testing.T) {
 	require.Error(t, err)
 }
 
-// net/http repeats a GET of itself where a connection that it has used before
-// is reset. A fault is for the client to see, so none is used twice.
+// net/http retries a GET if a reused connection is reset. The client must see the
+// reset, so the server does not let it reuse connections.
 func TestClientSeesResetAfterOtherRequests(t *testing.T) {
 	t.Parallel()
 	s := NewServer(t)
@@ -279,7 +278,7 @@ func TestKeepAliveReusesConnection(t *testing.T) {
 	require.Equal(t, []bool{false, true}, reused)
 }
 
-func TestClosedServerLeavesNoGoroutine(t *testing.T) { //nolint:paralleltest // It looks at every goroutine there is.
+func TestClosedServerLeavesNoGoroutine(t *testing.T) { //nolint:paralleltest // It checks all goroutines of the process.
 	s := NewServer(t)
 	w := s.AddProject("group/app").AddPipeline(PipelineSpec{}).AddJob(JobSpec{})
 	for _, do := range []Effect{{}, ResetBefore(), ResetAfter(), CutBody(3), Hang(), EndlessBody(), SlowBody(1, time.Hour)} {
@@ -297,11 +296,11 @@ func TestClosedServerLeavesNoGoroutine(t *testing.T) { //nolint:paralleltest // 
 	s.Close()
 	stacks := make([]byte, 1<<20)
 	for range 10_000 {
-		// A goroutine that Close has waited for may have its last step to go.
-		if stacks = stacks[:runtime.Stack(stacks[:cap(stacks)], true)]; !strings.Contains(string(stacks), "serveSocket") {
+		// A goroutine that Close has waited for may not have returned yet.
+		if stacks = stacks[:runtime.Stack(stacks[:cap(stacks)], true)]; !strings.Contains(string(stacks), "internal/delivery.") {
 			return
 		}
 		runtime.Gosched()
 	}
-	t.Fatalf("still there:\n%s", stacks)
+	t.Fatalf("a goroutine of the server is still running:\n%s", stacks)
 }

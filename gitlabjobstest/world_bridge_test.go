@@ -10,7 +10,7 @@ import (
 	"example.com/gitlabjobs"
 )
 
-// shown is a bridge as the list of its pipeline has it.
+// listedBridge returns a bridge as the list of its pipeline contains it.
 func listedBridge(t *testing.T, w *fixture, b *Bridge) map[string]any {
 	t.Helper()
 	for _, o := range w.send(t, "GET "+w.pipeline+"/bridges", w.dev).expect(200).objects() {
@@ -38,7 +38,7 @@ func TestBridgeWithoutDownstreamPipeline(t *testing.T) {
 	}
 }
 
-// A bridge that has yet to start does not show the pipeline that waits for it.
+// Responses do not contain the downstream pipeline before the bridge has started.
 func TestManualBridgeHasNoDownstreamPipelineYet(t *testing.T) {
 	t.Parallel()
 	w := newFixture(t)
@@ -76,8 +76,8 @@ func TestDependentBridgeHasStatusOfPipeline(t *testing.T) {
 	})
 }
 
-// A bridge that runs again starts another pipeline with the same jobs, and
-// leaves the first one as it is.
+// A retried bridge starts a new pipeline with the same jobs. The first pipeline
+// does not change.
 func TestRetriedBridgeStartsNewPipeline(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -50,7 +50,8 @@ func TestBridgeSucceedTriggersPipeline(t *testing.T) {
 	require.NotNil(t, listedBridge(t, w, b)["downstream_pipeline"])
 }
 
-// A retry starts the whole tree anew, and leaves the first one as it is.
+// A retry creates new pipelines for all nested bridges. The first pipelines do
+// not change.
 func TestRetriedBridgeStartsNestedBridges(t *testing.T) {
 	t.Parallel()
 	w := newFixture(t)
@@ -71,8 +72,8 @@ func TestRetriedBridgeStartsNestedBridges(t *testing.T) {
 	require.Equal(t, gitlabjobs.StatusSuccess, inner.Jobs()[0].Status())
 }
 
-// GitLab starts no pipeline in a circle, but a client that walks down must end
-// in one too.
+// GitLab does not allow cycles, but tests need them to check that a client does
+// not follow a cycle forever.
 func TestPipelinesInACycle(t *testing.T) {
 	t.Parallel()
 	for name, above := range map[string]bool{"the bridge's own pipeline": false, "the pipeline above": true} {
@@ -107,7 +108,7 @@ func TestPipelinesInACycle(t *testing.T) {
 	}
 }
 
-// Starting what triggers a circle anew must end.
+// The retry of a bridge above a cycle must not start pipelines forever.
 func TestRetryOfBridgeAboveCycleEnds(t *testing.T) {
 	t.Parallel()
 	w := newFixture(t)

@@ -15,7 +15,7 @@ import (
 	"example.com/gitlabjobs"
 )
 
-// Any part of a numbered log is what it is in the whole.
+// Any part of the numbered lines equals the same part of the whole log.
 func TestNumberedLinesAtAnyOffset(t *testing.T) {
 	t.Parallel()
 	var want bytes.Buffer
@@ -31,8 +31,8 @@ func TestNumberedLinesAtAnyOffset(t *testing.T) {
 	}
 }
 
-// A line is found again by its number alone, wherever it is: so no window of
-// two lines or more is like another one.
+// Every line contains its number, so that no two parts of at least two lines are
+// equal.
 func TestNumberedLinesContainTheirNumber(t *testing.T) {
 	t.Parallel()
 	for _, line := range []int64{1, 9_999, 10_000, 33_554_432, 999_999_999} {
@@ -70,7 +70,7 @@ func TestLogWithSize(t *testing.T) {
 	w.postAction(t, j, "erase").expect(201)
 	trace(j, "").expect(200, "")
 
-	// What is written comes behind it.
+	// The job's writes follow the generated part.
 	j = w.pl.AddJob(JobSpec{Status: gitlabjobs.StatusPending, LogSize: 5, LogAt: at})
 	trace(j, "").expect(200, "")
 	j.Start()
@@ -83,7 +83,7 @@ func TestLogWithSize(t *testing.T) {
 	require.Equal(t, "10", head.header.Get("Content-Length"))
 }
 
-// Faults count bytes; they need none of them.
+// Faults apply to a log that is too large for memory.
 func TestFaultsInGeneratedLog(t *testing.T) {
 	t.Parallel()
 	onSocketAndInMemory(t, func(t *testing.T, s *Server, client *http.Client) {
@@ -123,7 +123,7 @@ func TestSlowBodyOfGeneratedLog(t *testing.T) {
 	})
 }
 
-func TestGeneratedLogNeedsLittleMemory(t *testing.T) { //nolint:paralleltest // It counts what is allocated.
+func TestGeneratedLogNeedsLittleMemory(t *testing.T) { //nolint:paralleltest // It counts allocated bytes.
 	const size = 64 << 20
 	s := NewServer(t)
 	j := s.AddProject("group/app").AddPipeline().AddJob(JobSpec{LogSize: size})

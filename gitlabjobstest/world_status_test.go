@@ -24,7 +24,7 @@ func TestPipelineStatusDependsOnJobs(t *testing.T) {
 	for _, tt := range []struct {
 		name     string
 		required jobs
-		optional jobs // With allow_failure.
+		optional jobs // Jobs with allow_failure.
 		want     gitlabjobs.Status
 	}{
 		{"no jobs", nil, nil, created},
@@ -88,7 +88,8 @@ func TestFinishedPipelineRunsWhenJobIsRetried(t *testing.T) {
 	require.Equal(t, gitlabjobs.StatusSuccess, pl.Status())
 }
 
-// shownStatus is the status in the pipeline object of the pipeline's first job.
+// statusInFirstJob returns the status of a pipeline in the response for its first
+// job.
 func statusInFirstJob(t *testing.T, w *fixture, pl *Pipeline) any {
 	t.Helper()
 	o := w.send(t, "GET "+jobPath(pl.Jobs()[0], ""), w.dev).expect(200).object()

@@ -80,7 +80,7 @@ func TestJobEnds(t *testing.T) {
 
 func failWithDefaultReason(j *Job) { j.Fail("") }
 
-// What a test does not say of a job has a value that goes with its status.
+// The default values of a job match its status.
 func TestDefaultTimesMatchStatus(t *testing.T) {
 	t.Parallel()
 	type has struct{ queued, started, finished bool }
@@ -183,27 +183,27 @@ func TestRequestsAreRecorded(t *testing.T) {
 	w.send(t, "GET "+w.jobs+"?scope[]=failed&scope[]=manual", w.dev)
 	w.postAction(t, w.manual, "play", `{"job_inputs":null}`)
 	w.send(t, "GET /nothing")
-	asked := w.Requests()
-	require.Len(t, asked, 3)
-	require.Equal(t, "/projects/:id/jobs", asked[0].Route)
-	require.Equal(t, "/api/v4/projects/7/jobs", asked[0].Path)
-	require.Equal(t, []string{"failed", "manual"}, asked[0].Query["scope[]"])
-	require.Equal(t, w.dev, asked[0].Header.Get("PRIVATE-TOKEN"))
-	require.Equal(t, "POST", asked[1].Method)
-	require.Equal(t, `{"job_inputs":null}`, string(asked[1].Body))
-	require.Equal(t, 200, asked[1].Status)
-	require.Equal(t, "gitlab.test", asked[1].Host)
-	require.Empty(t, asked[2].Route)
-	require.Equal(t, 404, asked[2].Status)
+	requests := w.Requests()
+	require.Len(t, requests, 3)
+	require.Equal(t, "/projects/:id/jobs", requests[0].Route)
+	require.Equal(t, "/api/v4/projects/7/jobs", requests[0].Path)
+	require.Equal(t, []string{"failed", "manual"}, requests[0].Query["scope[]"])
+	require.Equal(t, w.dev, requests[0].Header.Get("PRIVATE-TOKEN"))
+	require.Equal(t, "POST", requests[1].Method)
+	require.Equal(t, `{"job_inputs":null}`, string(requests[1].Body))
+	require.Equal(t, 200, requests[1].Status)
+	require.Equal(t, "gitlab.test", requests[1].Host)
+	require.Empty(t, requests[2].Route)
+	require.Equal(t, 404, requests[2].Status)
 
-	asked[0].Header.Set("Private-Token", "changed")
+	requests[0].Header.Set("Private-Token", "changed")
 	require.Equal(t, w.dev, w.Requests()[0].Header.Get("Private-Token"), "Requests returns a copy")
 	w.ResetRequests()
 	require.Empty(t, w.Requests())
 	require.Empty(t, w.Actions())
 }
 
-// What acted by a request that was never answered is counted too.
+// Count includes actions whose response the client did not receive.
 func TestCountIncludesActionsWithLostResponse(t *testing.T) {
 	t.Parallel()
 	w := newFixture(t)
