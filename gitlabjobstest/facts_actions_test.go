@@ -151,7 +151,7 @@ func TestEraseMatchesGitLab(t *testing.T) {
 		{"erase responds with 201, sets erased_at, and removes the log and artifacts", func(t *testing.T, w *fixture) {
 			o := w.postAction(t, w.done, "erase").expect(201).object()
 			require.NotNil(t, o["erased_at"])
-			require.Len(t, o["artifacts"], 2, "the response still has those that were deleted")
+			require.Len(t, o["artifacts"], 2, "the response contains the deleted artifacts")
 			o = w.send(t, "GET "+jobPath(w.done, ""), w.dev).object()
 			require.Empty(t, o["artifacts"])
 			require.NotContains(t, o, "artifacts_file")
@@ -278,7 +278,7 @@ func TestPlayMatchesGitLab(t *testing.T) {
 			w.postAction(t, w.manual, "play", `{"job_variables_attributes":[{"key":"A","value":"1"}],"job_inputs":{"where":"here"}}`).expect(200)
 			w.manual.Succeed()
 			w.postAction(t, w.manual, "play", `{"job_variables_attributes":[{"key":"A","value":"2"}],"job_inputs":{"where":"there"}}`).expect(200)
-			require.Equal(t, map[string]string{"A": "1"}, w.Job(1005).Variables(), "those of the first play")
+			require.Equal(t, map[string]string{"A": "1"}, w.Job(1005).Variables(), "the variables of the first play")
 			require.NotEqual(t, map[string]any{"where": "there"}, w.Job(1005).Inputs())
 		}},
 		{"retry copies the variables of a job, but not those of a bridge", func(t *testing.T, w *fixture) {
@@ -316,8 +316,8 @@ func TestPlayMatchesGitLab(t *testing.T) {
 			require.Nil(t, o["downstream_pipeline"], "GitLab makes it in the background")
 			later := w.send(t, "GET "+w.pipeline+"/bridges?per_page=1", w.dev).objects()[0]
 			require.Equal(t, "success", later["status"])
-			shown, _ := later["downstream_pipeline"].(map[string]any)
-			require.EqualValues(t, downstream.ID(), shown["id"])
+			listed, _ := later["downstream_pipeline"].(map[string]any)
+			require.EqualValues(t, downstream.ID(), listed["id"])
 			require.Equal(t, gitlabjobs.StatusPending, first.Status())
 		}},
 		{"an archived job is refused with 403", func(t *testing.T, w *fixture) {

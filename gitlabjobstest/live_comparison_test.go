@@ -202,7 +202,7 @@ func (c *comparison) readPipeline(ctx context.Context) error {
 		}
 	}
 	if len(c.mirrored) == 0 {
-		return fmt.Errorf("pipeline %s has no jobs: use one that has", c.pipeline)
+		return fmt.Errorf("pipeline %s has no jobs: use a pipeline that has jobs", c.pipeline)
 	}
 	anonymous, err := c.send(ctx, liveRequest{method: http.MethodGet, path: c.pipelinePath() + "/jobs?per_page=1"})
 	c.public = anonymous.status == http.StatusOK

@@ -21,12 +21,12 @@ func TestLatenciesOfFaultsAddUp(t *testing.T) {
 		w.Fault(Fault{Latency: time.Hour, Do: InternalError()})
 		w.Fault(Fault{Latency: 24 * time.Hour, Do: BadGateway()})
 		for _, want := range []struct {
-			status int
-			took   time.Duration
+			status  int
+			elapsed time.Duration
 		}{{500, time.Hour + time.Minute + time.Second}, {502, 24*time.Hour + time.Minute + time.Second}, {200, time.Second}} {
 			start := time.Now()
 			w.send(t, "GET "+w.jobs, w.dev).expect(want.status)
-			require.Equal(t, want.took, time.Since(start))
+			require.Equal(t, want.elapsed, time.Since(start))
 		}
 	})
 }

@@ -112,7 +112,7 @@ func (f *Fault) validate(routes []route) string {
 			return ""
 		}
 	}
-	return strings.TrimSpace("there is no route "+f.Method+" "+f.Route) + ": write Route like /projects/:id/jobs/:job_id, without /api/v4, or add the route with Server.Handle first"
+	return strings.TrimSpace("the server has no route "+f.Method+" "+f.Route) + ": write Route like /projects/:id/jobs/:job_id, without /api/v4, or add the route with Server.Handle first"
 }
 
 // ClearFaults removes all faults.
@@ -125,8 +125,8 @@ func (s *Server) ClearFaults() {
 	s.faults = nil
 }
 
-// fits reports whether the fault matches a request, apart from Match.
-func (f *fault) fits(r *record) bool {
+// matches reports whether the fault matches a request, apart from Match.
+func (f *fault) matches(r *record) bool {
 	return f.remaining != 0 && (f.Method == "" || f.Method == r.Method) && (f.Route == "" || f.Route == r.Route)
 }
 
@@ -136,7 +136,7 @@ func (s *Server) callMatches(r *record) map[*fault]bool {
 	s.mu.Lock()
 	var candidates []*fault
 	for _, f := range s.faults {
-		if f.Match != nil && f.fits(r) && !s.isUnreachable(r.At) {
+		if f.Match != nil && f.matches(r) && !s.isUnreachable(r.At) {
 			candidates = append(candidates, f)
 		}
 	}
@@ -156,7 +156,7 @@ func (s *Server) callMatches(r *record) map[*fault]bool {
 func (s *Server) applyFaults(r *record, matched map[*fault]bool) (time.Duration, *fault) {
 	var latency time.Duration
 	for _, f := range s.faults {
-		if !f.fits(r) || f.Match != nil && !matched[f] {
+		if !f.matches(r) || f.Match != nil && !matched[f] {
 			continue
 		}
 		if f.Skip > 0 {

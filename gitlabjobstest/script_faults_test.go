@@ -22,11 +22,11 @@ import (
 	"example.com/gitlabjobs"
 )
 
-// outcome is the result of a request, and whether the request took effect.
+// outcome is the result of a request, and whether the request elapsed effect.
 type outcome struct {
 	resp       *http.Response
 	body       string
-	err        error // Of the request, or of reading the body.
+	err        error // The error of the request or of reading the body.
 	tookEffect bool
 }
 
@@ -96,7 +96,7 @@ func TestEffects(t *testing.T) {
 			assert.WithinDuration(t, time.Now().Add(after), at, 5*time.Second)
 		}
 	}
-	answered := func(status int, part string) func(*testing.T, outcome) {
+	expectResponse := func(status int, part string) func(*testing.T, outcome) {
 		return func(t *testing.T, o outcome) {
 			require.NoError(t, o.err)
 			assert.Equal(t, status, o.code())
@@ -120,38 +120,38 @@ func TestEffects(t *testing.T) {
 			assert.Empty(t, o.body)
 			assert.ErrorIs(t, o.err, io.ErrUnexpectedEOF)
 		}},
-		{"slow body", SlowBody(1000, time.Millisecond), true, answered(201, `"status":"canceled"`)},
-		{"delayed response", DelayAnswer(time.Millisecond), true, answered(201, `"status":"canceled"`)},
+		{"slow body", SlowBody(1000, time.Millisecond), true, expectResponse(201, `"status":"canceled"`)},
+		{"delayed response", DelayAnswer(time.Millisecond), true, expectResponse(201, `"status":"canceled"`)},
 		{"endless body", EndlessBody(), true, func(t *testing.T, o outcome) { assert.Len(t, o.body, 1<<20) }},
 		{"empty body", EmptyBody(), true, func(t *testing.T, o outcome) {
-			answered(200, "")(t, o)
+			expectResponse(200, "")(t, o)
 			assert.Empty(t, o.body)
 		}},
 		{"Answer", Answer(418, http.Header{"X-Own": {"1"}}, "short"), false, func(t *testing.T, o outcome) {
-			answered(418, "short")(t, o)
+			expectResponse(418, "short")(t, o)
 			assert.Equal(t, "1", o.resp.Header.Get("X-Own"))
 		}},
-		{"AnswerAfter", AnswerAfter(504, nil, "timeout"), true, answered(504, "timeout")},
+		{"AnswerAfter", AnswerAfter(504, nil, "timeout"), true, expectResponse(504, "timeout")},
 		{"bad gateway", BadGateway(), false, func(t *testing.T, o outcome) {
-			answered(502, "<html>")(t, o)
+			expectResponse(502, "<html>")(t, o)
 			assert.Equal(t, "text/html", o.resp.Header.Get("Content-Type"))
 		}},
-		{"internal error", InternalError(), false, answered(500, `{"message":"500 Internal Server Error"}`)},
+		{"internal error", InternalError(), false, expectResponse(500, `{"message":"500 Internal Server Error"}`)},
 		{"unavailable", Unavailable(0), false, func(t *testing.T, o outcome) {
-			answered(503, "")(t, o)
+			expectResponse(503, "")(t, o)
 			assert.Empty(t, o.resp.Header.Get("Retry-After"))
 		}},
 		{"unavailable with Retry-After", Unavailable(1500 * time.Millisecond), false, func(t *testing.T, o outcome) {
-			answered(503, "")(t, o)
+			expectResponse(503, "")(t, o)
 			assert.Equal(t, "2", o.resp.Header.Get("Retry-After"))
 		}},
-		{"conflict", Conflict(), false, answered(409, `{"message":"409 Conflict: Resource lock"}`)},
-		{"too many requests", TooManyRequests(), false, answered(429, "too many times")},
+		{"conflict", Conflict(), false, expectResponse(409, `{"message":"409 Conflict: Resource lock"}`)},
+		{"too many requests", TooManyRequests(), false, expectResponse(429, "too many times")},
 		{"too many requests, seconds", TooManyRequestsFor(time.Minute), false, header("Retry-After", time.Minute)},
 		{"too many requests, date", TooManyRequestsUntil(time.Minute), false, header("Retry-After", time.Minute)},
 		{"too many requests, reset", TooManyRequestsReset(time.Minute), false, header("Ratelimit-Reset", time.Minute)},
 		{"redirect", Redirect(307, "https://elsewhere.example.com/x"), false, func(t *testing.T, o outcome) {
-			answered(307, "")(t, o)
+			expectResponse(307, "")(t, o)
 			assert.Equal(t, "https://elsewhere.example.com/x", o.resp.Header.Get("Location"))
 		}},
 		{"malformed JSON", MalformedJSON(), true, func(t *testing.T, o outcome) {
@@ -161,10 +161,10 @@ func TestEffects(t *testing.T) {
 			require.NoError(t, o.err)
 			assert.Len(t, o.body, 100)
 		}},
-		{"unknown status", UnknownStatus("resting"), true, answered(201, `"status":"resting"`)},
-		{"unknown field", SetField("mood", []int{1}), true, answered(201, `"mood":[1]`)},
-		{"rewritten", Rewrite(func(b []byte) []byte { return append(b, '!') }), true, answered(201, "}!")},
-		{"only a latency", Effect{}, true, answered(201, `"status":"canceled"`)},
+		{"unknown status", UnknownStatus("resting"), true, expectResponse(201, `"status":"resting"`)},
+		{"unknown field", SetField("mood", []int{1}), true, expectResponse(201, `"mood":[1]`)},
+		{"rewritten", Rewrite(func(b []byte) []byte { return append(b, '!') }), true, expectResponse(201, "}!")},
+		{"only a latency", Effect{}, true, expectResponse(201, `"status":"canceled"`)},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -285,14 +285,14 @@ func TestFaultAppliesToMatchingRequests(t *testing.T) {
 	t.Run("requests before Clear", func(t *testing.T) {
 		t.Parallel()
 		w := newFixture(t)
-		one := w.Fault(Fault{Times: Always, Route: list, Do: InternalError()})
-		other := w.Fault(Fault{Times: Always, Latency: 1})
+		withEffect := w.Fault(Fault{Times: Always, Route: list, Do: InternalError()})
+		onlyLatency := w.Fault(Fault{Times: Always, Latency: 1})
 		w.send(t, "GET "+w.jobs, w.dev).expect(500)
-		one.Clear()
-		one.Clear()
+		withEffect.Clear()
+		withEffect.Clear()
 		w.send(t, "GET "+w.jobs, w.dev).expect(200)
-		require.Equal(t, 1, one.Struck())
-		require.Equal(t, 1, other.Struck(), "a fault with an effect ends the search")
+		require.Equal(t, 1, withEffect.Struck())
+		require.Equal(t, 1, onlyLatency.Struck(), "a fault with an effect ends the search")
 	})
 	t.Run("random requests that depend on the seed", func(t *testing.T) {
 		t.Parallel()
@@ -347,14 +347,14 @@ func TestFaultsDelayResponsesInVirtualTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newFixture(t)
-		took := func(f Fault) time.Duration {
+		elapsed := func(f Fault) time.Duration {
 			w.Fault(f)
 			start := time.Now()
 			w.send(t, "GET "+jobPath(w.done, "/trace"), w.dev).expect(200, "0123456789")
 			return time.Since(start)
 		}
-		require.Equal(t, time.Hour, took(Fault{Latency: time.Hour}))
-		require.Equal(t, 4*time.Second, took(Fault{Do: SlowBody(3, time.Second)}))
-		require.Equal(t, time.Minute, took(Fault{Do: DelayAnswer(time.Minute)}))
+		require.Equal(t, time.Hour, elapsed(Fault{Latency: time.Hour}))
+		require.Equal(t, 4*time.Second, elapsed(Fault{Do: SlowBody(3, time.Second)}))
+		require.Equal(t, time.Minute, elapsed(Fault{Do: DelayAnswer(time.Minute)}))
 	})
 }

@@ -11,7 +11,7 @@ import (
 	"example.com/gitlabjobs"
 )
 
-// moment is what a job is like a time after its script start.
+// checkpoint is the expected state of a job at a time after its script started.
 type checkpoint struct {
 	at     time.Duration
 	status gitlabjobs.Status

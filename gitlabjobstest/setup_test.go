@@ -10,8 +10,7 @@ import (
 	"example.com/gitlabjobs"
 )
 
-// A set-up that no GitLab could have ends the test with a line that says what
-// to want.
+// An invalid set-up fails the test with a message that says how to fix it.
 func TestSetUpErrorSaysHowToFixIt(t *testing.T) {
 	t.Parallel()
 	pipeline := func(s *Server) *Pipeline { return s.AddProject("group/app").AddPipeline(PipelineSpec{}) }
@@ -120,7 +119,7 @@ func TestSetUpErrorSaysHowToFixIt(t *testing.T) {
 		{"an invalid runner type", "group_type", func(s *Server) { s.AddRunner(RunnerSpec{Type: "x"}) }},
 		{"an agent of another server", "another server", func(s *Server) { pipeline(s).Project().AddAgent(AgentSpec{ConfigProject: other(t).Project()}) }},
 		{"a Fault for an unknown route", "Server.Handle first", func(s *Server) { s.Fault(Fault{Route: "/api/v4/job"}) }},
-		{"a Fault for a method that the route does not have", "there is no route POST /job: write Route like", func(s *Server) { s.Fault(Fault{Route: "/job", Method: "POST"}) }},
+		{"a Fault for a method that the route does not have", "the server has no route POST /job: write Route like", func(s *Server) { s.Fault(Fault{Route: "/job", Method: "POST"}) }},
 		{"a negative Times", "Always", func(s *Server) { s.Fault(Fault{Times: -2}) }},
 		{"a probability above 1", "from 0 to 1", func(s *Server) { s.Fault(Fault{Probability: 1.5}) }},
 		{"CutBody with a negative number", "0 or more", func(s *Server) { s.Fault(Fault{Do: CutBody(-1)}) }},

@@ -72,7 +72,7 @@ func TestTransportCallsTraceHooks(t *testing.T) {
 	}
 }
 
-var errTest = errors.New("enough")
+var errTest = errors.New("canceled by the test")
 
 // The end of its context ends a request in each phase. No goroutine remains,
 // which synctest would wait for.

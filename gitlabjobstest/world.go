@@ -203,7 +203,7 @@ func (s *Server) Job(id int64) *Job {
 	if j := s.world.jobs[id]; j != nil && j.bridge == nil {
 		return j
 	}
-	s.failf("Job(%d): there is no such job: use the ID of a job that AddJob or a response returned", id)
+	s.failf("Job(%d): the server has no such job: use the ID of a job that AddJob or a response returned", id)
 	return &Job{srv: s, pipeline: s.detachedPipeline()}
 }
 
@@ -216,7 +216,7 @@ func (s *Server) Bridge(id int64) *Bridge {
 	if j := s.world.jobs[id]; j != nil && j.bridge != nil {
 		return &Bridge{j}
 	}
-	s.failf("Bridge(%d): there is no such bridge: use the ID of a bridge that AddBridge or a response returned", id)
+	s.failf("Bridge(%d): the server has no such bridge: use the ID of a bridge that AddBridge or a response returned", id)
 	return &Bridge{&Job{srv: s, pipeline: s.detachedPipeline(), bridge: &bridge{}}}
 }
 
@@ -229,7 +229,7 @@ func (s *Server) Pipeline(id int64) *Pipeline {
 	if pl := s.world.pipelines[id]; pl != nil {
 		return pl
 	}
-	s.failf("Pipeline(%d): there is no such pipeline: use the ID of a pipeline that AddPipeline or a response returned", id)
+	s.failf("Pipeline(%d): the server has no such pipeline: use the ID of a pipeline that AddPipeline or a response returned", id)
 	return s.detachedPipeline()
 }
 
@@ -241,7 +241,7 @@ func (s *Server) Project(path string) *Project {
 	if p := s.world.paths[path]; p != nil {
 		return p
 	}
-	s.failf("Project(%q): there is no such project: add it with AddProject first", path)
+	s.failf("Project(%q): the server has no such project: add it with AddProject first", path)
 	return s.detachedPipeline().project
 }
 

@@ -39,8 +39,8 @@ func (c content) cut(offset, limit int64) content {
 // to buf. Stored bytes are not copied.
 func (c content) Part(off, n int64, buf []byte) []byte {
 	if off >= c.generated {
-		held := c.stored[off-c.generated:]
-		return held[:min(n, int64(len(held)))]
+		stored := c.stored[off-c.generated:]
+		return stored[:min(n, int64(len(stored)))]
 	}
 	p := buf[:min(n, c.generated-off, int64(len(buf)))]
 	c.generate(p, c.offset+off)
@@ -55,7 +55,7 @@ const lineWidth = 64
 // equal. All lines have the same length, so that any part can be generated
 // without the previous parts.
 func numberedLines(p []byte, off int64) {
-	line := [lineWidth]byte([]byte("line 000000000000 of a log that is made up while it is read ...\n"))
+	line := [lineWidth]byte([]byte("line 000000000000 of a log which is generated while it is read.\n"))
 	const first, last = 5, 16 // Positions of the number's digits.
 	n := off/lineWidth + 1
 	for i := last; i >= first; i-- {

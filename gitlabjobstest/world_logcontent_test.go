@@ -20,7 +20,7 @@ func TestNumberedLinesAtAnyOffset(t *testing.T) {
 	t.Parallel()
 	var want bytes.Buffer
 	for i := 1; want.Len() < 20_000; i++ {
-		fmt.Fprintf(&want, "line %012d of a log that is made up while it is read ...\n", i)
+		fmt.Fprintf(&want, "line %012d of a log which is generated while it is read.\n", i)
 	}
 	for off := 0; off < 10_000; off += 97 {
 		for _, n := range []int{0, 1, 63, 64, 65, 5000} {

@@ -30,7 +30,7 @@ func TestPipelineStatusDependsOnJobs(t *testing.T) {
 		{"no jobs", nil, nil, created},
 		{"all skipped", jobs{skipped, skipped}, nil, skipped},
 		{"skipped and an optional manual job", jobs{skipped}, jobs{manual}, skipped},
-		{"an optional manual job alone", nil, jobs{manual}, skipped},
+		{"only an optional manual job", nil, jobs{manual}, skipped},
 		{"success", jobs{success}, nil, success},
 		{"success and skipped", jobs{success, skipped}, nil, success},
 		{"success and an optional manual job", jobs{success}, jobs{manual}, success},
