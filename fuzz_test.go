@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"reflect"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -161,33 +160,5 @@ func FuzzServerWait(f *testing.F) {
 				t.Fatalf("%d attempts with %v to wait", len(times), e.RetryAfter)
 			}
 		})
-	})
-}
-
-// FuzzFreeForm: a free-form value is what encoding/json makes of it, or kept as it is.
-func FuzzFreeForm(f *testing.F) {
-	f.Add(`{"a":null,"b":true,"c":"x\u00e9\/","d":-1.5e3,"e":[[],{}],"a":{"f":[1,"2"]}}`)
-	f.Add(`{"a":1e999}`)
-	f.Add("{\"a\":\"\xff\\ud83d\",\"\xff\":0}")
-	f.Add(`[]`)
-	f.Fuzz(func(t *testing.T, configuration string) {
-		var want map[string]any
-		wantErr := json.Unmarshal([]byte(configuration), &want)
-		if !json.Valid([]byte(configuration)) {
-			return // It may end early, and the answer go on.
-		}
-		got, err := fuzzed(t, answer{body: `{"job":{"id":1},"allowed_agents":[{"configuration":` + configuration + `}]}`}).JobToken.AllowedAgents(t.Context())
-		if err != nil {
-			if len(configuration) < 100_000 && !strings.Contains(err.Error(), "depth") {
-				t.Fatal(err)
-			}
-			return
-		}
-		if wantErr != nil {
-			want = nil
-		}
-		if agent := got.AllowedAgents[0]; !reflect.DeepEqual(want, agent.Configuration) {
-			t.Fatalf("%q is %#v, and should be %#v", configuration, agent.Configuration, want)
-		}
 	})
 }

@@ -7,7 +7,6 @@ import (
 	"hash/maphash"
 	"reflect"
 	"sync"
-	"unsafe"
 )
 
 // maxElements bounds the objects, list elements, map entries and unknown keys of a
@@ -15,8 +14,8 @@ import (
 // page of 100 large objects has a few thousand.
 const maxElements = 100_000
 
-// maxPooled bounds the bytes of the list that a pooled decoder keeps.
-const maxPooled = 1 << 20
+// maxPooled bounds the list of strings that a pooled decoder keeps.
+const maxPooled = 10_000
 
 // Decode decodes a body that holds one JSON object into a T, a struct that embeds an
 // [Object]. The result keeps nothing of the body.
@@ -138,7 +137,7 @@ func (d *decoder) free() {
 		clear(k.read)
 		k.read, k.oldest = k.read[:0], 0
 	}
-	if cap(d.list)*int(unsafe.Sizeof("")) > maxPooled {
+	if cap(d.list) > maxPooled {
 		d.list = nil
 	}
 	clear(d.list[:cap(d.list)]) // A string in it may be as long as a body.

@@ -95,17 +95,22 @@ func (e *encoder) extras(o *Object, l *layout, v reflect.Value) error {
 }
 
 func (e *encoder) field(f field, v reflect.Value) error {
+	if f.pointer && !v.IsNil() {
+		v = v.Elem()
+	}
 	switch {
-	case f.kind == timestamp && !f.pointer:
-		return e.any(formatTime(v.Interface().(time.Time)))
-	case f.kind == object && !v.IsNil():
-		return e.object(v.Elem())
-	case f.kind == objects && !v.IsNil():
-		return e.objects(v)
 	case v.Kind() == reflect.Slice && v.IsNil():
 		e.buf.WriteString("[]")
 	case v.Kind() == reflect.Map && v.IsNil():
 		e.buf.WriteString("{}")
+	case v.Kind() == reflect.Pointer:
+		e.buf.WriteString("null")
+	case f.kind == timestamp:
+		return e.any(formatTime(v.Interface().(time.Time)))
+	case f.kind == object:
+		return e.object(v)
+	case f.kind == objects:
+		return e.objects(v)
 	default:
 		return e.any(v.Interface())
 	}
