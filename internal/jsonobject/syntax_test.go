@@ -102,7 +102,7 @@ func TestDepthIsThatOfEncodingJSON(t *testing.T) {
 func TestStringsAreWhatEncodingJSONMakesOfThem(t *testing.T) {
 	t.Parallel()
 	specials := []string{"", `\"`, `\\`, `\n`, `\u00e9`, `\ud83d\ude00`, `\ud83d`, `\u0000`, "é", "\xff", "\x7f", "~", " ", "!", "#", "[", "]", "\x80", "\xa2", "\xdc", "😀", `"`, "\x1f", "\x00", `\`, `\x`}
-	for length := range 40 {
+	for length := range 20 {
 		for at := range length + 1 {
 			for _, special := range specials {
 				inner := strings.Repeat("x", at) + special + strings.Repeat("y", length-at)
