@@ -123,6 +123,11 @@ func status(t *testing.T, client *transport.Client, r transport.Request) int {
 	return resp.StatusCode
 }
 
+func contextWithTimeout(t *testing.T, d time.Duration) (context.Context, context.CancelFunc) {
+	t.Helper()
+	return context.WithTimeout(t.Context(), d)
+}
+
 // sleep is a wait of virtual time.
 func sleep(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)

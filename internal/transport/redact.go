@@ -92,7 +92,10 @@ func without(text string, found []match) string {
 	var b strings.Builder
 	at := 0
 	for _, part := range found {
-		if part.from >= at && part.from < len(text) {
+		if part.from >= len(text) { // It was cut off.
+			break
+		}
+		if part.from >= at {
 			b.WriteString(text[at:part.from] + redacted)
 		}
 		at = max(at, min(part.to, len(text)))
