@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -43,7 +44,9 @@ func always(status int, body string, header ...string) roundTripper {
 // server gives the responses of a list in order, and the last one again and again. It
 // records when the requests came.
 type server struct {
-	began     time.Time
+	began time.Time
+
+	mu        sync.Mutex
 	at        []time.Duration
 	responses []roundTripper
 }
@@ -53,8 +56,11 @@ func serve(responses ...roundTripper) *server {
 }
 
 func (s *server) RoundTrip(req *http.Request) (*http.Response, error) {
+	s.mu.Lock()
 	s.at = append(s.at, time.Since(s.began))
-	return s.responses[min(len(s.at), len(s.responses))-1](req)
+	response := s.responses[min(len(s.at), len(s.responses))-1]
+	s.mu.Unlock()
+	return response(req)
 }
 
 func newClient(rt http.RoundTripper, changes ...func(*transport.Config)) *transport.Client {
