@@ -2,13 +2,10 @@ package gitlabjobs_test
 
 import (
 	"encoding/json"
-	"errors"
 	"net/http"
 	"net/url"
 	"strings"
 	"testing"
-	"testing/synctest"
-	"time"
 	"unicode/utf8"
 
 	"example.com/gitlabjobs"
@@ -125,40 +122,4 @@ func FuzzErrorBody(f *testing.F) {
 
 func fuzzed(t *testing.T, a answer) *gitlabjobs.Client {
 	return newClient(t, func(req *http.Request) (*http.Response, error) { return a.to(req), nil }, oneAttempt())
-}
-
-// FuzzServerWait: whatever a server asks for, the wait is neither negative nor
-// longer than the policy allows.
-func FuzzServerWait(f *testing.F) {
-	const date = "Tue, 05 Mar 2024 09:00:00 GMT"
-	f.Add("30", "", "")
-	f.Add("", "1709629245", date)
-	f.Add("Tue, 05 Mar 2024 09:00:30 GMT", "-1", date)
-	f.Add("-9223372036854775808", "99999999999999999999", "Tue, 05 Mar 0001 09:00:00 GMT")
-	f.Add("1e9", "9223372036854775807", "Fri, 31 Dec 9999 23:59:59 GMT")
-	f.Fuzz(func(t *testing.T, after, reset, date string) {
-		synctest.Test(t, func(t *testing.T) {
-			var times []time.Time
-			client := newClient(t, func(req *http.Request) (*http.Response, error) {
-				times = append(times, time.Now())
-				return answer{status: 429, header: map[string]string{"Retry-After": after, "RateLimit-Reset": reset, "Date": date}}.to(req), nil
-			}, gitlabjobs.WithRetry(gitlabjobs.RetryPolicy{MaxAttempts: 2, MinWait: time.Second, MaxWait: time.Second, MaxServerWait: time.Minute}))
-			_, err := client.Jobs.Get(t.Context(), "1", 7)
-			var e *gitlabjobs.Error
-			if !errors.As(err, &e) {
-				t.Fatal(err)
-			}
-			if e.RetryAfter < 0 {
-				t.Fatalf("a wait of %v", e.RetryAfter)
-			}
-			for _, d := range gaps(times) {
-				if d < time.Second || d > time.Minute {
-					t.Fatalf("waited %v", d)
-				}
-			}
-			if (len(times) == 1) != (e.RetryAfter > time.Minute) {
-				t.Fatalf("%d attempts with %v to wait", len(times), e.RetryAfter)
-			}
-		})
-	})
 }
