@@ -193,14 +193,19 @@ func (r *Reader) read() (raw []byte, whole, several bool) {
 // It reads more if it has too little of that to tell.
 func (r *Reader) isContinued(begin, end int) bool {
 	record := r.buffer[r.from:r.to][begin:end]
-	var prefix Prefix
+	begun := begin == 0 && r.inRecord
 	var check splitCheck
-	if begin == 0 && r.inRecord {
-		prefix, check = r.record, r.check
-	} else {
+	if begun {
+		check = r.check
+	}
+	if !check.with(record).isPossible() {
+		return false
+	}
+	prefix := r.record
+	if !begun {
 		prefix = parsePrefix(record)
 	}
-	if prefix.Stream == "" || !check.with(record).isPossible() {
+	if prefix.Stream == "" {
 		return false
 	}
 	for {
