@@ -5,6 +5,7 @@ import (
 	"hash"
 	"io"
 	"net/http"
+	"os"
 	"runtime"
 	"testing"
 	"time"
@@ -16,8 +17,17 @@ import (
 	"example.com/gitlabjobs/gitlabjobstest"
 )
 
-// largeLog is the size of the largest log.
-var largeLog int64 = 1 << 30
+// largeLog is the size of the largest log: 1 GiB if the environment variable GITLABJOBS_LARGE
+// is 1, otherwise so small that the tests stay quick.
+var largeLog = sized[int64](64<<20, 1<<30)
+
+// sized returns the size of a test: large if the environment variable GITLABJOBS_LARGE is 1.
+func sized[T int | int64](small, large T) T {
+	if os.Getenv("GITLABJOBS_LARGE") == "1" {
+		return large
+	}
+	return small
+}
 
 // bigLog is a server on a socket with a job that has a large log.
 func bigLog(t testing.TB, size int64, options ...gitlabjobstest.Option) (*gitlabjobstest.Server, *gitlabjobs.Client, int64) {
@@ -50,7 +60,7 @@ func heapInUse() uint64 {
 
 func (m *meter) Write(p []byte) (int, error) {
 	m.n += int64(len(p))
-	if m.since += uint64(len(p)); m.since > 32<<20 {
+	if m.since += uint64(len(p)); m.since > uint64(largeLog)/32 {
 		m.since = 0
 		m.peak = max(m.peak, heapInUse())
 	}
@@ -73,7 +83,7 @@ func direct(t testing.TB, srv *gitlabjobstest.Server, id int64, w io.Writer) int
 	return n
 }
 
-func TestALogOfAGiBIsNotHeld(t *testing.T) { //nolint:paralleltest // It measures the heap.
+func TestALargeLogIsNotHeld(t *testing.T) { //nolint:paralleltest // It measures the heap.
 	srv, client, id := bigLog(t, largeLog)
 	want := sha256.New()
 	assert.Equal(t, largeLog, direct(t, srv, id, want))
@@ -89,14 +99,15 @@ func TestALogOfAGiBIsNotHeld(t *testing.T) { //nolint:paralleltest // It measure
 	t.Logf("%d MiB, the heap grew by %d KiB at most", n>>20, m.growth()>>10)
 }
 
-func TestALogOfAGiBThatBreaksOffEvery50MiB(t *testing.T) { //nolint:paralleltest // It measures the heap.
+func TestALargeLogThatBreaksOffTwentyTimes(t *testing.T) { //nolint:paralleltest // It measures the heap.
+	piece := largeLog/20 - 1
 	srv, client, id := bigLog(t, largeLog)
 	want := sha256.New()
 	direct(t, srv, id, want)
 	srv.ResetRequests()
 	srv.Fault(gitlabjobstest.Fault{Times: gitlabjobstest.Always, Match: func(req gitlabjobstest.Request) bool {
 		return req.Query.Get("byte_limit") != "0" // The question whether the server knows parts.
-	}, Do: gitlabjobstest.CutBody(50 << 20)})
+	}, Do: gitlabjobstest.CutBody(piece)})
 	m := newMeter()
 	log, err := client.Jobs.Trace(t.Context(), "group/app", id, nil)
 	require.NoError(t, err)
@@ -111,7 +122,7 @@ func TestALogOfAGiBThatBreaksOffEvery50MiB(t *testing.T) { //nolint:paralleltest
 		moved += req.Sent
 	}
 	assert.LessOrEqual(t, float64(moved), 1.01*float64(n))
-	assert.GreaterOrEqual(t, len(srv.Requests()), int(n/(50<<20)))
+	assert.GreaterOrEqual(t, len(srv.Requests()), int(n/piece))
 	t.Logf("%d MiB in %d requests, %.6f times the bytes moved, the heap grew by %d KiB at most", n>>20, len(srv.Requests()), float64(moved)/float64(n), m.growth()>>10)
 }
 

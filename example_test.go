@@ -26,7 +26,11 @@ func exampleGitLab() (ctx context.Context, client *gitlabjobs.Client, srv *gitla
 	project := srv.AddProject("group/app")
 	pipeline, child := project.AddPipeline(), project.AddPipeline()
 	pipeline.AddJob(gitlabjobstest.JobSpec{ID: 1, Name: "build", Stage: "build", Log: "compiling\ndone\n"})
-	pipeline.AddJob(gitlabjobstest.JobSpec{ID: 2, Name: "test", Status: gitlabjobs.StatusFailed, Log: "ok   cache\nFAIL checkout\n"})
+	yesterday := time.Now().Add(-24 * time.Hour)
+	pipeline.AddJob(gitlabjobstest.JobSpec{
+		ID: 2, Name: "test", Status: gitlabjobs.StatusFailed, Log: "ok   cache\nFAIL checkout\n",
+		CreatedAt: yesterday, FinishedAt: yesterday.Add(time.Minute),
+	})
 	pipeline.AddJob(gitlabjobstest.JobSpec{ID: 3, Name: "deploy", Stage: "deploy", Status: gitlabjobs.StatusManual, AllowFailure: true})
 	pipeline.AddBridge(gitlabjobstest.BridgeSpec{ID: 4, Name: "to child", Downstream: child})
 	child.AddJob(gitlabjobstest.JobSpec{ID: 5, Name: "scan"})

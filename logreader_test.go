@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -275,17 +276,22 @@ func TestALogOfRepeatedLinesGoesOnAtTheByte(t *testing.T) {
 // are remembered.
 func TestALargeLogThatHasChangedIsNeverSpliced(t *testing.T) {
 	t.Parallel()
-	half := someLog(9_000_000)
+	size := sized(4_500_000, 9_000_000)
+	half := someLog(size)
 	log := half + half
-	for _, at := range []int{9_500_000, 13_000_001, 17_999_999} {
-		synctest.Test(t, func(t *testing.T) {
-			got, err := readThenChanged(t, log, at, "L"+log[1:], true)
-			require.ErrorIs(t, err, gitlabjobs.ErrTraceChanged)
-			assert.Len(t, got, at)
+	changed := "L" + log[1:]
+	for _, at := range []int{size + 500_000, size*3/2 - 499_999, 2*size - 1} {
+		t.Run(strconv.Itoa(at), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				got, err := readThenChanged(t, log, at, changed, true)
+				require.ErrorIs(t, err, gitlabjobs.ErrTraceChanged)
+				assert.Len(t, got, at)
 
-			got, err = readThenChanged(t, log, at, log, true)
-			require.NoError(t, err)
-			assert.True(t, log == got) //nolint:testifylint // Too long to be shown.
+				got, err = readThenChanged(t, log, at, log, true)
+				require.NoError(t, err)
+				assert.True(t, log == got) //nolint:testifylint // Too long to be shown.
+			})
 		})
 	}
 }
