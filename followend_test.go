@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"testing/synctest"
 	"time"
 
@@ -306,6 +307,111 @@ func TestFollowingTheEndOfALogThatIsShort(t *testing.T) {
 					require.ErrorIs(t, err, tc.err)
 				}
 			})
+		})
+	}
+}
+
+// A runner writes the last bytes after GitLab says that the job has finished.
+func TestFollowingReadsTheLastBytesAfterTheJobsEnd(t *testing.T) {
+	t.Parallel()
+	for _, listed := range []string{"", `,"artifacts":[{"file_type":"trace","size":10}]`} {
+		synctest.Test(t, func(t *testing.T) {
+			var seen time.Time // When the follower received the finished job.
+			start := time.Now()
+			s := &jobServer{
+				job: func() string {
+					if time.Since(start) < 30*time.Second {
+						return `{"id":7,"status":"running","started_at":"1999-01-01T00:00:00Z"}`
+					}
+					if seen.IsZero() {
+						seen = time.Now()
+					}
+					return `{"id":7,"status":"success","started_at":"1999-01-01T00:00:00Z","finished_at":"` + start.Add(30*time.Second).UTC().Format(time.RFC3339) + `"` + listed + `}`
+				},
+				log: func() (int, string) {
+					if seen.IsZero() || time.Since(seen) < 500*time.Millisecond {
+						return 200, "begin\n"
+					}
+					return 200, "begin\nend\n"
+				},
+			}
+			r, err := newClient(t, s.RoundTrip).Jobs.FollowTrace(t.Context(), "1", 7, nil)
+			require.NoError(t, err)
+			got, err := io.ReadAll(r)
+			require.NoError(t, err)
+			assert.Equal(t, "begin\nend\n", string(got))
+			assert.Less(t, time.Since(seen), 5*time.Second)
+		})
+	}
+}
+
+// The job says that its log was erased, which is not a log that has changed.
+func TestFollowingEndsWhenTheJobIsErased(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{200, 404} {
+		synctest.Test(t, func(t *testing.T) {
+			start := time.Now()
+			erased := func() bool { return time.Since(start) >= 30*time.Second }
+			requests := 0 // For the log after it was erased.
+			s := &jobServer{
+				job: func() string {
+					if erased() {
+						return `{"id":7,"status":"failed","started_at":"1999-01-01T00:00:00Z","erased_at":"2000-01-01T00:00:30Z"}`
+					}
+					return `{"id":7,"status":"running","started_at":"1999-01-01T00:00:00Z","erased_at":null}`
+				},
+				log: func() (int, string) {
+					if erased() {
+						requests++
+						return status, ""
+					}
+					return 200, "begin\n"
+				},
+			}
+			r, err := newClient(t, s.RoundTrip).Jobs.FollowTrace(t.Context(), "1", 7, nil)
+			require.NoError(t, err)
+			got, err := io.ReadAll(r)
+			require.NoError(t, err)
+			assert.Equal(t, "begin\n", string(got))
+			assert.Equal(t, gitlabjobs.StatusFailed, r.Job().Status)
+			assert.LessOrEqual(t, requests, 3, "a log that was erased is not awaited")
+			assert.Less(t, time.Since(start), time.Minute)
+		})
+	}
+}
+
+// A log that breaks off is requested again without its ETag: otherwise the server would
+// respond that it has not changed, and the rest would never be read.
+func TestFollowingForgetsTheETagOfALogThatBreaksOff(t *testing.T) {
+	t.Parallel()
+	for _, attempts := range []int{1, 3} {
+		synctest.Test(t, func(t *testing.T) {
+			log := someLog(10_000)
+			const etag = `W/"1"`
+			start := time.Now()
+			whole := 0 // Responses with the log.
+			client := newClient(t, func(req *http.Request) (*http.Response, error) {
+				switch {
+				case !strings.HasSuffix(req.URL.Path, "/trace") && time.Since(start) < time.Minute:
+					return answer{body: `{"id":7,"status":"running","started_at":"1999-01-01T00:00:00Z"}`}.to(req), nil
+				case !strings.HasSuffix(req.URL.Path, "/trace"):
+					return answer{body: `{"id":7,"status":"success","started_at":"1999-01-01T00:00:00Z"}`}.to(req), nil
+				case req.Header.Get("If-None-Match") == etag:
+					return answer{status: http.StatusNotModified}.to(req), nil
+				}
+				whole++
+				resp := answer{body: log, header: map[string]string{"Content-Type": "text/plain", "Etag": etag}}.to(req)
+				if whole <= 2 {
+					resp.Body = io.NopCloser(io.MultiReader(strings.NewReader(log[:3000*whole]), iotest.ErrReader(io.ErrUnexpectedEOF)))
+				}
+				return resp, nil
+			}, gitlabjobs.WithRetry(gitlabjobs.RetryPolicy{MaxAttempts: attempts}))
+			r, err := client.Jobs.FollowTrace(t.Context(), "1", 7, nil)
+			require.NoError(t, err)
+			got, err := io.ReadAll(r)
+			require.NoError(t, err)
+			assert.Equal(t, log, string(got))
+			assert.Less(t, whole, 6, "the ETag of the whole log is sent")
 		})
 	}
 }

@@ -322,6 +322,25 @@ func TestAServerThatForgetsRangesIsNoticed(t *testing.T) {
 	})
 }
 
+// A response without a length, from a server that ignores the range, is noticed when it is
+// longer than the range.
+func TestAResponseLongerThanItsRangeIsNotTakenForIt(t *testing.T) {
+	t.Parallel()
+	var seen []string
+	log := someLog(600_000)
+	newer, older := logServer(log, true, 0, &seen), logServer(log, false, 0, &seen)
+	client := newClient(t, func(req *http.Request) (*http.Response, error) {
+		if req.URL.Query().Get("byte_limit") == "0" {
+			return newer(req) // The server that is asked whether it supports ranges does.
+		}
+		resp, err := older(req)
+		resp.ContentLength = -1
+		return resp, err
+	})
+	_, err := readAll(client.Jobs.Trace(t.Context(), "1", 7, &gitlabjobs.TraceOptions{Offset: 100}))
+	require.ErrorIs(t, err, gitlabjobs.ErrTraceChanged)
+}
+
 func TestCloseEndsAReadThatWaits(t *testing.T) {
 	t.Parallel()
 	for name, end := range map[string]func(io.Closer, context.CancelFunc){
