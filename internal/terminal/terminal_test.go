@@ -177,7 +177,7 @@ func TestWriteWaitsForTheRest(t *testing.T) {
 		assert.Positive(t, l.Write([]byte(text), false), "%q", text)
 	}
 	for text, n := range map[string]int{
-		"\x1b[31mx": 5, "\x1b[ab": 3, "\x1b[0;31Kx": 7, "\x1b]0;\ax": 5, "\x1b]0;\x1b\\x": 6, "\x1b]0;\x1b[": 4, "\x1b(Bx": 3, "\x1bcx": 2,
+		"\x1b[31mx": 5, "\x1b[ab": 3, "\x1b[0;31Kx": 7, "\x1b]0;\ax": 5, "\x1b]0;\x1b\\x": 6, "\x1b]0;\x1b[": 4, "\x1b(Bx": 3, "\x1bcx": 2, "\x1bc": 2, "\x1b(B": 3,
 		"→x": 3, "ax": 1, "\xffx": 1, "\x1b→": 1, "\x1b[→": 2, "\x1b(→": 2,
 	} {
 		for _, more := range []bool{true, false} {
@@ -188,15 +188,17 @@ func TestWriteWaitsForTheRest(t *testing.T) {
 
 func TestIsPlain(t *testing.T) {
 	t.Parallel()
-	const filler = "0123456789 ~ABCDEFGHIJ"
+	fillers := []string{"0123456789 ~ABCDEFGHIJ", "0480480480480480480480"}
 	for text, want := range map[string]bool{
 		"": true, " ": true, "~": true, "\t": true, "ü→": true, "\u00a0": true, "\ufffd": true,
 		"\x1f": false, "\x7f": false, "\r": false, "\n": false, "\x00": false, "\x1b[m": false, "\x80": false, "\xff": false, "\u0085": false, "\u0080": false, "\u009f": false, "\xe2\x86": false,
 	} {
 		for i := range 17 {
 			for j := range 17 {
-				padded := filler[:i] + text + filler[:j]
-				assert.Equal(t, want, terminal.IsPlain([]byte(padded)), "%q", padded)
+				for _, filler := range fillers {
+					padded := filler[:i] + text + filler[:j]
+					assert.Equal(t, want, terminal.IsPlain([]byte(padded)), "%q", padded)
+				}
 			}
 		}
 	}
