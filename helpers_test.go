@@ -57,6 +57,15 @@ func answering(t *testing.T, a answer, opts ...gitlabjobs.ClientOption) *gitlabj
 	return newClient(t, func(req *http.Request) (*http.Response, error) { return a.to(req), nil }, opts...)
 }
 
+// inFull returns the size of a test: full with GITLABJOBS_LARGE=1, and otherwise one that
+// shows the same in less time.
+func inFull(full, quick int) int {
+	if os.Getenv("GITLABJOBS_LARGE") == "1" {
+		return full
+	}
+	return quick
+}
+
 func fixture(t testing.TB, name string) string {
 	t.Helper()
 	b, err := os.ReadFile(filepath.Join("testdata", name))

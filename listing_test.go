@@ -101,11 +101,10 @@ func TestACursorThatIsIgnoredIsAnError(t *testing.T) {
 func TestOffsetPastFiftyThousandGoesOnByKeyset(t *testing.T) {
 	t.Parallel()
 	const jobs = 50_250
-	for name, older := range map[string]bool{"newer": false, "older": true} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			srv := gitlabjobstest.NewMemoryServer(t)
-			srv.AddProject("group/app").AddPipeline(gitlabjobstest.PipelineSpec{}).AddJobs(jobs, nil)
+	srv := gitlabjobstest.NewMemoryServer(t)
+	srv.AddProject("group/app").AddPipeline(gitlabjobstest.PipelineSpec{}).AddJobs(jobs, nil)
+	for _, older := range []bool{false, true} {
+		t.Run(fmt.Sprintf("older %t", older), func(t *testing.T) {
 			if older { // One with the limit, yet without keyset pagination.
 				srv.Fault(gitlabjobstest.Fault{Skip: 3, Times: gitlabjobstest.Always, Do: gitlabjobstest.Answer(405, nil, `{"error":"Keyset pagination is not yet available"}`)})
 			}
@@ -155,9 +154,9 @@ func TestOffsetPastItsEndOnAServerThatIgnoresKeyset(t *testing.T) {
 }
 
 // large is how many jobs the largest lists have.
-var large = 100_000
+var large = inFull(100_000, 20_000)
 
-// A hundred thousand jobs, a tenth of the requests failing one way or another.
+// Many jobs, a tenth of the requests failing one way or another.
 func TestEveryJobOnceThroughFaults(t *testing.T) { //nolint:paralleltest // It is heavy: no test that looks at a clock runs beside it.
 	jobs := large
 	synctest.Test(t, func(t *testing.T) {
@@ -209,20 +208,21 @@ func TestEveryJobOnceWhileJobsComeAndGo(t *testing.T) {
 			srv := gitlabjobstest.NewMemoryServer(t)
 			pipeline := srv.AddProject("group/app").AddPipeline(gitlabjobstest.PipelineSpec{})
 			pending := func(int) gitlabjobstest.JobSpec { return gitlabjobstest.JobSpec{Status: gitlabjobs.StatusPending} }
-			jobs := pipeline.AddJobs(10_000, pending)
+			leave := inFull(1000, 300)
+			jobs := pipeline.AddJobs(10*leave, pending)
 			client := srv.Client(srv.Tokens.Reporter)
 			seen := map[int64]int{}
 			leaving := 0
 			for job, err := range client.Jobs.AllByProject(t.Context(), "group/app", &tc.opts) {
 				require.NoError(t, err)
 				seen[job.ID]++
-				if len(seen)%8 == 0 && leaving < 1000 {
+				if len(seen)%8 == 0 && leaving < leave {
 					pipeline.AddJobs(1, pending)
 					jobs[leaving*10].Start() // One of every ten, all over the list.
 					leaving++
 				}
 			}
-			assert.Equal(t, 1000, leaving)
+			assert.Equal(t, leave, leaving)
 			missed := 0
 			for i, job := range jobs {
 				assert.LessOrEqual(t, seen[job.ID()], 1, "twice")
@@ -233,7 +233,7 @@ func TestEveryJobOnceWhileJobsComeAndGo(t *testing.T) {
 			if tc.complete {
 				assert.Zero(t, missed, "jobs that were there throughout")
 			}
-			t.Logf("%d of 9000 jobs that were there throughout were missed", missed)
+			t.Logf("%d of %d jobs that were there throughout were missed", missed, 9*leave)
 		})
 	}
 }

@@ -267,7 +267,7 @@ func TestALargeWaitSurvivesErrorsAfterAnOutage(t *testing.T) {
 		app := srv.AddProject("group/app")
 		s := stage{t, srv, app, app.AddPipeline()}
 		for range 60 {
-			s.child(after(time.Hour, success), bridgeSpec{})
+			s.child(after(25*time.Minute, success), bridgeSpec{})
 		}
 		time.AfterFunc(5*time.Minute, func() { srv.Down(2 * time.Minute) })
 		time.AfterFunc(7*time.Minute, func() {

@@ -6,7 +6,6 @@ import (
 	"iter"
 	"math/rand/v2"
 	"net/http"
-	"os"
 	"slices"
 	"sync"
 	"testing"
@@ -247,16 +246,11 @@ type change struct {
 type watch func(since gitlabjobs.WatchState) iter.Seq2[*gitlabjobs.JobEvent, error]
 
 // watchedJobs is how many jobs are added in the part of a day that is tested.
-var watchedJobs = 500
+var watchedJobs = inFull(2_000, 150)
 
-// day is how many jobs are added in how long: 10,000 in a day with WATCH_DAY=full, and
-// otherwise a part of it at the same rate.
+// day is how many jobs are added in how long: at the rate of 10,000 in a day.
 func day() (jobs int, length time.Duration) {
-	const all = 10_000
-	if os.Getenv("WATCH_DAY") == "full" {
-		return all, 24 * time.Hour
-	}
-	return watchedJobs, 24 * time.Hour / all * time.Duration(watchedJobs)
+	return watchedJobs, 24 * time.Hour / 10_000 * time.Duration(watchedJobs)
 }
 
 // watchDay lets consume watch a busy project for a day and half an hour, and compares what it
