@@ -1,0 +1,79 @@
+package gitlabjobs_test
+
+import (
+	"fmt"
+	"net/http"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"example.com/gitlabjobs"
+)
+
+// Pages whose jobs have all been deleted are empty, and others follow them.
+func TestEmptyKeysetPagesDoNotEndAListing(t *testing.T) {
+	t.Parallel()
+	pages := [][]int64{{9, 8}, nil, nil, {5}, nil, {2, 1}}
+	for _, prefetch := range []int{0, 1} {
+		client := newClient(t, func(req *http.Request) (*http.Response, error) {
+			n := number(req.URL.Query().Get("cursor"), 0)
+			header := map[string]string{}
+			if n < len(pages)-1 {
+				header["Link"] = fmt.Sprintf(`<https://h/?cursor=%d>; rel="next"`, n+1)
+			}
+			return answer{body: jobsOf(pages[n]), header: header}.to(req), nil
+		})
+		opts := &gitlabjobs.ListJobsOptions{ListOptions: gitlabjobs.ListOptions{Prefetch: prefetch}}
+		ids, err := collectIDs(client.Jobs.AllByProject(t.Context(), "1", opts))
+		require.NoError(t, err)
+		assert.Equal(t, []int64{9, 8, 5, 2, 1}, ids)
+	}
+}
+
+// The second page says that the fourth is the next, when the third has been fetched already.
+func TestAPageThatWasFetchedAheadIsNotTakenForAnother(t *testing.T) {
+	t.Parallel()
+	pages := [][]int64{{10, 9}, {8, 7}, {100, 99}, {6, 5}, {4, 3}}
+	next := []string{"2", "4", "4", "5", ""}
+	client := newClient(t, func(req *http.Request) (*http.Response, error) {
+		n := number(req.URL.Query().Get("page"), 1)
+		header := map[string]string{"X-Page": fmt.Sprint(n), "X-Next-Page": next[n-1], "X-Total-Pages": "5"}
+		return answer{body: jobsOf(pages[n-1]), header: header}.to(req), nil
+	})
+	opts := &gitlabjobs.ListPipelineJobsOptions{ListOptions: gitlabjobs.ListOptions{Prefetch: 4}}
+	ids, err := collectIDs(client.Jobs.AllByPipeline(t.Context(), "1", 6, opts))
+	require.NoError(t, err)
+	assert.Equal(t, []int64{10, 9, 8, 7, 6, 5, 4, 3}, ids)
+}
+
+// A transport may take a while to notice that its request was canceled. Once the loop is left, none uses it anymore.
+func TestALoopThatIsLeftWaitsForTheRequestsInProgress(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var running atomic.Int64
+		client := newClient(t, func(req *http.Request) (*http.Response, error) {
+			running.Add(1)
+			defer running.Add(-1)
+			n := number(req.URL.Query().Get("page"), 1)
+			if n > 1 {
+				<-req.Context().Done()
+				<-time.After(time.Second)
+				return nil, req.Context().Err()
+			}
+			header := map[string]string{"X-Page": "1", "X-Next-Page": "2", "X-Total-Pages": "5"}
+			return answer{body: jobsOf([]int64{9, 8}), header: header}.to(req), nil
+		})
+		opts := &gitlabjobs.ListPipelineJobsOptions{ListOptions: gitlabjobs.ListOptions{Prefetch: 4}}
+		for _, err := range client.Jobs.AllByPipeline(t.Context(), "1", 6, opts) {
+			require.NoError(t, err)
+			synctest.Wait() // The requests ahead are on their way.
+			assert.EqualValues(t, 4, running.Load())
+			break
+		}
+		assert.Zero(t, running.Load())
+	})
+}
