@@ -41,9 +41,9 @@ type bridgesRoutes struct{ triggerJobs atomic.Bool }
 // this list under the route trigger_jobs. If one route responds with a 404, List requests
 // the other one; if that succeeds, the client uses it first from then on.
 //
-// GitLab: GET /projects/:id/pipelines/:pipeline_id/bridges, [List pipeline bridges].
+// GitLab: GET /projects/:id/pipelines/:pipeline_id/bridges, [List all trigger jobs by pipeline].
 //
-// [List pipeline bridges]: https://docs.gitlab.com/api/jobs/#list-pipeline-bridges
+// [List all trigger jobs by pipeline]: https://docs.gitlab.com/api/jobs/#list-all-trigger-jobs-by-pipeline
 func (s *BridgesService) List(ctx context.Context, project Project, pipelineID int64, opts *ListBridgesOptions, ro ...RequestOption) (*Page[Bridge], error) {
 	o := valueOf(opts)
 	if err := o.checked(); err != nil {
@@ -89,9 +89,9 @@ func (s *BridgesService) List(ctx context.Context, project Project, pipelineID i
 // If a page fails, the iterator yields the error once, as a [*PageError] that says
 // where to resume, and ends.
 //
-// GitLab: GET /projects/:id/pipelines/:pipeline_id/bridges, [List pipeline bridges].
+// GitLab: GET /projects/:id/pipelines/:pipeline_id/bridges, [List all trigger jobs by pipeline].
 //
-// [List pipeline bridges]: https://docs.gitlab.com/api/jobs/#list-pipeline-bridges
+// [List all trigger jobs by pipeline]: https://docs.gitlab.com/api/jobs/#list-all-trigger-jobs-by-pipeline
 func (s *BridgesService) All(ctx context.Context, project Project, pipelineID int64, opts *ListBridgesOptions, ro ...RequestOption) iter.Seq2[*Bridge, error] {
 	return s.pipelineBridges(project, pipelineID, opts, ro).items(ctx)
 }

@@ -22,11 +22,11 @@ type FailedJob struct {
 // If a job lists the size of its log, only the end is requested from servers that support
 // byte ranges (GitLab 19.x). If that size is too large, the log is read from its beginning.
 //
-// GitLab: GET /projects/:id/pipelines/:pipeline_id/jobs, [List pipeline jobs], and
-// GET /projects/:id/jobs/:job_id/trace, [Get a log file].
+// GitLab: GET /projects/:id/pipelines/:pipeline_id/jobs, [List all jobs by pipeline], and
+// GET /projects/:id/jobs/:job_id/trace, [Retrieve a log file for a job].
 //
-// [List pipeline jobs]: https://docs.gitlab.com/api/jobs/#list-pipeline-jobs
-// [Get a log file]: https://docs.gitlab.com/api/jobs/#get-a-log-file
+// [List all jobs by pipeline]: https://docs.gitlab.com/api/jobs/#list-all-jobs-by-pipeline
+// [Retrieve a log file for a job]: https://docs.gitlab.com/api/jobs/#retrieve-a-log-file-for-a-job
 func (s *JobsService) Failed(ctx context.Context, project Project, pipelineID int64, tail int, ro ...RequestOption) ([]FailedJob, error) {
 	if tail < 0 {
 		return nil, fmt.Errorf("gitlabjobs: Failed: tail is %d: use the number of bytes of each log to return, or 0 for none", tail)
@@ -107,10 +107,10 @@ type RetryFailedOptions struct {
 // an Err on its job, and the others are retried all the same. Only an error of the
 // list, or of the context, is one of the call, with what was done before it.
 //
-// GitLab: GET /projects/:id/pipelines/:pipeline_id/jobs, [List pipeline jobs], and
+// GitLab: GET /projects/:id/pipelines/:pipeline_id/jobs, [List all jobs by pipeline], and
 // POST /projects/:id/jobs/:job_id/retry, [Retry a job].
 //
-// [List pipeline jobs]: https://docs.gitlab.com/api/jobs/#list-pipeline-jobs
+// [List all jobs by pipeline]: https://docs.gitlab.com/api/jobs/#list-all-jobs-by-pipeline
 // [Retry a job]: https://docs.gitlab.com/api/jobs/#retry-a-job
 func (s *JobsService) RetryFailed(ctx context.Context, project Project, pipelineID int64, opts *RetryFailedOptions, ro ...RequestOption) ([]RetriedJob, error) {
 	jobs, err := s.failed(ctx, project, pipelineID, ro)

@@ -87,11 +87,11 @@ func (o *FollowOptions) check() (err error) {
 // If the job had finished more than MaxInterval before FollowTrace was called, by the
 // server's clock, Read does not poll again after it has read the log.
 //
-// GitLab: GET /projects/:id/jobs/:job_id/trace, [Get a log file], and
-// GET /projects/:id/jobs/:job_id, [Get a single job].
+// GitLab: GET /projects/:id/jobs/:job_id/trace, [Retrieve a log file for a job], and
+// GET /projects/:id/jobs/:job_id, [Retrieve a job by job ID].
 //
-// [Get a log file]: https://docs.gitlab.com/api/jobs/#get-a-log-file
-// [Get a single job]: https://docs.gitlab.com/api/jobs/#get-a-single-job
+// [Retrieve a log file for a job]: https://docs.gitlab.com/api/jobs/#retrieve-a-log-file-for-a-job
+// [Retrieve a job by job ID]: https://docs.gitlab.com/api/jobs/#retrieve-a-job-by-job-id
 func (s *JobsService) FollowTrace(ctx context.Context, project Project, jobID int64, opts *FollowOptions, ro ...RequestOption) (*TraceFollower, error) {
 	o := valueOf(opts)
 	longest := cmp.Or(o.MaxInterval, time.Minute)

@@ -63,9 +63,9 @@ func (o *ListPipelineJobsOptions) checked() error {
 // [JobsService.PagesByProject] detects. It is an error if the response names a next page
 // that cannot be read, or if the server ignores the Cursor.
 //
-// GitLab: GET /projects/:id/jobs, [List project jobs].
+// GitLab: GET /projects/:id/jobs, [List all jobs for a project].
 //
-// [List project jobs]: https://docs.gitlab.com/api/jobs/#list-project-jobs
+// [List all jobs for a project]: https://docs.gitlab.com/api/jobs/#list-all-jobs-for-a-project
 func (s *JobsService) ListByProject(ctx context.Context, project Project, opts *ListJobsOptions, ro ...RequestOption) (*Page[Job], error) {
 	o := valueOf(opts)
 	if err := o.checked(); err != nil {
@@ -105,9 +105,9 @@ func (s *JobsService) ListByProject(ctx context.Context, project Project, opts *
 // If a page fails, the iterator yields the error once, as a [*PageError] that says
 // where to resume, and ends.
 //
-// GitLab: GET /projects/:id/jobs, [List project jobs].
+// GitLab: GET /projects/:id/jobs, [List all jobs for a project].
 //
-// [List project jobs]: https://docs.gitlab.com/api/jobs/#list-project-jobs
+// [List all jobs for a project]: https://docs.gitlab.com/api/jobs/#list-all-jobs-for-a-project
 func (s *JobsService) AllByProject(ctx context.Context, project Project, opts *ListJobsOptions, ro ...RequestOption) iter.Seq2[*Job, error] {
 	return s.projectJobs(project, opts, ro).items(ctx)
 }
@@ -148,9 +148,9 @@ func (s *JobsService) projectJobs(project Project, opts *ListJobsOptions, ro []R
 // ListByPipeline returns a page of a pipeline's jobs, newest first. Bridges are not
 // among them: see [BridgesService.List].
 //
-// GitLab: GET /projects/:id/pipelines/:pipeline_id/jobs, [List pipeline jobs].
+// GitLab: GET /projects/:id/pipelines/:pipeline_id/jobs, [List all jobs by pipeline].
 //
-// [List pipeline jobs]: https://docs.gitlab.com/api/jobs/#list-pipeline-jobs
+// [List all jobs by pipeline]: https://docs.gitlab.com/api/jobs/#list-all-jobs-by-pipeline
 func (s *JobsService) ListByPipeline(ctx context.Context, project Project, pipelineID int64, opts *ListPipelineJobsOptions, ro ...RequestOption) (*Page[Job], error) {
 	o := valueOf(opts)
 	if err := o.checked(); err != nil {
@@ -171,9 +171,9 @@ func (s *JobsService) ListByPipeline(ctx context.Context, project Project, pipel
 // If a page fails, the iterator yields the error once, as a [*PageError] that says
 // where to resume, and ends.
 //
-// GitLab: GET /projects/:id/pipelines/:pipeline_id/jobs, [List pipeline jobs].
+// GitLab: GET /projects/:id/pipelines/:pipeline_id/jobs, [List all jobs by pipeline].
 //
-// [List pipeline jobs]: https://docs.gitlab.com/api/jobs/#list-pipeline-jobs
+// [List all jobs by pipeline]: https://docs.gitlab.com/api/jobs/#list-all-jobs-by-pipeline
 func (s *JobsService) AllByPipeline(ctx context.Context, project Project, pipelineID int64, opts *ListPipelineJobsOptions, ro ...RequestOption) iter.Seq2[*Job, error] {
 	return s.pipelineJobs(project, pipelineID, opts, ro).items(ctx)
 }
@@ -202,9 +202,9 @@ func (s *JobsService) pipelineJobs(project Project, pipelineID int64, opts *List
 // Get returns one job. Bridges are not jobs: for the ID of a bridge, the error is
 // [ErrNotFound].
 //
-// GitLab: GET /projects/:id/jobs/:job_id, [Get a single job].
+// GitLab: GET /projects/:id/jobs/:job_id, [Retrieve a job by job ID].
 //
-// [Get a single job]: https://docs.gitlab.com/api/jobs/#get-a-single-job
+// [Retrieve a job by job ID]: https://docs.gitlab.com/api/jobs/#retrieve-a-job-by-job-id
 func (s *JobsService) Get(ctx context.Context, project Project, jobID int64, ro ...RequestOption) (*Job, error) {
 	return fetch[Job](ctx, s.owner(), get("/projects/:id/jobs/:job_id", nil, project, number(jobID)), ro)
 }

@@ -10,18 +10,18 @@ type JobTokenService struct{ client *Client }
 // Job returns the job that the client's token belongs to. The token is valid while the job
 // runs or is being canceled. With a token of another kind, the error is [ErrNotFound].
 //
-// GitLab: GET /job, [Get job token's job].
+// GitLab: GET /job, [Retrieve a job by job token].
 //
-// [Get job token's job]: https://docs.gitlab.com/api/jobs/#get-job-tokens-job
+// [Retrieve a job by job token]: https://docs.gitlab.com/api/jobs/#retrieve-a-job-by-job-token
 func (s *JobTokenService) Job(ctx context.Context, ro ...RequestOption) (*Job, error) {
 	return fetch[Job](ctx, s.owner(), get("/job", nil), ro)
 }
 
 // AllowedAgents returns the agents for Kubernetes that the job may use.
 //
-// GitLab: GET /job/allowed_agents, [Get GitLab agent by CI_JOB_TOKEN].
+// GitLab: GET /job/allowed_agents, [Retrieve GitLab agent for Kubernetes by CI_JOB_TOKEN].
 //
-// [Get GitLab agent by CI_JOB_TOKEN]: https://docs.gitlab.com/api/jobs/#get-gitlab-agent-by-ci_job_token
+// [Retrieve GitLab agent for Kubernetes by CI_JOB_TOKEN]: https://docs.gitlab.com/api/jobs/#retrieve-gitlab-agent-for-kubernetes-by-ci_job_token
 func (s *JobTokenService) AllowedAgents(ctx context.Context, ro ...RequestOption) (*AllowedAgents, error) {
 	return fetch[AllowedAgents](ctx, s.owner(), get("/job/allowed_agents", nil), ro)
 }

@@ -55,9 +55,9 @@ func (o TraceOptions) check() error {
 //
 // Close and the context end a Read that waits.
 //
-// GitLab: GET /projects/:id/jobs/:job_id/trace, [Get a log file].
+// GitLab: GET /projects/:id/jobs/:job_id/trace, [Retrieve a log file for a job].
 //
-// [Get a log file]: https://docs.gitlab.com/api/jobs/#get-a-log-file
+// [Retrieve a log file for a job]: https://docs.gitlab.com/api/jobs/#retrieve-a-log-file-for-a-job
 func (s *JobsService) Trace(ctx context.Context, project Project, jobID int64, opts *TraceOptions, ro ...RequestOption) (io.ReadCloser, error) {
 	o := valueOf(opts)
 	if err := o.check(); err != nil {

@@ -68,11 +68,11 @@ type TreeNode struct {
 // yields the error once, without a node, and ends. [WithResponse] reports the last response
 // of the pipeline whose nodes are being yielded.
 //
-// GitLab: GET /projects/:id/pipelines/:pipeline_id/jobs, [List pipeline jobs], and
-// GET /projects/:id/pipelines/:pipeline_id/bridges, [List pipeline bridges].
+// GitLab: GET /projects/:id/pipelines/:pipeline_id/jobs, [List all jobs by pipeline], and
+// GET /projects/:id/pipelines/:pipeline_id/bridges, [List all trigger jobs by pipeline].
 //
-// [List pipeline jobs]: https://docs.gitlab.com/api/jobs/#list-pipeline-jobs
-// [List pipeline bridges]: https://docs.gitlab.com/api/jobs/#list-pipeline-bridges
+// [List all jobs by pipeline]: https://docs.gitlab.com/api/jobs/#list-all-jobs-by-pipeline
+// [List all trigger jobs by pipeline]: https://docs.gitlab.com/api/jobs/#list-all-trigger-jobs-by-pipeline
 func (c *Client) PipelineTree(ctx context.Context, project Project, pipelineID int64, opts *TreeOptions, ro ...RequestOption) iter.Seq2[*TreeNode, error] {
 	o := valueOf(opts)
 	return func(yield func(*TreeNode, error) bool) {

@@ -67,9 +67,9 @@ func (o *WaitOptions) check() (err error) {
 // for MaxOutage, and other errors end the wait. If the context ends, Wait returns its error
 // and cause. With any error, it also returns the job as last seen.
 //
-// GitLab: GET /projects/:id/jobs/:job_id, [Get a single job].
+// GitLab: GET /projects/:id/jobs/:job_id, [Retrieve a job by job ID].
 //
-// [Get a single job]: https://docs.gitlab.com/api/jobs/#get-a-single-job
+// [Retrieve a job by job ID]: https://docs.gitlab.com/api/jobs/#retrieve-a-job-by-job-id
 func (s *JobsService) Wait(ctx context.Context, project Project, jobID int64, opts *WaitOptions, ro ...RequestOption) (*Job, error) {
 	o := valueOf(opts)
 	if err := o.check(); err != nil {
@@ -217,11 +217,11 @@ func (w *waiter) update(jobs []*Job, others map[int64]Status) {
 // for MaxOutage, and other errors end the wait. If the context ends, WaitPipeline returns
 // its error and cause. With any error, it also returns the pipeline as last seen.
 //
-// GitLab: GET /projects/:id/pipelines/:pipeline_id/jobs, [List pipeline jobs], and
-// GET /projects/:id/pipelines/:pipeline_id/bridges, [List pipeline bridges].
+// GitLab: GET /projects/:id/pipelines/:pipeline_id/jobs, [List all jobs by pipeline], and
+// GET /projects/:id/pipelines/:pipeline_id/bridges, [List all trigger jobs by pipeline].
 //
-// [List pipeline jobs]: https://docs.gitlab.com/api/jobs/#list-pipeline-jobs
-// [List pipeline bridges]: https://docs.gitlab.com/api/jobs/#list-pipeline-bridges
+// [List all jobs by pipeline]: https://docs.gitlab.com/api/jobs/#list-all-jobs-by-pipeline
+// [List all trigger jobs by pipeline]: https://docs.gitlab.com/api/jobs/#list-all-trigger-jobs-by-pipeline
 func (s *JobsService) WaitPipeline(ctx context.Context, project Project, pipelineID int64, opts *WaitOptions, ro ...RequestOption) (*PipelineResult, error) {
 	o := valueOf(opts)
 	if err := o.check(); err != nil {

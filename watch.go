@@ -123,11 +123,11 @@ const requiredScopes = 3
 // are tolerated for MaxOutage, without losing an event. Any other error is yielded once and
 // ends the iteration, as does the end of the context.
 //
-// GitLab: GET /projects/:id/jobs, [List project jobs], and
-// GET /projects/:id/jobs/:job_id, [Get a single job].
+// GitLab: GET /projects/:id/jobs, [List all jobs for a project], and
+// GET /projects/:id/jobs/:job_id, [Retrieve a job by job ID].
 //
-// [List project jobs]: https://docs.gitlab.com/api/jobs/#list-project-jobs
-// [Get a single job]: https://docs.gitlab.com/api/jobs/#get-a-single-job
+// [List all jobs for a project]: https://docs.gitlab.com/api/jobs/#list-all-jobs-for-a-project
+// [Retrieve a job by job ID]: https://docs.gitlab.com/api/jobs/#retrieve-a-job-by-job-id
 func (s *JobsService) Watch(ctx context.Context, project Project, opts *WatchOptions, ro ...RequestOption) iter.Seq2[*JobEvent, error] {
 	o := valueOf(opts)
 	err := o.check(project)
