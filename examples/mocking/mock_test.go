@@ -13,16 +13,19 @@ import (
 	"example.com/gitlabjobs/examples/mocking"
 )
 
-// jobs is a mock of mocking.Jobs, in one line a method.
-type jobs struct{ mock.Mock }
+// *gitlabjobs.JobsService implements mocking.Jobs.
+var _ mocking.Jobs = (*gitlabjobs.JobsService)(nil)
 
-func (m *jobs) AllByPipeline(_ context.Context, project gitlabjobs.Project, pipelineID int64,
+// mockJobs is a mock of mocking.Jobs.
+type mockJobs struct{ mock.Mock }
+
+func (m *mockJobs) AllByPipeline(_ context.Context, project gitlabjobs.Project, pipelineID int64,
 	opts *gitlabjobs.ListPipelineJobsOptions, _ ...gitlabjobs.RequestOption,
 ) iter.Seq2[*gitlabjobs.Job, error] {
 	return m.Called(project, pipelineID, opts).Get(0).(iter.Seq2[*gitlabjobs.Job, error])
 }
 
-func (m *jobs) Retry(_ context.Context, project gitlabjobs.Project, jobID int64,
+func (m *mockJobs) Retry(_ context.Context, project gitlabjobs.Project, jobID int64,
 	opts *gitlabjobs.RetryOptions, _ ...gitlabjobs.RequestOption,
 ) (*gitlabjobs.Job, error) {
 	args := m.Called(project, jobID, opts)
@@ -30,10 +33,10 @@ func (m *jobs) Retry(_ context.Context, project gitlabjobs.Project, jobID int64,
 	return job, args.Error(1)
 }
 
-// listing is an iterator over jobs that are at hand.
-func listing(items ...*gitlabjobs.Job) iter.Seq2[*gitlabjobs.Job, error] {
+// allOf returns an iterator over jobs.
+func allOf(jobs ...*gitlabjobs.Job) iter.Seq2[*gitlabjobs.Job, error] {
 	return func(yield func(*gitlabjobs.Job, error) bool) {
-		for _, job := range items {
+		for _, job := range jobs {
 			if !yield(job, nil) {
 				return
 			}
@@ -41,22 +44,19 @@ func listing(items ...*gitlabjobs.Job) iter.Seq2[*gitlabjobs.Job, error] {
 	}
 }
 
-func TestItLeavesAloneWhatSomebodyElseRetried(t *testing.T) {
+func TestAJobThatCannotBeRetriedIsSkipped(t *testing.T) {
 	t.Parallel()
-	m := new(jobs)
-	m.On("AllByPipeline", gitlabjobs.Project("group/app"), int64(4711), mock.Anything).Return(listing(
+	m := new(mockJobs)
+	m.On("AllByPipeline", gitlabjobs.Project("group/app"), int64(4711), mock.Anything).Return(allOf(
 		&gitlabjobs.Job{ID: 8, FailureReason: gitlabjobs.FailureRunnerSystem},
 		&gitlabjobs.Job{ID: 7, FailureReason: gitlabjobs.FailureRunnerSystem},
 	))
-	// The answer that is hard to bring about: the job was retried since it was listed.
+	// A response that is hard to provoke: the job has been retried since it was listed.
 	m.On("Retry", mock.Anything, int64(8), mock.Anything).Return(nil, &gitlabjobs.Error{StatusCode: 403})
 	m.On("Retry", mock.Anything, int64(7), mock.Anything).Return(&gitlabjobs.Job{ID: 9}, nil)
 
-	retried, err := mocking.RetryInterrupted(t.Context(), m, "group/app", 4711)
+	newIDs, err := mocking.RetryInterrupted(t.Context(), m, "group/app", 4711)
 	require.NoError(t, err)
-	assert.Equal(t, []int64{9}, retried)
+	assert.Equal(t, []int64{9}, newIDs)
 	m.AssertExpectations(t)
 }
-
-// *gitlabjobs.JobsService is a mocking.Jobs.
-var _ mocking.Jobs = (*gitlabjobs.JobsService)(nil)

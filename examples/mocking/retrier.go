@@ -1,13 +1,13 @@
-// Package mocking shows two ways to test code that uses gitlabjobs, on a piece of
-// code as one has it: it retries the jobs of a pipeline that failed for no fault
-// of their own.
+// Package mocking shows two ways to test code that uses gitlabjobs. The code under
+// test retries the jobs of a pipeline whose runner failed.
 //
-// fake_test.go tests it against a GitLab that behaves, gitlabjobstest: no
-// expectations are written, and the test looks at what has become of the jobs.
-// Prefer it wherever a test is about what happens.
+// fake_test.go runs it against the fake GitLab server of package gitlabjobstest: the
+// test sets up jobs, calls the code and checks the jobs. Prefer this way. It needs no
+// expectations, and it finds errors that a mock repeats, such as a wrong idea of how
+// GitLab paginates.
 //
-// mock_test.go tests it against a mock of the two methods that it uses. That suits
-// a test about a single answer, above all one that is hard to bring about.
+// mock_test.go runs it against a mock of the two methods that the code calls. This way
+// suits a test of a single response that is hard to provoke.
 package mocking
 
 import (
@@ -19,8 +19,8 @@ import (
 	"example.com/gitlabjobs"
 )
 
-// Jobs is what RetryInterrupted needs of gitlabjobs. Declare an interface where you
-// use it, with the methods that you use: *gitlabjobs.JobsService has them.
+// Jobs has the methods that RetryInterrupted calls. *gitlabjobs.JobsService implements
+// it. Declare such an interface in your own package, with the methods that you call.
 type Jobs interface {
 	AllByPipeline(ctx context.Context, project gitlabjobs.Project, pipelineID int64,
 		opts *gitlabjobs.ListPipelineJobsOptions, ro ...gitlabjobs.RequestOption) iter.Seq2[*gitlabjobs.Job, error]
@@ -28,26 +28,30 @@ type Jobs interface {
 		opts *gitlabjobs.RetryOptions, ro ...gitlabjobs.RequestOption) (*gitlabjobs.Job, error)
 }
 
-// RetryInterrupted retries the jobs of a pipeline whose runner failed, and returns
-// the ids of the new jobs. A job that may not be retried is left alone.
+// RetryInterrupted retries the jobs of a pipeline whose runner failed, and returns the
+// IDs of the new jobs. It skips jobs that GitLab refuses to retry, for example because
+// they have been retried in the meantime.
 func RetryInterrupted(ctx context.Context, jobs Jobs, project gitlabjobs.Project, pipelineID int64) ([]int64, error) {
-	var retried []int64
-	failed := &gitlabjobs.ListPipelineJobsOptions{Scope: []gitlabjobs.Status{gitlabjobs.StatusFailed}}
-	for job, err := range jobs.AllByPipeline(ctx, project, pipelineID, failed) {
-		if err != nil {
-			return retried, err
-		}
+	// Collect the whole list before the first retry. A retried job leaves the list of
+	// failed jobs, so the jobs after it move to earlier pages, which have been read.
+	options := &gitlabjobs.ListPipelineJobsOptions{Scope: []gitlabjobs.Status{gitlabjobs.StatusFailed}}
+	failed, err := gitlabjobs.Collect(jobs.AllByPipeline(ctx, project, pipelineID, options), 0)
+	if err != nil {
+		return nil, err
+	}
+	var newIDs []int64
+	for _, job := range failed {
 		if job.FailureReason != gitlabjobs.FailureRunnerSystem {
 			continue
 		}
-		again, err := jobs.Retry(ctx, project, job.ID, nil)
+		retried, err := jobs.Retry(ctx, project, job.ID, nil)
 		if errors.Is(err, gitlabjobs.ErrForbidden) {
-			continue // Somebody was faster.
+			continue
 		}
 		if err != nil {
-			return retried, fmt.Errorf("job %q: %w", job.Name, err)
+			return newIDs, fmt.Errorf("retrying job %q: %w", job.Name, err)
 		}
-		retried = append(retried, again.ID)
+		newIDs = append(newIDs, retried.ID)
 	}
-	return retried, nil
+	return newIDs, nil
 }
