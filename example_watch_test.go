@@ -13,8 +13,8 @@ import (
 	"example.com/gitlabjobs/gitlabjobstest"
 )
 
-// tally is what the example stores: its result, and the state of the watch that belongs
-// to it.
+// tally is the content of the file: a count, and the state of the watch up to which it
+// counts.
 type tally struct {
 	Failed int                   `json:"failed"`
 	State  gitlabjobs.WatchState `json:"state"`
@@ -23,7 +23,7 @@ type tally struct {
 func readTally(path string) (t tally, err error) {
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return t, nil // The first start: watch from now on.
+		return t, nil // The first start. The zero state begins with the current jobs.
 	}
 	if err == nil {
 		err = json.Unmarshal(data, &t)
@@ -31,8 +31,8 @@ func readTally(path string) (t tally, err error) {
 	return t, err
 }
 
-// store replaces the file atomically: whenever the program is killed, the result and the
-// state fit each other.
+// store replaces the file atomically. Even if the program is killed, the count and the
+// state in the file belong together.
 func (t *tally) store(path string) error {
 	data, err := json.Marshal(t)
 	if err == nil {
@@ -44,8 +44,8 @@ func (t *tally) store(path string) error {
 	return err
 }
 
-// countFailed counts failed jobs, each of them once, however often the program is
-// restarted. It returns once it has seen the job of this ID.
+// countFailed counts every failed job once, even if the program restarts in between. It
+// returns after the first event of the job with the ID last.
 func countFailed(ctx context.Context, client *gitlabjobs.Client, path string, last int64) error {
 	t, err := readTally(path)
 	if err != nil {
@@ -69,11 +69,18 @@ func countFailed(ctx context.Context, client *gitlabjobs.Client, path string, la
 	return nil
 }
 
-// A program counts failed jobs and stores its state with the count, so that nothing is
-// lost or counted twice while it is restarted.
+// A program counts failed jobs. It stores the state of the watch together with the count,
+// so that a restart neither misses a job nor counts one twice.
 func ExampleJobsService_Watch() {
-	ctx, client, srv := exampleGitLab()
+	srv, err := gitlabjobstest.Start() // A fake GitLab server with a running job.
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
 	defer srv.Close()
+	pipeline := srv.AddProject("group/app").AddPipeline()
+	job := pipeline.AddJob(gitlabjobstest.JobSpec{ID: 10, Status: gitlabjobs.StatusRunning})
+	ctx, client := context.Background(), srv.Client(srv.Tokens.Reporter)
 	dir, err := os.MkdirTemp("", "watch")
 	if err != nil {
 		fmt.Println(err)
@@ -82,11 +89,9 @@ func ExampleJobsService_Watch() {
 	defer func() { _ = os.RemoveAll(dir) }()
 	path := filepath.Join(dir, "state.json")
 
-	pipeline := srv.Pipeline(101)
-	job := pipeline.AddJob(gitlabjobstest.JobSpec{ID: 10, Status: gitlabjobs.StatusRunning})
 	fmt.Println(countFailed(ctx, client, path, 10))
 
-	// While the program is not running, this job fails, and so does one of two more.
+	// While the program is not running, this job and a new one fail.
 	job.Fail(gitlabjobs.FailureScript)
 	pipeline.AddJob(gitlabjobstest.JobSpec{ID: 11, Status: gitlabjobs.StatusFailed})
 	pipeline.AddJob(gitlabjobstest.JobSpec{ID: 12})

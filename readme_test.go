@@ -5,6 +5,7 @@ import (
 	"go/parser"
 	"go/token"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -13,61 +14,111 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// snippet is a piece of Go in the README that an Example runs.
-var snippet = regexp.MustCompile("(?s)<!-- (Example\\w*) -->\n```go\n(.*?)```")
+// goBlock matches a block of Go code and the comment before it, which names its source.
+var goBlock = regexp.MustCompile("(?s)(?:<!-- ([^\n]*) -->\n)?```go\n(.*?)```")
 
-// TestTheREADMEShowsTheExamples: each snippet is the body of its Example, without
-// the first paragraph, which is the stage, and the output.
-func TestTheREADMEShowsTheExamples(t *testing.T) {
+// A comment names the source of each block of Go code: an Example, of which it shows all
+// but the first paragraph and the output, or a file. A program needs no comment:
+// .ci/newcomer builds it.
+func TestDocumentsShowTestedCode(t *testing.T) {
 	t.Parallel()
-	readme, err := os.ReadFile("README.md")
-	require.NoError(t, err)
-	source, err := os.ReadFile("example_test.go")
-	require.NoError(t, err)
-	snippets := snippet.FindAllStringSubmatch(string(readme), -1)
-	require.NotEmpty(t, snippets)
-	bodies := exampleBodies(t, source)
-	for _, s := range snippets {
-		assert.Equal(t, bodies[s[1]], s[2], s[1])
-	}
-	// And no other Go stands there but for whole programs, and parts of them.
-	for _, block := range regexp.MustCompile("(?s)(?:<!-- ([^\n]*) -->\n)?```go\n(.*?)```").FindAllStringSubmatch(string(readme), -1) {
-		whole := strings.HasPrefix(block[2], "package main")
-		switch {
-		case strings.HasPrefix(block[1], "Example"), whole && block[1] == "":
-		default:
-			file, err := os.ReadFile(block[1])
-			require.NoError(t, err, block[2])
-			program := string(file)
-			if !whole {
-				program = strings.ReplaceAll(program, "\n\t", "\n")
+	examples := exampleBodies(t)
+	for _, document := range []string{"README.md", "docs/recipes.md"} {
+		text, err := os.ReadFile(document)
+		require.NoError(t, err)
+		blocks := goBlock.FindAllStringSubmatch(string(text), -1)
+		require.NotEmpty(t, blocks, document)
+		for _, block := range blocks {
+			source, code := block[1], block[2]
+			switch {
+			case strings.HasPrefix(source, "Example"):
+				assert.Equal(t, examples[source], code, "%s: %s", document, source)
+			case source == "":
+				assert.True(t, document == "README.md" && strings.HasPrefix(code, "package main\n"), "%s: no source is named for:\n%s", document, code)
+			default:
+				file, err := os.ReadFile(source)
+				require.NoError(t, err, document)
+				assert.Contains(t, string(file), code, "%s: %s", document, source)
 			}
-			assert.Contains(t, program, block[2])
 		}
 	}
 }
 
-func exampleBodies(t *testing.T, source []byte) map[string]string {
+// exampleBodies returns the bodies of the Examples by name, without their set-up, which is
+// the first paragraph, and their output.
+func exampleBodies(t *testing.T) map[string]string {
 	t.Helper()
-	files := token.NewFileSet()
-	file, err := parser.ParseFile(files, "example_test.go", source, parser.ParseComments)
+	paths, err := filepath.Glob("example*_test.go")
 	require.NoError(t, err)
 	bodies := make(map[string]string)
-	for _, decl := range file.Decls {
-		f, ok := decl.(*ast.FuncDecl)
-		if !ok || !strings.HasPrefix(f.Name.Name, "Example") {
-			continue
+	for _, path := range paths {
+		source, err := os.ReadFile(path)
+		require.NoError(t, err)
+		files := token.NewFileSet()
+		file, err := parser.ParseFile(files, path, source, parser.ParseComments)
+		require.NoError(t, err)
+		for _, decl := range file.Decls {
+			f, ok := decl.(*ast.FuncDecl)
+			if !ok || !strings.HasPrefix(f.Name.Name, "Example") {
+				continue
+			}
+			body := string(source[files.Position(f.Body.Lbrace).Offset+1 : files.Position(f.Body.Rbrace).Offset])
+			if _, after, ok := strings.Cut(body, "\n\n"); ok {
+				body = after
+			}
+			body, _, _ = strings.Cut(body, "\t// Output:")
+			var lines []string
+			for line := range strings.Lines(body) {
+				lines = append(lines, strings.TrimPrefix(line, "\t"))
+			}
+			bodies[f.Name.Name] = strings.Join(lines, "")
 		}
-		body := string(source[files.Position(f.Body.Lbrace).Offset+1 : files.Position(f.Body.Rbrace).Offset])
-		if _, after, ok := strings.Cut(body, "\n\n"); ok {
-			body = after
-		}
-		body, _, _ = strings.Cut(body, "\t// Output:")
-		var lines []string
-		for line := range strings.Lines(body) {
-			lines = append(lines, strings.TrimPrefix(line, "\t"))
-		}
-		bodies[f.Name.Name] = strings.Join(lines, "")
 	}
 	return bodies
+}
+
+func TestTheREADMEIsShort(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("README.md")
+	require.NoError(t, err)
+	prose := regexp.MustCompile("(?s)```.*?```|<!--.*?-->").ReplaceAllString(string(text), "")
+	assert.LessOrEqual(t, len(strings.Fields(prose)), 900, "words outside code blocks")
+}
+
+// The links between documents, and to files and directories, lead somewhere.
+func TestLinksInDocuments(t *testing.T) {
+	t.Parallel()
+	documents, err := filepath.Glob("*.md")
+	require.NoError(t, err)
+	more, err := filepath.Glob("docs/*.md")
+	require.NoError(t, err)
+	anchors := make(map[string]map[string]bool)
+	for _, document := range append(documents, more...) {
+		text, err := os.ReadFile(document)
+		require.NoError(t, err)
+		anchors[document] = make(map[string]bool)
+		for _, heading := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(string(text), -1) {
+			name := regexp.MustCompile(`[^\w\- ]`).ReplaceAllString(strings.ToLower(heading[1]), "")
+			anchors[document][strings.ReplaceAll(name, " ", "-")] = true
+		}
+	}
+	for document := range anchors {
+		text, err := os.ReadFile(document)
+		require.NoError(t, err)
+		for _, link := range regexp.MustCompile(`\]\(([^)\s]+)\)`).FindAllStringSubmatch(string(text), -1) {
+			if strings.Contains(link[1], "://") {
+				continue
+			}
+			path, anchor, _ := strings.Cut(link[1], "#")
+			target := document
+			if path != "" {
+				target = filepath.ToSlash(filepath.Join(filepath.Dir(document), path))
+				_, err := os.Stat(target)
+				assert.NoError(t, err, "%s links to %s", document, link[1])
+			}
+			if anchor != "" {
+				assert.True(t, anchors[target][anchor], "%s links to %s", document, link[1])
+			}
+		}
+	}
 }
