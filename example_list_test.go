@@ -113,8 +113,7 @@ func ExamplePageError() {
 
 	opts := gitlabjobs.ListJobsOptions{ListOptions: gitlabjobs.ListOptions{PerPage: 2}}
 	jobs, err := gitlabjobs.Collect(client.Jobs.AllByProject(ctx, "group/app", &opts), 0)
-	var failed *gitlabjobs.PageError
-	if errors.As(err, &failed) {
+	if failed, ok := errors.AsType[*gitlabjobs.PageError](err); ok {
 		fmt.Println("jobs before the error:", len(jobs))
 		opts.Pagination, opts.Page, opts.Cursor = failed.Pagination, failed.Page, failed.Cursor
 		jobs, err = gitlabjobs.Collect(client.Jobs.AllByProject(ctx, "group/app", &opts), 0)

@@ -79,10 +79,15 @@ func exampleBodies(t *testing.T) map[string]string {
 
 func TestTheREADMEIsShort(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile("README.md")
+	assert.LessOrEqual(t, len(strings.Fields(prose(t, "README.md"))), 900, "words outside code blocks")
+}
+
+// prose returns a document without its code blocks and comments.
+func prose(t *testing.T, document string) string {
+	t.Helper()
+	text, err := os.ReadFile(document)
 	require.NoError(t, err)
-	prose := regexp.MustCompile("(?s)```.*?```|<!--.*?-->").ReplaceAllString(string(text), "")
-	assert.LessOrEqual(t, len(strings.Fields(prose)), 900, "words outside code blocks")
+	return regexp.MustCompile("(?s)```.*?```|<!--.*?-->").ReplaceAllString(string(text), "")
 }
 
 // The links between documents, and to files and directories, lead somewhere.
@@ -103,9 +108,7 @@ func TestLinksInDocuments(t *testing.T) {
 		}
 	}
 	for document := range anchors {
-		text, err := os.ReadFile(document)
-		require.NoError(t, err)
-		for _, link := range regexp.MustCompile(`\]\(([^)\s]+)\)`).FindAllStringSubmatch(string(text), -1) {
+		for _, link := range regexp.MustCompile(`\]\(([^)\s]+)\)`).FindAllStringSubmatch(prose(t, document), -1) {
 			if strings.Contains(link[1], "://") {
 				continue
 			}
@@ -114,7 +117,7 @@ func TestLinksInDocuments(t *testing.T) {
 			if path != "" {
 				target = filepath.ToSlash(filepath.Join(filepath.Dir(document), path))
 				_, err := os.Stat(target)
-				assert.NoError(t, err, "%s links to %s", document, link[1])
+				require.NoError(t, err, "%s links to %s", document, link[1])
 			}
 			if anchor != "" {
 				assert.True(t, anchors[target][anchor], "%s links to %s", document, link[1])
