@@ -152,21 +152,23 @@ func TestTheTablesOfMigratingAreCompiled(t *testing.T) {
 
 func use(...any) {}
 
+func is[T any](T) {}
+
 func clientGoFields(job *gitlab.Job, bridge *gitlab.Bridge) {
-	var duration float64 = job.Duration
-	var started *time.Time = job.StartedAt
-	var status string = job.Status
-	var reason string = job.FailureReason
-	use(duration, started, status, reason)
+	is[float64](job.Duration)
+	is[*time.Time](job.StartedAt)
+	is[string](job.Status)
+	is[string](job.FailureReason)
 	use(job.Runner.Description, job.ArtifactsFile.Size, job.Pipeline.ID, bridge.Pipeline.ID)
 }
 
 func gitlabjobsFields(job *gitlabjobs.Job, bridge *gitlabjobs.Bridge) {
-	var duration *float64 = job.Duration
-	var started time.Time = job.StartedAt
-	var status gitlabjobs.Status = job.Status
-	var reason gitlabjobs.FailureReason = job.FailureReason
-	use(duration, started, status, reason, job.QueuedDuration, job.Coverage)
+	is[*float64](job.Duration)
+	is[*float64](job.QueuedDuration)
+	is[*float64](job.Coverage)
+	is[time.Time](job.StartedAt)
+	is[gitlabjobs.Status](job.Status)
+	is[gitlabjobs.FailureReason](job.FailureReason)
 	var description string
 	var size, pipelineID int64
 	if job.Runner != nil {
