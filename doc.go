@@ -1,8 +1,4 @@
-// Package gitlabjobs is a client for GitLab's Jobs API: it lists the jobs and
-// bridges of a project or a pipeline, gets one job, the job of a CI job token and
-// the agents that it may use, reads and follows a job's log, cancels, retries,
-// erases and plays jobs, waits for jobs and pipelines, watches a project's jobs, and
-// reads the tree of a pipeline and its children.
+// Package gitlabjobs is a client for GitLab's Jobs API.
 //
 //	client, err := gitlabjobs.NewClient("https://gitlab.example.com", gitlabjobs.PrivateToken(token))
 //	if err != nil {
@@ -17,75 +13,105 @@
 //	}
 //
 // A [Project] identifies a project by its numeric ID ("42") or its full path
-// ("group/app"). Every method takes a context, which bounds the call as a whole. Nil
+// ("group/app"). Every method takes a context, which limits the call as a whole. Nil
 // options mean defaults, and values passed in are never modified. A [Client] is safe for
 // concurrent use.
 //
+// # Start here
+//
+//   - Create a client: [NewClient], or [NewClientFromCI] inside a CI job.
+//   - List jobs: [JobsService.AllByProject], [JobsService.AllByPipeline], and
+//     [Client.PipelineTree] for a pipeline and the pipelines that it triggers. [Collect]
+//     returns the jobs as a slice, and [CreatedAfter] selects recent ones.
+//   - Get one job: [JobsService.Get], or [JobTokenService.Job] inside a CI job.
+//   - Read a log: [JobsService.Trace] for the log so far, [JobsService.FollowTrace] for the
+//     log of a running job, and [TraceLines] for the lines, sections, times and colors of
+//     either.
+//   - Act on a job: [JobsService.Play], [JobsService.Retry], [JobsService.Cancel] and
+//     [JobsService.Erase].
+//   - Wait: [JobsService.Wait] for a job, [JobsService.WaitPipeline] for a pipeline and, on
+//     request, for the pipelines that it triggers. [PipelineResult.Succeeded] reports
+//     whether GitLab calls all of them successful.
+//   - Handle failed jobs: [JobsService.Failed] returns them with the ends of their logs, and
+//     [JobsService.RetryFailed] retries them.
+//   - Observe a project: [JobsService.Watch] reports every change of its jobs, and can
+//     continue after a restart.
+//   - Call any other endpoint, such as a pipeline or a job's artifacts: [Client.Do].
+//   - Test a program: package [example.com/gitlabjobs/gitlabjobstest] is a fake GitLab
+//     server.
+//
+// # Authentication
+//
+// An [Auth] adds credentials to requests:
+//
+//   - [PrivateToken] for personal, project and group access tokens,
+//   - [BearerToken] for OAuth 2.0 tokens,
+//   - [JobToken] for the token of a CI job, which [NewClientFromCI] uses,
+//   - [NoAuth] for none.
+//
+// A token with the scope read_api can call every method that reads. Play, Retry, Cancel and
+// Erase need the scope api. A job token can call the methods of [JobTokenService] and list
+// jobs and bridges. For tokens that expire, implement Auth: see its example. [WithAuth] sets
+// other credentials for a single call.
+//
+// Credentials are sent to the client's own server only: a redirect to another host, port or
+// scheme is followed without them. No error and no log line contains a token.
+//
+// # Bridges
+//
+// A bridge, which GitLab also calls a trigger job, is a job that triggers another pipeline: a
+// child pipeline in the same project, or a downstream pipeline in another one. It has no
+// runner, no log and no artifacts. GitLab lists bridges apart from the other jobs: see
+// [BridgesService].
+//
 // # Pages
 //
-// A List method returns one [Page] and where the next one begins. An All method
-// iterates over the items of all pages, a Pages method over the pages. Both request 100
-// items per page and, with Prefetch, the next pages in advance. They yield no item
-// twice. The jobs of a project are listed with keyset pagination, which continues after
-// the last job instead of counting jobs, so it misses none either and has no limit. The
-// lists of a pipeline have offset pagination only: see [JobsService.AllByPipeline].
+// A List method returns one [Page] and the position of the next one. An All method iterates
+// over the items of all pages, a Pages method over the pages. Both request 100 items per page
+// unless the options say otherwise, and with Prefetch they request the next pages in advance.
+// They yield no item twice.
 //
-// An iterator yields an error once, with a nil item, and stops. The error is a
-// [*PageError], which says where to resume.
+// GitLab has two kinds of pagination. With offset pagination, a page begins after a number
+// of items, so that items move to other pages if others are added or removed. With keyset
+// pagination, a page begins after the last item of the page before, which the server encodes
+// in a cursor. AllByProject uses keyset pagination. It misses no job that exists throughout
+// the listing, and has no maximum length. For the lists of a pipeline, GitLab has offset
+// pagination only: [JobsService.AllByPipeline] tells how to get every job.
+//
+// An iterator yields an error once, with a nil item, and stops. The error is a [*PageError],
+// which has the position at which to resume.
 //
 // # Errors
 //
-// A response that is not a success is an [*Error]. It has the request's path and the
-// server's message, and matches one of the sentinels by [errors.Is]: [ErrNotFound],
-// [ErrForbidden], [ErrRateLimited] and so on. A success that can't be used, such as an
-// HTML page of a proxy, is an [*Error] as well. [Temporary] reports whether the same call
-// may succeed later. If the context ends first, its error is returned, with its cause.
-// Invalid arguments are reported before any request is sent, with what to use instead. No
-// error contains a token.
+// A response that is not a success is an [*Error]. It has the path of the request and the
+// message of the server, and matches one of the sentinels by [errors.Is]: [ErrNotFound],
+// [ErrForbidden], [ErrRateLimited] and so on. A success that can't be used, such as the HTML
+// page of a proxy, is an [*Error] as well. [Temporary] reports whether the same call may
+// succeed later. If the context ends first, its error is returned, with its cause. Invalid
+// arguments are reported before any request is sent.
 //
 // # Retries
 //
-// Reads and Cancel are retried after a network error or a temporary error of the
-// server, and the server's rate limits are obeyed: see [RetryPolicy]. Retry, Erase, Play
-// and the writes of [Client.Do] are only retried if they provably did not reach the
-// server, or were refused by a rate limit. If one may have happened, the error is
-// [ErrOutcomeUnknown]: check before repeating it.
+// Reads and Cancel are retried after a network error or a temporary error of the server, and
+// the client obeys the rate limits of the server: see [RetryPolicy]. Retry, Erase, Play and
+// the writes of [Client.Do] are retried only if they provably did not reach the server, or if
+// a rate limit refused them. If a write may have taken effect but its response was lost, the
+// error is [ErrOutcomeUnknown]: check the job before you repeat the call.
 //
-// # Other endpoints
-//
-// [Client.Do] calls any other endpoint of GitLab's REST API, such as a pipeline's own
-// status or a job's artifacts, with the same authentication, retries and errors.
-//
-// # Logs
-//
-// [JobsService.Trace] returns a log as a stream, from any byte, which survives a lost
-// connection. [JobsService.FollowTrace] returns the log of a running job as it grows, and
-// ends with the job. [TraceLines] reads lines, sections, times and colors from either.
-//
-// # Waiting and watching
-//
-// [JobsService.Wait] waits for a job, [JobsService.WaitPipeline] for a pipeline and, on
-// request, for all pipelines below it. [PipelineResult.Succeeded] reports what GitLab
-// decided. [JobsService.Watch] reports every change of a project's jobs. All of them, and
-// FollowTrace, outlast an outage of GitLab.
+// Waits, watches and followed logs continue after outages of up to 15 minutes, or as their
+// MaxOutage says.
 //
 // # Null, absent and zero
 //
-// Fields that can be null are pointers or times. They are nil or zero if the server
-// sent null or did not send the field. A [Job] marshals back to the keys it came from,
-// null where it was null. Unknown statuses, reasons and fields are not errors: the
-// first two are strings, and [Job.Extra] returns the fields. It also returns values of
-// an unexpected type. To compare two jobs, compare their fields or their JSON: a Job
-// remembers which fields its server sent.
+// Fields that can be null are pointers or times. They are nil or zero if the server sent null
+// or did not send the field. Unknown statuses, failure reasons and fields are not errors.
+// [Job.Extra] returns unknown fields, and values of an unexpected type. A [Job] marshals back
+// to the keys that it was decoded from, null included. To compare two jobs, compare their
+// fields or their JSON, not the structs: a Job remembers which fields the server sent.
 //
 // # Shared objects
 //
-// GitLab repeats the same commit, user, pipeline and runner in every job of a page.
-// Each is decoded once, and shared by the jobs of that page: read them, in as many
-// goroutines as you like, and copy one before you change it. Pages share nothing.
-//
-// # Tests
-//
-// Package gitlabjobstest is a fake GitLab server that responds as GitLab does, for the
-// tests of programs that use this package.
+// GitLab repeats the same commit, user, pipeline and runner in every job of a page. Each is
+// decoded once, and the jobs of the page share it. Any number of goroutines can read it. Copy
+// it before you change it. Pages share nothing with each other.
 package gitlabjobs
