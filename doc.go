@@ -49,10 +49,10 @@
 //   - [JobToken] for the token of a CI job, which [NewClientFromCI] uses,
 //   - [NoAuth] for none.
 //
-// A token with the scope read_api can call every method that reads. Play, Retry, Cancel and
-// Erase need the scope api. A job token can call the methods of [JobTokenService] and list
-// jobs and bridges. For tokens that expire, implement Auth: see its example. [WithAuth] sets
-// other credentials for a single call.
+// Methods that read need a token with the scope read_api or api. Play, Retry, Cancel and
+// Erase need the scope api. A job token can list jobs and bridges, and only a job token can
+// call the methods of [JobTokenService]. For tokens that expire, implement Auth: see its
+// example. [WithAuth] sets other credentials for a single call.
 //
 // Credentials are sent to the client's own server only: a redirect to another host, port or
 // scheme is followed without them. No error and no log line contains a token.
