@@ -2,18 +2,24 @@
 //
 //	GITLAB_URL=https://gitlab.example.com GITLAB_TOKEN=... go run ./examples/tail group/app 4712
 //
-// In a terminal it keeps the colours, folds the sections of no interest into a line
-// with their time (-unfold shows them), and has a status line at the bottom. Elsewhere
-// it writes plain text.
+// In a terminal it keeps the log's colors, folds the runner's own sections into a line each
+// with the time that they took (-unfold shows them), and has a status line at the bottom.
+// Elsewhere it writes plain text.
 //
-// It ends with exit code 0 where the job succeeded, 1 where it failed, and 2 for
-// anything else: a job that was canceled, skipped or is manual, an error, an
-// interrupt. Without the variables, the project and the job it follows a job of a
-// GitLab that is embedded in this program.
+// The last line says what happened and why, and the exit code says it to programs:
+//
+//	0    The job succeeded.
+//	1    The job failed, was canceled or was skipped.
+//	2    The arguments are wrong, or there was an error.
+//	3    The job is manual and has to be played first.
+//	130  Interrupted.
+//
+// Without arguments it follows a job of a GitLab that is embedded in the program.
 package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -21,73 +27,78 @@ import (
 	"os/signal"
 
 	"example.com/gitlabjobs"
+	"example.com/gitlabjobs/examples/internal/exit"
 	"example.com/gitlabjobs/examples/internal/target"
 	"example.com/gitlabjobs/examples/internal/terminal"
 )
 
 func main() {
-	unfold := flag.Bool("unfold", false, "show the lines of all sections")
-	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	out := settings{w: os.Stdout, live: terminal.Is(os.Stdout), unfold: *unfold}
-	code, err := run(ctx, out, os.Getenv, flag.Args())
+	code := run(ctx, os.Stdout, terminal.Open(os.Stdout, os.Getenv), os.Getenv, os.Args[1:])
 	stop()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "tail:", err)
-	}
 	os.Exit(code)
 }
 
-// The exit codes.
-const (
-	succeeded = iota
-	failed
-	anythingElse
-)
+// run runs the program, on a screen unless that is nil.
+func run(ctx context.Context, w io.Writer, screen *terminal.Screen, getenv func(string) string, args []string) int {
+	flags := flag.NewFlagSet("tail", flag.ContinueOnError)
+	unfold := flags.Bool("unfold", false, "show the lines of all sections")
+	t, err := target.Command{
+		Name:  "tail",
+		Does:  "Follows the log of a job to its end.",
+		ID:    "job",
+		Demo:  demo,
+		Flags: flags,
+		Notes: `In a terminal it shows colors, sections and a status line. With NO_COLOR or TERM=dumb in the
+environment, and outside of terminals, it writes plain text.
 
-type settings struct {
-	w            io.Writer
-	live, unfold bool
-}
-
-func run(ctx context.Context, out settings, getenv func(string) string, args []string) (int, error) {
-	t, err := target.Open(getenv, args, "job", demo)
-	if err != nil {
-		return anythingElse, err
+` + exit.Notes,
+	}.Open(w, getenv, args)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return exit.Success
+	case err != nil:
+		fmt.Fprintln(w, "error:", err)
+		return exit.Error
 	}
 	defer t.Close()
-	if t.Demo {
-		fmt.Fprintln(out.w, "No GITLAB_URL, GITLAB_TOKEN, project and job given: this is a GitLab embedded in this program.")
-	}
-	return tail(ctx, out, t)
+	return tail(ctx, w, screen, *unfold, t)
 }
 
-func tail(ctx context.Context, out settings, t *target.Target) (int, error) {
-	var v view = &plain{w: out.w}
-	if out.live {
-		live := newLive(out)
-		defer live.stop()
-		v = live
+// tail follows the log, writes the last line and returns the exit code.
+func tail(ctx context.Context, w io.Writer, screen *terminal.Screen, unfold bool, t *target.Target) int {
+	var v view = &plain{w: w}
+	if screen != nil {
+		v = newLive(ctx, screen, unfold)
 	}
+	job, lines, err := follow(ctx, t, v)
+	if err != nil && job == nil { // It was not even found, unless it is manual.
+		job, _ = t.Client.Jobs.Get(ctx, t.Project, t.ID)
+	}
+	outcome := outcomeOf(t, job, lines, err)
+	v.end(outcome.code == exit.Failed)
+	if screen == nil {
+		fmt.Fprintf(w, "%s: %s\n", outcome.word, outcome.why)
+	} else {
+		fmt.Fprintf(w, "%s%s %s%s: %s\n", outcome.color, outcome.sign, outcome.word, terminal.Reset, outcome.why)
+	}
+	return outcome.code
+}
+
+// follow shows the log until it ends. It returns the job as it was last seen, nil if it
+// never was, and how many lines its log has.
+func follow(ctx context.Context, t *target.Target, v view) (job *gitlabjobs.Job, lines int, err error) {
 	log, err := t.Client.Jobs.FollowTrace(ctx, t.Project, t.ID, &gitlabjobs.FollowOptions{OnUpdate: v.update})
 	if err != nil {
-		return anythingElse, err
+		return nil, 0, err
 	}
 	defer log.Close()
 	for line, err := range gitlabjobs.TraceLines(log) {
 		if err != nil {
-			return anythingElse, err
+			return log.Job(), lines, err
 		}
+		lines++
 		v.line(line)
 	}
-	job := log.Job()
-	v.end(job)
-	switch job.Status {
-	case gitlabjobs.StatusSuccess:
-		return succeeded, nil
-	case gitlabjobs.StatusFailed:
-		return failed, nil
-	default:
-		return anythingElse, nil
-	}
+	return log.Job(), lines, nil
 }

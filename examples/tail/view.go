@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"slices"
@@ -12,81 +13,60 @@ import (
 	"example.com/gitlabjobs/examples/internal/terminal"
 )
 
-// view shows a log as it comes.
+// view shows a log while it grows.
 type view interface {
-	update(*gitlabjobs.Job)
+	update(*gitlabjobs.Job) // Its status has changed.
 	line(*gitlabjobs.TraceLine)
-	end(*gitlabjobs.Job)
+	end(failed bool)
 }
 
-// plain writes the text of a log, and nothing else.
+// plain writes the text of a log.
 type plain struct{ w io.Writer }
 
 func (p *plain) update(*gitlabjobs.Job) {}
-func (p *plain) end(*gitlabjobs.Job)    {}
+func (p *plain) end(bool)               {}
 
 func (p *plain) line(line *gitlabjobs.TraceLine) {
-	if marksOnly(line) {
-		return
+	if !marksOnly(line) {
+		fmt.Fprintln(p.w, line.Text)
 	}
-	fmt.Fprintln(p.w, line.Text)
 }
 
-// marksOnly is a line that is there for its section marks alone.
+// marksOnly reports whether a line has nothing but the marks of sections.
 func marksOnly(line *gitlabjobs.TraceLine) bool {
 	return line.Text == "" && len(line.Started)+len(line.Ended) > 0
 }
 
 // live writes a log to a terminal, above a status line.
 type live struct {
-	settings
-	ticker *time.Ticker
-	done   chan struct{}
-	ticked sync.WaitGroup
+	screen *terminal.Screen
+	unfold bool
+	stop   context.CancelFunc
+	drawer sync.WaitGroup
 
-	mu      sync.Mutex // Of what follows: the status line has a clock of its own.
-	job     *gitlabjobs.Job
-	since   time.Time
-	folded  *gitlabjobs.TraceSection // That is open now.
-	hidden  []string                 // Its last lines.
-	stopped bool
+	mu     sync.Mutex // Of what follows.
+	job    *gitlabjobs.Job
+	seen   time.Time                // When the job was received.
+	folded *gitlabjobs.TraceSection // The one that is open now.
+	hidden []string                 // Its last lines.
+	status string                   // The status line on the screen. Empty if there is none.
+	width  int                      // Its columns.
+	size   int                      // The screen's columns at that time.
 }
 
-// keptHidden is how many lines of a folded section are shown if the job ends in it.
+// keptHidden is how many lines of a folded section are shown if the job fails in it.
 const keptHidden = 20
 
-func newLive(s settings) *live {
-	l := &live{settings: s, ticker: time.NewTicker(time.Second), done: make(chan struct{}), since: time.Now()}
-	l.ticked.Go(func() {
-		for {
-			select {
-			case <-l.done:
-				return
-			case <-l.ticker.C:
-				l.print()
-			}
-		}
-	})
+func newLive(ctx context.Context, screen *terminal.Screen, unfold bool) *live {
+	l := &live{screen: screen, unfold: unfold}
+	ctx, l.stop = context.WithCancel(ctx)
+	l.drawer.Go(func() { screen.Redraw(ctx, func() { l.print() }) })
 	return l
-}
-
-func (l *live) stop() {
-	l.mu.Lock()
-	stopped := l.stopped
-	l.stopped = true
-	l.mu.Unlock()
-	if stopped {
-		return
-	}
-	l.ticker.Stop()
-	close(l.done)
-	l.ticked.Wait()
-	fmt.Fprint(l.w, terminal.ClearLine)
 }
 
 func (l *live) update(job *gitlabjobs.Job) {
 	l.mu.Lock()
-	l.job, l.since = job, time.Now()
+	l.job, l.seen = job, time.Now()
 	l.mu.Unlock()
 	l.print()
 }
@@ -95,18 +75,61 @@ func (l *live) update(job *gitlabjobs.Job) {
 func (l *live) print(lines ...string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	fmt.Fprint(l.w, terminal.ClearLine)
-	for _, line := range lines {
-		fmt.Fprintln(l.w, line)
-	}
-	if l.job == nil {
+	columns, _ := l.screen.Size()
+	status, width := l.statusLine(columns)
+	if len(lines) == 0 && status == l.status && columns == l.size {
 		return
 	}
-	status := l.job.Status
-	fmt.Fprintf(l.w, "%s%s %s%s  %s  %s", terminal.Colour(status), terminal.Sign(status), status, terminal.Reset,
-		l.job.Name, time.Since(l.since).Round(time.Second))
+	var out strings.Builder
+	out.WriteString(l.clear(columns))
+	for _, line := range lines {
+		out.WriteString(line + "\r\n")
+	}
+	if status != "" {
+		out.WriteString(terminal.NoWrap + status + terminal.Wrap)
+	}
+	fmt.Fprint(l.screen, out.String())
+	l.status, l.width, l.size = status, width, columns
+}
+
+// clear removes the status line. If the terminal has become narrower since, it has moved
+// what did not fit to rows below.
+func (l *live) clear(columns int) string {
+	if l.status == "" {
+		return ""
+	}
+	return "\r" + terminal.Up((l.width-1)/columns) + terminal.ClearBelow
+}
+
+// statusLine is the status line, and how many columns it takes: less than there are. It is
+// empty before the job is known.
+func (l *live) statusLine(columns int) (line string, width int) {
+	if l.job == nil {
+		return "", 0
+	}
+	status, color := l.job.Status, terminal.Color(l.job.Status, l.job.AllowFailure)
+	state := terminal.Sign(status, l.job.AllowFailure) + " " + terminal.Clean(string(status))
+	elapsed := " " + l.elapsed()
+	name := "  " + terminal.Middle(terminal.Clean(l.job.Name), max(columns-3-terminal.Width(state+elapsed), 4))
+	section := ""
 	if l.folded != nil {
-		fmt.Fprintf(l.w, "  %s%s%s", terminal.Dim, title(l.folded), terminal.Reset)
+		section = "  " + title(l.folded)
+	}
+	width = min(terminal.Width(state+elapsed+name+section), columns-1)
+	return terminal.Row(columns-1,
+		terminal.Span{Style: color, Text: state}, terminal.Span{Text: elapsed + name}, terminal.Span{Style: terminal.Dim, Text: section}), width
+}
+
+// elapsed is how long the job has run or, if it does not, waited.
+func (l *live) elapsed() string {
+	since := time.Since(l.seen)
+	switch {
+	case l.job.Status.Finished():
+		return terminal.Took(l.job.Duration)
+	case l.job.Duration != nil:
+		return terminal.Elapsed(terminal.Seconds(l.job.Duration) + since)
+	default:
+		return terminal.Elapsed(terminal.Seconds(l.job.QueuedDuration) + since)
 	}
 }
 
@@ -138,7 +161,7 @@ func (l *live) line(line *gitlabjobs.TraceLine) {
 	}
 }
 
-// isHeader is the line of a section's mark, whose text is the section's title.
+// isHeader reports whether a line is that of a section's mark: its text is the title.
 func isHeader(line *gitlabjobs.TraceLine) bool {
 	return len(line.Started) > 0 && line.Started[len(line.Started)-1].Header == line.Text
 }
@@ -146,7 +169,7 @@ func isHeader(line *gitlabjobs.TraceLine) bool {
 func (l *live) sectionEnds(section *gitlabjobs.TraceSection) {
 	took := ""
 	if section.Options["hide_duration"] != "true" {
-		took = "  " + terminal.Dim + section.Duration().String() + terminal.Reset
+		took = "  " + terminal.Dim + terminal.Elapsed(section.Duration()) + terminal.Reset
 	}
 	switch {
 	case l.folds(section):
@@ -178,22 +201,19 @@ func (l *live) outermostFolded(sections []*gitlabjobs.TraceSection) *gitlabjobs.
 
 func title(section *gitlabjobs.TraceSection) string {
 	if header := strings.TrimSpace(section.Header); header != "" {
-		return header
+		return terminal.Clean(header)
 	}
-	return strings.ReplaceAll(section.Name, "_", " ")
+	return terminal.Clean(strings.ReplaceAll(section.Name, "_", " "))
 }
 
-func (l *live) end(job *gitlabjobs.Job) {
+func (l *live) end(failed bool) {
 	l.stop()
-	if job.Status == gitlabjobs.StatusFailed {
-		for _, line := range l.hidden { // It failed in a section that is folded.
-			fmt.Fprintln(l.w, line)
+	l.drawer.Wait()
+	columns, _ := l.screen.Size()
+	fmt.Fprint(l.screen, l.clear(columns))
+	if failed { // In a section that is folded, if there are lines.
+		for _, line := range l.hidden {
+			fmt.Fprintln(l.screen, line)
 		}
 	}
-	fmt.Fprintf(l.w, "%s%s %s%s  %s after %s", terminal.Colour(job.Status), terminal.Sign(job.Status), job.Status, terminal.Reset,
-		job.Name, terminal.Took(job))
-	if job.FailureReason != "" {
-		fmt.Fprintf(l.w, " (%s)", job.FailureReason)
-	}
-	fmt.Fprintln(l.w)
 }

@@ -7,23 +7,49 @@ import (
 	"example.com/gitlabjobs/gitlabjobstest"
 )
 
-// demo is a pipeline of some seconds, with a child.
+// demo is a pipeline of some seconds. Its stages start one after the other, and the jobs
+// of a stage together.
 func demo(srv *gitlabjobstest.Server) (string, int64) {
 	const path = "group/app"
 	project := srv.AddProject(path)
-	root, child := project.AddPipeline(gitlabjobstest.PipelineSpec{}), project.AddPipeline(gitlabjobstest.PipelineSpec{})
-	job := func(name, stage string, after, runs time.Duration, result gitlabjobs.Status) gitlabjobstest.JobSpec {
-		return gitlabjobstest.JobSpec{
-			Name: name, Stage: stage, AllowFailure: result == gitlabjobs.StatusFailed,
-			Script: &gitlabjobstest.Script{Pending: after, Runs: runs, Result: result},
+	root, child := project.AddPipeline(), project.AddPipeline(gitlabjobstest.PipelineSpec{Source: "parent_pipeline"})
+
+	const s, success = time.Second, gitlabjobs.StatusSuccess
+	add := func(pipeline *gitlabjobstest.Pipeline, stage, name string, runs time.Duration, result gitlabjobs.Status) func() {
+		return pipeline.AddJob(gitlabjobstest.JobSpec{
+			Name: name, Stage: stage, Status: gitlabjobs.StatusCreated, AllowFailure: result == gitlabjobs.StatusFailed,
+			Script: &gitlabjobstest.Script{Pending: s, Runs: runs, Result: result},
+		}).Enqueue
+	}
+	build := []func(){
+		add(root, "build", "build: [linux, amd64]", 3*s, success),
+		add(root, "build", "build: [linux, arm64]", 4*s, success),
+		add(root, "build", "build: [windows, amd64]", 3*s, success),
+	}
+	test := []func(){
+		add(root, "test", "unit", 3*s, success),
+		add(root, "test", "lint", 2*s, gitlabjobs.StatusFailed),
+		add(root, "test", "integration: [postgres, 17]", 6*s, success),
+		add(root, "test", "integration: [postgres, 18]", 5*s, success),
+		root.AddBridge(gitlabjobstest.BridgeSpec{
+			Name: "security", Stage: "test", Status: gitlabjobs.StatusCreated, Downstream: child, Depend: true,
+		}).Start,
+	}
+	deploy := []func(){
+		add(root, "deploy", "staging", 2*s, success),
+	}
+	add(child, "scan", "dependencies", 3*s, success) // The bridge starts these.
+	add(child, "scan", "licenses", 2*s, success)
+	add(child, "scan", "secrets", 4*s, success)
+
+	// When a stage is over, the fake leaves it to its user to start the next one.
+	at := func(after time.Duration, starts []func()) {
+		for _, start := range starts {
+			time.AfterFunc(after, start)
 		}
 	}
-	root.AddBridge(gitlabjobstest.BridgeSpec{Name: "trigger checks", Downstream: child, Status: gitlabjobs.StatusSuccess})
-	root.AddJob(job("deploy", "deploy", 7*time.Second, 2*time.Second, gitlabjobs.StatusSuccess))
-	root.AddJob(job("lint", "test", 3*time.Second, 2*time.Second, gitlabjobs.StatusFailed))
-	root.AddJob(job("test", "test", 3*time.Second, 4*time.Second, gitlabjobs.StatusSuccess))
-	root.AddJob(job("build", "build", time.Second, 2*time.Second, gitlabjobs.StatusSuccess))
-	child.AddJob(job("scan", "test", 2*time.Second, 5*time.Second, gitlabjobs.StatusSuccess))
-	child.AddJob(job("licenses", "test", 2*time.Second, 2*time.Second, gitlabjobs.StatusSuccess))
+	at(0, build)
+	at(5*s, test)
+	at(12*s, deploy)
 	return path, root.ID()
 }

@@ -1,65 +1,132 @@
-// Wait waits for a pipeline and the pipelines that it triggers, with a live table in
-// a terminal and a line for each change elsewhere. It is a gate for a deployment:
+// Wait waits for a pipeline and the pipelines that it triggers. In a terminal it shows their
+// jobs as they are; elsewhere it writes a line for each change. It is a gate for a deployment:
 //
 //	GITLAB_URL=https://gitlab.example.com GITLAB_TOKEN=... go run ./examples/wait group/app 4711
 //
-// The last line says why it ended, and the exit code how:
+// The last line says what happened and why, and the exit code says it to programs:
 //
 //	0    GitLab calls the pipeline, and those below it, a success.
 //	1    The pipeline or one below it failed, was canceled or was skipped.
-//	2    The arguments are wrong, or an error ended the wait.
+//	2    The arguments are wrong, or there was an error.
 //	3    A manual job has to be played first.
 //	130  Interrupted.
 //
-// Without the variables, the project and the pipeline, it waits for a pipeline of a GitLab
-// server that is embedded in this program.
+// Without arguments it waits for a pipeline of a GitLab that is embedded in the program.
 package main
 
 import (
 	"context"
+	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
+	"sync"
 	"time"
 
 	"example.com/gitlabjobs"
+	"example.com/gitlabjobs/examples/internal/exit"
 	"example.com/gitlabjobs/examples/internal/target"
 	"example.com/gitlabjobs/examples/internal/terminal"
 )
 
+var command = target.Command{
+	Name: "wait",
+	Does: "Waits for a pipeline and the pipelines that it triggers.",
+	ID:   "pipeline",
+	Demo: demo,
+	Notes: `In a terminal it shows the jobs as they are. With NO_COLOR or TERM=dumb in the environment,
+and outside of terminals, it writes a line for each change.
+
+` + exit.Notes,
+}
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	code := run(ctx, os.Stdout, terminal.Is(os.Stdout), os.Getenv, os.Args[1:])
+	code := run(ctx, os.Stdout, terminal.Open(os.Stdout, os.Getenv), os.Getenv, os.Args[1:])
 	stop()
 	os.Exit(code)
 }
 
-func run(ctx context.Context, w io.Writer, live bool, getenv func(string) string, args []string) int {
-	t, err := target.Open(getenv, args, "pipeline", demo)
-	if err != nil {
+// run runs the program, on a screen unless that is nil.
+func run(ctx context.Context, w io.Writer, screen *terminal.Screen, getenv func(string) string, args []string) int {
+	t, err := command.Open(w, getenv, args)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return exit.Success
+	case err != nil:
 		fmt.Fprintln(w, "error:", err)
-		return codeError
+		return exit.Error
 	}
 	defer t.Close()
 	var opts gitlabjobs.WaitOptions
 	if t.Demo {
-		fmt.Fprintln(w, "No GITLAB_URL, GITLAB_TOKEN, project and pipeline given: this is a GitLab server embedded in this program.")
-		opts.MinInterval, opts.MaxInterval = 500*time.Millisecond, time.Second
+		opts.MinInterval, opts.MaxInterval = 250*time.Millisecond, 250*time.Millisecond
 	}
-	var view view = &plain{w: w}
-	if live {
-		view = &table{w: w, project: t.Project, pipeline: t.ID}
-	}
-	return wait(ctx, w, t, view, opts)
+	return wait(ctx, w, screen, t, opts)
 }
 
 // wait waits for the pipelines, writes the last line and returns the exit code.
-func wait(ctx context.Context, w io.Writer, t *target.Target, v view, opts gitlabjobs.WaitOptions) int {
+func wait(ctx context.Context, w io.Writer, screen *terminal.Screen, t *target.Target, opts gitlabjobs.WaitOptions) int {
+	var v view = &plain{w: w, seen: make(map[int64]string)}
+	if screen != nil {
+		v = newLive(ctx, screen, t)
+	}
 	opts.Downstream = true
-	opts.OnUpdate = v.update
+	opts.OnUpdate = func(job *gitlabjobs.Job) { v.update(jobItem(job)) }
+
+	var bridges sync.WaitGroup
+	polling, stop := context.WithCancel(ctx)
+	bridges.Go(func() { followBridges(polling, t, opts.MinInterval, v.update) })
 	pipeline, err := t.Client.Jobs.WaitPipeline(ctx, t.Project, t.ID, &opts)
-	code, why := verdict(pipeline, err)
-	fmt.Fprintln(w, why)
-	return code
+	stop()
+	bridges.Wait()
+
+	v.end(pipeline)
+	outcome := outcomeOf(t, pipeline, err)
+	if screen != nil {
+		fmt.Fprint(w, outcome.color)
+	}
+	fmt.Fprint(w, outcome.word)
+	if screen != nil {
+		fmt.Fprint(w, terminal.Reset)
+	}
+	fmt.Fprintln(w, ": "+outcome.why)
+	return outcome.code
+}
+
+// followBridges reports the bridges of a pipeline and of those below it, until the context
+// ends. WaitPipeline reports jobs only. It also reports errors, so that here a pipeline
+// that can't be read has no bridges.
+func followBridges(ctx context.Context, t *target.Target, interval time.Duration, update func(item)) {
+	if interval == 0 {
+		interval = 5 * time.Second
+	}
+	ticker := time.NewTicker(interval)
+	defer ticker.Stop()
+	for ctx.Err() == nil {
+		read := make(map[int64]bool)
+		var follow func(project gitlabjobs.Project, pipeline int64)
+		follow = func(project gitlabjobs.Project, pipeline int64) {
+			if read[pipeline] {
+				return
+			}
+			read[pipeline] = true
+			for bridge, err := range t.Client.Bridges.All(ctx, project, pipeline, nil) {
+				if err != nil {
+					return
+				}
+				update(bridgeItem(pipeline, bridge))
+				if below := bridge.DownstreamPipeline; below != nil && below.ProjectID != 0 {
+					follow(gitlabjobs.Project(fmt.Sprint(below.ProjectID)), below.ID)
+				}
+			}
+		}
+		follow(t.Project, t.ID)
+		select {
+		case <-ctx.Done():
+		case <-ticker.C:
+		}
+	}
 }

@@ -7,58 +7,168 @@ import (
 	"strings"
 
 	"example.com/gitlabjobs"
+	"example.com/gitlabjobs/examples/internal/exit"
+	"example.com/gitlabjobs/examples/internal/target"
+	"example.com/gitlabjobs/examples/internal/terminal"
 )
 
-// The exit codes.
-const (
-	codeSuccess     = 0
-	codeFailed      = 1
-	codeError       = 2
-	codeBlocked     = 3
-	codeInterrupted = 130
-)
+// outcome is how a wait has ended.
+type outcome struct {
+	code  int
+	color string
+	word  string // In one word.
+	why   string
+}
 
-// verdict returns the exit code of a wait, and the line that says why.
-func verdict(pipeline *gitlabjobs.PipelineResult, err error) (int, string) {
+// outcomeOf says how a wait has ended, and why.
+func outcomeOf(t *target.Target, r *gitlabjobs.PipelineResult, err error) outcome {
+	name := fmt.Sprintf("pipeline %d of %s", t.ID, terminal.Clean(string(t.Project)))
 	switch {
 	case errors.Is(err, gitlabjobs.ErrBlocked):
-		return codeBlocked, fmt.Sprint("blocked: ", err)
+		return outcome{exit.Blocked, terminal.Yellow, "blocked", name + " waits until somebody plays " + list(manual(r))}
 	case errors.Is(err, context.Canceled):
-		return codeInterrupted, fmt.Sprint("interrupted: ", err)
+		return outcome{exit.Interrupted, terminal.Yellow, "interrupted", name + unfinished(r)}
 	case err != nil:
-		return codeError, fmt.Sprint("error: ", err)
-	case pipeline.Succeeded():
-		return codeSuccess, fmt.Sprintf("success: pipeline %d of %s", pipeline.PipelineID, pipeline.Project)
+		return outcome{exit.Error, terminal.Red, "error", terminal.Clean(err.Error())}
+	case r.Succeeded():
+		return outcome{exit.Success, terminal.Green, "success", name + allowed(r)}
+	}
+	word, color := terminal.Clean(string(r.Status)), terminal.Color(r.Status, false)
+	if r.Status == "" || r.Status == gitlabjobs.StatusSuccess {
+		word, color = "failed", terminal.Red // Because of a pipeline below it.
+	}
+	return outcome{exit.Failed, color, word, name + ": " + list(reasons(r))}
+}
+
+// list joins the first of some texts, and counts the others.
+func list(texts []string) string {
+	const most = 4
+	if len(texts) > most {
+		texts = append(texts[:most-1:most-1], fmt.Sprintf("%d more", len(texts)-most+1))
+	}
+	return strings.Join(texts, "; ")
+}
+
+// itemsOf lists the jobs and bridges of a pipeline.
+func itemsOf(r *gitlabjobs.PipelineResult) []item {
+	items := make([]item, 0, len(r.Jobs)+len(r.Bridges))
+	for _, job := range r.Jobs {
+		items = append(items, jobItem(job))
+	}
+	for _, bridge := range r.Bridges {
+		items = append(items, bridgeItem(r.PipelineID, bridge))
+	}
+	return items
+}
+
+// describe is an item in a sentence.
+func (it item) describe() string {
+	if it.bridge {
+		return fmt.Sprintf("bridge %s (%d)", it.name, it.id)
+	}
+	return fmt.Sprintf("job %s (%d)", it.name, it.id)
+}
+
+// manual lists what has to be played, here and below.
+func manual(r *gitlabjobs.PipelineResult) []string {
+	var texts []string
+	for _, it := range itemsOf(r) {
+		if it.status == gitlabjobs.StatusManual && !it.mayFail {
+			texts = append(texts, it.describe())
+		}
+	}
+	for _, below := range r.Downstream {
+		for _, text := range manual(below) {
+			texts = append(texts, fmt.Sprintf("%s of pipeline %d", text, below.PipelineID))
+		}
+	}
+	return texts
+}
+
+// allowed lists the failures that make no difference.
+func allowed(r *gitlabjobs.PipelineResult) string {
+	var texts []string
+	var visit func(*gitlabjobs.PipelineResult)
+	visit = func(r *gitlabjobs.PipelineResult) {
+		for _, it := range itemsOf(r) {
+			if it.status == gitlabjobs.StatusFailed && it.mayFail {
+				texts = append(texts, it.describe())
+			}
+		}
+		for _, below := range r.Downstream {
+			visit(below)
+		}
+	}
+	visit(r)
+	if len(texts) == 0 {
+		return ""
+	}
+	return ", although this failed, which is allowed: " + list(texts)
+}
+
+// unfinished says how far the pipelines had come.
+func unfinished(r *gitlabjobs.PipelineResult) string {
+	if r == nil {
+		return ", before it was read"
+	}
+	var texts []string
+	jobs := 0
+	var visit func(*gitlabjobs.PipelineResult)
+	visit = func(r *gitlabjobs.PipelineResult) {
+		for _, it := range itemsOf(r) {
+			jobs++
+			if !it.status.Finished() {
+				texts = append(texts, fmt.Sprintf("%s is %s", it.describe(), it.status))
+			}
+		}
+		for _, below := range r.Downstream {
+			visit(below)
+		}
+	}
+	visit(r)
+	switch {
+	case jobs == 0:
+		return ", which had no jobs yet"
+	case len(texts) == 0:
+		return ", which was about to end"
 	default:
-		return codeFailed, fmt.Sprintf("failed: pipeline %d of %s: %s", pipeline.PipelineID, pipeline.Project, strings.Join(reasons(pipeline), "; "))
+		return fmt.Sprintf(", with %d of %d to go: %s", len(texts), jobs, list(texts))
 	}
 }
 
 // reasons lists why a pipeline and those below it are not a success.
 func reasons(r *gitlabjobs.PipelineResult) []string {
-	var list []string
+	var texts []string
+	add := func(format string, args ...any) { texts = append(texts, terminal.Clean(fmt.Sprintf(format, args...))) }
+	items := itemsOf(r)
 	switch {
 	case r.Err != nil:
-		list = append(list, fmt.Sprintf("pipeline %d can't be read: %v", r.PipelineID, r.Err))
+		add("pipeline %d can't be read: %v", r.PipelineID, r.Err)
+	case len(items) == 0 && r.Status == gitlabjobs.StatusFailed:
+		add("pipeline %d is empty: its configuration may be invalid", r.PipelineID)
+	case len(items) == 0 && r.Status == gitlabjobs.StatusSkipped:
+		add("pipeline %d is empty: its commit or its push may have asked to skip it", r.PipelineID)
+	case len(items) == 0:
+		add("pipeline %d is empty", r.PipelineID)
 	case r.Status == "":
-		list = append(list, "its status is not known")
-	case r.Status != gitlabjobs.StatusSuccess:
-		list = append(list, fmt.Sprintf("pipeline %d is %s", r.PipelineID, r.Status))
+		add("the status of pipeline %d is not known", r.PipelineID)
 	}
-	for _, job := range r.Jobs {
-		if job.Status == gitlabjobs.StatusFailed && !job.AllowFailure {
-			list = append(list, fmt.Sprintf("job %s failed (%s)", job.Name, job.FailureReason))
+	for _, it := range items {
+		switch {
+		case it.mayFail:
+		case it.status == gitlabjobs.StatusFailed:
+			add("%s failed: %s", it.describe(), it.reason)
+		case it.status == gitlabjobs.StatusCanceled:
+			add("%s was canceled", it.describe())
 		}
 	}
-	for _, bridge := range r.Bridges {
-		if bridge.Status == gitlabjobs.StatusFailed && !bridge.AllowFailure {
-			list = append(list, fmt.Sprintf("bridge %s failed (%s)", bridge.Name, bridge.FailureReason))
-		}
+	if len(texts) == 0 && r.Status != gitlabjobs.StatusSuccess {
+		add("pipeline %d is %s", r.PipelineID, r.Status)
 	}
 	for _, below := range r.Downstream {
 		if !below.Succeeded() {
-			list = append(list, reasons(below)...)
+			texts = append(texts, reasons(below)...)
 		}
 	}
-	return list
+	return texts
 }

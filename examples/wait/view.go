@@ -1,101 +1,116 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"example.com/gitlabjobs"
+	"example.com/gitlabjobs/examples/internal/target"
 	"example.com/gitlabjobs/examples/internal/terminal"
 )
 
-// view shows the jobs of the pipelines. update is called with each job that has changed.
-type view interface{ update(*gitlabjobs.Job) }
+// view shows the jobs and bridges of the pipelines.
+type view interface {
+	update(item)                    // It may have changed. More than one goroutine calls it.
+	end(*gitlabjobs.PipelineResult) // The pipelines as they were at the end of the wait; nil if they were never seen.
+}
 
 // plain writes a line for each change.
-type plain struct{ w io.Writer }
-
-func (p *plain) update(job *gitlabjobs.Job) {
-	fmt.Fprintf(p.w, "%s  pipeline %d  %s: %s\n", time.Now().Format(time.TimeOnly), pipelineOf(job), job.Name, job.Status)
+type plain struct {
+	mu   sync.Mutex
+	w    io.Writer
+	seen map[int64]string // By ID, what was written of it.
 }
 
-func pipelineOf(job *gitlabjobs.Job) int64 {
-	if job.Pipeline == nil {
-		return 0
+func (p *plain) update(it item) {
+	what, state := "job", string(it.status)
+	if it.bridge {
+		what = "bridge"
 	}
-	return job.Pipeline.ID
-}
-
-// table draws the jobs over themselves in a terminal.
-type table struct {
-	w        io.Writer
-	project  gitlabjobs.Project
-	pipeline int64
-	began    time.Time
-	jobs     []*gitlabjobs.Job // The newest attempt of each, in the order in which they came.
-	lines    int               // Of the previous drawing.
-}
-
-func (t *table) update(job *gitlabjobs.Job) {
-	if t.began.IsZero() {
-		t.began = time.Now()
-	}
-	t.put(job)
-	lines := t.draw()
-	fmt.Fprint(t.w, terminal.Up(t.lines), terminal.ClearBelow, strings.Join(lines, "\n"), "\n")
-	t.lines = len(lines)
-}
-
-// put adds a job in place of an earlier attempt.
-func (t *table) put(job *gitlabjobs.Job) {
-	for i, other := range t.jobs {
-		if pipelineOf(other) == pipelineOf(job) && other.Name == job.Name {
-			t.jobs[i] = job
-			return
+	if it.status == gitlabjobs.StatusFailed {
+		state += fmt.Sprintf(" (%s)", it.reason)
+		if it.mayFail {
+			state += ", which is allowed"
 		}
 	}
-	t.jobs = append(t.jobs, job)
+	if it.below != nil {
+		state += fmt.Sprintf(", pipeline %d: %s", it.below.ID, it.below.Status)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.seen[it.id] != state {
+		p.seen[it.id] = state
+		fmt.Fprintf(p.w, "%s  pipeline %d  %s %s: %s\n", time.Now().Format(time.TimeOnly), it.pipeline, what, it.name, terminal.Clean(state))
+	}
 }
 
-func (t *table) draw() []string {
-	finished, width := 0, 0
-	for _, job := range t.jobs {
-		if job.Status.Finished() {
-			finished++
-		}
-		width = max(width, len([]rune(job.Name)))
-	}
-	width = min(width, 40)
-	lines := []string{
-		fmt.Sprintf("%sPipeline %d of %s%s  %s  %d of %d jobs, %s", terminal.Bold, t.pipeline, t.project, terminal.Reset,
-			bar(finished, len(t.jobs), 30), finished, len(t.jobs), time.Since(t.began).Round(time.Second)),
-	}
-	for _, job := range t.jobs {
-		below := ""
-		if id := pipelineOf(job); id != t.pipeline {
-			below = fmt.Sprintf("  %spipeline %d%s", terminal.Dim, id, terminal.Reset)
-		}
-		lines = append(lines, fmt.Sprintf("  %s%s %s %-9s%s %s%s%s  %s%s", terminal.Colour(job.Status), terminal.Sign(job.Status), pad(job.Name, width),
-			job.Status, terminal.Reset, terminal.Dim, pad(job.Stage, 8), terminal.Reset, terminal.Took(job), below))
-	}
-	return lines
+func (p *plain) end(*gitlabjobs.PipelineResult) {}
+
+// live shows everything on a screen of its own, and leaves the end of it in the terminal.
+type live struct {
+	screen *terminal.Screen
+	title  string
+	began  time.Time
+	stop   context.CancelFunc
+	drawer sync.WaitGroup
+
+	mu    sync.Mutex // Of what follows.
+	board board
+	drawn []string // The rows on the screen.
+	size  [2]int   // Of the screen at that time.
 }
 
-// bar shows how much of a whole is done, in so many characters.
-func bar(done, all, width int) string {
-	full := 0
-	if all > 0 {
-		full = done * width / all
+func newLive(ctx context.Context, screen *terminal.Screen, t *target.Target) *live {
+	l := &live{
+		screen: screen, title: fmt.Sprintf("Pipeline %d of %s", t.ID, terminal.Clean(string(t.Project))), began: time.Now(),
+		board: board{root: t.ID, pipelines: make(map[int64][]place)},
 	}
-	return terminal.Colour(gitlabjobs.StatusSuccess) + strings.Repeat("█", full) + terminal.Reset + terminal.Dim + strings.Repeat("░", width-full) + terminal.Reset
+	ctx, l.stop = context.WithCancel(ctx)
+	fmt.Fprint(screen, terminal.FullScreen)
+	l.drawer.Go(func() { screen.Redraw(ctx, l.draw) })
+	return l
 }
 
-// pad makes a text exactly so wide; a longer one ends in a mark.
-func pad(s string, width int) string {
-	r := []rune(s)
-	if len(r) > width {
-		return string(r[:max(width-1, 0)]) + "…"
+func (l *live) update(it item) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.board.put(it)
+}
+
+// draw draws what has changed since the last drawing.
+func (l *live) draw() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	columns, rows := l.screen.Size()
+	size := [2]int{columns, rows}
+	frame := l.board.frame(l.title, l.began, time.Now(), columns, rows)
+	if size == l.size && slices.Equal(frame, l.drawn) {
+		return
 	}
-	return s + strings.Repeat(" ", width-len(r))
+	l.size, l.drawn = size, frame
+	drawing := terminal.Home + terminal.ClearRight + strings.Join(frame, "\r\n"+terminal.ClearRight)
+	if len(frame) < rows {
+		drawing += "\r\n" + terminal.ClearBelow
+	}
+	fmt.Fprint(l.screen, drawing)
+}
+
+func (l *live) end(r *gitlabjobs.PipelineResult) {
+	l.stop()
+	l.drawer.Wait()
+	fmt.Fprint(l.screen, terminal.FullScreenEnd)
+	if r == nil {
+		return
+	}
+	l.board.putAll(r)
+	columns, rows := l.screen.Size()
+	// The rows below the frame are for the last line and the shell's prompt.
+	for _, row := range l.board.frame(l.title, l.began, time.Now(), columns, rows-3) {
+		fmt.Fprintln(l.screen, row)
+	}
 }

@@ -1,54 +1,135 @@
-// Package target finds out what an example is to look at: a project of yours, or of
-// a GitLab that is embedded in the example.
+// Package target reads the arguments of the examples, and connects to what they name: a
+// project of yours or, without arguments, a demo on a GitLab that is embedded in the
+// program.
 package target
 
 import (
 	"errors"
+	"flag"
 	"fmt"
+	"io"
 	"strconv"
+	"strings"
 
 	"example.com/gitlabjobs"
 	"example.com/gitlabjobs/gitlabjobstest"
 )
 
-// Target is what an example looks at.
+// Command describes a program and its arguments.
+type Command struct {
+	Name  string        // Of the program.
+	Does  string        // What the program does, as a sentence.
+	ID    string        // "job" or "pipeline": what the second argument is the ID of. Empty: there is no second argument.
+	Flags *flag.FlagSet // The program's own flags. Nil if it has none.
+	Notes string        // What -h says at the end.
+	Demo  Demo
+}
+
+// Demo fills the embedded GitLab, and returns what there is to look at.
+type Demo func(*gitlabjobstest.Server) (project string, id int64)
+
+// Target is what a program looks at.
 type Target struct {
 	Client  *gitlabjobs.Client
 	Project gitlabjobs.Project
-	ID      int64 // Of a job or a pipeline, where the example takes one.
-	Demo    bool  // It is a GitLab that is embedded in the example.
+	ID      int64 // Of the job or the pipeline, if the program takes one.
+	Demo    bool  // It is on the embedded GitLab.
 
 	server *gitlabjobstest.Server
 }
 
-// Demo sets up the embedded GitLab, and says what there is to look at.
-type Demo func(*gitlabjobstest.Server) (project string, id int64)
-
-// Open connects to the GitLab of GITLAB_URL and GITLAB_TOKEN, for the project, and
-// where an id is named the id, that args give; or, without any of them, to a demo.
-func Open(getenv func(string) string, args []string, id string, demo Demo) (*Target, error) {
-	url, token := getenv("GITLAB_URL"), getenv("GITLAB_TOKEN")
-	wanted := 1
-	if id != "" {
-		wanted = 2
-	}
+// Open parses the arguments and connects to what they name. Without arguments that is the
+// demo, whatever is in the environment, and a line on w says so. For -h it writes help to
+// w and returns [flag.ErrHelp].
+func (c Command) Open(w io.Writer, getenv func(string) string, args []string) (*Target, error) {
+	args, err := c.parse(args)
 	switch {
-	case len(args) == wanted && url != "" && token != "":
-		t := &Target{Project: gitlabjobs.Project(args[0])}
-		var err error
-		if id != "" {
-			if t.ID, err = strconv.ParseInt(args[1], 10, 64); err != nil {
-				return nil, fmt.Errorf("%q is no %s id: give its number", args[1], id)
-			}
+	case errors.Is(err, flag.ErrHelp):
+		c.help(w)
+		return nil, err
+	case err != nil:
+		return nil, fmt.Errorf("%w: %s -h lists the flags", err, c.Name)
+	case len(args) == 0:
+		fmt.Fprintf(w, "This is a demo, on a GitLab that is embedded in this program. For your own: %s -h\n", c.Name)
+		return openDemo(c.Demo)
+	}
+	url, token := getenv("GITLAB_URL"), getenv("GITLAB_TOKEN")
+	var missing []string
+	if c.ID != "" && len(args) == 1 {
+		missing = append(missing, "the "+c.ID+" ID, after the project")
+	}
+	if url == "" {
+		missing = append(missing, "GITLAB_URL in the environment")
+	}
+	if token == "" {
+		missing = append(missing, "GITLAB_TOKEN in the environment")
+	}
+	if len(missing) > 0 {
+		return nil, fmt.Errorf("missing: %s: %s -h explains each; without arguments there is a demo", strings.Join(missing, "; "), c.Name)
+	}
+	t := &Target{Project: gitlabjobs.Project(args[0])}
+	if c.ID != "" {
+		if t.ID, err = strconv.ParseInt(args[1], 10, 64); err != nil || t.ID <= 0 {
+			return nil, fmt.Errorf("%q is no %s ID: use the number at the end of the %[2]s's address", args[1], c.ID)
 		}
-		t.Client, err = gitlabjobs.NewClient(url, gitlabjobs.PrivateToken(token))
-		return t, err
-	case len(args) == 0 && url == "" && token == "":
-		return openDemo(demo)
-	case id != "":
-		return nil, fmt.Errorf("set GITLAB_URL and GITLAB_TOKEN and give a project, such as group/app, and a %s id; or none of them", id)
-	default:
-		return nil, errors.New("set GITLAB_URL and GITLAB_TOKEN and give a project, such as group/app; or none of them")
+	}
+	t.Client, err = gitlabjobs.NewClient(url, gitlabjobs.PrivateToken(token))
+	return t, err
+}
+
+// parse parses the flags, which may be anywhere, and returns the other arguments.
+func (c Command) parse(args []string) (rest []string, err error) {
+	flags := c.flags()
+	flags.Usage = func() {} // The caller tells.
+	flags.SetOutput(io.Discard)
+	for {
+		if err := flags.Parse(args); err != nil {
+			return nil, err
+		}
+		if args = flags.Args(); len(args) == 0 {
+			break
+		}
+		rest, args = append(rest, args[0]), args[1:]
+	}
+	most, takes := 1, "a project"
+	if c.ID != "" {
+		most, takes = 2, "a project and a "+c.ID+" ID"
+	}
+	if len(rest) > most {
+		return nil, fmt.Errorf("unexpected argument %q: the arguments are %s", rest[most], takes)
+	}
+	return rest, nil
+}
+
+func (c Command) flags() *flag.FlagSet {
+	if c.Flags != nil {
+		return c.Flags
+	}
+	return flag.NewFlagSet(c.Name, flag.ContinueOnError)
+}
+
+func (c Command) help(w io.Writer) {
+	flags, options, ids := c.flags(), "", ""
+	flags.VisitAll(func(*flag.Flag) { options = " [flags]" })
+	if c.ID != "" {
+		ids = " " + strings.ToUpper(c.ID)
+	}
+	fmt.Fprintf(w, "%s\n\n", c.Does)
+	fmt.Fprintf(w, "  %s%s               a demo, on a GitLab that is embedded in the program\n", c.Name, options)
+	fmt.Fprintf(w, "  %s%s PROJECT%s   the real thing\n\n", c.Name, options, ids)
+	fmt.Fprint(w, "Arguments:\n  PROJECT       the project's full path or its ID, such as group/app or 42\n")
+	if c.ID != "" {
+		fmt.Fprintf(w, "  %-12s  the %s's ID: the number at the end of its address\n", strings.ToUpper(c.ID), c.ID)
+	}
+	fmt.Fprint(w, "\nEnvironment:\n  GITLAB_URL    the address of GitLab, such as https://gitlab.example.com\n",
+		"  GITLAB_TOKEN  an access token that may read the project's jobs: with the scope read_api\n")
+	if options != "" {
+		fmt.Fprint(w, "\nFlags:\n")
+		flags.SetOutput(w)
+		flags.PrintDefaults()
+	}
+	if c.Notes != "" {
+		fmt.Fprintf(w, "\n%s", c.Notes)
 	}
 }
 
@@ -67,7 +148,7 @@ func openDemo(demo Demo) (*Target, error) {
 	return t, nil
 }
 
-// Close ends the connections, and the demo if it is one.
+// Close ends the connections, and the embedded GitLab if there is one.
 func (t *Target) Close() {
 	t.Client.CloseIdleConnections()
 	if t.server != nil {

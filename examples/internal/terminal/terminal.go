@@ -1,77 +1,50 @@
-// Package terminal is what the examples know of terminals.
+// Package terminal is what the examples know about terminals.
 package terminal
 
 import (
-	"fmt"
+	"context"
+	"io"
 	"os"
 	"time"
 
-	"example.com/gitlabjobs"
+	"golang.org/x/term"
 )
 
-// Is reports whether a file is a terminal, and not a pipe or a file on a disk.
-func Is(f *os.File) bool {
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
+// Screen is a terminal to draw on.
+type Screen struct {
+	io.Writer
+	Size    func() (columns, rows int)
+	Resized <-chan os.Signal // Receives when the size has changed. Nil where the system does not tell.
 }
 
-// Codes that a terminal obeys.
-const (
-	Reset      = "\x1b[0m"
-	Bold       = "\x1b[1m"
-	Dim        = "\x1b[2m"
-	ClearLine  = "\r\x1b[K"
-	ClearBelow = "\x1b[J"
-)
-
-// Up moves the cursor n lines up.
-func Up(n int) string {
-	if n == 0 {
-		return ""
+// Open returns a screen for a file. It is nil if views should write plain text: the file
+// is no terminal, or the terminal or the user does not want control codes.
+func Open(f *os.File, getenv func(string) string) *Screen {
+	fd := int(f.Fd()) //nolint:gosec // A file descriptor is an int everywhere.
+	if !term.IsTerminal(fd) || getenv("TERM") == "dumb" || getenv("NO_COLOR") != "" || !obeysCodes(f) {
+		return nil
 	}
-	return fmt.Sprintf("\x1b[%dA", n)
+	return &Screen{Writer: f, Resized: resized(), Size: func() (columns, rows int) {
+		columns, rows, err := term.GetSize(fd)
+		if err != nil || columns <= 0 || rows <= 0 {
+			return 80, 24
+		}
+		return columns, rows
+	}}
 }
 
-// Colour is the code of a status's colour.
-func Colour(s gitlabjobs.Status) string {
-	switch s {
-	case gitlabjobs.StatusSuccess:
-		return "\x1b[32m"
-	case gitlabjobs.StatusFailed:
-		return "\x1b[31m"
-	case gitlabjobs.StatusRunning, gitlabjobs.StatusCanceling:
-		return "\x1b[34m"
-	case gitlabjobs.StatusPending, gitlabjobs.StatusPreparing, gitlabjobs.StatusWaitingForResource, gitlabjobs.StatusWaitingForCallback:
-		return "\x1b[33m"
-	default:
-		return Dim
+// Redraw calls draw when the screen's size has changed, and often enough that a clock in
+// seconds looks smooth, until the context ends.
+func (s *Screen) Redraw(ctx context.Context, draw func()) {
+	ticker := time.NewTicker(100 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		case <-s.Resized:
+		}
+		draw()
 	}
-}
-
-// Sign is a status in one character.
-func Sign(s gitlabjobs.Status) string {
-	switch s {
-	case gitlabjobs.StatusSuccess:
-		return "✓"
-	case gitlabjobs.StatusFailed:
-		return "✗"
-	case gitlabjobs.StatusRunning:
-		return "●"
-	case gitlabjobs.StatusCanceled, gitlabjobs.StatusCanceling:
-		return "⊘"
-	case gitlabjobs.StatusSkipped:
-		return "»"
-	case gitlabjobs.StatusManual, gitlabjobs.StatusScheduled:
-		return "▷"
-	default:
-		return "○"
-	}
-}
-
-// Took is how long a job has run, in whole seconds; a dash before it has begun.
-func Took(job *gitlabjobs.Job) string {
-	if job.Duration == nil {
-		return "-"
-	}
-	return time.Duration(*job.Duration * float64(time.Second)).Round(time.Second).String()
 }

@@ -1,0 +1,9 @@
+//go:build !unix && !windows
+
+package terminal
+
+import "os"
+
+func obeysCodes(*os.File) bool { return true }
+
+func resized() <-chan os.Signal { return nil }
