@@ -72,9 +72,6 @@ func tail(ctx context.Context, w io.Writer, screen *terminal.Screen, unfold bool
 		v = newLive(ctx, screen, unfold)
 	}
 	job, lines, err := follow(ctx, t, v)
-	if err != nil && job == nil { // It was not even found, unless it is manual.
-		job, _ = t.Client.Jobs.Get(ctx, t.Project, t.ID)
-	}
 	outcome := outcomeOf(t, job, lines, err)
 	v.end(outcome.code == exit.Failed)
 	if screen == nil {
@@ -88,9 +85,12 @@ func tail(ctx context.Context, w io.Writer, screen *terminal.Screen, unfold bool
 // follow shows the log until it ends. It returns the job as it was last seen, nil if it
 // never was, and how many lines its log has.
 func follow(ctx context.Context, t *target.Target, v view) (job *gitlabjobs.Job, lines int, err error) {
-	log, err := t.Client.Jobs.FollowTrace(ctx, t.Project, t.ID, &gitlabjobs.FollowOptions{OnUpdate: v.update})
+	log, err := t.Client.Jobs.FollowTrace(ctx, t.Project, t.ID, &gitlabjobs.FollowOptions{OnUpdate: func(now *gitlabjobs.Job) {
+		job = now
+		v.update(job)
+	}})
 	if err != nil {
-		return nil, 0, err
+		return job, 0, err
 	}
 	defer log.Close()
 	for line, err := range gitlabjobs.TraceLines(log) {

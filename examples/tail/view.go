@@ -139,7 +139,7 @@ func (l *live) line(line *gitlabjobs.TraceLine) {
 	}
 	for _, section := range line.Started {
 		if !l.folds(section) {
-			l.print(terminal.Bold + "▾ " + title(section) + terminal.Reset)
+			l.print(l.heading("▾", terminal.Bold, section, ""))
 		}
 	}
 	folded := l.outermostFolded(line.Sections)
@@ -169,14 +169,21 @@ func isHeader(line *gitlabjobs.TraceLine) bool {
 func (l *live) sectionEnds(section *gitlabjobs.TraceSection) {
 	took := ""
 	if section.Options["hide_duration"] != "true" {
-		took = "  " + terminal.Dim + terminal.Elapsed(section.Duration()) + terminal.Reset
+		took = "  " + terminal.Elapsed(section.Duration())
 	}
 	switch {
 	case l.folds(section):
-		l.print(terminal.Dim + "▸ " + terminal.Reset + title(section) + took)
+		l.print(l.heading("▸", "", section, took))
 	case took != "":
-		l.print(terminal.Dim + "▴ " + title(section) + terminal.Reset + took)
+		l.print(l.heading("▴", terminal.Dim, section, took))
 	}
+}
+
+// heading is a row with a section's title, and the time that it took.
+func (l *live) heading(mark, style string, section *gitlabjobs.TraceSection, took string) string {
+	columns, _ := l.screen.Size()
+	return terminal.Row(columns, terminal.Span{Style: terminal.Dim, Text: mark + " "},
+		terminal.Span{Style: style, Text: terminal.End(title(section), columns-2-terminal.Width(took))}, terminal.Span{Style: terminal.Dim, Text: took})
 }
 
 // runnersOwn are the sections of a runner around a job's script.

@@ -53,3 +53,8 @@ func demo(srv *gitlabjobstest.Server) (string, int64) {
 	at(12*s, deploy)
 	return path, root.ID()
 }
+
+// demoOptions polls often: the demo is near, and short.
+func demoOptions() gitlabjobs.WaitOptions {
+	return gitlabjobs.WaitOptions{MinInterval: 250 * time.Millisecond, MaxInterval: 250 * time.Millisecond}
+}

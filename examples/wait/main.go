@@ -62,7 +62,7 @@ func run(ctx context.Context, w io.Writer, screen *terminal.Screen, getenv func(
 	defer t.Close()
 	var opts gitlabjobs.WaitOptions
 	if t.Demo {
-		opts.MinInterval, opts.MaxInterval = 250*time.Millisecond, 250*time.Millisecond
+		opts = demoOptions()
 	}
 	return wait(ctx, w, screen, t, opts)
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,35 +13,54 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"example.com/gitlabjobs"
+	"example.com/gitlabjobs/examples/internal/exit"
+	"example.com/gitlabjobs/examples/internal/screentest"
 	"example.com/gitlabjobs/examples/internal/target"
 	"example.com/gitlabjobs/gitlabjobstest"
 )
 
-// waitFor waits for a pipeline with one job and one in a child, in virtual time. It
-// returns the exit code and the output.
-func waitFor(t *testing.T, live bool, spec, childSpec gitlabjobstest.JobSpec) (int, string) {
+func none(string) string { return "" }
+
+// buffer is for two goroutines.
+type buffer struct {
+	mu sync.Mutex
+	bytes.Buffer
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.Buffer.Write(p)
+}
+
+// waitFor waits for a pipeline with one job and one in a child, in virtual time and without
+// a terminal. It returns the exit code and the output.
+func waitFor(t *testing.T, spec, childSpec gitlabjobstest.JobSpec) (int, string) {
 	t.Helper()
-	var code int
-	var out bytes.Buffer
-	synctest.Test(t, func(t *testing.T) {
-		srv := gitlabjobstest.NewMemoryServer(t)
-		project := srv.AddProject("group/app")
-		root, child := project.AddPipeline(), project.AddPipeline()
+	return waitForPipeline(t, func(root *gitlabjobstest.Pipeline) {
 		spec.Name, childSpec.Name = "first", "below"
 		root.AddJob(spec)
+		child := root.Project().AddPipeline()
 		root.AddBridge(gitlabjobstest.BridgeSpec{Name: "bridge", Downstream: child})
 		child.AddJob(childSpec)
-		tgt := &target.Target{Client: srv.Client(srv.Tokens.Reporter), Project: "group/app", ID: root.ID()}
-		var v view = &plain{w: &out}
-		if live {
-			v = &table{w: &out, project: tgt.Project, pipeline: tgt.ID}
-		}
+	})
+}
+
+// waitForPipeline waits for a pipeline of pipeline 101 of group/app for an hour at most.
+func waitForPipeline(t *testing.T, fill func(*gitlabjobstest.Pipeline)) (code int, out string) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		srv := gitlabjobstest.NewMemoryServer(t)
+		pipeline := srv.AddProject("group/app").AddPipeline()
+		fill(pipeline)
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		time.AfterFunc(time.Hour, cancel)
-		code = wait(ctx, &out, tgt, v, gitlabjobs.WaitOptions{})
+		var w buffer
+		code = wait(ctx, &w, nil, &target.Target{Client: srv.Client(srv.Tokens.Reporter), Project: "group/app", ID: pipeline.ID()}, gitlabjobs.WaitOptions{})
+		out = w.String()
 	})
-	return code, out.String()
+	return code, out
 }
 
 func runs(d time.Duration, result gitlabjobs.Status) gitlabjobstest.JobSpec {
@@ -54,92 +74,129 @@ func lastLine(out string) string {
 
 func TestTheExitCodeAndTheLastLineSayHowItEnded(t *testing.T) {
 	t.Parallel()
-	mayFail := runs(time.Minute, "failed")
+	success, mayFail := runs(time.Minute, "success"), runs(time.Minute, "failed")
 	mayFail.AllowFailure = true
 	for name, tc := range map[string]struct {
 		first, below gitlabjobstest.JobSpec
 		code         int
 		last         string
 	}{
-		"success":                    {runs(time.Minute, "success"), runs(2*time.Minute, "success"), 0, "success: pipeline 101 of group/app"},
-		"a failed job":               {runs(time.Minute, "failed"), runs(2*time.Minute, "success"), 1, "failed: pipeline 101 of group/app: pipeline 101 is failed; job first failed (script_failure)"},
-		"a failed job below":         {runs(time.Minute, "success"), runs(2*time.Minute, "failed"), 1, "failed: pipeline 101 of group/app: pipeline 102 is failed; job below failed (script_failure)"},
-		"a failed job that may fail": {runs(time.Minute, "success"), mayFail, 0, "success: pipeline 101 of group/app"},
-		"an optional manual job":     {gitlabjobstest.JobSpec{Status: "manual", AllowFailure: true}, runs(time.Minute, "success"), 0, "success: pipeline 101 of group/app"},
-		"a skipped job below":        {runs(time.Minute, "success"), gitlabjobstest.JobSpec{Status: "skipped"}, 1, "failed: pipeline 101 of group/app: pipeline 102 is skipped"},
-		"a manual job":               {gitlabjobstest.JobSpec{Status: "manual"}, runs(time.Minute, "success"), 3, "blocked: gitlabjobs: pipeline 101 of group/app: job 1001 (first): "},
-		"a manual job below":         {runs(time.Minute, "success"), gitlabjobstest.JobSpec{Status: "manual"}, 3, "blocked: gitlabjobs: pipeline 102 of 1: job 1003 (below): "},
-		"an interrupt":               {gitlabjobstest.JobSpec{Status: "created"}, runs(time.Minute, "success"), 130, "interrupted: gitlabjobs: waiting for pipeline 101 of group/app: context canceled"},
+		"success":                    {success, success, 0, "success: pipeline 101 of group/app"},
+		"a failed job":               {runs(time.Minute, "failed"), success, 1, "failed: pipeline 101 of group/app: job first (1001) failed: script_failure"},
+		"a failed job below":         {success, runs(time.Minute, "failed"), 1, "failed: pipeline 101 of group/app: job below (1003) failed: script_failure"},
+		"a failed job that may fail": {success, mayFail, 0, "success: pipeline 101 of group/app, although this failed, which is allowed: job below (1003)"},
+		"an optional manual job":     {gitlabjobstest.JobSpec{Status: "manual", AllowFailure: true}, success, 0, "success: pipeline 101 of group/app"},
+		"a skipped job below":        {success, gitlabjobstest.JobSpec{Status: "skipped"}, 1, "failed: pipeline 101 of group/app: pipeline 102 is skipped"},
+		"a canceled job":             {runs(time.Minute, "canceled"), success, 1, "canceled: pipeline 101 of group/app: job first (1001) was canceled"},
+		"a manual job":               {gitlabjobstest.JobSpec{Status: "manual"}, success, 3, "blocked: pipeline 101 of group/app waits until somebody plays job first (1001)"},
+		"a manual job below":         {success, gitlabjobstest.JobSpec{Status: "manual"}, 3, "blocked: pipeline 101 of group/app waits until somebody plays job below (1003) of pipeline 102"},
+		"an interrupt":               {gitlabjobstest.JobSpec{Status: "created"}, success, 130, "interrupted: pipeline 101 of group/app, with 1 of 3 to go: job first (1001) is created"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			code, out := waitFor(t, false, tc.first, tc.below)
+			code, out := waitFor(t, tc.first, tc.below)
 			assert.Equal(t, tc.code, code)
-			assert.True(t, strings.HasPrefix(lastLine(out), tc.last), lastLine(out))
+			assert.Equal(t, tc.last, lastLine(out))
 		})
 	}
+}
+
+func TestTheLastLineNamesSomeOfMany(t *testing.T) {
+	t.Parallel()
+	code, out := waitForPipeline(t, func(p *gitlabjobstest.Pipeline) {
+		p.AddJobs(9, func(int) gitlabjobstest.JobSpec { return gitlabjobstest.JobSpec{Status: "failed"} })
+	})
+	assert.Equal(t, exit.Failed, code)
+	assert.True(t, strings.HasSuffix(lastLine(out), "failed: script_failure; 6 more"), lastLine(out))
+}
+
+func TestAnEmptyPipelineIsCalledEmpty(t *testing.T) {
+	t.Parallel()
+	for status, want := range map[gitlabjobs.Status]string{
+		"":         "interrupted: pipeline 101 of group/app, which had no jobs yet",
+		"failed":   "failed: pipeline 101 of group/app: pipeline 101 is empty: its configuration may be invalid",
+		"skipped":  "skipped: pipeline 101 of group/app: pipeline 101 is empty: its commit or its push may have asked to skip it",
+		"canceled": "canceled: pipeline 101 of group/app: pipeline 101 is empty",
+	} {
+		_, out := waitForPipeline(t, func(p *gitlabjobstest.Pipeline) { p.SetStatus(status) })
+		assert.Equal(t, want, lastLine(out))
+	}
+}
+
+func TestTheOutcomeOfOddResults(t *testing.T) {
+	t.Parallel()
 	for name, tc := range map[string]struct {
 		result *gitlabjobs.PipelineResult
 		err    error
 		code   int
-		last   string
+		why    string
 	}{
-		"an error":             {nil, errors.New("404 Not found"), 2, "error: 404 Not found"},
-		"a time limit":         {nil, context.DeadlineExceeded, 2, "error: context deadline exceeded"},
-		"an unknown status":    {&gitlabjobs.PipelineResult{Project: "1", PipelineID: 5}, nil, 1, "failed: pipeline 5 of 1: its status is not known"},
-		"a pipeline not found": {&gitlabjobs.PipelineResult{Project: "1", PipelineID: 5, Status: "success", Downstream: []*gitlabjobs.PipelineResult{{PipelineID: 6, Err: gitlabjobs.ErrNotFound}}}, nil, 1, "failed: pipeline 5 of 1: pipeline 6 can't be read: not found"},
-		"a failed bridge":      {&gitlabjobs.PipelineResult{Project: "1", PipelineID: 5, Status: "failed", Bridges: []*gitlabjobs.Bridge{{Name: "b", Status: "failed", FailureReason: "r"}}}, nil, 1, "failed: pipeline 5 of 1: pipeline 5 is failed; bridge b failed (r)"},
+		"an error":             {nil, errors.New("404 Not\x1b[2Jfound"), 2, "404 Not\ufffd[2Jfound"},
+		"a time limit":         {nil, context.DeadlineExceeded, 2, "context deadline exceeded"},
+		"an early interrupt":   {nil, context.Canceled, 130, "pipeline 5 of 1, before it was read"},
+		"an unknown status":    {&gitlabjobs.PipelineResult{PipelineID: 5, Jobs: []*gitlabjobs.Job{{}}}, nil, 1, "pipeline 5 of 1: the status of pipeline 5 is not known"},
+		"a pipeline not found": {&gitlabjobs.PipelineResult{PipelineID: 5, Status: "success", Downstream: []*gitlabjobs.PipelineResult{{PipelineID: 6, Err: gitlabjobs.ErrNotFound}}}, nil, 1, "pipeline 5 of 1: pipeline 6 can't be read: not found"},
+		"a failed bridge":      {&gitlabjobs.PipelineResult{PipelineID: 5, Status: "failed", Bridges: []*gitlabjobs.Bridge{{ID: 7, Name: "b", Status: "failed", FailureReason: "r"}}}, nil, 1, "pipeline 5 of 1: bridge b (7) failed: r"},
 	} {
-		code, last := verdict(tc.result, tc.err)
-		assert.Equal(t, tc.code, code, name)
-		assert.Equal(t, tc.last, last, name)
+		o := outcomeOf(&target.Target{Project: "1", ID: 5}, tc.result, tc.err)
+		assert.Equal(t, tc.code, o.code, name)
+		assert.Equal(t, tc.why, o.why, name)
 	}
 }
 
 func TestAPipeGetsALineForEachChange(t *testing.T) {
 	t.Parallel()
-	_, out := waitFor(t, false, runs(time.Minute, "success"), runs(2*time.Minute, "failed"))
+	_, out := waitFor(t, runs(time.Minute, "success"), runs(2*time.Minute, "failed"))
 	assert.NotContains(t, out, "\x1b")
-	for _, change := range []string{"first: pending", "first: running", "first: success", "below: pending", "below: running", "below: failed"} {
+	for _, change := range []string{
+		"job first: pending", "job first: running", "job first: success",
+		"job below: pending", "job below: running", "job below: failed (script_failure)",
+		"bridge bridge: success, pipeline 102: pending", "bridge bridge: success, pipeline 102: running",
+	} {
 		assert.Equal(t, 1, strings.Count(out, change+"\n"), change)
 	}
 }
 
-func TestATerminalGetsATableThatDrawsOverItself(t *testing.T) {
+func TestWithoutArgumentsItWaitsForTheDemo(t *testing.T) {
 	t.Parallel()
-	_, out := waitFor(t, true, runs(time.Minute, "success"), runs(2*time.Minute, "failed"))
-	drawings := strings.Split(out, "\x1b[J")
-	last := drawings[len(drawings)-1]
-	assert.Contains(t, last, "2 of 2 jobs")
-	assert.Contains(t, last, "✓ first")
-	assert.Contains(t, last, "✗ below")
-	assert.Contains(t, last, "pipeline 102")
-	assert.Contains(t, out, "\x1b[3A", "it goes up by the lines that it drew")
-	assert.Equal(t, 2, strings.Count(last, "first")+strings.Count(last, "✗ below"), "each job once, and the reason")
-}
-
-func TestWithoutSettingsItWaitsForTheDemo(t *testing.T) {
-	t.Parallel()
-	srv := gitlabjobstest.NewMemoryServer(t)
-	path, id := demo(srv)
-	assert.Equal(t, "group/app", path)
-	assert.NotZero(t, id)
-
+	set := func(string) string { return "set" }
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	var out bytes.Buffer
-	code := run(ctx, &out, false, func(string) string { return "" }, nil)
-	assert.Equal(t, codeInterrupted, code)
-	assert.Contains(t, lastLine(out.String()), "interrupted: ")
-	code = run(t.Context(), &out, false, func(string) string { return "" }, []string{"one"})
-	assert.Equal(t, codeError, code)
-	assert.Contains(t, lastLine(out.String()), "error: set GITLAB_URL")
+	var out buffer
+	assert.Equal(t, exit.Interrupted, run(ctx, &out, nil, set, nil), "whatever is in the environment")
+	assert.Equal(t, "A demo, on a GitLab embedded in this program. For your own: wait -h\ninterrupted: pipeline 101 of group/app, before it was read\n", out.String())
 }
 
-func TestPadMakesATextExactlyAsWide(t *testing.T) {
+func TestHelpAndWrongArguments(t *testing.T) {
 	t.Parallel()
-	assert.Equal(t, "ab  ", pad("ab", 4))
-	assert.Equal(t, "abc…", pad("abcdef", 4))
-	assert.Equal(t, "äöü ", pad("äöü", 4))
-	assert.Empty(t, pad("", 0))
+	var out buffer
+	assert.Equal(t, exit.Success, run(t.Context(), &out, nil, none, []string{"-h"}))
+	for _, word := range []string{"PROJECT", "PIPELINE", "GITLAB_URL", "GITLAB_TOKEN", "NO_COLOR", "130"} {
+		assert.Contains(t, out.String(), word)
+	}
+	out.Reset()
+	assert.Equal(t, exit.Error, run(t.Context(), &out, nil, none, []string{"group/app"}))
+	assert.Contains(t, out.String(), "error: missing: the pipeline ID")
+}
+
+// The demo's screen does not depend on how fast the machine is.
+func TestTheDemosPicture(t *testing.T) {
+	t.Parallel()
+	screen := screentest.New(t, 80, 24)
+	var picture string
+	code := 0
+	synctest.Test(t, func(t *testing.T) {
+		srv := gitlabjobstest.NewMemoryServer(t)
+		project, id := demo(srv)
+		tgt := &target.Target{Client: srv.Client(srv.Tokens.Developer), Project: gitlabjobs.Project(project), ID: id, Demo: true}
+		time.AfterFunc(9*time.Second+500*time.Millisecond, func() {
+			picture = screen.String()
+			screen.Picture("wait.svg", "A pipeline's jobs in a terminal")
+		})
+		code = wait(t.Context(), screen, screen.Terminal(), tgt, demoOptions())
+	})
+	assert.Equal(t, exit.Success, code)
+	assert.Contains(t, picture, "● integration: [postgres, 17]")
+	assert.Contains(t, screen.String(), "12 of 12  15s")
+	assert.Zero(t, screen.Lost())
 }

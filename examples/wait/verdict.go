@@ -148,7 +148,7 @@ func reasons(r *gitlabjobs.PipelineResult) []string {
 		add("pipeline %d is empty: its configuration may be invalid", r.PipelineID)
 	case len(items) == 0 && r.Status == gitlabjobs.StatusSkipped:
 		add("pipeline %d is empty: its commit or its push may have asked to skip it", r.PipelineID)
-	case len(items) == 0:
+	case len(items) == 0 && r.Status != gitlabjobs.StatusSuccess:
 		add("pipeline %d is empty", r.PipelineID)
 	case r.Status == "":
 		add("the status of pipeline %d is not known", r.PipelineID)

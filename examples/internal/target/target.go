@@ -50,7 +50,7 @@ func (c Command) Open(w io.Writer, getenv func(string) string, args []string) (*
 	case err != nil:
 		return nil, fmt.Errorf("%w: %s -h lists the flags", err, c.Name)
 	case len(args) == 0:
-		fmt.Fprintf(w, "This is a demo, on a GitLab that is embedded in this program. For your own: %s -h\n", c.Name)
+		fmt.Fprintf(w, "A demo, on a GitLab embedded in this program. For your own: %s -h\n", c.Name)
 		return openDemo(c.Demo)
 	}
 	url, token := getenv("GITLAB_URL"), getenv("GITLAB_TOKEN")

@@ -1,0 +1,97 @@
+package screentest
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// Tmux is a program that runs in a real terminal.
+type Tmux struct {
+	tb     testing.TB
+	socket string
+}
+
+// program names, in the environment of a test's own program, what it is to do in tmux.
+const program = "SCREENTEST_PROGRAM"
+
+// Main is for TestMain: in tmux it runs one of the programs, and elsewhere the tests.
+func Main(m *testing.M, programs map[string]func() int) {
+	if run := programs[os.Getenv(program)]; run != nil {
+		os.Exit(run())
+	}
+	os.Exit(m.Run())
+}
+
+// StartTmux runs a program of [Main] in a terminal of so many columns and rows, and skips the
+// test without tmux. When the program has ended, its exit code is in the last row.
+func StartTmux(tb testing.TB, columns, rows int, name string) *Tmux {
+	tb.Helper()
+	if _, err := exec.LookPath("tmux"); err != nil {
+		tb.Skip("there is no tmux")
+	}
+	self, err := os.Executable()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	dir, err := os.MkdirTemp("", "tmux") // A socket's path must be short.
+	if err != nil {
+		tb.Fatal(err)
+	}
+	t := &Tmux{tb: tb, socket: filepath.Join(dir, "socket")}
+	tb.Cleanup(func() {
+		_ = t.command("kill-server").Run() // It may have ended.
+		_ = os.RemoveAll(dir)
+	})
+	t.run("-f", "/dev/null", "new-session", "-d", "-x", fmt.Sprint(columns), "-y", fmt.Sprint(rows), "-e", program+"="+name,
+		fmt.Sprintf("%s; printf 'exit code %%d' $?; read -r forever", self))
+	return t
+}
+
+func (t *Tmux) command(args ...string) *exec.Cmd {
+	cmd := exec.Command("tmux", append([]string{"-u", "-S", t.socket}, args...)...) //nolint:noctx // It ends at once.
+	cmd.Env = append(os.Environ(), "TERM=xterm-256color", "NO_COLOR=", "LC_ALL=C.UTF-8")
+	return cmd
+}
+
+func (t *Tmux) run(args ...string) string {
+	t.tb.Helper()
+	out, err := t.command(args...).CombinedOutput()
+	if err != nil {
+		t.tb.Fatalf("tmux %s: %v: %s", args, err, out)
+	}
+	return string(out)
+}
+
+// Resize changes the size of the terminal.
+func (t *Tmux) Resize(columns, rows int) {
+	t.tb.Helper()
+	t.run("resize-window", "-x", fmt.Sprint(columns), "-y", fmt.Sprint(rows))
+}
+
+// Interrupt types Ctrl-C.
+func (t *Tmux) Interrupt() {
+	t.tb.Helper()
+	t.run("send-keys", "C-c")
+}
+
+// Until waits until what is on the screen is as wanted, and returns its rows without the
+// empty ones at the end.
+func (t *Tmux) Until(wanted func(rows []string) bool) []string {
+	t.tb.Helper()
+	deadline := time.Now().Add(time.Minute)
+	for {
+		rows := strings.Split(strings.TrimRight(t.run("capture-pane", "-p"), "\n"), "\n")
+		if wanted(rows) {
+			return rows
+		}
+		if time.Now().After(deadline) {
+			t.tb.Fatalf("the screen does not become as wanted:\n%s", strings.Join(rows, "\n"))
+		}
+		<-time.After(20 * time.Millisecond)
+	}
+}
