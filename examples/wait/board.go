@@ -51,9 +51,10 @@ func (it item) shown() gitlabjobs.Status {
 	return it.status
 }
 
-// elapsed is how long it has run by now.
+// elapsed is how long it has run by now. A bridge that does not wait for its pipeline does
+// not know that.
 func (it item) elapsed(now time.Time) string {
-	if it.took == nil {
+	if it.took == nil || it.shown() != it.status {
 		return "-"
 	}
 	took := terminal.Seconds(it.took)

@@ -70,7 +70,7 @@ func progress(lines []line, elapsed string, columns int) string {
 		full = finished * width / len(lines)
 	}
 	color := terminal.Green
-	spans := []terminal.Span{{}, {Style: terminal.Dim, Text: strings.Repeat("░", width-full)}, {Text: fmt.Sprintf("  %d of %d  %s", finished, len(lines), elapsed)}}
+	spans := []terminal.Span{{}, {Style: terminal.Dim, Text: strings.Repeat("░", width-full)}, {Text: fmt.Sprintf("  %d of %d jobs  %s", finished, len(lines), elapsed)}}
 	if failed > 0 {
 		color = terminal.Red
 		spans = append(spans, terminal.Span{Style: color, Text: fmt.Sprintf("  %d failed", failed)})

@@ -83,16 +83,8 @@ func wait(ctx context.Context, w io.Writer, screen *terminal.Screen, t *target.T
 	stop()
 	bridges.Wait()
 
-	v.end(pipeline)
 	outcome := outcomeOf(t, pipeline, err)
-	if screen != nil {
-		fmt.Fprint(w, outcome.color)
-	}
-	fmt.Fprint(w, outcome.word)
-	if screen != nil {
-		fmt.Fprint(w, terminal.Reset)
-	}
-	fmt.Fprintln(w, ": "+outcome.why)
+	v.end(pipeline, outcome)
 	return outcome.code
 }
 

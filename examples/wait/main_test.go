@@ -197,6 +197,6 @@ func TestTheDemosPicture(t *testing.T) {
 	})
 	assert.Equal(t, exit.Success, code)
 	assert.Contains(t, picture, "● integration: [postgres, 17]")
-	assert.Contains(t, screen.String(), "12 of 12  15s")
+	assert.Contains(t, screen.String(), "12 of 12 jobs  15s")
 	assert.Zero(t, screen.Lost())
 }

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"example.com/gitlabjobs"
@@ -111,14 +113,14 @@ func unfinished(r *gitlabjobs.PipelineResult) string {
 	if r == nil {
 		return ", before it was read"
 	}
-	var texts []string
-	jobs := 0
+	var open []item
+	all := 0
 	var visit func(*gitlabjobs.PipelineResult)
 	visit = func(r *gitlabjobs.PipelineResult) {
 		for _, it := range itemsOf(r) {
-			jobs++
+			all++
 			if !it.status.Finished() {
-				texts = append(texts, fmt.Sprintf("%s is %s", it.describe(), it.status))
+				open = append(open, it)
 			}
 		}
 		for _, below := range r.Downstream {
@@ -126,13 +128,18 @@ func unfinished(r *gitlabjobs.PipelineResult) string {
 		}
 	}
 	visit(r)
+	slices.SortStableFunc(open, func(a, b item) int { return cmp.Or(a.urgency()-b.urgency(), cmp.Compare(a.id, b.id)) })
+	texts := make([]string, len(open))
+	for i, it := range open {
+		texts[i] = fmt.Sprintf("%s is %s", it.describe(), terminal.Clean(string(it.status)))
+	}
 	switch {
-	case jobs == 0:
+	case all == 0:
 		return ", which had no jobs yet"
-	case len(texts) == 0:
+	case len(open) == 0:
 		return ", which was about to end"
 	default:
-		return fmt.Sprintf(", with %d of %d to go: %s", len(texts), jobs, list(texts))
+		return fmt.Sprintf(", with %d of %d to go: %s", len(open), all, list(texts))
 	}
 }
 

@@ -16,8 +16,10 @@ import (
 
 // view shows the jobs and bridges of the pipelines.
 type view interface {
-	update(item)                    // It may have changed. More than one goroutine calls it.
-	end(*gitlabjobs.PipelineResult) // The pipelines as they were at the end of the wait; nil if they were never seen.
+	update(item) // It may have changed. More than one goroutine calls it.
+
+	// end writes the last line. The pipelines are as they were last seen, nil if never.
+	end(*gitlabjobs.PipelineResult, outcome)
 }
 
 // plain writes a line for each change.
@@ -49,7 +51,9 @@ func (p *plain) update(it item) {
 	}
 }
 
-func (p *plain) end(*gitlabjobs.PipelineResult) {}
+func (p *plain) end(_ *gitlabjobs.PipelineResult, o outcome) {
+	fmt.Fprintf(p.w, "%s: %s\n", o.word, o.why)
+}
 
 // live shows everything on a screen of its own, and leaves the end of it in the terminal.
 type live struct {
@@ -100,17 +104,17 @@ func (l *live) draw() {
 	fmt.Fprint(l.screen, drawing)
 }
 
-func (l *live) end(r *gitlabjobs.PipelineResult) {
+func (l *live) end(r *gitlabjobs.PipelineResult, o outcome) {
 	l.stop()
 	l.drawer.Wait()
 	fmt.Fprint(l.screen, terminal.FullScreenEnd)
-	if r == nil {
-		return
+	if r != nil {
+		l.board.putAll(r)
+		columns, rows := l.screen.Size()
+		below := 2 + terminal.Width(o.word+": "+o.why)/columns // The last line and the shell's prompt.
+		for _, row := range l.board.frame(l.title, l.began, time.Now(), columns, rows-below) {
+			fmt.Fprintln(l.screen, row)
+		}
 	}
-	l.board.putAll(r)
-	columns, rows := l.screen.Size()
-	// The rows below the frame are for the last line and the shell's prompt.
-	for _, row := range l.board.frame(l.title, l.began, time.Now(), columns, rows-3) {
-		fmt.Fprintln(l.screen, row)
-	}
+	fmt.Fprintf(l.screen, "%s%s%s: %s\n", o.color, o.word, terminal.Reset, o.why)
 }

@@ -1,0 +1,140 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"example.com/gitlabjobs"
+	"example.com/gitlabjobs/examples/internal/exit"
+	"example.com/gitlabjobs/examples/internal/screentest"
+	"example.com/gitlabjobs/examples/internal/target"
+	"example.com/gitlabjobs/examples/internal/terminal"
+	"example.com/gitlabjobs/gitlabjobstest"
+)
+
+// TestMain runs the program with the demo of this file in tmux.
+func TestMain(m *testing.M) {
+	screentest.Main(m, map[string]func() int{
+		"many": func() int {
+			command.Demo = many
+			ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+			defer stop()
+			return run(ctx, os.Stdout, terminal.Open(os.Stdout, os.Getenv), os.Getenv, nil)
+		},
+	})
+}
+
+// many is a pipeline of 60 jobs and two bridges that never ends.
+func many(srv *gitlabjobstest.Server) (string, int64) {
+	const path = "group/app"
+	project := srv.AddProject(path)
+	root, child := project.AddPipeline(), project.AddPipeline()
+	for _, system := range []string{"debian-13-slim", "ubuntu-26.04-lts"} {
+		for _, arch := range []string{"amd64", "arm64", "riscv64"} {
+			for _, version := range []string{"1.24", "1.25", "1.26"} {
+				root.AddJob(gitlabjobstest.JobSpec{Name: fmt.Sprintf("compile-everything: [%s, %s, %s, release]", system, arch, version), Stage: "build"})
+			}
+		}
+	}
+	for i := range 5 {
+		root.AddJob(gitlabjobstest.JobSpec{
+			Name: fmt.Sprintf("test: [shard-%d-of-the-integration-tests, postgres]", i+1), Script: &gitlabjobstest.Script{Result: gitlabjobs.StatusRunning},
+		})
+	}
+	root.AddJob(gitlabjobstest.JobSpec{Name: "unit", Status: gitlabjobs.StatusFailed})
+	root.AddJob(gitlabjobstest.JobSpec{Name: "lint", Status: gitlabjobs.StatusFailed, AllowFailure: true})
+	root.AddJob(gitlabjobstest.JobSpec{Name: "🚀 検査", Script: &gitlabjobstest.Script{Result: gitlabjobs.StatusRunning}})
+	root.AddBridge(gitlabjobstest.BridgeSpec{Name: "security", Stage: "test", Downstream: child})
+	root.AddBridge(gitlabjobstest.BridgeSpec{Name: "docs", Stage: "test", Status: gitlabjobs.StatusFailed})
+	root.AddJobs(33, func(i int) gitlabjobstest.JobSpec {
+		return gitlabjobstest.JobSpec{Name: fmt.Sprint("deploy ", i+1), Stage: "deploy", Status: gitlabjobs.StatusCreated}
+	})
+	child.AddJob(gitlabjobstest.JobSpec{Name: "scan", Script: &gitlabjobstest.Script{Result: gitlabjobs.StatusRunning}})
+	return path, root.ID()
+}
+
+// assertMany checks the rows of a screen that shows many.
+func assertMany(t *testing.T, rows []string, columns, height int) {
+	t.Helper()
+	screen := strings.Join(rows, "\n")
+	require.Len(t, rows, height, screen)
+	assert.Equal(t, "Pipeline 101 of group/app", rows[0])
+	assert.Contains(t, rows[1], "21 of 62 jobs")
+	for _, row := range rows {
+		assert.LessOrEqual(t, terminal.Width(row), columns, row)
+	}
+	first := strings.Join(rows[2:12], "\n")
+	assert.Equal(t, 2, strings.Count(first, "✗"), "what failed is shown first:\n"+screen)
+	assert.Regexp(t, `✗ unit +failed`, rows[2])
+	assert.Regexp(t, `✗ docs +failed`, rows[3])
+	assert.Equal(t, 8, strings.Count(first, "●"), "then what runs:\n"+screen)
+	assert.Contains(t, first, "● 🚀 検査 ")
+	assert.Regexp(t, `● security +→ running`, first)
+	assert.Regexp(t, `! lint +(failed \(allowed\)|allowed)`, rows[12])
+	assert.Regexp(t, fmt.Sprintf(`^… %d more: \d+ created, 18 success$`, 62-(height-3)), rows[height-1])
+
+	names := make(map[string]bool)
+	for _, row := range rows[2 : height-1] {
+		name, _, _ := strings.Cut(row[strings.Index(row, " ")+1:], "  ")
+		assert.False(t, names[name], "two jobs look alike: "+name)
+		names[name] = true
+	}
+}
+
+func TestMoreJobsThanRows(t *testing.T) {
+	t.Parallel()
+	for _, columns := range []int{40, 80, 200} {
+		screen := screentest.New(t, columns, 24)
+		synctest.Test(t, func(t *testing.T) {
+			srv := gitlabjobstest.NewMemoryServer(t)
+			project, id := many(srv)
+			ctx, cancel := context.WithCancel(t.Context())
+			time.AfterFunc(59*time.Second, func() { assertMany(t, strings.Split(screen.String(), "\n"), columns, 24) })
+			time.AfterFunc(time.Minute, cancel)
+			tgt := &target.Target{Client: srv.Client(srv.Tokens.Developer), Project: gitlabjobs.Project(project), ID: id}
+			assert.Equal(t, exit.Interrupted, wait(ctx, screen, screen.Terminal(), tgt, demoOptions()))
+		})
+		assert.Zero(t, screen.Lost(), columns)
+		assert.Contains(t, strings.ReplaceAll(screen.String(), "\n", ""), "interrupted: pipeline 101 of group/app, with 40 of 62 to go: job test: [shard-1")
+	}
+}
+
+func TestInARealTerminal(t *testing.T) {
+	t.Parallel()
+	for _, columns := range []int{40, 80, 200} {
+		t.Run(fmt.Sprint(columns), func(t *testing.T) {
+			t.Parallel()
+			tmux := screentest.StartTmux(t, columns, 24, "many")
+			full := func(height int) func([]string) bool {
+				return func(rows []string) bool {
+					return len(rows) == height && strings.HasPrefix(rows[height-1], "… ") && strings.Contains(strings.Join(rows, "\n"), "→ running")
+				}
+			}
+			rows := tmux.Until(full(24))
+			assertMany(t, rows, columns, 24)
+			t.Log("\n" + strings.Join(rows, "\n"))
+
+			// It follows the size of the terminal, and leaves nothing of an earlier drawing.
+			tmux.Resize(columns+20, 20)
+			assertMany(t, tmux.Until(full(20)), columns+20, 20)
+			tmux.Resize(columns, 30)
+			assertMany(t, tmux.Until(full(30)), columns, 30)
+
+			tmux.Interrupt()
+			rows = tmux.Until(func(rows []string) bool { return strings.HasPrefix(rows[len(rows)-1], "exit code ") })
+			assert.Equal(t, "exit code 130", rows[len(rows)-1])
+			assert.Contains(t, strings.Join(rows, ""), "interrupted: pipeline 101 of group/app")
+			assert.Contains(t, strings.Join(rows[:4], ""), "Pipeline 101 of group/app", "all of the last frame is on the screen")
+			t.Log("\n" + strings.Join(rows, "\n"))
+		})
+	}
+}
