@@ -64,18 +64,26 @@ func progress(lines []line, elapsed string, columns int) string {
 			failed++
 		}
 	}
-	width := min(max(columns/4, 8), 30)
+	width, noun := min(columns/4, 30), " jobs"
+	if columns < medium {
+		width, noun = 8, ""
+	}
 	full := 0
 	if len(lines) > 0 {
 		full = finished * width / len(lines)
 	}
 	color := terminal.Green
-	spans := []terminal.Span{{}, {Style: terminal.Dim, Text: strings.Repeat("░", width-full)}, {Text: fmt.Sprintf("  %d of %d jobs  %s", finished, len(lines), elapsed)}}
 	if failed > 0 {
 		color = terminal.Red
+	}
+	spans := []terminal.Span{
+		{Style: color, Text: strings.Repeat("█", full)},
+		{Style: terminal.Dim, Text: strings.Repeat("░", width-full)},
+		{Text: fmt.Sprintf("  %d of %d%s  %s", finished, len(lines), noun, elapsed)},
+	}
+	if failed > 0 {
 		spans = append(spans, terminal.Span{Style: color, Text: fmt.Sprintf("  %d failed", failed)})
 	}
-	spans[0] = terminal.Span{Style: color, Text: strings.Repeat("█", full)}
 	return terminal.Row(columns, spans...)
 }
 
