@@ -13,11 +13,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"example.com/gitlabjobs"
+	"example.com/gitlabjobs/examples/internal/exit"
+	"example.com/gitlabjobs/examples/internal/screentest"
 	"example.com/gitlabjobs/examples/internal/target"
 	"example.com/gitlabjobs/gitlabjobstest"
 )
 
-// buffer is a terminal of two writers.
+// buffer is for two goroutines.
 type buffer struct {
 	mu sync.Mutex
 	bytes.Buffer
@@ -29,18 +31,34 @@ func (b *buffer) Write(p []byte) (int, error) {
 	return b.Buffer.Write(p)
 }
 
-func follow(t *testing.T, s settings, spec gitlabjobstest.JobSpec) (int, string, error) {
+// follow follows the log of job 1001 of group/app in virtual time, without a terminal.
+func followPlain(t *testing.T, spec gitlabjobstest.JobSpec) (code int, out string) {
 	t.Helper()
-	var code int
-	var out buffer
-	var err error
+	var w buffer
 	synctest.Test(t, func(t *testing.T) {
-		srv := gitlabjobstest.NewMemoryServer(t)
-		job := srv.AddProject("group/app").AddPipeline(gitlabjobstest.PipelineSpec{}).AddJob(spec)
-		s.w = &out
-		code, err = tail(t.Context(), s, &target.Target{Client: srv.Client(srv.Tokens.Reporter), Project: "group/app", ID: job.ID()})
+		code = tail(t.Context(), &w, nil, false, jobOf(t, spec))
 	})
-	return code, out.String(), err
+	return code, w.String()
+}
+
+// followLive follows it on a screen of so many columns. It returns what is on the screen at
+// the end.
+func followLive(t *testing.T, columns int, unfold bool, spec gitlabjobstest.JobSpec) string {
+	t.Helper()
+	screen := screentest.New(t, columns, 50)
+	synctest.Test(t, func(t *testing.T) {
+		tail(t.Context(), screen, screen.Terminal(), unfold, jobOf(t, spec))
+	})
+	assert.Zero(t, screen.Lost())
+	return screen.String()
+}
+
+// jobOf returns a job of a GitLab in memory.
+func jobOf(t *testing.T, spec gitlabjobstest.JobSpec) *target.Target {
+	t.Helper()
+	srv := gitlabjobstest.NewMemoryServer(t)
+	job := srv.AddProject("group/app").AddPipeline().AddJob(spec)
+	return &target.Target{Client: srv.Client(srv.Tokens.Reporter), Project: "group/app", ID: job.ID()}
 }
 
 func script(result gitlabjobs.Status, lines ...string) gitlabjobstest.JobSpec {
@@ -49,27 +67,58 @@ func script(result gitlabjobs.Status, lines ...string) gitlabjobstest.JobSpec {
 	}}
 }
 
-func TestTheExitCodeIsTheJobsStatus(t *testing.T) {
-	t.Parallel()
-	for status, want := range map[gitlabjobs.Status]int{"success": succeeded, "failed": failed, "canceled": anythingElse} {
-		for _, live := range []bool{true, false} {
-			code, out, err := follow(t, settings{live: live}, script(status, "a line\n"))
-			require.NoError(t, err)
-			assert.Equal(t, want, code, status)
-			assert.Contains(t, out, "a line\n")
-		}
-	}
-	code, out, err := follow(t, settings{}, gitlabjobstest.JobSpec{Status: gitlabjobs.StatusSkipped})
-	require.NoError(t, err)
-	assert.Equal(t, anythingElse, code)
-	assert.Empty(t, out)
-	code, _, err = follow(t, settings{}, gitlabjobstest.JobSpec{Status: gitlabjobs.StatusManual})
-	require.ErrorIs(t, err, gitlabjobs.ErrBlocked)
-	assert.Equal(t, anythingElse, code)
+func lastLine(out string) string {
+	lines := strings.Split(strings.TrimSuffix(out, "\n"), "\n")
+	return lines[len(lines)-1]
 }
 
-// formats are the formats of the log of one job: without times, and with those of
-// older and newer runners.
+func TestTheExitCodeAndTheLastLineSayHowItEnded(t *testing.T) {
+	t.Parallel()
+	mayFail := script("failed", "a line\n")
+	mayFail.AllowFailure = true
+	erased := gitlabjobstest.JobSpec{Name: "test", NoLog: true, ErasedAt: time.Date(1999, 12, 31, 3, 4, 5, 0, time.UTC)}
+	for name, tc := range map[string]struct {
+		spec gitlabjobstest.JobSpec
+		code int
+		last string
+	}{
+		"success":                   {script("success", "a line\n"), exit.Success, "success: job test (1001) of group/app after 2s"},
+		"failed":                    {script("failed", "a line\n"), exit.Failed, "failed: job test (1001) of group/app after 2s: script_failure"},
+		"a failure that is allowed": {mayFail, exit.Failed, "failed: job test (1001) of group/app after 2s: script_failure, which is allowed"},
+		"canceled":                  {script("canceled", "a line\n"), exit.Failed, "canceled: job test (1001) of group/app after 2s"},
+		"skipped":                   {gitlabjobstest.JobSpec{Name: "test", Status: "skipped"}, exit.Failed, "skipped: job test (1001) of group/app; the log is empty, as the job never started"},
+		"manual":                    {gitlabjobstest.JobSpec{Name: "test", Status: "manual"}, exit.Blocked, "blocked: job test (1001) of group/app is manual: it waits until somebody plays it"},
+		"empty":                     {gitlabjobstest.JobSpec{Name: "test", NoLog: true}, exit.Success, "success: job test (1001) of group/app after 38s; the log is empty"},
+		"erased":                    {erased, exit.Success, "success: job test (1001) of group/app after 38s; the log was erased at " + erased.ErasedAt.Local().Format(time.DateTime)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			code, out := followPlain(t, tc.spec)
+			assert.Equal(t, tc.code, code)
+			assert.Equal(t, tc.last, lastLine(out))
+			assert.True(t, strings.HasSuffix(lastLine(followLive(t, 200, false, tc.spec)), tc.last), "the same in a terminal")
+		})
+	}
+}
+
+func TestAnInterruptAndAnErrorAreTold(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		tgt := jobOf(t, script("running", "a line\n"))
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(time.Minute, cancel)
+		var w buffer
+		assert.Equal(t, exit.Interrupted, tail(ctx, &w, nil, false, tgt))
+		assert.Equal(t, "a line\ninterrupted: job test (1001) of group/app, which was running\n", w.String())
+		tgt.ID++
+		w.Reset()
+		assert.Equal(t, exit.Error, tail(t.Context(), &w, nil, false, tgt))
+		assert.Regexp(t, "^error: .*404", w.String())
+	})
+}
+
+// formats are the formats of the log of one job: without times, and with those of older
+// and newer runners.
 func formats(lines ...string) map[string]gitlabjobstest.JobSpec {
 	plain := script("failed", lines...)
 	older, newer := plain, plain
@@ -81,12 +130,12 @@ func formats(lines ...string) map[string]gitlabjobstest.JobSpec {
 func TestAPipeGetsPlainText(t *testing.T) {
 	t.Parallel()
 	for format, spec := range formats(demoLines(time.Unix(1709629331, 0))...) {
-		_, out, err := follow(t, settings{}, spec)
-		require.NoError(t, err)
+		_, out := followPlain(t, spec)
 		assert.Equal(t, `Running with gitlab-runner 19.1.0
 Preparing the "docker" executor
 Using Docker executor with image golang:1.26 ...
 Pulling docker image golang:1.26 ...
+Using docker image for golang:1.26 ...
 Getting source from Git repository
 Fetching changes with git depth set to 20...
 Executing "step_script" stage of the job script
@@ -98,28 +147,32 @@ ok      app/internal/orders    1.033s
     checkout_test.go:31: total is 41, want 42
 FAIL    app/internal/checkout  0.118s
 ERROR: Job failed: exit code 1
+failed: job test (1001) of group/app after 34s: script_failure
 `, out, format)
 	}
 }
 
-func TestATerminalGetsFoldedSectionsAndAStatusLine(t *testing.T) {
+func TestATerminalGetsFoldedSections(t *testing.T) {
 	t.Parallel()
 	for format, spec := range formats(demoLines(time.Unix(1709629331, 0))...) {
-		_, out, err := follow(t, settings{live: true}, spec)
-		require.NoError(t, err)
-		assert.NotContains(t, out, "Pulling docker image", "it is folded: "+format)
-		assert.Contains(t, out, "▸ \x1b[0mPreparing the \"docker\" executor  \x1b[2m8s\x1b[0m\n", format)
-		assert.Contains(t, out, "▾ Executing \"step_script\" stage of the job script\x1b[0m\n", format)
-		assert.Contains(t, out, "▴ Executing \"step_script\" stage of the job script\x1b[0m  \x1b[2m3s\x1b[0m\n", format)
-		assert.Contains(t, out, "\x1b[0;1;32m$ go vet ./...", "colours are kept: "+format)
-		assert.Contains(t, out, "● running\x1b[0m  test  3s", "a status line: "+format)
-		assert.True(t, strings.HasSuffix(out, "✗ failed\x1b[0m  test after 32s (script_failure)\n"), out[max(0, len(out)-100):])
+		assert.Equal(t, `Running with gitlab-runner 19.1.0
+▸ Preparing the "docker" executor  2s
+▸ Getting source from Git repository  1s
+▾ Executing "step_script" stage of the job script
+$ go vet ./...
+$ go test ./...
+ok      app/internal/cache     0.412s
+ok      app/internal/orders    1.033s
+--- FAIL: TestCheckout (0.03s)
+    checkout_test.go:31: total is 41, want 42
+FAIL    app/internal/checkout  0.118s
+▴ Executing "step_script" stage of the job script  4s
+ERROR: Job failed: exit code 1
+✗ failed: job test (1001) of group/app after 34s: script_failure`, followLive(t, 80, false, spec), format)
 
-		_, out, err = follow(t, settings{live: true, unfold: true}, spec)
-		require.NoError(t, err)
-		assert.Contains(t, out, "Pulling docker image", format)
-		assert.Contains(t, out, "▾ Preparing the \"docker\" executor\x1b[0m\n", format)
-		assert.Contains(t, out, "▴ Preparing the \"docker\" executor\x1b[0m  \x1b[2m8s\x1b[0m\n", format)
+		out := followLive(t, 80, true, spec)
+		assert.Contains(t, out, "▾ Preparing the \"docker\" executor\nUsing Docker executor", format)
+		assert.Contains(t, out, "▴ Preparing the \"docker\" executor  2s\n", format)
 	}
 }
 
@@ -129,14 +182,16 @@ func TestASectionsOptionsAndName(t *testing.T) {
 		"section_start:100:no_title\r\x1b[0K\n", "its line\n", "section_end:160:no_title\r\x1b[0K\n",
 		"section_start:160:quick[hide_duration=true]\r\x1b[0KQuick\n", "section_end:161:quick\r\x1b[0K\n",
 		"section_start:161:folded[collapsed=true]\r\x1b[0KFolded\nits line\nsection_end:163:folded\r\x1b[0K\n",
+		"section_start:163:long\r\x1b[0KA title that is longer than a narrow terminal\n", "section_end:165:long\r\x1b[0K\n",
 	) {
-		_, out, err := follow(t, settings{live: true}, spec)
-		require.NoError(t, err)
-		assert.Contains(t, out, "▾ no title\x1b[0m\n", format)
-		assert.Contains(t, out, "▴ no title\x1b[0m  \x1b[2m1m0s\x1b[0m\n", format)
-		assert.Contains(t, out, "▾ Quick\x1b[0m\n", format)
-		assert.NotContains(t, out, "▴ Quick", format)
-		assert.Contains(t, out, "▸ \x1b[0mFolded  \x1b[2m2s\x1b[0m\n", format)
+		assert.Contains(t, followLive(t, 30, false, spec), `▾ no title
+its line
+▴ no title  1m00s
+▾ Quick
+▸ Folded  2s
+▾ A title that is longer than…
+▴ A title that is longer …  2s
+`, format)
 	}
 }
 
@@ -146,33 +201,91 @@ func TestATitleIsShownOnceWithoutItsOuterBlanks(t *testing.T) {
 		"section_start:100:blanks\r\x1b[0K  A title  \n", "its line\n", "section_end:160:blanks\r\x1b[0K\n",
 		"section_start:160:no_title\r\x1b[0K  \n", "section_end:161:no_title\r\x1b[0K\n",
 	) {
-		_, out, err := follow(t, settings{live: true}, spec)
-		require.NoError(t, err)
-		assert.Equal(t, 1, strings.Count(out, "A title")-strings.Count(out, "▴ A title"), format)
-		assert.Contains(t, out, "▾ A title\x1b[0m\n", format)
-		assert.Contains(t, out, "its line\n", format)
-		assert.Contains(t, out, "▾ no title\x1b[0m\n", format)
+		assert.Contains(t, followLive(t, 80, false, spec), "▾ A title\nits line\n▴ A title  1m00s\n▾ no title\n▴ no title  1s\n", format)
 	}
 }
 
 func TestAJobThatFailsInAFoldedSectionShowsItsEnd(t *testing.T) {
 	t.Parallel()
-	_, out, err := follow(t, settings{live: true}, script("failed",
+	out := followLive(t, 80, false, script("failed",
 		"section_start:1709629331:get_sources\r\x1b[0KGetting source\n", "fatal: repository not found\n"))
-	require.NoError(t, err)
 	assert.Contains(t, out, "fatal: repository not found\n")
 }
 
-func TestWithoutSettingsItFollowsTheDemo(t *testing.T) {
+func TestTheStatusLineFitsAndItsClockIsSmooth(t *testing.T) {
 	t.Parallel()
-	none := func(string) string { return "" }
-	var out buffer
+	spec := script("success", "a line\n", "section_start:100:get_sources\r\x1b[0KGetting source from Git repository\n", strings.Repeat("x", 300)+"\n", "end\n")
+	spec.Name = "integration: [a long name, of a matrix' job]\x1b[2J"
+	for columns, want := range map[int]string{
+		20:  "● running 5s  i…J",
+		40:  "● running 5s  integration:…ix' job]�[2J",
+		200: "● running 5s  integration: [a long name, of a matrix' job]�[2J  Getting source from Git repository",
+	} {
+		screen := screentest.New(t, columns, 20)
+		synctest.Test(t, func(t *testing.T) {
+			var clock []string
+			for i := range 6 { // The job starts after 5 seconds, and is read each second.
+				time.AfterFunc(10*time.Second+time.Duration(i)*500*time.Millisecond+150*time.Millisecond, func() {
+					if i == 0 {
+						assert.Equal(t, want, lastLine(screen.String()))
+					}
+					clock = append(clock, strings.Fields(lastLine(screen.String()))[2])
+				})
+			}
+			tail(t.Context(), screen, screen.Terminal(), false, jobOf(t, spec))
+			assert.Equal(t, []string{"5s", "5s", "6s", "6s", "7s", "7s"}, clock)
+		})
+		assert.Zero(t, screen.Lost(), columns)
+	}
+}
+
+func TestWithoutArgumentsItFollowsTheDemo(t *testing.T) {
+	t.Parallel()
+	set := func(string) string { return "set" }
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	code, err := run(ctx, settings{w: &out}, none, nil)
-	require.ErrorIs(t, err, context.Canceled)
-	assert.Equal(t, anythingElse, code)
-	assert.Contains(t, out.String(), "embedded in this program")
-	_, err = run(t.Context(), settings{w: &out}, none, []string{"group/app", "x"})
-	require.ErrorContains(t, err, "a job id")
+	var out buffer
+	assert.Equal(t, exit.Interrupted, run(ctx, &out, nil, set, nil), "whatever is in the environment")
+	assert.Equal(t, "A demo, on a GitLab embedded in this program. For your own: tail -h\ninterrupted: job 1001 of group/app\n", out.String())
+}
+
+func TestHelpAndWrongArguments(t *testing.T) {
+	t.Parallel()
+	var out buffer
+	none := func(string) string { return "" }
+	assert.Equal(t, exit.Success, run(t.Context(), &out, nil, none, []string{"-h"}))
+	for _, word := range []string{"PROJECT", "JOB", "GITLAB_URL", "GITLAB_TOKEN", "NO_COLOR", "-unfold", "130"} {
+		assert.Contains(t, out.String(), word)
+	}
+	out.Reset()
+	assert.Equal(t, exit.Error, run(t.Context(), &out, nil, none, []string{"group/app"}))
+	assert.Contains(t, out.String(), "error: missing: the job ID")
+}
+
+// The demo's times agree: those of the sections, of the log and of the job.
+func TestTheDemosPicture(t *testing.T) {
+	t.Parallel()
+	screen := screentest.New(t, 80, 24)
+	synctest.Test(t, func(t *testing.T) {
+		srv := gitlabjobstest.NewMemoryServer(t)
+		project, id := demo(srv)
+		tgt := &target.Target{Client: srv.Client(srv.Tokens.Developer), Project: gitlabjobs.Project(project), ID: id, Demo: true}
+		assert.Equal(t, exit.Failed, tail(t.Context(), screen, screen.Terminal(), false, tgt))
+
+		log, err := tgt.Client.Jobs.Trace(t.Context(), tgt.Project, id, nil)
+		require.NoError(t, err)
+		defer log.Close()
+		for line, err := range gitlabjobs.TraceLines(log) {
+			require.NoError(t, err)
+			for _, section := range line.Started {
+				assert.WithinDuration(t, line.Time, section.Start, time.Second)
+			}
+			for _, section := range line.Ended {
+				assert.WithinDuration(t, line.Time, section.End, time.Second)
+			}
+		}
+	})
+	assert.Contains(t, screen.String(), "▸ Preparing the \"docker\" executor  2s\n")
+	assert.Contains(t, screen.String(), "after 8s: script_failure")
+	screen.Picture("tail.svg", "The log of a job in a terminal")
 }

@@ -76,7 +76,7 @@ func (l *live) print(lines ...string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	columns, _ := l.screen.Size()
-	status, width := l.statusLine(columns)
+	status, width := l.statusLine(columns - len("^C") - 1) // The terminal adds that at an interrupt.
 	if len(lines) == 0 && status == l.status && columns == l.size {
 		return
 	}
@@ -101,7 +101,7 @@ func (l *live) clear(columns int) string {
 	return "\r" + terminal.Up((l.width-1)/columns) + terminal.ClearBelow
 }
 
-// statusLine is the status line, and how many columns it takes: less than there are. It is
+// statusLine is the status line in so many columns at most, and how many it takes. It is
 // empty before the job is known.
 func (l *live) statusLine(columns int) (line string, width int) {
 	if l.job == nil {
@@ -110,13 +110,13 @@ func (l *live) statusLine(columns int) (line string, width int) {
 	status, color := l.job.Status, terminal.Color(l.job.Status, l.job.AllowFailure)
 	state := terminal.Sign(status, l.job.AllowFailure) + " " + terminal.Clean(string(status))
 	elapsed := " " + l.elapsed()
-	name := "  " + terminal.Middle(terminal.Clean(l.job.Name), max(columns-3-terminal.Width(state+elapsed), 4))
+	name := "  " + terminal.Middle(terminal.Clean(l.job.Name), max(columns-2-terminal.Width(state+elapsed), 1))
 	section := ""
 	if l.folded != nil {
 		section = "  " + title(l.folded)
 	}
-	width = min(terminal.Width(state+elapsed+name+section), columns-1)
-	return terminal.Row(columns-1,
+	width = min(terminal.Width(state+elapsed+name+section), columns)
+	return terminal.Row(columns,
 		terminal.Span{Style: color, Text: state}, terminal.Span{Text: elapsed + name}, terminal.Span{Style: terminal.Dim, Text: section}), width
 }
 

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"example.com/gitlabjobs"
+	"example.com/gitlabjobs/examples/internal/screentest"
+	"example.com/gitlabjobs/examples/internal/target"
+	"example.com/gitlabjobs/examples/internal/terminal"
+	"example.com/gitlabjobs/gitlabjobstest"
+)
+
+// TestMain runs the program with the job of this file in tmux.
+func TestMain(m *testing.M) {
+	screentest.Main(m, map[string]func() int{
+		"endless": func() int {
+			ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+			defer stop()
+			t, err := target.Command{Name: "tail", ID: "job", Demo: endless}.Open(os.Stdout, os.Getenv, nil)
+			if err != nil {
+				fmt.Println(err)
+				return 1
+			}
+			defer t.Close()
+			return tail(ctx, os.Stdout, terminal.Open(os.Stdout, os.Getenv), false, t)
+		},
+	})
+}
+
+// endless is a job that never ends, in a section that is folded.
+func endless(srv *gitlabjobstest.Server) (string, int64) {
+	var log strings.Builder
+	for i := range 30 {
+		fmt.Fprintf(&log, "\x1b[32mline %d\x1b[0m\n", i+1)
+	}
+	log.WriteString("section_start:100:get_sources\r\x1b[0KGetting source from Git repository\n")
+	job := srv.AddProject("group/app").AddPipeline().AddJob(gitlabjobstest.JobSpec{
+		Name: "integration: [ubuntu-26.04-lts, amd64, postgres-18, 🚀 検査]", Log: log.String(), Status: gitlabjobs.StatusRunning,
+	})
+	return "group/app", job.ID()
+}
+
+func TestInARealTerminal(t *testing.T) {
+	t.Parallel()
+	for columns, want := range map[int]string{
+		40:  "integration…8, 🚀 検査]",
+		80:  "integration: [ubuntu-26.04-lts, amd64, postgres-18, 🚀 検査]  ",
+		200: "integration: [ubuntu-26.04-lts, amd64, postgres-18, 🚀 検査]  Getting source from Git repository",
+	} {
+		t.Run(fmt.Sprint(columns), func(t *testing.T) {
+			t.Parallel()
+			tmux := screentest.StartTmux(t, columns, 24, "endless")
+			shown := func(height, columns int) func([]string) bool {
+				return func(rows []string) bool {
+					return len(rows) == height && strings.HasPrefix(rows[height-1], "● running ") && rows[height-2] == "line 30"
+				}
+			}
+			rows := tmux.Until(shown(24, columns))
+			t.Log("\n" + strings.Join(rows, "\n"))
+			assert.Contains(t, rows[23], want)
+			assert.Less(t, terminal.Width(rows[23]), columns)
+
+			// It follows the size of the terminal, loses no line and leaves no status line behind.
+			for _, narrower := range []int{columns - 7, columns * 2 / 3, columns} {
+				tmux.Resize(narrower, 24)
+				rows = tmux.Until(func(rows []string) bool {
+					last := rows[len(rows)-1]
+					return shown(len(rows), narrower)(rows) && terminal.Width(last) <= narrower-3 && terminal.Width(last) > min(narrower-3, 50)-8
+				})
+				assert.Equal(t, 1, strings.Count(strings.Join(rows, "\n"), "running"), strings.Join(rows, "\n"))
+				for i, row := range rows[:len(rows)-1] {
+					assert.Equal(t, fmt.Sprint("line ", 30-(len(rows)-2-i)), row)
+				}
+			}
+
+			tmux.Interrupt()
+			rows = tmux.Until(func(rows []string) bool { return strings.HasPrefix(rows[len(rows)-1], "exit code ") })
+			assert.Equal(t, "exit code 130", rows[len(rows)-1])
+			assert.NotContains(t, strings.Join(rows, ""), "● running")
+			assert.Contains(t, strings.Join(rows, ""), "⊘ interrupted: job integration")
+			t.Log("\n" + strings.Join(rows, "\n"))
+		})
+	}
+}
