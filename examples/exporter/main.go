@@ -66,7 +66,7 @@ func run(ctx context.Context, w io.Writer, getenv func(string) string, args []st
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	t, err := target.Open(getenv, names[:min(len(names), 1)], "", demo(ctx))
+	t, err := target.Command{Name: "exporter", Demo: demo(ctx)}.Open(w, getenv, names[:min(len(names), 1)])
 	if err != nil {
 		return err
 	}
@@ -82,7 +82,6 @@ func run(ctx context.Context, w io.Writer, getenv func(string) string, args []st
 		}
 		defer func() { _ = os.RemoveAll(dir) }()
 		s.state, s.interval = filepath.Join(dir, "state.json"), time.Second
-		fmt.Fprintln(w, "No GITLAB_URL, GITLAB_TOKEN and project given: this is a GitLab embedded in this program.")
 	}
 	e, err := open(s.state, projects)
 	if err != nil {

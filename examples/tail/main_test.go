@@ -218,7 +218,7 @@ func TestTheStatusLineFitsAndItsClockIsSmooth(t *testing.T) {
 	spec.Name = "integration: [a long name, of a matrix' job]\x1b[2J"
 	for columns, want := range map[int]string{
 		20:  "● running 5s  i…J",
-		40:  "● running 5s  integration:…ix' job]�[2J",
+		40:  "● running 5s  integration…x' job]�[2J",
 		200: "● running 5s  integration: [a long name, of a matrix' job]�[2J  Getting source from Git repository",
 	} {
 		screen := screentest.New(t, columns, 20)

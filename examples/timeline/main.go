@@ -3,9 +3,8 @@
 //
 //	GITLAB_URL=https://gitlab.example.com GITLAB_TOKEN=... go run ./examples/timeline group/app 4711
 //
-// It writes timeline.svg and timeline.html; -o gives them another name. Without the
-// variables, the project and the pipeline it draws a pipeline of a GitLab that is
-// embedded in this program.
+// It writes timeline.svg and timeline.html; -o gives them another name. Without
+// arguments it draws a pipeline of a GitLab that is embedded in this program.
 package main
 
 import (
@@ -34,23 +33,18 @@ func main() {
 
 func run(ctx context.Context, w io.Writer, getenv func(string) string, args []string) error {
 	flags := flag.NewFlagSet("timeline", flag.ContinueOnError)
-	flags.SetOutput(w)
 	base := flags.String("o", "timeline", "write `NAME`.svg and NAME.html")
-	flags.Usage = func() {
-		fmt.Fprintln(w, "timeline [-o NAME] PROJECT PIPELINE")
-		flags.PrintDefaults()
-	}
-	if err := flags.Parse(args); err != nil {
-		return err
-	}
-	t, err := target.Open(getenv, flags.Args(), "pipeline", demo)
+	t, err := target.Command{
+		Name:  "timeline",
+		Does:  "Draws a pipeline, and the pipelines that it triggers, as a chart of their jobs.",
+		ID:    "pipeline",
+		Flags: flags,
+		Demo:  demo,
+	}.Open(w, getenv, args)
 	if err != nil {
 		return err
 	}
 	defer t.Close()
-	if t.Demo {
-		fmt.Fprintln(w, "No GITLAB_URL, GITLAB_TOKEN, project and pipeline given: this is a GitLab embedded in this program.")
-	}
 	nodes, err := read(ctx, t.Client, t.Project, t.ID)
 	if err != nil {
 		return err

@@ -65,9 +65,9 @@ func TestWithSettingsItDrawsYourPipeline(t *testing.T) {
 	assert.NotContains(t, out.String(), "embedded")
 
 	require.ErrorIs(t, run(t.Context(), &out, env, []string{"-o", base, "not/there", "1"}), gitlabjobs.ErrNotFound)
-	require.ErrorContains(t, run(t.Context(), &out, env, []string{"my/project"}), "a pipeline id")
-	require.ErrorContains(t, run(t.Context(), &out, env, []string{"my/project", "main"}), "no pipeline id")
+	require.ErrorContains(t, run(t.Context(), &out, env, []string{"my/project"}), "the pipeline ID")
+	require.ErrorContains(t, run(t.Context(), &out, env, []string{"my/project", "main"}), "no pipeline ID")
 	require.Error(t, run(t.Context(), &out, env, append([]string{"-o", filepath.Join(base, "no", "such")}, args[2:]...)))
 	require.ErrorIs(t, run(t.Context(), &out, env, []string{"-h"}), flag.ErrHelp)
-	assert.Contains(t, out.String(), "timeline [-o NAME] PROJECT PIPELINE")
+	assert.Contains(t, out.String(), "timeline [flags] PROJECT PIPELINE")
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -21,16 +22,30 @@ import (
 	"example.com/gitlabjobs/gitlabjobstest"
 )
 
-// TestMain runs the program with the demo of this file in tmux.
+// TestMain runs the program in tmux, with the pipelines of this file.
 func TestMain(m *testing.M) {
-	screentest.Main(m, map[string]func() int{
-		"many": func() int {
-			command.Demo = many
+	program := func(demo target.Demo, env map[string]string) func() int {
+		return func() int {
+			command.Demo = demo
+			getenv := func(key string) string { return cmp.Or(env[key], os.Getenv(key)) }
 			ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 			defer stop()
-			return run(ctx, os.Stdout, terminal.Open(os.Stdout, os.Getenv), os.Getenv, nil)
-		},
+			return run(ctx, os.Stdout, terminal.Open(os.Stdout, getenv), getenv, nil)
+		}
+	}
+	screentest.Main(m, map[string]func() int{
+		"many":     program(many, nil),
+		"over":     program(over, nil),
+		"dumb":     program(over, map[string]string{"TERM": "dumb"}),
+		"no color": program(over, map[string]string{"NO_COLOR": "1"}),
 	})
+}
+
+// over is a pipeline that has ended.
+func over(srv *gitlabjobstest.Server) (string, int64) {
+	pipeline := srv.AddProject("group/app").AddPipeline()
+	pipeline.AddJob(gitlabjobstest.JobSpec{Name: "unit"})
+	return "group/app", pipeline.ID()
 }
 
 // many is a pipeline of 60 jobs and two bridges that never ends.
@@ -136,5 +151,18 @@ func TestInARealTerminal(t *testing.T) {
 			assert.Contains(t, strings.Join(rows[:4], ""), "Pipeline 101 of group/app", "all of the last frame is on the screen")
 			t.Log("\n" + strings.Join(rows, "\n"))
 		})
+	}
+}
+
+func TestColorsAreForTerminalsThatWantThem(t *testing.T) {
+	t.Parallel()
+	for program, colors := range map[string]bool{"over": true, "dumb": false, "no color": false} {
+		tmux := screentest.StartTmux(t, 80, 24, program)
+		rows := tmux.Until(func(rows []string) bool { return strings.HasPrefix(rows[len(rows)-1], "exit code ") })
+		assert.Equal(t, []string{"success: pipeline 101 of group/app", "exit code 0"}, rows[len(rows)-2:], program)
+		screen := strings.Join(rows, "\n")
+		assert.Equal(t, colors, strings.Contains(screen, "✓ unit"), screen)
+		assert.Equal(t, !colors, strings.Contains(screen, "pipeline 101  job unit: success"), screen)
+		assert.Equal(t, colors, strings.Contains(tmux.Styled(), "\x1b["), program)
 	}
 }

@@ -95,3 +95,9 @@ func (t *Tmux) Until(wanted func(rows []string) bool) []string {
 		<-time.After(20 * time.Millisecond)
 	}
 }
+
+// Styled returns what is on the screen, with codes for the colors.
+func (t *Tmux) Styled() string {
+	t.tb.Helper()
+	return t.run("capture-pane", "-p", "-e")
+}

@@ -48,7 +48,7 @@ func (c Command) Open(w io.Writer, getenv func(string) string, args []string) (*
 		c.help(w)
 		return nil, err
 	case err != nil:
-		return nil, fmt.Errorf("%w: %s -h lists the flags", err, c.Name)
+		return nil, err
 	case len(args) == 0:
 		fmt.Fprintf(w, "A demo, on a GitLab embedded in this program. For your own: %s -h\n", c.Name)
 		return openDemo(c.Demo)
@@ -83,8 +83,10 @@ func (c Command) parse(args []string) (rest []string, err error) {
 	flags.Usage = func() {} // The caller tells.
 	flags.SetOutput(io.Discard)
 	for {
-		if err := flags.Parse(args); err != nil {
+		if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
 			return nil, err
+		} else if err != nil {
+			return nil, fmt.Errorf("%w: %s -h lists the flags", err, c.Name)
 		}
 		if args = flags.Args(); len(args) == 0 {
 			break
@@ -96,7 +98,7 @@ func (c Command) parse(args []string) (rest []string, err error) {
 		most, takes = 2, "a project and a "+c.ID+" ID"
 	}
 	if len(rest) > most {
-		return nil, fmt.Errorf("unexpected argument %q: the arguments are %s", rest[most], takes)
+		return nil, fmt.Errorf("unexpected argument %q: the arguments are %s: %s -h explains them", rest[most], takes, c.Name)
 	}
 	return rest, nil
 }
@@ -109,22 +111,24 @@ func (c Command) flags() *flag.FlagSet {
 }
 
 func (c Command) help(w io.Writer) {
-	flags, options, ids := c.flags(), "", ""
-	flags.VisitAll(func(*flag.Flag) { options = " [flags]" })
+	flags, demo, real := c.flags(), c.Name, " PROJECT"
+	flags.VisitAll(func(*flag.Flag) { demo = c.Name + " [flags]" })
+	what, id := "a project", ""
 	if c.ID != "" {
-		ids = " " + strings.ToUpper(c.ID)
+		what, id = "a "+c.ID, strings.ToUpper(c.ID)
+		real += " " + id
 	}
-	fmt.Fprintf(w, "%s\n\n", c.Does)
-	fmt.Fprintf(w, "  %s%s               a demo, on a GitLab that is embedded in the program\n", c.Name, options)
-	fmt.Fprintf(w, "  %s%s PROJECT%s   the real thing\n\n", c.Name, options, ids)
-	fmt.Fprint(w, "Arguments:\n  PROJECT       the project's full path or its ID, such as group/app or 42\n")
-	if c.ID != "" {
-		fmt.Fprintf(w, "  %-12s  the %s's ID: the number at the end of its address\n", strings.ToUpper(c.ID), c.ID)
+	fmt.Fprintf(w, "%s\n\nUsage:\n", c.Does)
+	fmt.Fprintf(w, "  %-*s  a demo, on a GitLab embedded in this program\n", len(demo+real), demo)
+	fmt.Fprintf(w, "  %s%s  %s of your GitLab\n\nArguments:\n", demo, real, what)
+	fmt.Fprintln(w, "  PROJECT       the project's full path or its ID, such as group/app or 42")
+	if id != "" {
+		fmt.Fprintf(w, "  %-12s  the %s's ID, the number at the end of its address\n", id, c.ID)
 	}
-	fmt.Fprint(w, "\nEnvironment:\n  GITLAB_URL    the address of GitLab, such as https://gitlab.example.com\n",
-		"  GITLAB_TOKEN  an access token that may read the project's jobs: with the scope read_api\n")
-	if options != "" {
-		fmt.Fprint(w, "\nFlags:\n")
+	fmt.Fprintln(w, "\nEnvironment:\n  GITLAB_URL    the address of your GitLab, such as https://gitlab.example.com")
+	fmt.Fprintln(w, "  GITLAB_TOKEN  an access token with the scope read_api, of somebody who may see the project's jobs")
+	if demo != c.Name {
+		fmt.Fprintln(w, "\nFlags:")
 		flags.SetOutput(w)
 		flags.PrintDefaults()
 	}

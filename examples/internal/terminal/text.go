@@ -100,32 +100,29 @@ func distinct(group []int, names []string) int {
 	return len(found)
 }
 
-// separate shortens the names of a group where it tells the most of them apart, and numbers
-// those that are still alike.
+// separate shortens the names of a group where it tells them apart. If no place does, as in
+// a matrix of many dimensions, it numbers them.
 func separate(group []int, names, short []string, width int) {
-	best, most := 0, 0
 	cuts := make([]string, len(names))
-	for head := range width {
+	all := distinct(group, names)
+	for head := width / 2; head < 3*width/2; head++ { // The middle first.
 		for _, i := range group {
-			cuts[i] = cut(names[i], width, head)
+			cuts[i] = cut(names[i], width, head%width)
 		}
-		if n := distinct(group, cuts); n > most {
-			best, most = head, n
+		if distinct(group, cuts) == all {
+			for _, i := range group {
+				short[i] = cuts[i]
+			}
+			return
 		}
 	}
-	numbers := make(map[string]int) // By name.
-	used := make(map[string]int)    // The names that were shortened to the same.
+	numbers := make(map[string]int)
 	for _, i := range group {
-		short[i] = cut(names[i], width, best)
 		if numbers[names[i]] == 0 {
-			used[short[i]]++
-			numbers[names[i]] = used[short[i]]
+			numbers[names[i]] = len(numbers) + 1
 		}
-		if n := numbers[names[i]]; n > 1 {
-			mark := fmt.Sprintf("…#%d", n)
-			head := End(names[i], max(width-Width(mark), 0)+1)
-			short[i] = End(strings.TrimSuffix(head, "…")+mark, width)
-		}
+		mark := fmt.Sprintf("#%d", numbers[names[i]])
+		short[i] = End(names[i], max(width-Width(mark), 1)) + mark
 	}
 }
 
