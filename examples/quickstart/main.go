@@ -3,47 +3,46 @@
 //
 //	GITLAB_URL=https://gitlab.example.com GITLAB_TOKEN=... go run ./examples/quickstart group/app
 //
-// Without the variables and the project it does the same with a GitLab that is
-// embedded in this program.
+// Without arguments it does the same with a GitLab that is embedded in this program.
 package main
 
 import (
-	"bufio"
 	"cmp"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
-	"regexp"
-	"strings"
 	"text/tabwriter"
 
 	"example.com/gitlabjobs"
+	"example.com/gitlabjobs/examples/internal/exit"
 	"example.com/gitlabjobs/examples/internal/target"
 	"example.com/gitlabjobs/examples/internal/terminal"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := run(ctx, os.Stdout, os.Getenv, os.Args[1:]); err != nil {
-		fmt.Fprintln(os.Stderr, "quickstart:", err)
-		stop()
-		os.Exit(1)
+	err := run(ctx, os.Stdout, os.Getenv, os.Args[1:])
+	stop()
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintln(os.Stderr, "error:", err)
+		os.Exit(exit.Error)
 	}
 }
 
 func run(ctx context.Context, w io.Writer, getenv func(string) string, args []string) error {
-	t, err := target.Open(getenv, args, "", demo)
+	t, err := target.Command{
+		Name: "quickstart",
+		Does: "Lists the newest jobs of a project, and shows one of them and the end of its log.",
+		Demo: demo,
+	}.Open(w, getenv, args)
 	if err != nil {
 		return err
 	}
 	defer t.Close()
-	if t.Demo {
-		fmt.Fprintln(w, "No GITLAB_URL, GITLAB_TOKEN and project given: this is a GitLab embedded in this program.")
-	}
 	return show(ctx, w, t.Client, t.Project)
 }
 
@@ -78,12 +77,7 @@ func show(ctx context.Context, w io.Writer, client *gitlabjobs.Client, project g
 		fmt.Fprintf(w, "  started by %s\n", job.User.Name)
 	}
 
-	log, err := client.Jobs.Trace(ctx, project, job.ID, nil)
-	if err != nil {
-		return err
-	}
-	defer log.Close()
-	lines, err := lastLines(log, 8)
+	lines, err := lastLines(ctx, client, project, job.ID, 8)
 	if err != nil {
 		return err
 	}
@@ -99,12 +93,12 @@ func table(w io.Writer, jobs []*gitlabjobs.Job) {
 	defer t.Flush()
 	fmt.Fprintln(t, "  ID\tSTATUS\tSTAGE\tNAME\tREF\tTOOK\tCREATED")
 	for _, job := range jobs {
-		fmt.Fprintf(t, "  %d\t%s\t%s\t%s\t%s\t%s\t%s\n", job.ID, job.Status, job.Stage, job.Name, job.Ref, terminal.Took(job),
+		fmt.Fprintf(t, "  %d\t%s\t%s\t%s\t%s\t%s\t%s\n", job.ID, job.Status, job.Stage, job.Name, job.Ref, terminal.Took(job.Duration),
 			job.CreatedAt.Local().Format("2006-01-02 15:04"))
 	}
 }
 
-// interesting is the newest job that failed, or else the newest with a log.
+// interesting returns the newest job that failed, or else the newest that has started.
 func interesting(jobs []*gitlabjobs.Job) *gitlabjobs.Job {
 	var started *gitlabjobs.Job
 	for _, job := range jobs {
@@ -118,23 +112,22 @@ func interesting(jobs []*gitlabjobs.Job) *gitlabjobs.Job {
 	return cmp.Or(started, jobs[0])
 }
 
-// marks are what a log holds for terminals and for GitLab's own pages.
-var marks = regexp.MustCompile(`\x1b\[[0-9;]*[A-Za-z]|section_(?:start|end):[^\r\n]*\r?`)
-
-func lastLines(log io.Reader, n int) ([]string, error) {
+// lastLines returns the last lines of a job's log that are not empty, without their colors.
+func lastLines(ctx context.Context, client *gitlabjobs.Client, project gitlabjobs.Project, jobID int64, n int) ([]string, error) {
+	log, err := client.Jobs.Trace(ctx, project, jobID, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer log.Close()
 	var lines []string
-	r := bufio.NewReader(log)
-	for {
-		line, err := r.ReadString('\n')
-		if line = strings.TrimRight(marks.ReplaceAllString(line, ""), "\r\n"); line != "" {
-			lines = append(lines, line)
-			lines = lines[max(0, len(lines)-n):]
-		}
-		if errors.Is(err, io.EOF) {
-			return lines, nil
-		}
+	for line, err := range gitlabjobs.TraceLines(log) {
 		if err != nil {
 			return nil, err
 		}
+		if line.Text != "" {
+			lines = append(lines, line.Text)
+			lines = lines[max(0, len(lines)-n):]
+		}
 	}
+	return lines, nil
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"flag"
 	"strings"
 	"testing"
 
@@ -16,14 +17,16 @@ func environment(vars map[string]string) func(string) string {
 	return func(key string) string { return vars[key] }
 }
 
-func TestWithoutSettingsItShowsTheEmbeddedGitLab(t *testing.T) {
+func TestWithoutArgumentsItShowsTheDemo(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	require.NoError(t, run(t.Context(), &out, environment(nil), nil))
+	set := environment(map[string]string{"GITLAB_URL": "https://gitlab.example.com"})
+	require.NoError(t, run(t.Context(), &out, set, nil), "whatever is in the environment")
+	assert.Contains(t, out.String(), "A demo, on a GitLab embedded in this program.")
 	assert.Contains(t, out.String(), "The newest jobs of group/app")
 	assert.Contains(t, out.String(), "test: failed (script_failure)")
 	assert.Contains(t, out.String(), "  | --- FAIL: TestCheckout (0.03s)\n")
-	assert.NotContains(t, out.String(), "\x1b", "the log's colours are for terminals")
+	assert.NotContains(t, out.String(), "\x1b", "the log's colors are for terminals")
 }
 
 func TestWithSettingsItShowsYourProject(t *testing.T) {
@@ -44,5 +47,6 @@ func TestWithSettingsItShowsYourProject(t *testing.T) {
 	assert.Contains(t, out.String(), "  | end\n")
 
 	require.ErrorIs(t, run(t.Context(), &out, env, []string{"not/there"}), gitlabjobs.ErrNotFound)
-	require.ErrorContains(t, run(t.Context(), &out, env, nil), "or none of them")
+	require.ErrorContains(t, run(t.Context(), &out, environment(nil), []string{"my/project"}), "missing: GITLAB_URL")
+	require.ErrorIs(t, run(t.Context(), &out, environment(nil), []string{"-h"}), flag.ErrHelp)
 }

@@ -46,7 +46,7 @@ func waitFor(t *testing.T, spec, childSpec gitlabjobstest.JobSpec) (int, string)
 	})
 }
 
-// waitForPipeline waits for a pipeline of pipeline 101 of group/app for an hour at most.
+// waitForPipeline waits for pipeline 101 of group/app for ten minutes at most.
 func waitForPipeline(t *testing.T, fill func(*gitlabjobstest.Pipeline)) (code int, out string) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -55,7 +55,7 @@ func waitForPipeline(t *testing.T, fill func(*gitlabjobstest.Pipeline)) (code in
 		fill(pipeline)
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		time.AfterFunc(time.Hour, cancel)
+		time.AfterFunc(10*time.Minute, cancel)
 		var w buffer
 		code = wait(ctx, &w, nil, &target.Target{Client: srv.Client(srv.Tokens.Reporter), Project: "group/app", ID: pipeline.ID()}, gitlabjobs.WaitOptions{})
 		out = w.String()

@@ -113,10 +113,10 @@ func TestMoreJobsThanRows(t *testing.T) {
 			srv := gitlabjobstest.NewMemoryServer(t)
 			project, id := many(srv)
 			ctx, cancel := context.WithCancel(t.Context())
-			time.AfterFunc(59*time.Second, func() { assertMany(t, strings.Split(screen.String(), "\n"), columns, 24) })
-			time.AfterFunc(time.Minute, cancel)
+			time.AfterFunc(19*time.Second, func() { assertMany(t, strings.Split(screen.String(), "\n"), columns, 24) })
+			time.AfterFunc(20*time.Second, cancel)
 			tgt := &target.Target{Client: srv.Client(srv.Tokens.Developer), Project: gitlabjobs.Project(project), ID: id}
-			assert.Equal(t, exit.Interrupted, wait(ctx, screen, screen.Terminal(), tgt, demoOptions()))
+			assert.Equal(t, exit.Interrupted, wait(ctx, screen, screen.Terminal(), tgt, gitlabjobs.WaitOptions{}))
 		})
 		assert.Zero(t, screen.Lost(), columns)
 		assert.Contains(t, strings.ReplaceAll(screen.String(), "\n", ""), "with 40 of 62 to go: job test: [shard-1")
