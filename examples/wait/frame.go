@@ -33,7 +33,7 @@ func (b *board) frame(title string, began, now time.Time, columns, rows int) []s
 		progress(lines, terminal.Elapsed(now.Sub(began)), columns),
 	}
 	if len(lines) == 0 {
-		return append(frame, terminal.Row(columns, terminal.Span{Style: terminal.Dim, Text: "It has no jobs yet."}))
+		return append(frame, terminal.Row(columns, terminal.Span{Style: terminal.Dim, Text: "No jobs so far."}))
 	}
 	room := max(rows-len(frame), 1)
 	var more string

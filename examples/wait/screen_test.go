@@ -123,6 +123,48 @@ func TestMoreJobsThanRows(t *testing.T) {
 	}
 }
 
+func TestATinyTerminal(t *testing.T) {
+	t.Parallel()
+	for rows := 1; rows <= 4; rows++ {
+		screen := screentest.New(t, 12, rows)
+		synctest.Test(t, func(t *testing.T) {
+			srv := gitlabjobstest.NewMemoryServer(t)
+			project, id := many(srv)
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			defer cancel()
+			time.AfterFunc(19*time.Second, func() {
+				lines := strings.Split(screen.String(), "\n")
+				assert.Len(t, lines, rows)
+				assert.Equal(t, "Pipeline 10…", lines[0])
+			})
+			tgt := &target.Target{Client: srv.Client(srv.Tokens.Developer), Project: gitlabjobs.Project(project), ID: id}
+			wait(ctx, screen, screen.Terminal(), tgt, gitlabjobs.WaitOptions{})
+		})
+		assert.Zero(t, screen.Lost())
+	}
+}
+
+func TestAnEmptyPipelineAndOneThatIsNotFound(t *testing.T) {
+	t.Parallel()
+	screen := screentest.New(t, 80, 24)
+	synctest.Test(t, func(t *testing.T) {
+		srv := gitlabjobstest.NewMemoryServer(t)
+		tgt := &target.Target{Client: srv.Client(srv.Tokens.Developer), Project: "group/app", ID: srv.AddProject("group/app").AddPipeline().ID()}
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(10*time.Second, func() {
+			assert.Equal(t, "Pipeline 101 of group/app\n░░░░░░░░░░░░░░░░░░░░  0 of 0 jobs  10s\nNo jobs so far.", screen.String())
+			cancel()
+		})
+		assert.Equal(t, exit.Interrupted, wait(ctx, screen, screen.Terminal(), tgt, gitlabjobs.WaitOptions{}))
+		assert.Contains(t, screen.String(), "interrupted: pipeline 101 of group/app, which had no jobs yet")
+
+		tgt.ID++
+		screen = screentest.New(t, 80, 24)
+		assert.Equal(t, exit.Error, wait(t.Context(), screen, screen.Terminal(), tgt, gitlabjobs.WaitOptions{}))
+		assert.Regexp(t, "^error: .*404.*", screen.String())
+	})
+}
+
 func TestInARealTerminal(t *testing.T) {
 	t.Parallel()
 	for _, columns := range []int{40, 80, 200} {
@@ -131,7 +173,7 @@ func TestInARealTerminal(t *testing.T) {
 			tmux := screentest.StartTmux(t, columns, 24, "many")
 			full := func(height int) func([]string) bool {
 				return func(rows []string) bool {
-					return len(rows) == height && strings.HasPrefix(rows[height-1], "… ") && strings.Contains(strings.Join(rows, "\n"), "→ running")
+					return len(rows) == height && strings.HasPrefix(rows[0], "Pipeline") && strings.HasPrefix(rows[height-1], "… ") && strings.Contains(strings.Join(rows, "\n"), "→ running")
 				}
 			}
 			rows := tmux.Until(full(24))

@@ -65,7 +65,7 @@ type live struct {
 
 	mu    sync.Mutex // Of what follows.
 	board board
-	drawn []string // The rows on the screen.
+	drawn []string // The rows on the screen. Nil before the first drawing.
 	size  [2]int   // Of the screen at that time.
 }
 
@@ -75,7 +75,6 @@ func newLive(ctx context.Context, screen *terminal.Screen, t *target.Target) *li
 		board: board{root: t.ID, pipelines: make(map[int64][]place)},
 	}
 	ctx, l.stop = context.WithCancel(ctx)
-	fmt.Fprint(screen, terminal.FullScreen)
 	l.drawer.Go(func() { screen.Redraw(ctx, l.draw) })
 	return l
 }
@@ -86,15 +85,23 @@ func (l *live) update(it item) {
 	l.board.put(it)
 }
 
-// draw draws what has changed since the last drawing.
+// draw draws what has changed since the last drawing. It begins when there is a job, or when
+// there is none for seconds: an error may come first.
 func (l *live) draw() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if len(l.board.pipelines) == 0 && time.Since(l.began) < 3*time.Second {
+		return
+	}
 	columns, rows := l.screen.Size()
 	size := [2]int{columns, rows}
 	frame := l.board.frame(l.title, l.began, time.Now(), columns, rows)
+	frame = frame[:min(len(frame), rows)] // A terminal may have a single row.
 	if size == l.size && slices.Equal(frame, l.drawn) {
 		return
+	}
+	if l.drawn == nil {
+		fmt.Fprint(l.screen, terminal.FullScreen)
 	}
 	l.size, l.drawn = size, frame
 	drawing := terminal.Home + terminal.ClearRight + strings.Join(frame, "\r\n"+terminal.ClearRight)
@@ -107,7 +114,9 @@ func (l *live) draw() {
 func (l *live) end(r *gitlabjobs.PipelineResult, o outcome) {
 	l.stop()
 	l.drawer.Wait()
-	fmt.Fprint(l.screen, terminal.FullScreenEnd)
+	if l.drawn != nil {
+		fmt.Fprint(l.screen, terminal.FullScreenEnd)
+	}
 	if r != nil {
 		l.board.putAll(r)
 		columns, rows := l.screen.Size()
