@@ -57,14 +57,13 @@ func TestInARealTerminal(t *testing.T) {
 		t.Run(fmt.Sprint(columns), func(t *testing.T) {
 			t.Parallel()
 			tmux := screentest.StartTmux(t, columns, 24, "endless")
-			shown := func(height, columns int) func([]string) bool {
+			shown := func(height int) func([]string) bool {
 				return func(rows []string) bool {
 					return len(rows) == height && strings.HasPrefix(rows[height-1], "● running ") && rows[height-2] == "line 30"
 				}
 			}
-			rows := tmux.Until(shown(24, columns))
+			rows := tmux.Until(func(rows []string) bool { return shown(24)(rows) && strings.Contains(rows[23], want) })
 			t.Log("\n" + strings.Join(rows, "\n"))
-			assert.Contains(t, rows[23], want)
 			assert.Less(t, terminal.Width(rows[23]), columns)
 
 			// It follows the size of the terminal, loses no line and leaves no status line behind.
@@ -72,7 +71,7 @@ func TestInARealTerminal(t *testing.T) {
 				tmux.Resize(narrower, 24)
 				rows = tmux.Until(func(rows []string) bool {
 					last := rows[len(rows)-1]
-					return shown(len(rows), narrower)(rows) && terminal.Width(last) <= narrower-3 && terminal.Width(last) > min(narrower-3, 50)-8
+					return shown(len(rows))(rows) && terminal.Width(last) <= narrower-3 && terminal.Width(last) > min(narrower-3, 50)-8
 				})
 				assert.Equal(t, 1, strings.Count(strings.Join(rows, "\n"), "running"), strings.Join(rows, "\n"))
 				for i, row := range rows[:len(rows)-1] {

@@ -151,7 +151,7 @@ func TestAnEmptyPipelineAndOneThatIsNotFound(t *testing.T) {
 		srv := gitlabjobstest.NewMemoryServer(t)
 		tgt := &target.Target{Client: srv.Client(srv.Tokens.Developer), Project: "group/app", ID: srv.AddProject("group/app").AddPipeline().ID()}
 		ctx, cancel := context.WithCancel(t.Context())
-		time.AfterFunc(10*time.Second, func() {
+		time.AfterFunc(10*time.Second+time.Second/2, func() {
 			assert.Equal(t, "Pipeline 101 of group/app\n░░░░░░░░░░░░░░░░░░░░  0 of 0 jobs  10s\nNo jobs so far.", screen.String())
 			cancel()
 		})

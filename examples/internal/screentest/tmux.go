@@ -38,7 +38,7 @@ func StartTmux(tb testing.TB, columns, rows int, name string) *Tmux {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	dir, err := os.MkdirTemp("", "tmux") // A socket's path must be short.
+	dir, err := os.MkdirTemp("", "tmux") //nolint:usetesting // A socket's path must be short.
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -53,7 +53,7 @@ func StartTmux(tb testing.TB, columns, rows int, name string) *Tmux {
 }
 
 func (t *Tmux) command(args ...string) *exec.Cmd {
-	cmd := exec.Command("tmux", append([]string{"-u", "-S", t.socket}, args...)...) //nolint:noctx // It ends at once.
+	cmd := exec.Command("tmux", append([]string{"-u", "-S", t.socket}, args...)...) //nolint:gosec,noctx // It ends at once, and the tests name the programs.
 	cmd.Env = append(os.Environ(), "TERM=xterm-256color", "NO_COLOR=", "LC_ALL=C.UTF-8")
 	return cmd
 }

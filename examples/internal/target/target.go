@@ -111,16 +111,16 @@ func (c Command) flags() *flag.FlagSet {
 }
 
 func (c Command) help(w io.Writer) {
-	flags, demo, real := c.flags(), c.Name, " PROJECT"
+	flags, demo, args := c.flags(), c.Name, " PROJECT"
 	flags.VisitAll(func(*flag.Flag) { demo = c.Name + " [flags]" })
 	what, id := "a project", ""
 	if c.ID != "" {
 		what, id = "a "+c.ID, strings.ToUpper(c.ID)
-		real += " " + id
+		args += " " + id
 	}
 	fmt.Fprintf(w, "%s\n\nUsage:\n", c.Does)
-	fmt.Fprintf(w, "  %-*s  a demo, on a GitLab embedded in this program\n", len(demo+real), demo)
-	fmt.Fprintf(w, "  %s%s  %s of your GitLab\n\nArguments:\n", demo, real, what)
+	fmt.Fprintf(w, "  %-*s  a demo, on a GitLab embedded in this program\n", len(demo+args), demo)
+	fmt.Fprintf(w, "  %s%s  %s of your GitLab\n\nArguments:\n", demo, args, what)
 	fmt.Fprintln(w, "  PROJECT       the project's full path or its ID, such as group/app or 42")
 	if id != "" {
 		fmt.Fprintf(w, "  %-12s  the %s's ID, the number at the end of its address\n", id, c.ID)

@@ -20,7 +20,7 @@ type Screen struct {
 // Open returns a screen for a file. It is nil if views should write plain text: the file
 // is no terminal, or the terminal or the user does not want control codes.
 func Open(f *os.File, getenv func(string) string) *Screen {
-	fd := int(f.Fd()) //nolint:gosec // A file descriptor is an int everywhere.
+	fd := int(f.Fd())
 	if !term.IsTerminal(fd) || getenv("TERM") == "dumb" || getenv("NO_COLOR") != "" || !obeysCodes(f) {
 		return nil
 	}

@@ -19,14 +19,14 @@ func TestAPipeAndAFileAreNoScreens(t *testing.T) {
 	none := func(string) string { return "" }
 	r, w, err := os.Pipe()
 	require.NoError(t, err)
-	defer r.Close()
-	defer w.Close()
+	t.Cleanup(func() { _ = r.Close() })
+	t.Cleanup(func() { _ = w.Close() })
 	file, err := os.Create(filepath.Join(t.TempDir(), "file"))
 	require.NoError(t, err)
-	defer file.Close()
+	t.Cleanup(func() { _ = file.Close() })
 	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
 	require.NoError(t, err)
-	defer null.Close()
+	t.Cleanup(func() { _ = null.Close() })
 	for _, f := range []*os.File{w, file, null} {
 		assert.Nil(t, terminal.Open(f, none), f.Name())
 	}
