@@ -17,7 +17,7 @@ import (
 
 const token = "glpat-0123456789"
 
-// memory answers every request with the same bytes, without a connection.
+// memory responds to every request with the same bytes, without a connection.
 type memory struct{ body []byte }
 
 func (m memory) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -113,7 +113,7 @@ func BenchmarkGet(b *testing.B) {
 	})
 }
 
-// A call and its answer, without a connection: all but an empty object is the request.
+// A call without a connection. The response is minimal, so this measures the request.
 func BenchmarkRequest(b *testing.B) {
 	hc := &http.Client{Transport: memory{[]byte(`{"id":1}`)}}
 	our := ours(b, anyURL, gitlabjobs.WithHTTPClient(hc))

@@ -13,8 +13,8 @@ import (
 	"example.com/gitlabjobs/gitlabjobstest"
 )
 
-// officialCall is a method of the official client's JobsService. It returns
-// what the client has decoded.
+// officialCall calls a method of the official client's JobsService and returns the decoded
+// result.
 type officialCall struct {
 	method string
 	call   func(c *gitlab.Client) (any, error)
@@ -22,8 +22,8 @@ type officialCall struct {
 
 const projectID = 7
 
-// The official client decodes every response of the fake, as it decodes
-// GitLab's.
+// The official client decodes every response of the fake server, as it decodes those of
+// GitLab.
 func TestTheOfficialClientReadsTheFake(t *testing.T) {
 	srv := gitlabjobstest.NewServer(t)
 	app := srv.AddProject("group/app", gitlabjobstest.ProjectSpec{ID: projectID})
@@ -131,7 +131,7 @@ func TestTheOfficialClientReadsTheFake(t *testing.T) {
 	}
 	service := reflect.TypeFor[gitlab.JobsServiceInterface]()
 	for method := range service.Methods() {
-		// Artifacts have an API of their own, which the fake has no part of.
+		// Artifacts have a separate API, which the fake server does not implement.
 		if name := method.Name; !called[name] && !strings.Contains(name, "Artifacts") {
 			t.Errorf("%s is not called: add it to the table", name)
 		}

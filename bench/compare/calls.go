@@ -20,7 +20,7 @@ const (
 	project = gitlabjobs.Project("7")
 )
 
-// subject is what is measured: both libraries as they come, and net/http.
+// subject has the clients to measure, with default options, and net/http.
 type subject struct {
 	url    string
 	ours   *gitlabjobs.Client
@@ -31,7 +31,7 @@ type subject struct {
 	rows   []row
 }
 
-// ops is how many operations a run has.
+// ops is the number of operations of a run.
 func (s *subject) ops(n int) int {
 	if s.short {
 		return max(1, n/50)
@@ -59,7 +59,7 @@ func compareCalls(url string, short bool) ([]row, error) {
 	return s.rows, nil
 }
 
-// add makes a row of one figure of the runs of ours, theirs and, if there is one, the floor.
+// add adds a row for one figure of the runs of ours, theirs and, if measured, the floor.
 func (s *subject) add(figure string, unit func(float64) string, runs []samples, f func(sample) float64, targets row) {
 	r := targets
 	r.figure, r.unit = figure, unit
@@ -73,7 +73,7 @@ func (s *subject) add(figure string, unit func(float64) string, runs []samples, 
 	s.rows = append(s.rows, r)
 }
 
-// fetch is what no client of the server can do without: a request, and reading its answer.
+// fetch sends a request and reads the response: the least that any client does.
 func (s *subject) fetch(path string, read func(io.Reader) error) error {
 	req, err := http.NewRequest(http.MethodGet, s.url+"/api/v4"+path, nil)
 	if err != nil {
@@ -91,8 +91,7 @@ func (s *subject) fetch(path string, read func(io.Reader) error) error {
 	return read(resp.Body)
 }
 
-// scanner reads an answer into a buffer that it keeps, and goes through its JSON
-// without decoding it.
+// scanner reads a response into a reused buffer and scans its JSON without decoding it.
 func scanner() func(io.Reader) error {
 	var body bytes.Buffer
 	dec := new(jsontext.Decoder)
@@ -235,8 +234,8 @@ func (s *subject) pipeline() error {
 	return nil
 }
 
-// small answers every request from memory, with a job that is almost nothing: what
-// remains is the cost of a call around net/http.
+// small responds to every request from memory with a minimal job, to measure what a
+// library adds to net/http.
 type small struct{}
 
 func (small) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -294,7 +293,7 @@ func (s *subject) client() error {
 	return nil
 }
 
-// want makes sure that the work was done.
+// want returns an error if the work was not done.
 func want(got, want int) error {
 	if got != want {
 		return fmt.Errorf("got %d of %d", got, want)

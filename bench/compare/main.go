@@ -1,6 +1,6 @@
-// Compare runs gitlabjobs and the official client by turns, in one process, on one
-// server on the loopback interface, and prints what it found as a Markdown table.
-// It judges by ratios alone, and fails only if something did not run.
+// Compare runs gitlabjobs and the official client alternately in one process, against one
+// server on the loopback interface, and prints a Markdown table. It fails only if something
+// does not run, not if a figure misses its target.
 package main
 
 import (
@@ -10,9 +10,9 @@ import (
 )
 
 func main() {
-	serve := flag.Bool("serve", false, "be the server; for this program's own use")
-	short := flag.Bool("short", false, "see whether it runs: the figures mean nothing")
-	weight := flag.Bool("weight", false, "measure builds, too")
+	serve := flag.Bool("serve", false, "be the server (for internal use)")
+	short := flag.Bool("short", false, "only check that it runs: the figures are meaningless")
+	weight := flag.Bool("weight", false, "also measure builds")
 	flag.Parse()
 	if err := run(*serve, *short, *weight); err != nil {
 		fmt.Fprintln(os.Stderr, "compare:", err)
@@ -30,7 +30,7 @@ func run(serve, short, weight bool) error {
 		if err != nil {
 			return err
 		}
-		rows = heavy // Measured first, while this process is small, and shown last.
+		rows = heavy // Measured first, while this process is small, and printed last.
 	}
 	url, stop, err := startServer()
 	if err != nil {

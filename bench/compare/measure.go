@@ -8,17 +8,17 @@ import (
 	"time"
 )
 
-// side is one way to do a piece of work.
+// side is one of the implementations that are compared.
 type side func() error
 
-// sample is what one operation took, on average over a run.
+// sample is the average cost of one operation in a run.
 type sample struct{ time, bytes, allocs float64 }
 
-// samples are the runs of one side.
+// samples has the runs of one side.
 type samples []sample
 
-// of returns the median of one figure, and how far apart its runs are: half of the
-// distance between the quartiles, as a share of the median.
+// of returns the median of one figure and its spread: half of the interquartile range as a
+// share of the median.
 func (s samples) of(f func(sample) float64) (median, spread float64) {
 	values := make([]float64, len(s))
 	for i, x := range s {
@@ -44,8 +44,8 @@ func center(values []float64) (median, spread float64) {
 	return median, spread
 }
 
-// interleave runs the sides by turns, each turn beginning with another one, n
-// operations a run. What came before is collected first.
+// interleave runs the sides alternately, with n operations per run. Each round begins with
+// another side. The garbage collector runs before each run.
 func interleave(runs, n int, sides ...side) ([]samples, error) {
 	found := make([]samples, len(sides))
 	for _, s := range sides { // Connections, caches and pools.
@@ -84,8 +84,8 @@ func measure(n int, f side) (sample, error) {
 
 const heapBytes = "/memory/classes/heap/objects:bytes"
 
-// peakHeap returns by how much the heap grew at most while f ran, garbage that was
-// not collected yet included.
+// peakHeap returns the maximum growth of the heap while f runs, including garbage that has
+// not been collected.
 func peakHeap(f side) (float64, error) {
 	runtime.GC()
 	s := []metrics.Sample{{Name: heapBytes}}
@@ -109,7 +109,7 @@ func peakHeap(f side) (float64, error) {
 	return float64(max(<-peak, before) - before), err
 }
 
-// peaks returns the median growth of the heap by each side.
+// peaks returns the median growth of the heap for each side.
 func peaks(runs int, sides ...side) (medians, spreads []float64, err error) {
 	found := make([][]float64, len(sides))
 	for range runs {

@@ -13,8 +13,8 @@ import (
 	"example.com/gitlabjobs/bench/internal/fixture"
 )
 
-// startServer runs this program once more, as the server: what it allocates and
-// what its collector does are not of the client that is measured.
+// startServer starts this program again as the server, so that its allocations and its
+// garbage collector do not affect the measurements.
 func startServer() (url string, stop func(), err error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -40,7 +40,8 @@ func startServer() (url string, stop func(), err error) {
 	return strings.TrimSpace(line), func() { in.Close(); _ = cmd.Wait() }, nil
 }
 
-// serveUntilEOF serves until its standard input ends, with the program that started it.
+// serveUntilEOF serves until its standard input ends, which is when the program that started
+// it ends.
 func serveUntilEOF() error {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

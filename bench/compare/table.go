@@ -5,15 +5,15 @@ import (
 	"strings"
 )
 
-// row is one figure. What is not there is zero.
+// row is one figure. Values that do not apply are zero.
 type row struct {
 	figure              string
 	unit                func(float64) string
 	ours, theirs, floor float64
-	spread              float64 // The larger one of ours and theirs.
+	spread              float64 // The larger of the spreads of ours and theirs.
 	atMost              float64 // Of theirs.
 	atMostOfFloor       float64
-	atMostItself        float64 // In the figure's own unit.
+	atMostItself        float64 // In the unit of the figure.
 }
 
 func (r row) target() (text string, holds bool) {

@@ -19,8 +19,7 @@ const (
 	benchModule = ourModule + "/bench"
 )
 
-// weigh measures what it costs to build with each library, by Go's own tools and
-// /usr/bin/time.
+// weigh measures builds with each library, with the go command and /usr/bin/time.
 func weigh(short bool) (rows []row, err error) {
 	dir, err := os.MkdirTemp("", "weight")
 	if err != nil {
@@ -39,14 +38,14 @@ func weigh(short bool) (rows []row, err error) {
 	return append(listers, fakes...), err
 }
 
-// build is a command that compiles, on a copy of a cache in which is what is not to
-// be measured.
+// build is a go command that compiles. It runs with a copy of a cache that contains
+// everything that is not measured.
 type build struct {
 	primed string
 	args   []string
 }
 
-// run returns the time that a build took, and the memory of the largest of its processes.
+// run returns the duration of a build and the memory of its largest process.
 func (b build) run(cache string) (took, memory float64, err error) {
 	if err := os.RemoveAll(cache); err != nil {
 		return 0, 0, err
@@ -84,14 +83,14 @@ func output(cache, name string, args ...string) (string, error) {
 	return string(out), nil
 }
 
-// prime makes a cache that has packages compiled.
+// prime fills a cache with compiled packages.
 func prime(cache string, packages []string) error {
 	_, err := output(cache, "go", append([]string{"build"}, packages...)...)
 	return err
 }
 
-// primeTest makes a cache that has packages compiled and, since go test does that
-// too, vetted: by compiling a test that imports them, in the place of another test.
+// primeTest fills a cache with packages that are compiled and, because go test also vets,
+// vetted. It compiles a test that imports them, in place of another test.
 func primeTest(dir, cache, test string, packages []string) error {
 	var imports strings.Builder
 	imports.WriteString("package deploy\n")
@@ -116,7 +115,7 @@ func primeTest(dir, cache, test string, packages []string) error {
 	return err
 }
 
-// standard returns the packages of the standard library that others need.
+// standard returns the packages of the standard library on which others depend.
 func standard(cache string, test bool, packages ...string) ([]string, error) {
 	args := []string{"list", "-deps", "-f", "{{if .Standard}}{{.ImportPath}}{{end}}"}
 	if test {
@@ -132,7 +131,7 @@ func standard(cache string, test bool, packages ...string) ([]string, error) {
 	return found, err
 }
 
-// alternate measures builds by turns.
+// alternate measures builds alternately.
 func alternate(dir string, runs int, builds ...build) (times, memories [][]float64, err error) {
 	times, memories = make([][]float64, len(builds)), make([][]float64, len(builds))
 	for range runs {
@@ -193,7 +192,7 @@ func weighListers(dir string, runs int) ([]row, error) {
 			out, err := output(primed, "go", "version", "-m", binary)
 			return float64(strings.Count(out, "\tdep\t")), err
 		}),
-		one("initialisation of its packages: time", duration, 0, func(binary string) (float64, error) { return initTime(runs*4+1, binary) }),
+		one("initialization of its packages: time", duration, 0, func(binary string) (float64, error) { return initTime(runs*4+1, binary) }),
 	)
 }
 
@@ -205,8 +204,8 @@ func fileSize(path string) (float64, error) {
 	return float64(info.Size()), nil
 }
 
-// initTime sums up what the runtime says of the packages that are initialised. The
-// program then ends at once: it has no base URL.
+// initTime returns the sum of the initialization times that the runtime reports for the
+// packages of a program. The program then ends at once, because its base URL is invalid.
 func initTime(runs int, binary string) (float64, error) {
 	var sums []float64
 	for range runs {
@@ -236,8 +235,8 @@ func initTime(runs int, binary string) (float64, error) {
 	return median, nil
 }
 
-// weighFakes measures what is compiled for a test with a fake, or with mocks, when
-// the library itself has been compiled before.
+// weighFakes measures the compilation of a test with the fake server, and of one with
+// mocks, if the library itself has been compiled before.
 func weighFakes(dir string, runs int) ([]row, error) {
 	sides := []struct{ name, test, module string }{
 		{"ours", benchModule + "/faketest/ours", ourModule},

@@ -10,7 +10,8 @@ import (
 	"example.com/gitlabjobs/gitlabjobstest"
 )
 
-// demo is a project with a new pipeline every few seconds, until the context ends.
+// demo sets up a project that gets a new pipeline every few seconds until the context
+// ends.
 func demo(ctx context.Context) target.Demo {
 	return func(srv *gitlabjobstest.Server) (string, int64) {
 		const path = "group/app"

@@ -16,19 +16,19 @@ import (
 	"example.com/gitlabjobs"
 )
 
-// exporter counts events. What it serves is what it has stored: so no scrape has seen a
-// counter that a crash takes back, and no event is counted twice.
+// exporter counts events. It serves only counters that are stored, so that a counter does
+// not decrease after a crash, and no event is counted twice.
 type exporter struct {
 	path string
 
 	mu      sync.Mutex
 	live    stats
 	changed bool
-	served  stats // As stored. It is replaced, never modified.
+	served  stats // A copy of what is stored. It is replaced, never modified.
 }
 
-// open reads the file, if there is one, and adds the projects that are not in it. Projects
-// that are only in the file are no longer exported.
+// open reads the file, if it exists, and adds the projects that it lacks. Projects that
+// are only in the file are not exported any more.
 func open(path string, projects []gitlabjobs.Project) (*exporter, error) {
 	e := &exporter{path: path}
 	stored, err := read(path)
@@ -63,7 +63,7 @@ func read(path string) (s stats, err error) {
 	return s, nil
 }
 
-// since returns the state to continue a project from.
+// since returns the state from which to continue the watch of a project.
 func (e *exporter) since(project gitlabjobs.Project) gitlabjobs.WatchState {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -78,8 +78,8 @@ func (e *exporter) record(project gitlabjobs.Project, event *gitlabjobs.JobEvent
 	e.changed = true
 }
 
-// saveEvery saves again and again. A failure is logged: the metrics stay as they are until
-// it succeeds.
+// saveEvery saves at each interval. It logs errors: the metrics do not change until a save
+// succeeds.
 func (e *exporter) saveEvery(ctx context.Context, interval time.Duration) error {
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
@@ -95,7 +95,7 @@ func (e *exporter) saveEvery(ctx context.Context, interval time.Duration) error 
 	}
 }
 
-// save stores the counters together with the states, and serves them from then on.
+// save stores the counters together with the states of the watches, and then serves them.
 func (e *exporter) save() error {
 	e.mu.Lock()
 	if !e.changed {
@@ -122,8 +122,8 @@ func (e *exporter) save() error {
 	return nil
 }
 
-// replace writes a file such that it has its old content or the new one, whenever the
-// program or the machine stops.
+// replace writes a file atomically: if the program or the machine stops, the file has
+// either its old or its new content.
 func replace(path string, data []byte) error {
 	f, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600) //nolint:gosec // The user names the file.
 	if err != nil {
@@ -142,7 +142,7 @@ func replace(path string, data []byte) error {
 	return err
 }
 
-// The metrics.
+// Descriptions of the metrics.
 var (
 	unfinishedDesc = prometheus.NewDesc("gitlab_jobs_unfinished", "Jobs that have not finished.", []string{"project", "stage", "status"}, nil)
 	finishedDesc   = prometheus.NewDesc("gitlab_jobs_finished_total", "Jobs that have finished.", []string{"project", "stage", "status"}, nil)

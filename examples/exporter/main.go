@@ -1,10 +1,11 @@
-// Exporter serves metrics of a project's jobs to Prometheus: how many finished and how,
-// how long they ran and waited, and why they failed, by project and stage.
+// Exporter serves metrics of a project's jobs to Prometheus: the number of finished jobs,
+// their durations, their waiting times and their failure reasons, by project and stage.
 //
 //	GITLAB_URL=https://gitlab.example.com GITLAB_TOKEN=... go run . -state exporter.json group/app group/other
 //
-// Without the variables and the project it exports a demo, which is embedded in this
-// program. It is a module of its own, so that only those who want Prometheus depend on it.
+// Without the variables and a project, it serves a demo from a GitLab server embedded in
+// this program. It is a separate module, since only programs that use Prometheus should
+// depend on it.
 package main
 
 import (
@@ -38,7 +39,7 @@ func main() {
 	}
 }
 
-// settings are the exporter's flags.
+// settings are the flags of the exporter.
 type settings struct {
 	listen, state  string
 	interval, save time.Duration
@@ -91,7 +92,7 @@ func run(ctx context.Context, w io.Writer, getenv func(string) string, args []st
 }
 
 // serve watches the projects and serves their metrics until the context ends or a watch
-// fails.
+// returns an error.
 func serve(ctx context.Context, w io.Writer, client *gitlabjobs.Client, e *exporter, s settings) error {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(e)

@@ -25,7 +25,7 @@ import (
 	"example.com/gitlabjobs/gitlabjobstest"
 )
 
-// TestMain lets the test's binary be the exporter itself, to be killed.
+// TestMain runs the exporter instead of the tests if a test has started the binary as one.
 func TestMain(m *testing.M) {
 	if os.Getenv("EXPORTER_TEST_MAIN") != "" {
 		main()
@@ -82,8 +82,8 @@ func scrape(t *testing.T, url string) map[string]float64 {
 	return metrics
 }
 
-// stored returns what a state file says of the project: its newest job, and how many are
-// unfinished.
+// stored returns the ID of the newest job in a state file, and the number of unfinished
+// jobs.
 func stored(t *testing.T, path string) (newest int64, unfinished int) {
 	t.Helper()
 	data, err := os.ReadFile(path)
@@ -104,8 +104,8 @@ func stored(t *testing.T, path string) (newest int64, unfinished int) {
 	return state.Newest, unfinished
 }
 
-// Jobs finish while the exporter is killed again and again. Each is counted once, and no
-// counter that was served decreases.
+// Jobs finish while the exporter is killed many times. Each job is counted once, and no
+// counter decreases.
 func TestKillsNeitherLoseNorRepeatAJob(t *testing.T) {
 	t.Parallel()
 	srv := gitlabjobstest.NewServer(t)
@@ -179,7 +179,7 @@ func TestKillsNeitherLoseNorRepeatAJob(t *testing.T) {
 	t.Logf("%d kills, %d jobs", kills, jobs)
 }
 
-// watched serves the metrics of a project after a time.
+// watched watches a project for a time and then serves its metrics.
 func watched(t *testing.T, e *exporter, client *gitlabjobs.Client, d time.Duration) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), d)
@@ -265,14 +265,14 @@ func TestUnfinishedJobs(t *testing.T) {
 		again, err := open(path, []gitlabjobs.Project{"group/app"})
 		require.NoError(t, err)
 		metrics(again, `stage="deploy",status="manual"} 1`, `stage="test",status="running"} 2`)
-		manual.Delete() // It has no event, but the next one tells.
+		manual.Delete() // A deletion is not an event. The next event updates the metric.
 		time.AfterFunc(time.Minute, func() { pending.Succeed() })
 		watched(t, again, client, time.Hour)
 		metrics(again, `stage="test",status="running"} 1`)
 	})
 }
 
-// What could not be stored is not served.
+// Counters that could not be stored are not served.
 func TestMetricsAreThoseThatWereStored(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -326,7 +326,7 @@ func TestTheDemo(t *testing.T) {
 	require.NoError(t, <-done)
 }
 
-// The dashboard shows the metrics that there are.
+// The dashboard uses exactly the metrics of the exporter.
 func TestTheDashboardNamesTheMetrics(t *testing.T) {
 	t.Parallel()
 	data, err := os.ReadFile("dashboard.json")

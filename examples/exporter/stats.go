@@ -9,13 +9,13 @@ import (
 	"example.com/gitlabjobs"
 )
 
-// buckets are the upper bounds of the histograms, in seconds.
+// buckets returns the upper bounds of the histogram buckets, in seconds.
 func buckets() []float64 {
 	return []float64{1, 5, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200}
 }
 
-// stats are all counters, and the positions in the changes of the projects that they
-// belong to. They are stored as one.
+// stats contains all counters and the states of the watches up to which they count. Both
+// are stored in one file.
 type stats struct {
 	Projects map[gitlabjobs.Project]*projectStats `json:"projects"`
 }
@@ -36,7 +36,7 @@ func newProjectStats() *projectStats {
 	return &projectStats{Stages: make(map[string]*stageStats), Unfinished: make(map[int64]unfinishedJob)}
 }
 
-// stageStats count the jobs of a stage that have finished.
+// stageStats counts the finished jobs of a stage.
 type stageStats struct {
 	Finished map[gitlabjobs.Status]uint64        `json:"finished"`
 	Failed   map[gitlabjobs.FailureReason]uint64 `json:"failed"`
@@ -44,7 +44,7 @@ type stageStats struct {
 	Queue    histogram                           `json:"queue"`
 }
 
-// histogram counts values by buckets, the last of which has no upper bound.
+// histogram counts values in buckets. The last bucket has no upper bound.
 type histogram struct {
 	Sum     float64  `json:"sum"`
 	Buckets []uint64 `json:"buckets"`
@@ -52,7 +52,7 @@ type histogram struct {
 
 func newHistogram() histogram { return histogram{Buckets: make([]uint64, len(buckets())+1)} }
 
-// observe adds a value; nil is none.
+// observe adds a value. It ignores nil.
 func (h *histogram) observe(seconds *float64) {
 	if seconds == nil {
 		return
@@ -62,7 +62,7 @@ func (h *histogram) observe(seconds *float64) {
 	h.Buckets[i]++
 }
 
-// cumulative returns the number of values, and of those up to each bound.
+// cumulative returns the number of all values, and the number of values up to each bound.
 func (h *histogram) cumulative() (uint64, map[float64]uint64) {
 	var n uint64
 	upTo := make(map[float64]uint64)
@@ -73,7 +73,7 @@ func (h *histogram) cumulative() (uint64, map[float64]uint64) {
 	return n + h.Buckets[len(h.Buckets)-1], upTo
 }
 
-// record counts an event, and moves the state to it.
+// record counts an event and keeps the state after it.
 func (p *projectStats) record(event *gitlabjobs.JobEvent) {
 	p.State = event.State()
 	job := event.Job
@@ -98,7 +98,8 @@ func (p *projectStats) record(event *gitlabjobs.JobEvent) {
 	stage.Queue.observe(job.QueuedDuration)
 }
 
-// prune drops the unfinished jobs that the watch has forgotten: a deleted job has no event.
+// prune removes unfinished jobs that the watch does not know any more. Such a job was
+// deleted, for which there is no event.
 func (p *projectStats) prune() error {
 	data, err := json.Marshal(p.State)
 	if err != nil {
@@ -120,7 +121,7 @@ func (p *projectStats) prune() error {
 	return nil
 }
 
-// marshal returns what is stored.
+// marshal returns the content of the file.
 func (s *stats) marshal() ([]byte, error) {
 	for _, project := range s.Projects {
 		if err := project.prune(); err != nil {
@@ -130,7 +131,7 @@ func (s *stats) marshal() ([]byte, error) {
 	return json.Marshal(s)
 }
 
-// check reports what record and collect would stumble over.
+// check reports missing parts, which record and Collect rely on.
 func (s *stats) check() error {
 	for _, project := range s.Projects {
 		if project == nil || project.Stages == nil || project.Unfinished == nil {

@@ -5,7 +5,7 @@ import (
 	"sync"
 )
 
-// tasks are goroutines, the first error of which ends the others.
+// tasks is a group of goroutines. The first error ends all of them.
 type tasks struct{ wg sync.WaitGroup }
 
 func (t *tasks) run(cancel context.CancelCauseFunc, task func() error) {

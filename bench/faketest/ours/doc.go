@@ -1,2 +1,2 @@
-// Package deploy has the one test that the weight of a fake is measured on.
+// Package deploy has a test that uses the fake server. The comparison measures how it compiles.
 package deploy
