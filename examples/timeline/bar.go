@@ -120,7 +120,7 @@ func (b *bar) times(created, started, finished time.Time, queued *float64, now t
 	case waits:
 		b.queued, b.ended, b.going = since(now), now, true
 	case !finished.IsZero() && b.status != gitlabjobs.StatusSkipped:
-		b.ended = finished // Failed or cancelled before it ran.
+		b.ended = finished // Failed or canceled before it ran.
 		if queued != nil {
 			b.queued = since(finished)
 		}

@@ -14,9 +14,9 @@ func (d *drawing) bar(b *bar, depth int, lastInRow bool, inside func(*canvas)) {
 		name = "a"
 		c.open("a", "class", class, "href", b.url, "target", "_blank", "rel", "noopener noreferrer")
 	} else {
-		c.open("g", "class", class, "tabindex", 0, "role", "img")
+		c.open("g", "class", class, "role", "img")
 	}
-	c.text("title", b.details(d.tl))
+	c.text("title", b.label(d.tl))
 	middle := p.middle()
 	hit := place{x0: p.x0 - 4, x1: max(p.x1+4, p.x0+12)}
 	c.draw("rect", "class", "hit", "x", hit.x0, "y", p.top+1, "width", hit.x1-hit.x0, "height", rowH-2, "rx", 5.0)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"slices"
 	"time"
 )
@@ -77,18 +78,52 @@ func lastIn(bars func(func(*bar) bool), until time.Time, fits func(*bar) bool) *
 	return last
 }
 
-// criticalTimes are how long the critical path took, and how long of it jobs ran and
-// were queued.
-func (tl *timeline) criticalTimes() (took, ran, waited time.Duration) {
+// leads reports whether the critical path goes on in the pipeline that its step i
+// triggered.
+func (tl *timeline) leads(i int) bool {
+	b := tl.critical[i]
+	return b.down != nil && i+1 < len(tl.critical) && tl.critical[i+1].pipeline == b.down
+}
+
+// criticalTimes are how long the critical path took, and the three parts of that: jobs
+// ran, jobs were queued, and neither. Of steps that overlap, the time counts for the
+// earlier one.
+func (tl *timeline) criticalTimes() (took, ran, waited, between time.Duration) {
 	if len(tl.critical) == 0 {
-		return 0, 0, 0
+		return 0, 0, 0, 0
+	}
+	at := tl.critical[0].begin()
+	until := func(t time.Time) time.Duration {
+		d := max(t.Sub(at), 0)
+		at = at.Add(d)
+		return d
 	}
 	for i, b := range tl.critical {
-		waited += b.waited()
-		if i+1 < len(tl.critical) && tl.critical[i+1].pipeline == b.down && b.down != nil {
-			continue // It ran while those of its pipeline did.
+		between += until(b.begin())
+		waited += until(b.begin().Add(b.waited()))
+		if !tl.leads(i) { // A bridge that leads on runs while the jobs of its pipeline do.
+			ran += until(b.ended)
 		}
-		ran += b.ran()
 	}
-	return tl.critical[len(tl.critical)-1].ended.Sub(tl.critical[0].begin()), ran, waited
+	return ran + waited + between, ran, waited, between
+}
+
+// criticalText says how long the critical path took, and of which parts that is the
+// sum; in numbers that are rounded so that they add up.
+func (tl *timeline) criticalText() (lead, parts string) {
+	if len(tl.critical) == 0 {
+		return "", ""
+	}
+	took, ran, waited, between := tl.criticalTimes()
+	unit := time.Second
+	if took < 10*time.Second {
+		unit = 100 * time.Millisecond
+	}
+	ran, waited, between = ran.Round(unit), waited.Round(unit), between.Round(unit)
+	lead = fmt.Sprintf("Critical path, estimated from the times: %s, %s", count(len(tl.critical), "step"), exact(ran+waited+between))
+	parts = fmt.Sprintf("%s running + %s in the queue", exact(ran), exact(waited))
+	if between > 0 {
+		parts += fmt.Sprintf(" + %s between jobs", exact(between))
+	}
+	return lead, parts
 }

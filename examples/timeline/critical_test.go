@@ -1,6 +1,7 @@
 package main
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -81,8 +82,34 @@ func TestTheCriticalPathGoesThroughBridges(t *testing.T) {
 	assert.Equal(t, []string{"build", "bridge", "first", "second"}, pathOf(withChild(11, soon)), "the pipeline ended last")
 	assert.Equal(t, []string{"build", "bridge", "ship"}, pathOf(withChild(11, ship)), "it did not wait for its pipeline")
 
-	took, ran, waited := withChild(51, ship).criticalTimes()
+	took, ran, waited, between := withChild(51, ship).criticalTimes()
 	assert.Equal(t, 60*time.Second, took)
 	assert.Equal(t, (8+18+18+7)*time.Second, ran, "the bridge ran while its pipeline did")
 	assert.Equal(t, (1+1+1+1)*time.Second, waited)
+	assert.Equal(t, 5*time.Second, between)
+}
+
+func TestThePartsOfTheCriticalPathAddUp(t *testing.T) {
+	t.Parallel()
+	for name, tl := range map[string]*timeline{
+		"demo": demoTimeline(t), "large": largeTimeline(300), "short": smallTimeline(5), "hostile": hostileTimeline(), "one": after(40, nodes(job(1, "a", "success", 1, 2, 30))),
+		"clocks that are a little apart": after(100, nodes(job(1, "a", "success", 0, 1, 9.4, stageOf("build")), job(2, "b", "success", 9, 11, 20))),
+		"an hour":                        after(9000, nodes(job(1, "a", "success", 0, 0.6, 3700.4, stageOf("build")), job(2, "b", "success", 3710.1, 3711.7, 8000.3))),
+	} {
+		took, ran, waited, between := tl.criticalTimes()
+		assert.Equal(t, took, ran+waited+between, name)
+		assert.GreaterOrEqual(t, min(ran, waited, between), time.Duration(0), name)
+		lead, parts := tl.criticalText()
+		total := time.Duration(0)
+		for part := range strings.SplitSeq(parts, " + ") {
+			words := strings.Fields(part)
+			for _, word := range words {
+				if d, err := time.ParseDuration(word); err == nil {
+					total += d
+				}
+			}
+		}
+		assert.Contains(t, lead, ", estimated from the times: ", name)
+		assert.True(t, strings.HasSuffix(lead, ", "+exact(total)), "%s: %s = %s", name, lead, parts)
+	}
 }

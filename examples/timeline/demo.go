@@ -74,7 +74,7 @@ func demo(srv *gitlabjobstest.Server) (string, int64) {
 	})
 	p.job(scans, "scan", "secrets", success, 87, 91, 119)
 	p.job(scans, "scan", "dependencies", success, 87, 99, 162)
-	p.job(scans, "scan", "licences", failed, 87, 104, 181)
+	p.job(scans, "scan", "licenses", failed, 87, 104, 181)
 	p.job(scans, "report", "summary", gitlabjobs.StatusSkipped, 0, 0, 0)
 	p.job(scans, "report", "upload", gitlabjobs.StatusSkipped, 0, 0, 0)
 

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -28,6 +29,8 @@ type chromium struct {
 	answers map[int]chan answer
 	events  []event
 	arrived chan struct{} // Closed and made anew with each event.
+
+	held int // Buttons of the mouse.
 }
 
 type answer struct {
@@ -43,6 +46,9 @@ type event struct {
 // startChromium starts a browser, or skips the test where there is none.
 func startChromium(t *testing.T) *chromium {
 	t.Helper()
+	if os.Getenv("GITLABJOBS_BROWSER") == "" {
+		t.Skip("it starts a browser, which takes a while: set GITLABJOBS_BROWSER=1")
+	}
 	var path string
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
 		if found, err := exec.LookPath(name); err == nil {
@@ -228,21 +234,55 @@ func (c *chromium) mouse(selector string, kinds ...string) {
 	c.t.Helper()
 	var at struct{ X, Y float64 }
 	c.evaluate(fmt.Sprintf(`(() => { const b = document.querySelector(%q).getBoundingClientRect(); return {x: b.x + b.width / 2, y: b.y + b.height / 2}; })()`, selector), &at)
+	c.mouseAt(at.X, at.Y, kinds...)
+}
+
+// mouseAt sends events of the mouse to a point of the window.
+func (c *chromium) mouseAt(x, y float64, kinds ...string) {
+	c.t.Helper()
 	for _, kind := range kinds {
-		params := map[string]any{"type": kind, "x": at.X, "y": at.Y}
-		if kind != "mouseMoved" {
+		params := map[string]any{"type": kind, "x": x, "y": y}
+		if kind == "mouseMoved" {
+			params["buttons"] = c.held
+		} else {
+			c.held = 0
+			if kind == "mousePressed" {
+				c.held = 1
+			}
 			params["button"], params["clickCount"] = "left", 1
 		}
 		c.call("Input.dispatchMouseEvent", params, nil)
 	}
 }
 
+// wheel turns the wheel at a point, with Ctrl held or not.
+func (c *chromium) wheel(x, y, delta float64, ctrl bool) {
+	c.t.Helper()
+	params := map[string]any{"type": "mouseWheel", "x": x, "y": y, "deltaX": 0, "deltaY": delta}
+	if ctrl {
+		params["modifiers"] = 2
+	}
+	c.call("Input.dispatchMouseEvent", params, nil)
+}
+
+// key presses a key, and releases it: a character, or one with a name; "Shift+" may stand before it.
 func (c *chromium) key(name string) {
 	c.t.Helper()
-	codes := map[string]int{"Tab": 9, "Escape": 27}
-	for _, kind := range []string{"rawKeyDown", "keyUp"} {
-		c.call("Input.dispatchKeyEvent", map[string]any{"type": kind, "key": name, "code": name, "windowsVirtualKeyCode": codes[name]}, nil)
+	codes := map[string]int{"Tab": 9, "Enter": 13, "Escape": 27, "PageUp": 33, "PageDown": 34, "End": 35, "Home": 36, "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40}
+	params := map[string]any{"type": "rawKeyDown"}
+	if rest, found := strings.CutPrefix(name, "Shift+"); found {
+		name, params["modifiers"] = rest, 8
 	}
+	params["key"], params["code"], params["windowsVirtualKeyCode"] = name, name, codes[name]
+	if codes[name] == 0 {
+		params["type"], params["text"] = "keyDown", name
+		delete(params, "code")
+		delete(params, "windowsVirtualKeyCode")
+	}
+	c.call("Input.dispatchKeyEvent", params, nil)
+	params["type"] = "keyUp"
+	delete(params, "text")
+	c.call("Input.dispatchKeyEvent", params, nil)
 }
 
 // screenshot is what is in the window, as a PNG.

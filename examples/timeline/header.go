@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-func (d *drawing) title() string {
-	p := d.tl.root
+func (tl *timeline) title() string {
+	p := tl.root
 	return clean(fmt.Sprintf("%s, pipeline %d", p.project, p.id))
 }
 
@@ -25,14 +25,14 @@ func (d *drawing) header() {
 		c.close("g")
 		left += 28
 	}
-	line("title", d.title(), 20, left, 38)
-	line("sub", d.summary(), 13, x, 64)
+	line("title", d.tl.title(), 20, left, 38)
+	line("sub", d.tl.summary(), 13, x, 64)
 	y := 86.0
-	if took, ran, waited := tl.criticalTimes(); len(tl.critical) > 0 {
+	if lead, parts := tl.criticalText(); lead != "" {
 		c.draw("rect", "class", "path", "x", x+1, "y", y-11, "width", 22.0, "height", 12.0, "rx", 4.0)
 		c.open("text", "class", "lead", "x", x+32, "y", y)
-		c.escape(fmt.Sprintf("Critical path: %s, %s", count(len(tl.critical), "step"), short(took)))
-		c.text("tspan", fmt.Sprintf("%s running, %s in the queue", short(ran), short(waited)), "class", "sub", "dx", 10.0)
+		c.escape(lead)
+		c.text("tspan", parts, "class", "sub", "dx", 10.0)
 		c.close("text")
 		y += 24
 	}
@@ -40,8 +40,7 @@ func (d *drawing) header() {
 }
 
 // summary is what the tree is made of, and of which commit.
-func (d *drawing) summary() string {
-	tl := d.tl
+func (tl *timeline) summary() string {
 	var parts []string
 	if p := tl.root; p.ref != "" {
 		ref := clean(p.ref)
@@ -61,7 +60,7 @@ func (d *drawing) summary() string {
 	if tl.jobs > 0 {
 		took := short(tl.end.Sub(tl.start))
 		if tl.live {
-			took += " so far"
+			took += " so far, as of " + tl.asOf()
 		}
 		parts = append(parts, took, "from "+stamp(tl.start))
 	}

@@ -3,38 +3,124 @@ package main
 import (
 	"bytes"
 	"crypto/sha256"
-	_ "embed"
+	"embed"
 	"encoding/base64"
+	"encoding/json"
 	"html/template"
+	"strings"
 )
 
-var (
-	//go:embed page.html
-	pageHTML string
-	//go:embed page.css
-	pageCSS string
-	//go:embed page.js
-	pageJS string
-)
+//go:embed page
+var pageFiles embed.FS
 
-var page = template.Must(template.New("page").Parse(pageHTML))
+// scripts are the parts of the page's script, in the order in which they need each other.
+var scripts = []string{"rows.js", "chart.js", "tip.js", "keys.js", "start.js"}
 
 // drawHTML draws a timeline as a page. Its policy lets nothing in but its own style
 // and its own script, by their hashes.
 func drawHTML(tl *timeline) ([]byte, error) {
-	css := style() + pageCSS
+	css, err := pageFile("page.css")
+	if err != nil {
+		return nil, err
+	}
+	css = variables() + classes() + css
+	script := `"use strict";` + "\n"
+	for _, name := range scripts {
+		part, err := pageFile(name)
+		if err != nil {
+			return nil, err
+		}
+		script += part
+	}
+	data := tl.data()
+	text, err := json.Marshal(data) // It writes <, > and & as escapes, so that it may stand in a <script> element.
+	if err != nil {
+		return nil, err
+	}
+	page, err := template.ParseFS(pageFiles, "page/page.html")
+	if err != nil {
+		return nil, err
+	}
+	lead, parts := tl.criticalText()
+	var defs canvas
+	signs(&defs)
 	var out bytes.Buffer
-	err := page.Execute(&out, map[string]any{
-		"Title":   (&drawing{tl: tl}).title(),
-		"Policy":  "default-src 'none'; img-src data:; style-src " + hashOf(css) + "; script-src " + hashOf(pageJS) + "; base-uri 'none'; form-action 'none'",
-		"Style":   template.CSS(css),           //nolint:gosec // A file of this program.
-		"Script":  template.JS(pageJS),         //nolint:gosec // A file of this program.
-		"Drawing": template.HTML(draw(tl, "")), //nolint:gosec // Escaped by canvas.
+	err = page.Execute(&out, map[string]any{
+		"Title":    tl.title(),
+		"URL":      tl.root.url,
+		"Look":     tl.rootLook(),
+		"Status":   clean(string(tl.root.status)),
+		"Summary":  strings.Split(tl.summary(), "  ·  "),
+		"Critical": []string{lead, parts},
+		"Live":     tl.live,
+		"Note":     tl.root.note(),
+		"Legend":   tl.legend(),
+		"Signs":    template.HTML(defs.String()), //nolint:gosec // Escaped by canvas.
+		"Table":    data.table(),
+		"Policy":   "default-src 'none'; img-src data:; style-src " + hashOf(css) + "; script-src " + hashOf(script) + "; base-uri 'none'; form-action 'none'",
+		"Style":    template.CSS(css),   //nolint:gosec // Files of this program.
+		"Script":   template.JS(script), //nolint:gosec // Files of this program.
+		"Data":     template.JS(text),   //nolint:gosec // JSON without <, > and &.
 	})
 	return out.Bytes(), err
+}
+
+func pageFile(name string) (string, error) {
+	text, err := pageFiles.ReadFile("page/" + name)
+	return string(text), err
 }
 
 func hashOf(s string) string {
 	sum := sha256.Sum256([]byte(s))
 	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+}
+
+// rootLook is the class of the first pipeline's status; empty if that is unknown.
+func (tl *timeline) rootLook() string {
+	if tl.root.status == "" {
+		return ""
+	}
+	return lookOf(tl.root.status, false).class
+}
+
+type legendEntry struct{ Class, Word string }
+
+// legend explains the signs that the page shows.
+func (tl *timeline) legend() []legendEntry {
+	used := make(map[string]bool)
+	for b := range tl.root.all {
+		used[b.look().class] = true
+	}
+	var all []legendEntry
+	for _, l := range looks {
+		if used[l.class] {
+			all = append(all, legendEntry{l.class, l.word})
+		}
+	}
+	return all
+}
+
+// tableRow is an attempt in the page's table.
+type tableRow struct {
+	Name, URL, Look, Status, Attempt, Stage, Pipeline, Runner, Queued, Ran, Started string
+}
+
+func (d *pageData) table() []tableRow {
+	var all []tableRow
+	for _, j := range d.Jobs {
+		row := tableRow{
+			Name: j.Name, URL: j.URL, Look: j.Look, Status: j.Status, Stage: j.Stage, Pipeline: d.Pipelines[j.Pipeline].Name,
+			Runner: j.Runner, Queued: j.Waited, Ran: j.Ran,
+		}
+		for _, detail := range j.Details {
+			switch detail[0] {
+			case "Attempt":
+				row.Attempt = detail[1]
+			case "Started":
+				row.Started = detail[1]
+			}
+		}
+		all = append(all, row)
+	}
+	return all
 }

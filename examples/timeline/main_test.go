@@ -33,7 +33,7 @@ func TestWithoutSettingsItDrawsTheDemo(t *testing.T) {
 	page, err := os.ReadFile(base + ".html")
 	require.NoError(t, err)
 	for _, content := range [][]byte{svg, page} {
-		for _, part := range []string{"group/app, pipeline 4711", "Pipeline 4715 of group/deploy", "licences", "Attempt: 1 of 2", "Critical path: 8 steps"} {
+		for _, part := range []string{"group/app, pipeline 4711", "Pipeline 4715 of group/deploy", "licenses", "Attempt: 1 of 2", "Critical path: 8 steps"} {
 			assert.Contains(t, string(content), part)
 		}
 		assert.NotContains(t, string(content), "127.0.0.1", "the demo's addresses lead nowhere once it has ended")

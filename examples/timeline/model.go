@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"fmt"
 	"net/url"
 	"slices"
 	"strings"
@@ -26,6 +27,7 @@ type pipeline struct {
 	project            string
 	status             gitlabjobs.Status // Empty: the server does not say.
 	ref, commit, title string            // Of the commit: its short id and title.
+	url                string            // Empty unless it is one that may be linked to.
 	bridge             *bar              // nil: it is the first one.
 	stages             []*stage          // In their order.
 	err                error             // It could not be read.
@@ -133,6 +135,7 @@ func stampsOf(n *gitlabjobs.TreeNode) []time.Time {
 func (p *pipeline) under(n *gitlabjobs.TreeNode, bridges map[int64]*bar) {
 	if n.Pipeline != nil {
 		p.status, p.ref = n.Pipeline.Status, n.Pipeline.Ref
+		p.url = safeURL(n.Pipeline.WebURL)
 		p.project = projectIn(n.Pipeline.WebURL, "pipelines", p.project)
 	}
 	if len(n.Path) == 0 {
@@ -149,6 +152,7 @@ func (p *pipeline) describe(job *gitlabjobs.Job) {
 	p.ref = cmp.Or(p.ref, job.Ref)
 	if job.Pipeline != nil {
 		p.status = cmp.Or(p.status, job.Pipeline.Status)
+		p.url = cmp.Or(p.url, safeURL(job.Pipeline.WebURL))
 	}
 	if job.Commit != nil {
 		p.commit, p.title = cmp.Or(p.commit, job.Commit.ShortID), cmp.Or(p.title, job.Commit.Title)
@@ -278,9 +282,58 @@ func latestOf(a, b time.Time) time.Time {
 	return a
 }
 
-// dropLinks forgets the addresses of the jobs.
+// dropLinks forgets the addresses of the jobs and the pipelines.
 func (tl *timeline) dropLinks() {
+	tl.root.url = ""
 	for b := range tl.root.all {
 		b.url = ""
+		if b.down != nil {
+			b.down.url = ""
+		}
+	}
+}
+
+// asOf is the time for which the timeline tells what goes on; empty if nothing does.
+func (tl *timeline) asOf() string {
+	if !tl.live {
+		return ""
+	}
+	return stamp(tl.end)
+}
+
+// heading names a pipeline that another one triggered.
+func (p *pipeline) heading() string {
+	text := "Pipeline " + p.name()
+	if p.status != "" {
+		text += ", " + clean(string(p.status))
+	}
+	return text
+}
+
+func (p *pipeline) name() string { return clean(fmt.Sprintf("%d of %s", p.id, p.project)) }
+
+// note says why a pipeline shows no jobs; it is empty for one that has some.
+func (p *pipeline) note() string {
+	switch {
+	case p.err != nil:
+		return "This pipeline could not be read: " + clean(p.err.Error())
+	case len(p.stages) == 0:
+		return "This pipeline has no jobs. " + whyNone(p.status)
+	default:
+		return ""
+	}
+}
+
+// whyNone says why a pipeline in a status may have no jobs.
+func whyNone(s gitlabjobs.Status) string {
+	switch s {
+	case gitlabjobs.StatusFailed:
+		return "As it failed, .gitlab-ci.yml probably has an error, which the page of the pipeline shows."
+	case gitlabjobs.StatusSkipped:
+		return "As it was skipped, its commit message probably says [skip ci]."
+	case gitlabjobs.StatusCreated:
+		return "It has only just been created: draw it again in a moment."
+	default:
+		return "It may have only just been created, .gitlab-ci.yml may have an error, the commit message may say [skip ci], or another CI system reports its results without jobs."
 	}
 }

@@ -35,7 +35,7 @@ func TestABarHasTheTimesOfItsJob(t *testing.T) {
 	}{
 		"it has finished":                    {job(1, "a", "success", 10, 15, 40), 10, 15, 40, false},
 		"it runs":                            {job(1, "a", "running", 10, 15, -1), 10, 15, 100, true},
-		"it is being cancelled":              {job(1, "a", "canceling", 10, 15, -1), 10, 15, 100, true},
+		"it is being canceled":               {job(1, "a", "canceling", 10, 15, -1), 10, 15, 100, true},
 		"it is in the queue":                 {job(1, "a", "pending", -1, -1, -1, number(30)), 70, -1, 100, true},
 		"it waits for a resource":            {job(1, "a", "waiting_for_resource", -1, -1, -1, created(60)), 60, -1, 100, true},
 		"its queue is unknown":               {job(1, "a", "success", -1, 15, 40, created(5)), 5, 15, 40, false},
@@ -43,7 +43,7 @@ func TestABarHasTheTimesOfItsJob(t *testing.T) {
 		"it never began":                     {job(1, "a", "created", -1, -1, -1), -1, -1, 0, false},
 		"it was skipped":                     {job(1, "a", "skipped", -1, -1, 40), -1, -1, 0, false},
 		"it is manual":                       {job(1, "a", "manual", -1, -1, -1), -1, -1, 0, false},
-		"it was cancelled before it ran":     {job(1, "a", "canceled", -1, -1, 40), -1, -1, 40, false},
+		"it was canceled before it ran":      {job(1, "a", "canceled", -1, -1, 40), -1, -1, 40, false},
 		"it failed in the queue":             {job(1, "a", "failed", -1, -1, 40, number(30)), 10, -1, 40, false},
 		"it has finished, nobody knows when": {job(1, "a", "success", 10, 15, -1), 10, 15, 15, false},
 		"it ended before it started":         {job(1, "a", "success", 10, 15, 12), 10, 15, 15, false},
@@ -89,7 +89,7 @@ func TestAttemptsOfAJobAreOneTask(t *testing.T) {
 		assert.Equal(t, [2]int{i + 1, 3}, [2]int{flaky[i].attempt, flaky[i].attempts})
 	}
 	assert.Equal(t, 3, tl.jobs, "a retried one counts once")
-	assert.Contains(t, flaky[0].details(tl), "Attempt: 1 of 3")
+	assert.Contains(t, flaky[0].details(tl), [2]string{"Attempt", "1 of 3"})
 }
 
 func TestStagesComeInTheOrderOfTheirFirstJobs(t *testing.T) {

@@ -7,16 +7,17 @@ import (
 	"example.com/gitlabjobs"
 )
 
-// colour is a colour by its name in the style, in the light and in the dark scheme.
-type colour struct{ name, light, dark string }
+// color is a color by its name in the style, in the light and in the dark scheme.
+type color struct{ name, light, dark string }
 
-// palette has for each look a colour to fill a bar with, one that is read on that
-// fill, and one that is read on the page. They differ for colour-blind eyes too.
-var palette = []colour{
+// palette has for each look a color to fill a bar with, one that is read on that
+// fill, and one that is read on the page. They differ for color-blind eyes too.
+var palette = []color{
 	{"page", "#ffffff", "#12161c"},
 	{"band", "#f4f6f9", "#1a1f27"},
 	{"card", "#ffffff", "#12161c"},
 	{"line", "#d5dbe3", "#333c49"},
+	{"edge", "#7d8a9b", "#77859a"},
 	{"grid", "#e2e7ed", "#2a323d"},
 	{"ink", "#17202c", "#e9edf3"},
 	{"soft", "#536072", "#a3aebd"},
@@ -62,7 +63,7 @@ func variables() string {
 }
 
 // look is how a status is drawn: a class of the style, and a sign, so that the
-// colour is never the only mark.
+// color is never the only mark.
 type look struct {
 	class, word, sign string // The sign is a path in a square of 12.
 }
@@ -73,7 +74,7 @@ var looks = []look{
 	{"warning", "failed (allowed)", "M6 2.4V6.9M6 9.4V9.5"},
 	{"running", "running", "M6 2.2A3.8 3.8 0 1 0 9.8 6"},
 	{"waiting", "waiting", "M6 3V6.2L8.2 7.8"},
-	{"canceled", "cancelled", "M3 9 9 3"},
+	{"canceled", "canceled", "M3 9 9 3"},
 	{"skipped", "skipped", "M2.8 3.2 5.6 6 2.8 8.8M6.4 3.2 9.2 6 6.4 8.8"},
 	{"manual", "manual", "M4.4 3 9 6 4.4 9Z"},
 }

@@ -42,16 +42,12 @@ func surface(depth int) string {
 func (d *drawing) pipeline(p *pipeline, depth int) {
 	x := margin + pad + float64(depth)*indent
 	c := d.front
-	if p.err != nil || len(p.stages) == 0 {
-		text := "No jobs."
-		if p.err != nil {
-			text = "It could not be read: " + clean(p.err.Error())
+	if text := p.note(); text != "" {
+		for _, line := range wrap(text, nameSize, width-margin-pad-float64(depth)*4-x) {
+			c.text("text", line, "class", "soft", "x", x, "y", d.y+16)
+			d.y += rowH
 		}
-		c.open("g")
-		c.text("title", text)
-		c.text("text", fit(text, nameSize, width-margin-pad-float64(depth)*4-x), "class", "soft", "x", x, "y", d.y+16)
-		c.close("g")
-		d.y += rowH + 4
+		d.y += 4
 		return
 	}
 	for i, s := range p.stages {
@@ -59,7 +55,7 @@ func (d *drawing) pipeline(p *pipeline, depth int) {
 		if depth > 0 && i > 0 {
 			d.back.draw("line", "class", "rule", "x1", x, "x2", width-margin-pad-float64(depth)*4, "y1", top+0.5, "y2", top+0.5)
 		}
-		c.text("text", fit(s.name, 12.5, d.scale.x0-x-16), "class", "stage", "x", x, "y", d.y+16)
+		c.text("text", isolate(fit(s.name, 12.5, d.scale.x0-x-16)), "class", "stage", "x", x, "y", d.y+16)
 		d.y += stageH
 		d.behind(func() {
 			for _, t := range s.tasks {
@@ -129,7 +125,7 @@ func (d *drawing) label(c *canvas, t *task, depth int) {
 	more := times(t)
 	name := fit(t.name, nameSize, d.scale.x0-14-(x+20)-widthOf(more, nameSize))
 	c.open("text", "class", "name", "x", x+20, "y", y+4.5)
-	c.escape(name)
+	c.escape(isolate(name))
 	if more != "" {
 		c.open("tspan", "class", "soft", "dx", 5.0)
 		c.escape(more[1:])
@@ -151,11 +147,7 @@ func (d *drawing) card(p *pipeline, depth int) {
 		disc(c, l, x+7, y-0.5)
 		left += 20
 	}
-	text := clean(fmt.Sprintf("Pipeline %d of %s", p.id, p.project))
-	if p.status != "" {
-		text += ", " + clean(string(p.status))
-	}
-	c.text("text", fit(text, 12.5, width-margin-pad-inset-left), "class", "head", "x", left, "y", y+4)
+	c.text("text", fit(p.heading(), 12.5, width-margin-pad-inset-left), "class", "head", "x", left, "y", y+4)
 	c.close("g")
 	d.y = top + cardH
 

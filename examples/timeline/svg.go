@@ -39,11 +39,10 @@ func (p place) middle() float64 { return p.top + rowH/2 }
 
 // drawSVG draws a timeline as a file of its own.
 func drawSVG(tl *timeline) []byte {
-	return []byte(`<?xml version="1.0" encoding="UTF-8"?>` + "\n" + draw(tl, style()))
+	return []byte(`<?xml version="1.0" encoding="UTF-8"?>` + "\n" + draw(tl))
 }
 
-// draw draws a timeline, with a style in it if that is not empty.
-func draw(tl *timeline, css string) string {
+func draw(tl *timeline) string {
 	d := &drawing{tl: tl, at: make(map[*bar]place)}
 	d.back, d.front = new(canvas), new(canvas)
 	labels := math.Ceil(min(max(d.labelWidth(tl.root, 0), 150), 330))
@@ -72,13 +71,11 @@ func draw(tl *timeline, css string) string {
 
 	var c canvas
 	c.open("svg", "xmlns", "http://www.w3.org/2000/svg", "class", "timeline", "width", width, "height", height,
-		"viewBox", fmt.Sprintf("0 0 %s %s", num(width), num(height)), "role", "group", "aria-label", "Timeline of "+d.title())
+		"viewBox", fmt.Sprintf("0 0 %s %s", num(width), num(height)), "role", "group", "aria-label", "Timeline of "+d.tl.title())
 	c.WriteString("\n")
-	if css != "" {
-		c.text("title", d.title())
-		c.WriteString("<style><![CDATA[\n" + css + "]]></style>\n")
-	}
-	d.signs(&c)
+	c.text("title", d.tl.title())
+	c.WriteString("<style><![CDATA[\n" + style() + "]]></style>\n")
+	signs(&c)
 	c.draw("rect", "class", "page", "width", width, "height", height)
 	c.WriteString(d.back.String())
 	if len(d.at) > 0 {
@@ -93,7 +90,7 @@ func draw(tl *timeline, css string) string {
 }
 
 // signs defines the signs, to be used by name.
-func (d *drawing) signs(c *canvas) {
+func signs(c *canvas) {
 	c.open("defs")
 	for _, l := range looks {
 		c.open("symbol", "id", "sign-"+l.class, "viewBox", "0 0 12 12")
@@ -107,7 +104,7 @@ func (d *drawing) signs(c *canvas) {
 	c.close("defs")
 }
 
-// disc is a sign on a disc of its colour, around a point.
+// disc is a sign on a disc of its color, around a point.
 func disc(c *canvas, l look, x, y float64) {
 	c.draw("circle", "class", "disc", "cx", x, "cy", y, "r", 7.0)
 	c.draw("use", "class", "sign", "href", "#sign-"+l.class, "x", x-5.0, "y", y-5.0, "width", 10.0, "height", 10.0)
@@ -121,8 +118,9 @@ func (d *drawing) axis(y float64) {
 	free := s.x0 + widthOf(from, noteSize)/2 + 6
 	until := s.x1 + noteW
 	if d.tl.live {
-		c.text("text", "now", "class", "tick today", "x", s.x1, "y", y, "text-anchor", "middle")
-		until = s.x1 - 20
+		label := "as of " + d.tl.asOf()
+		c.text("text", label, "class", "tick today", "x", until-8, "y", y, "text-anchor", "end")
+		until -= 8 + widthOf(label, noteSize) + 6
 	}
 	for _, t := range s.ticks(9) {
 		x, label := s.x(s.start.Add(t)), "+"+tick(t)

@@ -217,7 +217,7 @@ func TestALongTextEndsInAMark(t *testing.T) {
 	assert.Equal(t, "…", fit("abc", 12, 0))
 }
 
-// contrast is WCAG's contrast of two colours such as #12ab9f.
+// contrast is WCAG's contrast of two colors such as #12ab9f.
 func contrast(t *testing.T, a, b string) float64 {
 	t.Helper()
 	light := func(s string) float64 {
@@ -242,13 +242,13 @@ func contrast(t *testing.T, a, b string) float64 {
 
 func TestEveryTextCanBeReadInBothSchemes(t *testing.T) {
 	t.Parallel()
-	colours := make(map[string]colour)
+	colors := make(map[string]color)
 	for _, c := range palette {
-		colours[c.name] = c
+		colors[c.name] = c
 	}
 	check := func(text, ground string) {
-		assert.GreaterOrEqual(t, contrast(t, colours[text].light, colours[ground].light), 4.5, "%s on %s, light", text, ground)
-		assert.GreaterOrEqual(t, contrast(t, colours[text].dark, colours[ground].dark), 4.5, "%s on %s, dark", text, ground)
+		assert.GreaterOrEqual(t, contrast(t, colors[text].light, colors[ground].light), 4.5, "%s on %s, light", text, ground)
+		assert.GreaterOrEqual(t, contrast(t, colors[text].dark, colors[ground].dark), 4.5, "%s on %s, dark", text, ground)
 	}
 	for _, ground := range []string{"page", "band", "card"} {
 		for _, text := range []string{"ink", "soft", "path"} {

@@ -27,7 +27,7 @@ func clean(s string) string {
 // rather more than less.
 func em(r rune) float64 {
 	switch {
-	case unicode.Is(unicode.Mn, r) || r == '\u200d' || r == '\ufe0f':
+	case unicode.Is(unicode.Mn, r) || r == zeroWidthJoiner || r == '\ufe0f':
 		return 0
 	case strings.ContainsRune("iljI.,:;|!'()[] ", r):
 		return 0.36
@@ -59,13 +59,50 @@ func fit(s string, size, width float64) string {
 	if widthOf(s, size) <= width {
 		return s
 	}
-	w := widthOf("…", size)
+	w, whole, before := widthOf("…", size), 0, rune(0)
 	for i, r := range s {
-		if w += em(r) * size; w > width {
-			return strings.TrimRight(s[:i], " ") + "…"
+		if before != zeroWidthJoiner && !joined(r) {
+			whole = i // What a reader sees as one character begins here.
 		}
+		if w += em(r) * size; w > width {
+			return strings.TrimRight(s[:whole], " ") + "…"
+		}
+		before = r
 	}
 	return s
+}
+
+const zeroWidthJoiner = '\u200d'
+
+// joined reports whether a character is shown as a part of the one before it.
+func joined(r rune) bool {
+	return unicode.Is(unicode.M, r) || r == zeroWidthJoiner || r >= 0x1f3fb && r <= 0x1f3ff
+}
+
+// isolate keeps a name that is written from right to left from turning what stands
+// next to it.
+func isolate(s string) string {
+	if strings.ContainsFunc(s, func(r rune) bool {
+		return r >= 0x590 && r <= 0x8ff || r >= 0xfb1d && r <= 0xfdff || r >= 0xfe70 && r <= 0xfefc
+	}) {
+		return "\u2068" + s + "\u2069"
+	}
+	return s
+}
+
+// wrap breaks a text into lines of a width.
+func wrap(s string, size, width float64) []string {
+	var lines []string
+	line := ""
+	for word := range strings.FieldsSeq(s) {
+		longer := strings.TrimSpace(line + " " + word)
+		if line != "" && widthOf(longer, size) > width {
+			lines = append(lines, line)
+			longer = word
+		}
+		line = fit(longer, size, width)
+	}
+	return append(lines, line)
 }
 
 // short is a duration in its two largest units, such as 1m 12s.
@@ -94,6 +131,14 @@ func short(d time.Duration) string {
 	return "0s"
 }
 
+// exact is a duration in all its units, such as 1h 1m 12s.
+func exact(d time.Duration) string {
+	if d < 10*time.Second {
+		return short(d)
+	}
+	return tick(d)
+}
+
 func count(n int, what string) string {
 	if n != 1 {
 		what += "s"
@@ -103,15 +148,8 @@ func count(n int, what string) string {
 
 func stamp(t time.Time) string { return t.Format("2006-01-02 15:04:05 MST") }
 
-// details are what there is to know of an attempt: its name, and then a line for
-// each thing.
-func (b *bar) details(tl *timeline) string {
-	lines := []string{b.name}
-	add := func(what, value string) {
-		if value = clean(value); value != "" {
-			lines = append(lines, what+": "+value)
-		}
-	}
+// statusText is the status of an attempt with its reason.
+func (b *bar) statusText() string {
 	status := string(b.status)
 	if b.reason != "" {
 		status += " (" + string(b.reason) + ")"
@@ -119,7 +157,19 @@ func (b *bar) details(tl *timeline) string {
 	if b.allowFailure && b.look().class == "warning" {
 		status += ", allowed to"
 	}
-	add("Status", status)
+	return clean(status)
+}
+
+// details are what there is to know of an attempt besides its name: pairs of a word
+// and a value.
+func (b *bar) details(tl *timeline) [][2]string {
+	var all [][2]string
+	add := func(what, value string) {
+		if value = clean(value); value != "" {
+			all = append(all, [2]string{what, value})
+		}
+	}
+	add("Status", b.statusText())
 	if b.attempts > 1 {
 		add("Attempt", fmt.Sprintf("%d of %d", b.attempt, b.attempts))
 	}
@@ -144,8 +194,16 @@ func (b *bar) details(tl *timeline) string {
 	}
 	add("Runner", b.runner)
 	if b.critical {
-		add("Critical path", "yes")
+		add("Critical path", "yes, by an estimate")
 	}
-	add("Link", b.url)
-	return strings.Join(lines, "\n")
+	return all
+}
+
+// label is the name of an attempt, and a line for each of its details.
+func (b *bar) label(tl *timeline) string {
+	text := b.name
+	for _, d := range b.details(tl) {
+		text += "\n" + d[0] + ": " + d[1]
+	}
+	return text
 }
