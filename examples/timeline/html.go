@@ -37,7 +37,7 @@ func drawHTML(tl *timeline) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	page, err := template.ParseFS(pageFiles, "page/page.html")
+	skeleton, err := template.ParseFS(pageFiles, "page/page.html")
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +45,7 @@ func drawHTML(tl *timeline) ([]byte, error) {
 	var defs canvas
 	signs(&defs)
 	var out bytes.Buffer
-	err = page.Execute(&out, map[string]any{
+	err = skeleton.Execute(&out, map[string]any{
 		"Title":    tl.title(),
 		"URL":      tl.root.url,
 		"Look":     tl.rootLook(),
@@ -53,6 +53,7 @@ func drawHTML(tl *timeline) ([]byte, error) {
 		"Summary":  strings.Split(tl.summary(), "  ·  "),
 		"Critical": []string{lead, parts},
 		"Live":     tl.live,
+		"Retried":  tl.retried(),
 		"Note":     tl.root.note(),
 		"Legend":   tl.legend(),
 		"Signs":    template.HTML(defs.String()), //nolint:gosec // Escaped by canvas.
@@ -81,6 +82,16 @@ func (tl *timeline) rootLook() string {
 		return ""
 	}
 	return lookOf(tl.root.status, false).class
+}
+
+// retried reports whether a job had more than one attempt.
+func (tl *timeline) retried() bool {
+	for b := range tl.root.all {
+		if b.attempts > 1 {
+			return true
+		}
+	}
+	return false
 }
 
 type legendEntry struct{ Class, Word string }

@@ -1,9 +1,11 @@
-// Timeline draws a pipeline, and the pipelines that it triggers, as a Gantt chart:
-// one self-contained SVG, and one HTML page that shows more of a job on hover.
+// Timeline draws a pipeline, and the pipelines that it triggers, as a Gantt chart: an
+// HTML page that folds, filters, sorts and zooms, an SVG, and a trace for Perfetto. Each
+// is one self-contained file.
 //
 //	GITLAB_URL=https://gitlab.example.com GITLAB_TOKEN=... go run ./examples/timeline group/app 4711
 //
-// It writes timeline.svg and timeline.html; -o gives them another name. Without
+// It writes timeline.html and timeline.svg; -o gives them another name, -format says
+// which to write (html, svg, trace), and -open opens the page in the browser. Without
 // arguments it draws a pipeline of a GitLab that is embedded in this program.
 package main
 
@@ -15,6 +17,8 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"time"
 
 	"example.com/gitlabjobs"
@@ -33,7 +37,9 @@ func main() {
 
 func run(ctx context.Context, w io.Writer, getenv func(string) string, args []string) error {
 	flags := flag.NewFlagSet("timeline", flag.ContinueOnError)
-	base := flags.String("o", "timeline", "write `NAME`.svg and NAME.html")
+	base := flags.String("o", "timeline", "write `NAME`.html, NAME.svg and so on")
+	list := flags.String("format", "html,svg", "what to write, `LIST` of html, svg and trace: a page, a drawing, a Chrome trace that ui.perfetto.dev opens")
+	show := flags.Bool("open", false, "open the page in the browser")
 	t, err := target.Command{
 		Name:  "timeline",
 		Does:  "Draws a pipeline, and the pipelines that it triggers, as a chart of their jobs.",
@@ -45,6 +51,10 @@ func run(ctx context.Context, w io.Writer, getenv func(string) string, args []st
 		return err
 	}
 	defer t.Close()
+	files, err := choose(*list, *show)
+	if err != nil {
+		return err
+	}
 	nodes, err := read(ctx, t.Client, t.Project, t.ID)
 	if err != nil {
 		return err
@@ -53,7 +63,10 @@ func run(ctx context.Context, w io.Writer, getenv func(string) string, args []st
 	if t.Demo {
 		tl.dropLinks() // They end with this program.
 	}
-	return write(w, tl, *base)
+	if err := write(w, tl, *base, files); err != nil || !*show {
+		return err
+	}
+	return openBrowser(ctx, getenv, *base+page.suffix)
 }
 
 // read collects the tree of a pipeline, with the jobs that were retried.
@@ -61,22 +74,47 @@ func read(ctx context.Context, client *gitlabjobs.Client, project gitlabjobs.Pro
 	return gitlabjobs.Collect(client.PipelineTree(ctx, project, id, &gitlabjobs.TreeOptions{IncludeRetried: true}), 0)
 }
 
-func write(w io.Writer, tl *timeline, base string) error {
-	page, err := drawHTML(tl)
-	if err != nil {
-		return err
+// format is a kind of file that a timeline can be written as.
+type format struct {
+	name, suffix, what string
+	draw               func(*timeline) ([]byte, error)
+}
+
+var (
+	page    = format{"html", ".html", "the page", drawHTML}
+	formats = []format{
+		page,
+		{"svg", ".svg", "the drawing", func(tl *timeline) ([]byte, error) { return drawSVG(tl), nil }},
+		{"trace", ".trace.json", "the trace, for https://ui.perfetto.dev", drawTrace},
 	}
-	for _, file := range []struct {
-		name, what string
-		content    []byte
-	}{
-		{base + ".svg", "the drawing", drawSVG(tl)},
-		{base + ".html", "the page", page},
-	} {
-		if err := os.WriteFile(file.name, file.content, 0o644); err != nil { //nolint:gosec // A picture to show around.
+)
+
+// choose finds the formats of a list such as html,svg. To be opened, there must be a page.
+func choose(list string, open bool) ([]format, error) {
+	var chosen []format
+	for name := range strings.SplitSeq(list, ",") {
+		i := slices.IndexFunc(formats, func(f format) bool { return f.name == strings.TrimSpace(name) })
+		if i < 0 {
+			return nil, fmt.Errorf("-format %s: %q is none of html, svg and trace", list, name)
+		}
+		chosen = append(chosen, formats[i])
+	}
+	if open && !slices.ContainsFunc(chosen, func(f format) bool { return f.name == page.name }) {
+		return nil, fmt.Errorf("-open opens the page: add html to -format %s", list)
+	}
+	return chosen, nil
+}
+
+func write(w io.Writer, tl *timeline, base string, files []format) error {
+	for _, f := range files {
+		content, err := f.draw(tl)
+		if err != nil {
 			return err
 		}
-		fmt.Fprintf(w, "%s: %s, %d KB\n", file.name, file.what, (len(file.content)+1023)/1024)
+		if err := os.WriteFile(base+f.suffix, content, 0o644); err != nil { //nolint:gosec // A picture to show around.
+			return err
+		}
+		fmt.Fprintf(w, "%s: %s, %d KB\n", base+f.suffix, f.what, (len(content)+1023)/1024)
 	}
 	return nil
 }

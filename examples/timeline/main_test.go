@@ -3,9 +3,12 @@ package main
 import (
 	"bytes"
 	"flag"
+	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -33,8 +36,8 @@ func TestWithoutSettingsItDrawsTheDemo(t *testing.T) {
 	page, err := os.ReadFile(base + ".html")
 	require.NoError(t, err)
 	for _, content := range [][]byte{svg, page} {
-		for _, part := range []string{"group/app, pipeline 4711", "Pipeline 4715 of group/deploy", "licenses", "Attempt: 1 of 2", "Critical path: 8 steps"} {
-			assert.Contains(t, string(content), part)
+		for _, part := range []string{"group/app, pipeline 4711", "Pipeline 4715 of group/deploy", "licenses", "1 of 2", "Critical path, estimated from the times: 8 steps", ", as of 2"} {
+			assert.True(t, strings.Contains(string(content), part), part) //nolint:testifylint // It would print the whole file.
 		}
 		assert.NotContains(t, string(content), "127.0.0.1", "the demo's addresses lead nowhere once it has ended")
 	}
@@ -54,7 +57,10 @@ func TestWithSettingsItDrawsYourPipeline(t *testing.T) {
 	require.NoError(t, run(t.Context(), &out, env, args))
 	svg, err := os.ReadFile(base + ".svg")
 	require.NoError(t, err)
-	assert.Contains(t, string(svg), "No jobs.")
+	assert.Contains(t, string(svg), "This pipeline has no jobs. It may have only just been created,")
+	html, err := os.ReadFile(base + ".html")
+	require.NoError(t, err)
+	assert.Contains(t, string(html), "This pipeline has no jobs. It may have only just been created,")
 
 	job := pipeline.AddJob(gitlabjobstest.JobSpec{Name: "only"})
 	require.NoError(t, run(t.Context(), &out, env, args))
@@ -70,4 +76,46 @@ func TestWithSettingsItDrawsYourPipeline(t *testing.T) {
 	require.Error(t, run(t.Context(), &out, env, append([]string{"-o", filepath.Join(base, "no", "such")}, args[2:]...)))
 	require.ErrorIs(t, run(t.Context(), &out, env, []string{"-h"}), flag.ErrHelp)
 	assert.Contains(t, out.String(), "timeline [flags] PROJECT PIPELINE")
+}
+
+func TestTheFormatSaysWhichFilesAreWritten(t *testing.T) {
+	t.Parallel()
+	for list, want := range map[string][]string{"html": {"a.html"}, "trace, svg": {"a.svg", "a.trace.json"}} {
+		dir := t.TempDir()
+		require.NoError(t, run(t.Context(), io.Discard, environment(nil), []string{"-o", filepath.Join(dir, "a"), "-format", list}))
+		files, err := filepath.Glob(filepath.Join(dir, "*"))
+		require.NoError(t, err)
+		var names []string
+		for _, file := range files {
+			names = append(names, filepath.Base(file))
+		}
+		assert.Equal(t, want, names)
+	}
+	err := run(t.Context(), io.Discard, environment(nil), []string{"-o", filepath.Join(t.TempDir(), "a"), "-format", "html,png"})
+	require.EqualError(t, err, `-format html,png: "png" is none of html, svg and trace`)
+	err = run(t.Context(), io.Discard, environment(nil), []string{"-o", filepath.Join(t.TempDir(), "a"), "-format", "svg", "-open"})
+	require.EqualError(t, err, "-open opens the page: add html to -format svg")
+}
+
+func TestOpenOpensThePageInTheBrowser(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS == "windows" {
+		t.Skip("the browser of this test is a shell script")
+	}
+	dir := t.TempDir()
+	browser := filepath.Join(dir, "browser")
+	require.NoError(t, os.WriteFile(browser, []byte("#!/bin/sh\nprintf %s \"$1\" >\"$0.opened\"\n"), 0o755))
+	vars := environment(map[string]string{"BROWSER": browser})
+	require.NoError(t, run(t.Context(), io.Discard, vars, []string{"-o", filepath.Join(dir, "mine"), "-open"}))
+	opened, err := os.ReadFile(browser + ".opened")
+	require.NoError(t, err)
+	assert.Equal(t, filepath.Join(dir, "mine.html"), string(opened))
+
+	vars = environment(map[string]string{"BROWSER": filepath.Join(dir, "none")})
+	err = run(t.Context(), io.Discard, vars, []string{"-o", filepath.Join(dir, "mine"), "-open"})
+	require.ErrorContains(t, err, "set BROWSER to the command of your browser")
+
+	assert.Equal(t, []string{"xdg-open"}, opener("linux", ""))
+	assert.Equal(t, []string{"open"}, opener("darwin", ""))
+	assert.Equal(t, []string{"rundll32", "url.dll,FileProtocolHandler"}, opener("windows", ""))
 }

@@ -16,6 +16,7 @@ type pageData struct {
 type pagePipeline struct {
 	Name    string      `json:"-"`
 	Heading string      `json:"heading"`
+	Status  string      `json:"status"`
 	Look    string      `json:"look"` // Empty: its status is unknown.
 	Note    string      `json:"note"` // Why there are no jobs.
 	Stages  []pageStage `json:"stages"`
@@ -62,7 +63,7 @@ func (tl *timeline) data() *pageData {
 	var add func(p *pipeline) int
 	add = func(p *pipeline) int {
 		place := len(d.Pipelines)
-		d.Pipelines = append(d.Pipelines, pagePipeline{Name: p.name(), Heading: p.heading(), Note: p.note(), Stages: []pageStage{}})
+		d.Pipelines = append(d.Pipelines, pagePipeline{Name: p.name(), Heading: "Pipeline " + p.name(), Status: clean(string(p.status)), Note: p.note(), Stages: []pageStage{}})
 		if p.status != "" {
 			d.Pipelines[place].Look = lookOf(p.status, false).class
 		}

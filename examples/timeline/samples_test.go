@@ -117,7 +117,7 @@ func largeTimeline(n int) *timeline {
 	var path []*gitlabjobs.Bridge
 	for i := range n {
 		depth := int64(i * 6 / n)
-		status, began := statuses[i%len(statuses)], float64(i*20)
+		status, began := statuses[i/3%len(statuses)], float64(i*20)
 		if i%3 > 0 {
 			status = "success"
 		}

@@ -215,6 +215,9 @@ func TestALongTextEndsInAMark(t *testing.T) {
 		assert.Greater(t, widthOf(short, 12), 80.0)
 	}
 	assert.Equal(t, "…", fit("abc", 12, 0))
+	assert.Equal(t, "👩‍💻…", fit("👩‍💻👩‍💻👩‍💻", 10, 55), "a person who is made of three characters stays whole")
+	assert.Equal(t, "👍🏽…", fit("👍🏽👍🏽", 10, 50), "with the color of the skin")
+	assert.Equal(t, "é…", fit("ééééé", 10, 23), "with the accent")
 }
 
 // contrast is WCAG's contrast of two colors such as #12ab9f.

@@ -81,6 +81,7 @@ function rowOf(row) {
   el.setAttribute("aria-level", row.level);
   el.tabIndex = -1;
   if (row.nest % 2) el.classList.add("nested");
+  if (row.older) el.classList.add("past");
   const name = element("div", "name"), track = element("div", "track");
   name.setAttribute("role", "rowheader");
   track.setAttribute("role", "gridcell");
@@ -109,7 +110,9 @@ function rowOf(row) {
       text.setAttribute("aria-level", 3);
     }
     name.append(text, element("span", "soft count", row.count));
+    if (row.failures) name.append(element("span", "failures", row.failures));
     const spans = spansOf(row.jobs);
+    if (row.status) track.append(element("span", "unseen", row.status));
     for (const [begin, end] of spans) {
       const span = element("span", "span");
       span.style.left = percent(begin);
@@ -150,8 +153,8 @@ function namesWidth() {
   if (stacked.matches) return 0;
   ruler.font = "13px " + getComputedStyle(document.body).fontFamily;
   let widest = 0;
-  for (const row of chart.rows) if (row.kind !== "note") widest = Math.max(widest, row.level * 14 + 40 + ruler.measureText([row.name, row.times, row.extra, row.count].filter(Boolean).join("   ")).width);
-  return Math.ceil(Math.min(Math.max(widest, 150), Math.max(220, Math.min(420, view.clientWidth * 0.32))));
+  for (const row of chart.rows) if (row.kind !== "note") widest = Math.max(widest, row.level * 14 + 42 + ruler.measureText([row.name, row.times, row.extra, row.count, row.failures].filter(Boolean).join("   ")).width);
+  return Math.ceil(Math.min(Math.max(widest, 150), Math.max(200, Math.min(420, view.clientWidth * 0.28))));
 }
 
 // layout finds the widths, and then draws.
@@ -232,9 +235,11 @@ function drawAxis() {
     labels.push(el);
   };
   if (begin < 2 * room) add("tick from", data.clock, 0);
-  const taken = data.asOf ? chart.track + roomRight() - 215 : chart.track + 30;
+  const asOf = data.asOf && "as of " + (stacked.matches ? data.asOf.split(" ")[1] : data.asOf);
+  ruler.font = "600 11px " + getComputedStyle(document.body).fontFamily;
+  const taken = asOf ? chart.track + roomRight() - ruler.measureText(asOf).width - 44 : chart.track + 30;
   for (let ms = Math.max(step, Math.floor(begin / scale / step) * step); ms <= data.span && ms * scale < end; ms += step) if (ms * scale < taken) add("tick", tick(ms), ms);
-  if (data.asOf) labels.push(element("span", "tick today", "as of " + data.asOf));
+  if (data.asOf) labels.push(element("span", "tick today", asOf));
   ticks.replaceChildren(...labels);
 }
 

@@ -35,8 +35,8 @@ const worst = (tasks) => badness.find((look) => tasks.some((attempts) => jobs[at
 function heading(rows, kind, key, name, tasks, level, nest) {
   const open = !folded().has(key);
   const failures = tasks.filter((attempts) => jobs[attempts.at(-1)].look === "failed").length;
-  const count = `${tasks.length} ${tasks.length === 1 ? "job" : "jobs"}${failures ? `, ${failures} failed` : ""}`;
-  rows.push({ kind, key, name, level, nest, open, count, look: worst(tasks), jobs: tasks.flat() });
+  const count = `${tasks.length} ${tasks.length === 1 ? "job" : "jobs"}`;
+  rows.push({ kind, key, name, level, nest, open, count, failures: failures ? `${failures} failed` : "", look: worst(tasks), jobs: tasks.flat() });
   return open;
 }
 
@@ -52,7 +52,7 @@ function taskRows(rows, attempts, level, nest, extra) {
   parts.forEach((part, n) => {
     const last = jobs[part.at(-1)];
     const times = n === 0 ? (attempts.length > 1 ? `×${attempts.length}` : "") : `attempt ${last.attempt} of ${last.attempts}`;
-    rows.push({ kind: "job", key: "j" + part.at(-1), name: last.name, times, extra, level, nest, look: last.look, jobs: part });
+    rows.push({ kind: "job", key: "j" + part.at(-1), name: last.name, times, extra, level, nest, look: last.look, older: n > 0, jobs: part });
   });
 }
 
@@ -86,7 +86,7 @@ function task(rows, attempts, level, nest) {
     if (filtering() && !tasks.some(matches)) continue;
     const at = rows.length;
     const open = heading(rows, "pipeline", "p" + down, pipelines[down].heading, filtering() ? tasks.filter(matches) : tasks, level + 1, nest + 1);
-    rows[at].look = pipelines[down].look;
+    Object.assign(rows[at], { look: pipelines[down].look, status: pipelines[down].status });
     if (open) pipelineRows(rows, down, level + 2, nest + 1);
   }
 }
