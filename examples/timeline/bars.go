@@ -82,7 +82,7 @@ func (d *drawing) word(c *canvas, b *bar, p place) {
 	right := width - margin - pad - 16
 	x, anchor := d.beside(p, word), ""
 	if x+widthOf(word, noteSize) > right {
-		x, anchor = right, "end"
+		x, anchor = p.x0-8, "end"
 	}
 	c.draw("circle", "class", "disc", "cx", p.x0, "cy", p.middle(), "r", 2.5)
 	c.text("text", word, "class", "note", "x", x, "y", p.middle()+4, "text-anchor", anchor)

@@ -2,8 +2,10 @@ package main
 
 import (
 	"bytes"
+	_ "embed"
 	"flag"
 	"image/png"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -15,9 +17,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-var shots = flag.String("shots", "", "keep all screenshots in this `directory`")
+// Tests that start a browser run with GITLABJOBS_BROWSER=1; the check by axe-core needs GITLABJOBS_AXE too: see .ci/axe.
 
-const picture = "../../docs/timeline.png"
+var (
+	//go:embed testdata/measure.js
+	measureJS string
+
+	shots = flag.String("shots", "", "keep all screenshots in this `directory`")
+)
 
 // measured is what measure.js tells.
 type measured struct {
@@ -37,8 +44,8 @@ type studio struct {
 func newStudio(t *testing.T) *studio {
 	s := &studio{chromium: startChromium(t), pages: make(map[string][]byte)}
 	for name, tl := range map[string]*timeline{
-		"demo": demoTimeline(t), "hostile": hostileTimeline(), "large": largeTimeline(300), "seconds": smallTimeline(5), "hours": smallTimeline(36000),
-		"empty": newTimeline("group/app", 1, nil, noon), "one": after(30, nodes(job(1, "build", "success", 1, 3, 20))), "huge": largeTimeline(2000),
+		"demo": demoTimeline(t), "hostile": hostileTimeline(), "large": largeTimeline(300), "huge": largeTimeline(2000), "seconds": smallTimeline(5), "hours": smallTimeline(36000),
+		"empty": after(0, nil), "one": after(30, nodes(job(1, "build", "success", 1, 3, 20))),
 	} {
 		page, err := drawHTML(tl)
 		require.NoError(t, err)
@@ -58,6 +65,14 @@ func newStudio(t *testing.T) *studio {
 	return s
 }
 
+// look opens a page in a window of a size, in a scheme.
+func (s *studio) look(name, scheme string, width, height int) {
+	s.t.Helper()
+	s.media(scheme, "screen")
+	s.window(width, height)
+	s.open(s.url + "/" + name)
+}
+
 // quiet asserts that a page has loaded nothing but itself, and complained of nothing.
 func (s *studio) quiet(t *testing.T) {
 	t.Helper()
@@ -74,10 +89,41 @@ func (s *studio) quiet(t *testing.T) {
 // keep keeps a screenshot for somebody to look at.
 func (s *studio) keep(t *testing.T, name string) {
 	t.Helper()
+	if *shots == "" {
+		return
+	}
 	shot := s.screenshot()
 	_, err := png.Decode(bytes.NewReader(shot))
 	require.NoError(t, err)
-	if *shots != "" {
-		require.NoError(t, os.WriteFile(filepath.Join(*shots, name+".png"), shot, 0o644))
+	require.NoError(t, os.WriteFile(filepath.Join(*shots, name+".png"), shot, 0o644))
+}
+
+func TestTheDrawingsLookRightInABrowser(t *testing.T) { //nolint:paralleltest // One browser at a time.
+	s := newStudio(t)
+	for _, name := range []string{"demo", "hostile", "large", "seconds", "hours", "empty"} {
+		for scheme, color := range map[string]string{"light": "rgb(255, 255, 255)", "dark": "rgb(18, 22, 28)"} {
+			if name == "large" && scheme == "light" {
+				continue // It takes its time, and differs in nothing else.
+			}
+			t.Run(name+" "+scheme, func(t *testing.T) {
+				s.t = t
+				s.look(name+".svg", scheme, 1200, 1000)
+				var m measured
+				var height float64
+				s.evaluate(`document.querySelector("svg.timeline").height.baseVal.value`, &height)
+				s.window(1200, int(math.Ceil(height))+40)
+				s.evaluate(measureJS, &m)
+				assert.Empty(t, m.Problems)
+				assert.InDelta(t, 1200, m.Width, 0.5)
+				assert.InDelta(t, height, m.Height, 0.5)
+				assert.Equal(t, color, m.Page)
+				if name != "empty" {
+					assert.NotZero(t, m.Bars)
+				}
+				s.quiet(t)
+				s.keep(t, name+"-svg-"+scheme)
+			})
+		}
 	}
+	s.t = t
 }

@@ -1,0 +1,66 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// violation is a rule of axe-core that a page breaks, and where.
+type violation struct {
+	ID, Help string
+	Nodes    []struct {
+		HTML, FailureSummary string
+	}
+}
+
+func TestAxeFindsNothingToComplainOf(t *testing.T) { //nolint:paralleltest // One browser at a time.
+	path := os.Getenv("GITLABJOBS_AXE")
+	if path == "" {
+		t.Skip("it needs axe-core: set GITLABJOBS_AXE to the path of axe.min.js, which .ci/axe prints, and GITLABJOBS_BROWSER=1")
+	}
+	axe, err := os.ReadFile(path)
+	require.NoError(t, err)
+	s := newStudio(t)
+	check := func(what string) {
+		t.Helper()
+		s.evaluate(string(axe)+"; 0", new(int))
+		var found []violation
+		// All rules, those that axe-core leaves out by itself and those of good practice too.
+		s.evaluate(`axe.run(document, {runOnly: ["wcag2a", "wcag2aa", "wcag2aaa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"], rules: {"color-contrast-enhanced": {enabled: false}}}).then(r => r.violations)`, &found)
+		for _, v := range found {
+			for _, n := range v.Nodes {
+				assert.Fail(t, what+": "+v.ID+": "+v.Help, n.HTML+"\n"+n.FailureSummary)
+			}
+		}
+	}
+	for _, name := range []string{"demo", "large", "hostile", "empty", "one"} {
+		for _, width := range []int{400, 1280} {
+			for _, scheme := range []string{"light", "dark"} {
+				s.look(name+".html", scheme, width, 900)
+				what := fmt.Sprint(name, " ", width, " ", scheme)
+				check(what)
+				if name == "empty" {
+					continue
+				}
+				if width == 1280 && name == "demo" {
+					s.mouse(`.bar[data-job="1"]`, "mouseMoved")
+					check(what + ", with a tip")
+					s.click("#fold")
+					check(what + ", folded")
+					s.set("group", "runner")
+					check(what + ", by runner")
+					s.click("#failed")
+					s.enter("nothing is called so")
+					check(what + ", with nothing found")
+					s.click("#all")
+				}
+				s.is(`(document.getElementById("astable").click(), true)`)
+				check(what + ", as a table")
+			}
+		}
+	}
+}
