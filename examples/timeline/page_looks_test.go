@@ -167,9 +167,12 @@ func (s *studio) testPrint(t *testing.T) {
 	var styles []string
 	s.evaluate(`["#axis", "#rows", "#canvas", ".row"].map(s => getComputedStyle(document.querySelector(s)).display)`, &styles)
 	assert.Equal(t, []string{"table-header-group", "table-row-group", "table", "table-row"}, styles, "the head of a table is printed on each page")
-	assert.Equal(t, "avoid", s.text(`getComputedStyle(document.querySelector(".row")).breakInside`))
+	for _, selector := range []string{"#axis", ".row"} {
+		assert.Equal(t, "avoid", s.text(fmt.Sprintf(`getComputedStyle(document.querySelector(%q)).breakInside`, selector)), "no page cuts it, and only such a head is repeated")
+	}
 	assert.Zero(t, s.number(`document.getElementById("tools").offsetHeight`))
 	assert.InDelta(t, 1280, s.number(`document.documentElement.scrollWidth`), 0.5, "as wide as the paper, whatever the zoom")
+	assert.Equal(t, s.number(`document.querySelectorAll(".row .track").length * chart.marks.length`), s.number(`document.querySelectorAll(".mark").length`), "with lines for the times")
 	bar, tick := s.box(`.bar[data-job="1"]`), s.box("#ticks")
 	want := s.number(`(jobs[1].queued / data.span)`)
 	assert.InDelta(t, tick.Left+want*tick.Width, bar.Left, 1, "the bars lie under their times")

@@ -3,7 +3,7 @@
 const $ = (id) => document.getElementById(id);
 const view = $("view"), canvas = $("canvas"), body = $("rows"), links = $("links"), ticks = $("ticks"), axis = $("axis");
 const padding = 8; // Left of the start.
-const chart = { rows: [], places: new Map(), placeOf: new Map(), elements: new Map(), active: null, zoom: 1, left: 0, track: 1, row: 26, printing: false };
+const chart = { rows: [], places: new Map(), placeOf: new Map(), elements: new Map(), active: null, zoom: 1, left: 0, track: 1, row: 26, printing: false, marks: [] };
 
 function element(tag, className, ...children) {
   const el = document.createElement(tag);
@@ -125,7 +125,12 @@ function rowOf(row) {
       track.append(after);
     }
   }
-  el.append(name, track);
+  for (const ms of chart.marks) {
+    const mark = element("span", "mark");
+    mark.style.left = percent(ms);
+    track.prepend(mark);
+  }
+  el.append(element("div", "cells", name, track)); // As one cell of a table, on paper.
   return el;
 }
 
@@ -188,6 +193,7 @@ function resize() {
 function draw() {
   const from = chart.printing ? 0 : Math.max(0, Math.floor(view.scrollTop / chart.row) - 6);
   const to = chart.printing ? chart.rows.length : Math.min(chart.rows.length, Math.ceil((view.scrollTop + view.clientHeight) / chart.row) + 6);
+  drawAxis();
   const wanted = new Set();
   for (let place = from; place < to; place++) wanted.add(place);
   const active = chart.places.get(chart.active);
@@ -205,7 +211,6 @@ function draw() {
       body.insertBefore(el, next);
     } else next = el.nextSibling;
   }
-  drawAxis();
   drawLinks(from, to);
 }
 
@@ -223,21 +228,24 @@ function tick(ms) {
 }
 
 function drawAxis() {
-  const room = 84, scale = chart.track / data.span;
+  const track = chart.printing ? 450 : chart.track; // Paper is about that wide.
+  const room = 84, scale = track / data.span;
   let step = steps.find((ms) => ms * scale >= room) ?? steps.at(-1);
   while (step * scale < room) step *= 2;
   canvas.style.setProperty("--step", Math.max(part(step), 1e-4) + "%");
   const begin = chart.printing ? 0 : view.scrollLeft - room, end = chart.printing ? Infinity : view.scrollLeft + view.clientWidth;
   const labels = [];
+  chart.marks = [];
+  if (chart.printing) for (let ms = 0; ms <= data.span; ms += step) chart.marks.push(ms);
   const add = (className, text, ms) => {
     const el = element("span", className, text);
     el.style.left = percent(ms);
     labels.push(el);
   };
   if (begin < 2 * room) add("tick from", data.clock, 0);
-  const asOf = data.asOf && "as of " + (stacked.matches ? data.asOf.split(" ")[1] : data.asOf);
+  const asOf = data.asOf && "as of " + (stacked.matches || chart.printing ? data.asOf.split(" ")[1] : data.asOf);
   ruler.font = "600 11px " + getComputedStyle(document.body).fontFamily;
-  const taken = asOf ? chart.track + roomRight() - ruler.measureText(asOf).width - 44 : chart.track + 30;
+  const taken = asOf ? track + roomRight() - ruler.measureText(asOf).width - 44 : track + 30;
   for (let ms = Math.max(step, Math.floor(begin / scale / step) * step); ms <= data.span && ms * scale < end; ms += step) if (ms * scale < taken) add("tick", tick(ms), ms);
   if (data.asOf) labels.push(element("span", "tick today", asOf));
   ticks.replaceChildren(...labels);

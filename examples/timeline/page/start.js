@@ -76,6 +76,8 @@ function print(on) {
   hideTip();
   if (on) { chart.before = [chart.zoom, view.scrollTop, view.scrollLeft]; chart.zoom = 1; }
   else chart.zoom = chart.before[0];
+  chart.elements.clear();
+  body.replaceChildren();
   layout();
   if (!on) { view.scrollTo(chart.before[2], chart.before[1]); draw(); }
 }
