@@ -56,7 +56,7 @@
 // # Limitations
 //
 // The server does not run stages in order: a created job or bridge stays created
-// until a test calls [Job.Enqueue] or [Bridge.Start]. The server does not
-// implement the restrictions of protected branches, environments and variables.
-// The only route of the Pipelines API is the one for a single pipeline.
+// until a test calls [Job.Enqueue] or [Bridge.Start]. The server does not have
+// protected branches, protected environments or protected variables. Of the
+// Pipelines API, it has only the route for a single pipeline.
 package gitlabjobstest

@@ -49,7 +49,7 @@ func OlderServer() Option {
 }
 
 // NewerServer makes the server respond like a GitLab that no longer has the
-// route bridges: it responds with 404. Clients use trigger_jobs instead.
+// route bridges: it responds with 404. The route trigger_jobs replaces it.
 func NewerServer() Option {
 	return func(s *Server) { s.cfg.newer = true }
 }

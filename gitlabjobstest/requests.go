@@ -24,7 +24,7 @@ type Request struct {
 	// of the response or closed its body, or the connection broke. It is zero until
 	// then.
 	Done time.Time
-	Sent int64 // Number of bytes of the response's body that the server sent. In memory, that the client read.
+	Sent int64 // Number of bytes of the response's body that the server sent or, in memory, that the client read.
 }
 
 // record is a request whose exchange may not have ended yet.

@@ -18,7 +18,7 @@ type Script struct {
 	Every   time.Duration      // The time before each line.
 	Line    func(i int) string // Returns line i, counted from 0, with or without its newline. It must not use the server. If nil, the lines are "line 1", "line 2", ...
 
-	Runs   time.Duration            // How long the job runs. The default and the minimum are the time that its lines need.
+	Runs   time.Duration            // How long the job runs. If its lines need more time, the job runs until the last line.
 	Result gitlabjobs.Status        // Success by default. With StatusRunning the job never ends.
 	Reason gitlabjobs.FailureReason // The reason if Result is failed. Default: script_failure.
 

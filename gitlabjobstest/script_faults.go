@@ -13,19 +13,19 @@ import (
 const Always = -1
 
 // Fault makes requests slow or makes them fail. The server checks the faults in
-// the order in which they were added, and stops at the first matching fault that
-// has an Effect. A matching fault that has only a Latency does not stop the
-// check: its latency is added to the others.
+// the order in which they were added. The first fault that applies and has an
+// Effect ends the check. Faults that have only a Latency do not: the server adds
+// up their latencies.
 type Fault struct {
 	Method string // Empty matches every method.
 	Route  string // A route, such as /projects/:id/jobs/:job_id. Empty matches every route.
 	Skip   int    // Number of matching requests before the fault applies.
 	Times  int    // Number of requests that the fault applies to. 0 means one.
 
-	// Match reports whether the fault matches a request. If it is nil, the Method
-	// and the Route decide. The server calls it before it reads the request, so the
-	// request has no Body. It must be safe for concurrent use, and may use the
-	// server.
+	// Match reports whether the fault matches a request with the Method and Route.
+	// If it is nil, the fault matches all of them. The server calls it before it
+	// reads the request's body, so the Body is empty. It must be safe for concurrent
+	// use, and may use the server.
 	Match func(Request) bool
 
 	Probability float64 // The probability that the fault applies to a matching request. 0 means always.

@@ -25,7 +25,7 @@ type TB interface {
 type Server struct {
 	URL    string // The base URL, without /api/v4 and without a trailing slash.
 	Tokens Tokens // Access tokens of the default users.
-	Users  Users  // The default users, who are members of each project.
+	Users  Users  // The default users. All except Outsider are members of each project.
 
 	tb      TB
 	errors  setupErrors // The TB of a server without a test.

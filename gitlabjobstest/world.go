@@ -62,7 +62,7 @@ const (
 	Public   Visibility = "public"   // Everybody.
 )
 
-// ProjectSpec describes a project. Zero values get sensible defaults.
+// ProjectSpec describes a project. A field with the zero value has a default.
 type ProjectSpec struct {
 	ID              int64
 	Visibility      Visibility // Private by default.

@@ -24,8 +24,8 @@ type BridgeSpec struct {
 	NoCommit      bool
 
 	// Downstream is the pipeline that the bridge triggers. Responses contain it
-	// when the bridge is running or has succeeded. If it is nil, the bridge creates
-	// a child pipeline when it starts.
+	// after the bridge has started. If it is nil, the bridge creates a child
+	// pipeline when it starts.
 	Downstream *Pipeline
 	Depend     bool // The bridge has the status of its downstream pipeline (strategy: depend).
 

@@ -34,17 +34,20 @@ type JobSpec struct {
 	// and the current time.
 	CreatedAt, QueuedAt, StartedAt, FinishedAt, ErasedAt time.Time
 
-	NeverStarted bool   // The job failed before it started, for example because no runner picked it up.
-	Log          string // The log of a job that has started, or the first part of the log of a job that will start. If it is empty, a finished job has a default log.
-	NoLog        bool   // The job has no log.
-	LiveLog      bool   // The log is not among the artifacts yet.
+	NeverStarted bool // The job failed before it started, for example because no runner picked it up.
+
+	// Log is the start of the job's log. The job writes it when it starts. If it is
+	// empty, a finished job has a default log.
+	Log     string
+	NoLog   bool // The job has no log.
+	LiveLog bool // The log is not among the artifacts yet.
 
 	// Stamped writes the log as newer runners do, with a prefix of 32 bytes before
 	// each line: the time, the stream, and whether the line continues the previous
 	// one. The runner buffers a line until it is complete or the job ends. If the
 	// line contains a carriage return or is longer than 8 KiB, the runner writes it
-	// at once, and the next line continues it. The runner writes a section mark
-	// separately from the text around it.
+	// before it is complete, and the next line continues it. The runner writes a
+	// section mark separately from the text around it.
 	Stamped bool
 
 	// RunnerVersion is the version of the runner that writes a Stamped log, such as
@@ -52,10 +55,10 @@ type JobSpec struct {
 	// line after its last carriage return.
 	RunnerVersion string
 
-	// LogSize is the size of a log that the server generates while it is read. It
-	// replaces Log. LogAt fills p with the bytes at an offset. It must always return
-	// the same bytes for an offset, and must be safe for concurrent use. Without
-	// LogAt the log consists of numbered lines of 64 bytes.
+	// LogSize is the size of a log that the server generates while it is read. Use
+	// it instead of Log. LogAt fills p with the bytes at an offset. It must always
+	// return the same bytes for an offset, and must be safe for concurrent use. If
+	// LogAt is nil, the log consists of numbered lines of 64 bytes.
 	LogSize int64
 	LogAt   func(p []byte, off int64)
 

@@ -21,8 +21,8 @@ type PipelineSpec struct {
 
 	// Status is a fixed status, for example of a pipeline with invalid YAML or of a
 	// pipeline that has only external checks. See Pipeline.SetStatus. If it is
-	// empty, the server computes the status from the jobs and bridges. A pipeline
-	// without jobs is created.
+	// empty, the server computes the status from the jobs and bridges. Without jobs
+	// it is StatusCreated.
 	Status    gitlabjobs.Status
 	AnyStatus bool // Allows a Status that GitLab does not have.
 

@@ -7,8 +7,8 @@ import (
 	"example.com/gitlabjobs"
 )
 
-// Enqueue changes the status of a job that has not started to pending, as GitLab
-// does when the previous stage has finished.
+// Enqueue makes the job pending, as GitLab does when the previous stage has
+// finished. The job must not have started.
 func (j *Job) Enqueue() {
 	j.srv.tb.Helper()
 	j.ifWaiting("Enqueue", func(now time.Time) {
