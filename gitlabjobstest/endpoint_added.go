@@ -17,9 +17,10 @@ import (
 // The handler gets the parts of the path with [http.Request.PathValue], such as
 // "id". It may use the server.
 //
-// The server records requests for the route, applies faults to them, and refuses
-// them without a valid token. If the user cannot see the project, the response is
-// 404. The route does not accept job tokens, unless it replaces a route that does.
+// The server records requests for the route, applies faults to them, and responds
+// with 401 if they have no valid token. If the user cannot see the project, the
+// response is 404. The route does not accept job tokens, unless it replaces a
+// route that does.
 //
 // If the handler does not set Content-Type, it is application/json. The server
 // also sets headers such as ETag and Cache-Control if the handler does not. If a

@@ -51,8 +51,8 @@ type FaultHandle struct {
 	fault *fault // nil if the fault was invalid.
 }
 
-// Fault adds a fault. The handle counts the requests that it applied to, and
-// can remove it.
+// Fault adds a fault. The handle counts the requests that the fault has applied
+// to, and can remove the fault.
 func (s *Server) Fault(f Fault) *FaultHandle {
 	s.tb.Helper()
 	if problem := f.validate(s.routes()); problem != "" {

@@ -148,8 +148,8 @@ func (s *Server) Close() {
 func (s *Server) Transport() http.RoundTripper { return s.network.Transport() }
 
 // Client returns a client of the server that sends the token as a personal
-// access token. If the token is empty, the client sends none. The options
-// override those that connect the client with the server.
+// access token. If the token is empty, the client sends none. The options can
+// replace the HTTP client that connects to a server without a socket.
 func (s *Server) Client(token string, opts ...gitlabjobs.ClientOption) *gitlabjobs.Client {
 	auth := gitlabjobs.NoAuth()
 	if token != "" {

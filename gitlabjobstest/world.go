@@ -195,7 +195,7 @@ func indexAfter(jobs []*Job, id int64) int {
 	return sort.Search(len(jobs), func(i int) bool { return jobs[i].id > id })
 }
 
-// Job returns the job with an ID, such as a job that a retry has created.
+// Job returns the job with the given ID, such as a job that a retry has created.
 func (s *Server) Job(id int64) *Job {
 	s.tb.Helper()
 	s.lock()
@@ -207,7 +207,7 @@ func (s *Server) Job(id int64) *Job {
 	return &Job{srv: s, pipeline: s.detachedPipeline()}
 }
 
-// Bridge returns the bridge with an ID, such as a bridge that a retry has
+// Bridge returns the bridge with the given ID, such as a bridge that a retry has
 // created.
 func (s *Server) Bridge(id int64) *Bridge {
 	s.tb.Helper()
@@ -220,8 +220,8 @@ func (s *Server) Bridge(id int64) *Bridge {
 	return &Bridge{&Job{srv: s, pipeline: s.detachedPipeline(), bridge: &bridge{}}}
 }
 
-// Pipeline returns the pipeline with an ID, such as a pipeline that a bridge has
-// started.
+// Pipeline returns the pipeline with the given ID, such as a pipeline that a
+// bridge has started.
 func (s *Server) Pipeline(id int64) *Pipeline {
 	s.tb.Helper()
 	s.lock()
@@ -233,7 +233,7 @@ func (s *Server) Pipeline(id int64) *Pipeline {
 	return s.detachedPipeline()
 }
 
-// Project returns the project with a full path.
+// Project returns the project with the given full path.
 func (s *Server) Project(path string) *Project {
 	s.tb.Helper()
 	s.lock()

@@ -115,8 +115,8 @@ func (s *Server) addUser(spec UserSpec) *User {
 	return u
 }
 
-// Revoke revokes an access token. The server responds to later requests with this
-// token with 401 and GitLab's message for revoked tokens.
+// Revoke revokes an access token. The server responds to later requests that use
+// it with 401 and GitLab's message for revoked tokens.
 func (s *Server) Revoke(token string) {
 	s.tb.Helper()
 	s.lock()
