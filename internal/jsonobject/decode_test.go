@@ -3,6 +3,7 @@ package jsonobject_test
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -161,7 +162,7 @@ func TestNumbersMayStandInQuotes(t *testing.T) {
 	assert.InDelta(t, 1.5, v.Ratio, 0)
 	assert.Equal(t, new(int64(3)), v.Count)
 	assert.Equal(t, new(-20.0), v.Percent)
-	assert.EqualValues(t, -9223372036854775808, decode(t, `{"id":-9223372036854775808}`).ID)
+	assert.Equal(t, int64(math.MinInt64), decode(t, `{"id":-9223372036854775808}`).ID)
 	for _, number := range []string{"0", "-1", "10", "19", "90", "1.05", "0.9", "1e+2", "1E-2", "-0.5e19"} {
 		var want float64
 		require.NoError(t, json.Unmarshal([]byte(number), &want))
