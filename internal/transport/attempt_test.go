@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -337,6 +338,31 @@ func TestOnlyTheCallerClosesIdleConnections(t *testing.T) {
 		assert.Equal(t, 1, p.closed)
 	})
 	newClient(nil, func(c *transport.Config) { c.HTTPClient = nil }).CloseIdleConnections()
+}
+
+// The own transport uses HTTP/2 only over TLS, and net/http repeats a request over HTTP/1
+// only if that is safe. So a read without TLS needs no trace.
+func TestWhichAttemptsAreTraced(t *testing.T) {
+	t.Parallel()
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }))
+	t.Cleanup(srv.Close)
+	own := newClient(nil, func(c *transport.Config) { c.HTTPClient = nil })
+	t.Cleanup(own.CloseIdleConnections)
+	for name, tc := range map[string]struct {
+		client *transport.Client
+		r      transport.Request
+		url    string
+		traced bool
+	}{
+		"a read":                      {own, get(), srv.URL, false},
+		"a write":                     {own, post(), srv.URL, true},
+		"a read over TLS":             {own, get(), "https" + srv.URL[len("http"):], true},
+		"a read by another transport": {newClient(always(200, "")), get(), srv.URL, true},
+	} {
+		tc.r.URL, tc.r.MaxAttempts = tc.url, 1
+		c, _, _ := send(t.Context(), t, tc.client, tc.r)
+		assert.Equal(t, tc.traced, transport.Traced(c), name)
+	}
 }
 
 func TestTheHTTPClientIsCopied(t *testing.T) {

@@ -133,6 +133,24 @@ func TestA404IsASuccessOfTheBudget(t *testing.T) {
 	})
 }
 
+// A route that has all its tokens uses no memory, so it does not count as one of many.
+func TestARouteThatHasRecoveredIsForgotten(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := serve()
+		client := newClient(srv, attempts(2))
+		for i := range 300 {
+			srv.next(always(503, ""), always(200, ""))
+			status(t, client, of(fmt.Sprint("/", i)))
+		}
+		srv.next(always(503, ""))
+		for i := range 2 * budget {
+			status(t, client, of(fmt.Sprint("/further/", i)))
+		}
+		assert.Len(t, srv.at, 4*budget)
+	})
+}
+
 // Routes that are no templates use a bounded amount of memory: from the 257th one on, they
 // share a budget.
 func TestManyRoutesShareABudget(t *testing.T) {

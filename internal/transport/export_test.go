@@ -5,6 +5,9 @@ import "time"
 // Limits is the number of rate limits that a client knows of.
 func Limits(c *Client) int { return len(c.gates.gates) }
 
+// Traced reports whether the last attempt of a call was traced.
+func Traced(c *Call) bool { return c.wire != nil }
+
 // Spread and Unsaid are the random parts of waits.
 func Spread(p Policy, asked time.Duration) time.Duration { return p.spread(asked) }
 

@@ -133,6 +133,20 @@ func TestA429WithRequestsLeftAndAWaitIsOfAllRoutes(t *testing.T) {
 	})
 }
 
+// A 429 that leaves no requests refuses all routes, also without a Retry-After.
+func TestA429WithoutRequestsLeftRefusesAllRoutes(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		reset := strconv.FormatInt(time.Now().Add(5*time.Minute).Unix(), 10)
+		client := newClient(serve(always(429, "", "RateLimit-Remaining", "0", "RateLimit-Reset", reset), always(200, "")), attempts(1))
+		assert.Equal(t, 429, status(t, client, get()))
+		_, _, err := send(t.Context(), t, client, of("/other"))
+		var limit *transport.LimitError
+		require.ErrorAs(t, err, &limit)
+		assert.Equal(t, 5*time.Minute, limit.Remaining)
+	})
+}
+
 func TestACallThatMayNotWaitForItsGateFails(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
@@ -465,6 +479,14 @@ func TestGatesOfManyCredentialsAreForgotten(t *testing.T) {
 		}
 		assert.LessOrEqual(t, most, 2*61)
 		assert.Greater(t, most, 61)
+	})
+	synctest.Test(t, func(t *testing.T) {
+		client := newClient(left(100, time.Minute))
+		for i := range 100 {
+			status(t, client, withAuth(fmt.Sprint("token-", i)))
+			require.NoError(t, sleep(t.Context(), time.Hour))
+			assert.LessOrEqual(t, transport.Limits(client), 16, "all of them are over")
+		}
 	})
 	synctest.Test(t, func(t *testing.T) {
 		client := newClient(serve(always(429, ""), always(200, "")))

@@ -103,6 +103,8 @@ func TestASecretIsFoundHoweverItIsEscaped(t *testing.T) {
 	dashed := secretsOf("secret\u2010value")
 	assert.Equal(t, "[REDACTED]", dashed.Redact("secret&hyphen;value"))
 	assert.Equal(t, "[REDACTED]", dashed.Redact("secret&dash;value"))
+	assert.Equal(t, "[REDACTED]", secretsOf("jjjjoooo").Redact("&#x6a;jjj&#x6f;ooo"))
+	assert.Equal(t, "[REDACTED]", secretsOf("secret\U0010ffffvalue").Redact("secret&#x10FFFF;value"))
 	assert.Equal(t, "[REDACTED].", secretsOf(`secret"/'\value`).Redact(`secret\"\/\'\\value.`))
 }
 
@@ -119,6 +121,7 @@ func TestTheRestOfATextStays(t *testing.T) {
 		"%25252525252567" + token[1:]:           "%25252525252567" + token[1:], // Escaped more often than anybody does.
 		"%2525252567" + token[1:]:               "%2525252567" + token[1:],
 		"":                                      "",
+		"&" + token + ";":                       "&[REDACTED];",
 		"&#" + strings.Repeat("1", 40) + ";" + token: "&#" + strings.Repeat("1", 40) + ";[REDACTED]",
 	} {
 		assert.Equal(t, want, s.Redact(text))
@@ -159,7 +162,9 @@ func TestASecretThatIsCut(t *testing.T) {
 		"a & b":                   "a & b",
 		"100%":                    "100%",
 		token[:5]:                 "",
-		"a " + token + " & so on": "a [REDACTED] & so on",
+		"not " + strings.TrimSuffix(escapedTokens()["character references"], ";"): "not ",
+		"a " + token[:9] + "&#" + strings.Repeat("0", 38):                         "a ",
+		"a " + token + " & so on":                                                 "a [REDACTED] & so on",
 	} {
 		assert.Equal(t, want, s.RedactCut(text))
 	}

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -109,6 +110,20 @@ func TestTheParametersOfAnotherServer(t *testing.T) {
 	}
 }
 
+// The value of a parameter is removed under any name if it is long enough for a secret.
+func TestAShortParameterUnderAnotherName(t *testing.T) {
+	t.Parallel()
+	for value, want := range map[string]string{"12345678": "https://evil.example/x?b=2", "1234567": "https://evil.example/x?k=1234567&b=2"} {
+		var hops []hop
+		authorize := func(req *http.Request) error {
+			transport.SetParam(req.URL, "pin", value)
+			return nil
+		}
+		status(t, newClient(chain(&hops, "https://evil.example/x?k="+value+"&b=2")), authorizedBy(authorize))
+		assert.Equal(t, want, hops[1].url)
+	}
+}
+
 // A parameter can be left out of an address, a host and a path can't.
 func TestARedirectThatRepeatsTheTokenIsNotFollowed(t *testing.T) {
 	t.Parallel()
@@ -172,20 +187,22 @@ func TestTheWayBackFromAnotherServerIsWithoutCredentials(t *testing.T) {
 
 func TestTheNextAttemptBeginsAtTheOwnServer(t *testing.T) {
 	t.Parallel()
-	n := 0
-	c, _, err := send(t.Context(), t, newClient(roundTripper(func(req *http.Request) (*http.Response, error) {
-		switch n++; n {
-		case 1:
-			return respond(req, 307, "", "Location", "https://evil.example/x")
-		case 2:
-			return respond(req, 503, "")
-		}
-		assert.Equal(t, token, req.Header.Get("PRIVATE-TOKEN"))
-		return respond(req, 200, "")
-	})), get())
-	require.NoError(t, err)
-	assert.Equal(t, 2, c.Attempts)
-	assert.Empty(t, c.Left)
+	synctest.Test(t, func(t *testing.T) {
+		n := 0
+		c, _, err := send(t.Context(), t, newClient(roundTripper(func(req *http.Request) (*http.Response, error) {
+			switch n++; n {
+			case 1:
+				return respond(req, 307, "", "Location", "https://evil.example/x")
+			case 2:
+				return respond(req, 503, "")
+			}
+			assert.Equal(t, token, req.Header.Get("PRIVATE-TOKEN"))
+			return respond(req, 200, "")
+		})), get())
+		require.NoError(t, err)
+		assert.Equal(t, 2, c.Attempts)
+		assert.Empty(t, c.Left)
+	})
 }
 
 func TestWhichRedirectsAreNotFollowed(t *testing.T) {

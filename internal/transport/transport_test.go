@@ -1,6 +1,7 @@
 package transport_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -224,6 +225,7 @@ func TestTheLog(t *testing.T) {
 	once500.Once500 = true
 	once := get()
 	once.MaxAttempts = 1
+	limits := map[string]time.Duration{"a wait of ten seconds": 10*time.Second + 1, "a gate of ten seconds": 10*time.Second + 1} // Of the context.
 	limit := func(after string) []roundTripper {
 		return []roundTripper{always(429, "", "Retry-After", after), always(200, "")}
 	}
@@ -249,6 +251,8 @@ func TestTheLog(t *testing.T) {
 		"another of the same":    {slog.LevelWarn, []roundTripper{always(502, "")}, []transport.Request{{}}, []string{`level=WARN msg="gitlab request gave up" ` + request + `1 status=502 request_id=""`}},
 		"a 500 after attempts":   {slog.LevelWarn, []roundTripper{always(500, "")}, []transport.Request{once}, []string{`level=WARN msg="gitlab request gave up" ` + request + `1 status=500 request_id=""`}},
 		"a fault after attempts": {slog.LevelWarn, []roundTripper{failing(errDial)}, []transport.Request{once}, []string{`level=WARN msg="gitlab request gave up" ` + request + `1 error="dial: connection refused"`}},
+		"a wait of ten seconds":  {slog.LevelWarn, []roundTripper{always(503, "", "Retry-After", "10"), always(200, "")}, []transport.Request{get()}, nil},
+		"a gate of ten seconds":  {slog.LevelWarn, limit("10"), []transport.Request{once, get()}, []string{`level=WARN msg="gitlab request gave up" ` + request + `1 status=429 request_id=""`}},
 		"short waits":            {slog.LevelWarn, []roundTripper{always(503, "", "Retry-After", "7"), always(200, "")}, []transport.Request{get()}, nil},
 		"longer waits": {slog.LevelWarn, []roundTripper{always(503, "", "Retry-After", "11"), always(200, "")}, []transport.Request{get()}, []string{
 			`level=WARN msg="gitlab request waits" ` + request + `1 status=503 request_id="" wait=11s`,
@@ -274,7 +278,7 @@ func TestTheLog(t *testing.T) {
 					return a
 				}}))
 			})
-			ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+			ctx, cancel := context.WithTimeout(t.Context(), cmp.Or(limits[name], time.Hour))
 			defer cancel()
 			if name == "an ended context" {
 				time.AfterFunc(time.Second, cancel)
