@@ -129,7 +129,7 @@ func send(ctx context.Context, client *Client, r request, ro []RequestOption) (*
 		err = fmt.Errorf("gitlabjobs: %s %s: %w", r.method, cmp.Or(c.Path, r.route), err)
 		return nil, nil, client.redactArguments(err, ro)
 	}
-	resp, err := c.Send() //nolint:bodyclose // The caller closes a stream; another body was read.
+	resp, err := c.Send() //nolint:contextcheck // Prepare has the context.
 	if rc.response != nil {
 		rc.response.Attempts = c.Attempts
 		if err == nil {

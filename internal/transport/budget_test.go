@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"example.com/gitlabjobs/internal/transport"
 )
@@ -41,7 +42,7 @@ func TestARouteWithoutSuccessGets50Retries(t *testing.T) {
 		assert.Len(t, srv.at, 2, "so has another method")
 		srv.next(func(*http.Request) (*http.Response, error) { return nil, http.ErrHandlerTimeout })
 		_, _, err := send(t.Context(), t, client, get())
-		assert.ErrorIs(t, err, http.ErrHandlerTimeout)
+		require.ErrorIs(t, err, http.ErrHandlerTimeout)
 		assert.Len(t, srv.at, 1, "faults need the budget too")
 	})
 }

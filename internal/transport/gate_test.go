@@ -324,7 +324,7 @@ func TestAfterAWaitOneRequestGoesFirst(t *testing.T) {
 		}
 		require.NoError(t, sleep(t.Context(), 72*time.Second)) // All have finished their spread.
 		wg.Wait()
-		assert.Equal(t, 7, len(srv.at))
+		require.Len(t, srv.at, 7)
 		assert.GreaterOrEqual(t, srv.at[1].Sub(srv.at[0]), time.Second, "one goes first")
 		assert.Zero(t, transport.Limits(client))
 	})
@@ -374,8 +374,9 @@ func TestACallThatComesAfterTheFirstOneWaitsForItsResponse(t *testing.T) {
 		var wg sync.WaitGroup
 		for _, after := range []time.Duration{0, 72 * time.Second} {
 			wg.Go(func() {
-				assert.NoError(t, sleep(t.Context(), after))
-				status(t, client, get())
+				if sleep(t.Context(), after) == nil {
+					status(t, client, get())
+				}
 			})
 		}
 		wg.Wait()

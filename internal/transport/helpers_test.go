@@ -117,7 +117,7 @@ func send(ctx context.Context, t *testing.T, client *transport.Client, r transpo
 	t.Helper()
 	c := client.NewCall(r)
 	require.NoError(t, c.Prepare(ctx))
-	resp, err := c.Send()
+	resp, err := c.Send() //nolint:contextcheck // Prepare has the context.
 	return c, resp, err
 }
 

@@ -28,8 +28,7 @@ func TestTheRequestIsSentAsItIs(t *testing.T) {
 	r.CallHeader = http.Header{"X-Both": {"2"}}
 	var seen []string
 	srv := roundTripper(func(req *http.Request) (*http.Response, error) {
-		sent, err := io.ReadAll(req.Body)
-		assert.NoError(t, err)
+		sent, _ := io.ReadAll(req.Body)
 		seen = append(seen, string(sent))
 		assert.Equal(t, http.MethodPost, req.Method)
 		assert.Equal(t, r.URL, req.URL.String())
