@@ -299,7 +299,7 @@ func clientGoErrors(err error) {
 
 func gitlabjobsErrors(err error) {
 	jobsError, _ := errors.AsType[*gitlabjobs.Error](err)
-	use(errors.Is(err, gitlabjobs.ErrNotFound), errors.Is(err, gitlabjobs.ErrForbidden), jobsError.Message, gitlabjobs.ErrOutcomeUnknown)
+	use(errors.Is(err, gitlabjobs.ErrNotFound), errors.Is(err, gitlabjobs.ErrForbidden), jobsError.Message, jobsError.Details, gitlabjobs.ErrOutcomeUnknown)
 }
 
 // Go reports unused functions as errors only in linters.
