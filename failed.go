@@ -89,11 +89,11 @@ func (l *lastOf) Write(p []byte) (int, error) {
 
 func (l *lastOf) bytes() []byte { return l.kept[max(0, len(l.kept)-l.most):] }
 
-// RetriedJob is what became of a failed job that was to be retried.
+// RetriedJob is a failed job, and the job that was created to retry it.
 type RetriedJob struct {
 	Failed *Job
-	Job    *Job  // The new job; nil where there is none, or none is known.
-	Err    error // Why. Where it is ErrOutcomeUnknown, look before you do it again.
+	Job    *Job  // The new job; nil if there is none, or none is known.
+	Err    error // Why there is none. If it is ErrOutcomeUnknown, check whether there is one before you retry the job.
 }
 
 // RetryFailedOptions choose which failed jobs [JobsService.RetryFailed] retries. Nil
@@ -102,10 +102,11 @@ type RetryFailedOptions struct {
 	Keep func(*Job) bool // Reports whether to retry a job. Nil retries every failed job.
 }
 
-// RetryFailed retries the failed jobs of a pipeline, each once, and reports of each
-// what has become of it. A job that can't be retried, or whose outcome is unknown, is
-// an Err on its job, and the others are retried all the same. Only an error of the
-// list, or of the context, is one of the call, with what was done before it.
+// RetryFailed retries the failed jobs of a pipeline, each once, and returns the result for
+// each of them. If a job can't be retried, or it is unknown whether it was, that is the Err
+// of its result, and the other jobs are still retried. RetryFailed itself returns an error
+// only if the jobs can't be listed or the context ends; it comes with the results up to
+// there.
 //
 // GitLab: GET /projects/:id/pipelines/:pipeline_id/jobs, [List all jobs by pipeline], and
 // POST /projects/:id/jobs/:job_id/retry, [Retry a job].

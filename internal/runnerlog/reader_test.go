@@ -308,12 +308,12 @@ func TestReadingFails(t *testing.T) {
 				texts = append(texts, string(r.Take(len(r.Text()))))
 			}
 			assert.Equal(t, []string{"a\n", stamp + "b\r\n"}, texts)
-			if tt.want == nil {
-				assert.NoError(t, r.Err())
-			} else {
-				assert.ErrorIs(t, r.Err(), tt.want)
-			}
 			assert.False(t, r.Next(), "the end stays")
+			if tt.want == nil {
+				require.NoError(t, r.Err())
+				return
+			}
+			require.ErrorIs(t, r.Err(), tt.want)
 		})
 	}
 	late := &empty{after: 99, err: io.EOF}
