@@ -122,6 +122,7 @@ func kindOf(t reflect.Type) kind {
 		if holds(t.Elem()) {
 			return objects
 		}
+	default:
 	}
 	return unsupported
 }

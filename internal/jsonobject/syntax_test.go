@@ -130,12 +130,12 @@ func TestAKeyMayBeEscaped(t *testing.T) {
 	v := decode(t, `{"na\u006de":"a","n\u0065w":1,"labels":{"\u0061":"b"}}`)
 	assert.Equal(t, "a", v.Name)
 	assert.Equal(t, map[string]string{"a": "b"}, v.Labels)
-	assert.Equal(t, `{"name":"a","labels":{"a":"b"},"new":1}`, marshal(t, v))
+	encodes(t, `{"name":"a","labels":{"a":"b"},"new":1}`, v)
 }
 
 func TestKeysMayComeInAnyOrder(t *testing.T) {
 	t.Parallel()
 	for _, body := range []string{`{"id":1,"name":"a","open":true}`, `{"open":true,"name":"a","id":1}`, `{"name":"a","id":1,"open":true}`, `{"id":1,"name":"a","open":true}`} {
-		assert.Equal(t, `{"id":1,"name":"a","open":true}`, marshal(t, decode(t, body)))
+		encodes(t, `{"id":1,"name":"a","open":true}`, decode(t, body))
 	}
 }
