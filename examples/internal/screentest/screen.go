@@ -52,8 +52,10 @@ func (s *Screen) Lost() int {
 
 // String returns the text on the screen, without blanks at the ends.
 func (s *Screen) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	var text strings.Builder
-	for _, row := range s.visible() {
+	for _, row := range s.cells[s.top:] {
 		var line strings.Builder
 		for _, c := range row {
 			line.WriteString(c.text)
@@ -61,12 +63,6 @@ func (s *Screen) String() string {
 		text.WriteString(strings.TrimRight(line.String(), " ") + "\n")
 	}
 	return strings.TrimRight(text.String(), "\n")
-}
-
-func (s *Screen) visible() [][]cell {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.cells[s.top:]
 }
 
 // Write shows a text and obeys its codes.

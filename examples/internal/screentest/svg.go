@@ -65,7 +65,9 @@ const styleSheet = `text { font: 15px ui-monospace, "SF Mono", Menlo, Consolas, 
 
 // SVG draws what is on the screen.
 func (s *Screen) SVG(title string) string {
-	rows := s.visible()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	rows := s.cells[s.top:]
 	for len(rows) > 0 && strings.TrimSpace(text(rows[len(rows)-1])) == "" {
 		rows = rows[:len(rows)-1]
 	}

@@ -47,8 +47,8 @@ func StartTmux(tb testing.TB, columns, rows int, name string) *Tmux {
 		_ = t.command("kill-server").Run() // It may have ended.
 		_ = os.RemoveAll(dir)
 	})
-	t.run("-f", "/dev/null", "new-session", "-d", "-x", fmt.Sprint(columns), "-y", fmt.Sprint(rows), "-e", program+"="+name,
-		fmt.Sprintf("%s; printf 'exit code %%d' $?; read -r forever", self))
+	t.run("-f", "/dev/null", "new-session", "-d", "-x", fmt.Sprint(columns), "-y", fmt.Sprint(rows),
+		fmt.Sprintf("%s='%s' '%s'; printf 'exit code %%d' $?; read -r forever", program, name, self))
 	return t
 }
 

@@ -166,7 +166,7 @@ func character(s string) (size, columns int) {
 
 func runeColumns(r rune) int {
 	switch {
-	case r == '\u00ad': // A soft hyphen is shown.
+	case r < 0x300:
 		return 1
 	case unicode.In(r, unicode.Mn, unicode.Me, unicode.Cf):
 		return 0
