@@ -75,33 +75,54 @@ func cut(s string, width, head int) string {
 }
 
 // Names shortens names to so many columns. Names that differ still do: what is left out
-// is where they are alike, such as in the names of a matrix's jobs.
+// is where they are alike, such as in the names of a matrix's jobs. If no place tells them
+// apart, as in a matrix of many dimensions, they are numbered.
 func Names(names []string, width int) []string {
 	short := make([]string, len(names))
-	alike := make(map[string][]int)
 	for i, name := range names {
 		short[i] = Middle(name, width)
-		alike[short[i]] = append(alike[short[i]], i)
 	}
-	for _, group := range alike {
-		if distinct(group, names) > 1 {
-			separate(group, names, short, width)
+	for _, group := range lookAlikes(names, short) {
+		separate(group, names, short, width)
+	}
+	numbers := make(map[string]int)
+	for _, group := range lookAlikes(names, short) {
+		for _, i := range group {
+			if numbers[names[i]] == 0 {
+				numbers[names[i]] = len(numbers) + 1
+			}
+			mark := fmt.Sprintf("#%d", numbers[names[i]])
+			short[i] = End(names[i], max(width-Width(mark), 1)) + mark
 		}
 	}
 	return short
 }
 
-// distinct counts the different names of a group.
-func distinct(group []int, names []string) int {
+// lookAlikes returns the groups of different names that are shortened to the same, in order.
+func lookAlikes(names, short []string) [][]int {
+	groups := make(map[string][]int)
+	for i := range names {
+		groups[short[i]] = append(groups[short[i]], i)
+	}
+	var alike [][]int
+	for i := range names {
+		if group := groups[short[i]]; group[0] == i && distinct(group, names) > 1 {
+			alike = append(alike, group)
+		}
+	}
+	return alike
+}
+
+// distinct counts the different texts of a group.
+func distinct(group []int, texts []string) int {
 	found := make(map[string]bool)
 	for _, i := range group {
-		found[names[i]] = true
+		found[texts[i]] = true
 	}
 	return len(found)
 }
 
-// separate shortens the names of a group where it tells them apart. If no place does, as in
-// a matrix of many dimensions, it numbers them.
+// separate shortens the names of a group where that tells them apart, if there is a place.
 func separate(group []int, names, short []string, width int) {
 	cuts := make([]string, len(names))
 	all := distinct(group, names)
@@ -115,14 +136,6 @@ func separate(group []int, names, short []string, width int) {
 			}
 			return
 		}
-	}
-	numbers := make(map[string]int)
-	for _, i := range group {
-		if numbers[names[i]] == 0 {
-			numbers[names[i]] = len(numbers) + 1
-		}
-		mark := fmt.Sprintf("#%d", numbers[names[i]])
-		short[i] = End(names[i], max(width-Width(mark), 1)) + mark
 	}
 }
 

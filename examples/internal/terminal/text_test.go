@@ -87,9 +87,11 @@ func TestShortenedNamesStillDiffer(t *testing.T) {
 		{"compile everything: [1.24, release of linux]", "compile everything: [1.25, release of linux]"}, // The middle.
 		{"検査検査検査検査: [1, 検査検査検査]", "検査検査検査検査: [2, 検査検査検査]"},
 		matrix("a", "b", "c"), // More than one place.
+		append(matrix("a", "b", "c"), matrix("d", "e", "with another end")...),
 	} {
 		for _, width := range []int{12, 16, 24} {
 			short := terminal.Names(names, width)
+			assert.Equal(t, short, terminal.Names(names, width), "they do not change while somebody looks")
 			seen := make(map[string]string)
 			for i, name := range short {
 				assert.LessOrEqual(t, terminal.Width(name), width)
