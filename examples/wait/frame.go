@@ -92,7 +92,7 @@ func summary(lines []line) string {
 	var names []string
 	counts := make(map[string]int)
 	for _, l := range lines {
-		name := statusText(l.item, false)
+		name := strings.TrimPrefix(statusText(l.item, false), "→ ")
 		if counts[name] == 0 {
 			names = append(names, name)
 		}

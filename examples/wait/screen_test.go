@@ -123,6 +123,16 @@ func TestMoreJobsThanRows(t *testing.T) {
 	}
 }
 
+func TestTheRestIsCountedByStatus(t *testing.T) {
+	t.Parallel()
+	lines := []line{
+		{item: item{status: gitlabjobs.StatusFailed, mayFail: true}},
+		{item: item{status: gitlabjobs.StatusRunning, bridge: true, below: &gitlabjobs.Pipeline{Status: gitlabjobs.StatusSuccess}}},
+		{item: item{status: gitlabjobs.StatusSuccess}},
+	}
+	assert.Equal(t, "1 allowed, 2 success", summary(lines))
+}
+
 func TestATinyTerminal(t *testing.T) {
 	t.Parallel()
 	for rows := 1; rows <= 4; rows++ {
