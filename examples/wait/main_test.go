@@ -88,8 +88,8 @@ func TestTheExitCodeAndTheLastLineSayHowItEnded(t *testing.T) {
 		"an optional manual job":     {gitlabjobstest.JobSpec{Status: "manual", AllowFailure: true}, success, 0, "success: pipeline 101 of group/app"},
 		"a skipped job below":        {success, gitlabjobstest.JobSpec{Status: "skipped"}, 1, "failed: pipeline 101 of group/app: pipeline 102 is skipped"},
 		"a canceled job":             {runs(time.Minute, "canceled"), success, 1, "canceled: pipeline 101 of group/app: job first (1001) was canceled"},
-		"a manual job":               {gitlabjobstest.JobSpec{Status: "manual"}, success, 3, "blocked: pipeline 101 of group/app waits until somebody plays job first (1001)"},
-		"a manual job below":         {success, gitlabjobstest.JobSpec{Status: "manual"}, 3, "blocked: pipeline 101 of group/app waits until somebody plays job below (1003) of pipeline 102"},
+		"a manual job":               {gitlabjobstest.JobSpec{Status: "manual"}, success, 3, "blocked: pipeline 101 of group/app waits until somebody plays job first (1001) in pipeline 101"},
+		"a manual job below":         {success, gitlabjobstest.JobSpec{Status: "manual"}, 3, "blocked: pipeline 101 of group/app waits until somebody plays job below (1003) in pipeline 102"},
 		"an interrupt":               {gitlabjobstest.JobSpec{Status: "created"}, success, 130, "interrupted: pipeline 101 of group/app, with 1 of 3 to go: job first (1001) is created"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -99,6 +99,30 @@ func TestTheExitCodeAndTheLastLineSayHowItEnded(t *testing.T) {
 			assert.Equal(t, tc.last, lastLine(out))
 		})
 	}
+}
+
+func TestWhatIsUnderABridgeThatMayFailIsNoReason(t *testing.T) {
+	t.Parallel()
+	code, out := waitForPipeline(t, func(p *gitlabjobstest.Pipeline) {
+		p.AddJob(gitlabjobstest.JobSpec{Name: "deploy", Status: gitlabjobs.StatusManual})
+		p.AddJob(gitlabjobstest.JobSpec{Name: "unit", Status: gitlabjobs.StatusFailed})
+		below := p.Project().AddPipeline()
+		p.AddBridge(gitlabjobstest.BridgeSpec{AllowFailure: true, Downstream: below})
+		below.AddJob(gitlabjobstest.JobSpec{Status: gitlabjobs.StatusManual})
+		below.AddJob(gitlabjobstest.JobSpec{Status: gitlabjobs.StatusFailed})
+		p.SetStatus(gitlabjobs.StatusManual)
+	})
+	assert.Equal(t, exit.Blocked, code)
+	assert.Equal(t, "blocked: pipeline 101 of group/app waits until somebody plays job deploy (1001) in pipeline 101", lastLine(out))
+
+	code, out = waitForPipeline(t, func(p *gitlabjobstest.Pipeline) {
+		p.AddJob(gitlabjobstest.JobSpec{Name: "unit", Status: gitlabjobs.StatusFailed})
+		below := p.Project().AddPipeline()
+		p.AddBridge(gitlabjobstest.BridgeSpec{AllowFailure: true, Downstream: below})
+		below.AddJob(gitlabjobstest.JobSpec{Status: gitlabjobs.StatusFailed})
+	})
+	assert.Equal(t, exit.Failed, code)
+	assert.Equal(t, "failed: pipeline 101 of group/app: job unit (1001) failed: script_failure", lastLine(out))
 }
 
 func TestTheLastLineNamesSomeOfMany(t *testing.T) {

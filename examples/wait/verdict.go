@@ -71,18 +71,33 @@ func (it item) describe() string {
 	return fmt.Sprintf("job %s (%d)", it.name, it.id)
 }
 
-// manual lists what has to be played, here and below.
+// required lists the pipelines right below one that count: not those under a bridge that
+// may fail.
+func required(r *gitlabjobs.PipelineResult) []*gitlabjobs.PipelineResult {
+	return slices.DeleteFunc(slices.Clone(r.Downstream), func(below *gitlabjobs.PipelineResult) bool {
+		mayFail := false
+		for _, bridge := range r.Bridges {
+			if d := bridge.DownstreamPipeline; d != nil && d.ID == below.PipelineID {
+				if !bridge.AllowFailure {
+					return false
+				}
+				mayFail = true
+			}
+		}
+		return mayFail
+	})
+}
+
+// manual lists what has to be played, in a pipeline and below.
 func manual(r *gitlabjobs.PipelineResult) []string {
 	var texts []string
 	for _, it := range itemsOf(r) {
 		if it.status == gitlabjobs.StatusManual && !it.mayFail {
-			texts = append(texts, it.describe())
+			texts = append(texts, fmt.Sprintf("%s in pipeline %d", it.describe(), r.PipelineID))
 		}
 	}
-	for _, below := range r.Downstream {
-		for _, text := range manual(below) {
-			texts = append(texts, fmt.Sprintf("%s of pipeline %d", text, below.PipelineID))
-		}
+	for _, below := range required(r) {
+		texts = append(texts, manual(below)...)
 	}
 	return texts
 }
@@ -172,7 +187,7 @@ func reasons(r *gitlabjobs.PipelineResult) []string {
 	if len(texts) == 0 && r.Status != gitlabjobs.StatusSuccess {
 		add("pipeline %d is %s", r.PipelineID, r.Status)
 	}
-	for _, below := range r.Downstream {
+	for _, below := range required(r) {
 		if !below.Succeeded() {
 			texts = append(texts, reasons(below)...)
 		}
