@@ -27,7 +27,7 @@ func TestTheTraceHasAProcessForEachPipelineAndAThreadForEachJob(t *testing.T) {
 	var ran []traceEvent
 	for _, e := range file.Events {
 		if e.Phase == "M" && e.Args["name"] != nil {
-			names[e.Name] = append(names[e.Name], e.Args["name"].(string)) //nolint:errcheck,forcetypeassert // A name is a text.
+			names[e.Name] = append(names[e.Name], e.Args["name"].(string))
 		}
 		if e.Phase == "X" && e.Name == "licenses" {
 			ran = append(ran, e)

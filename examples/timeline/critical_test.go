@@ -102,8 +102,7 @@ func TestThePartsOfTheCriticalPathAddUp(t *testing.T) {
 		lead, parts := tl.criticalText()
 		total := time.Duration(0)
 		for part := range strings.SplitSeq(parts, " + ") {
-			words := strings.Fields(part)
-			for _, word := range words {
+			for word := range strings.FieldsSeq(part) {
 				if d, err := time.ParseDuration(word); err == nil {
 					total += d
 				}

@@ -24,13 +24,14 @@ func drawHTML(tl *timeline) ([]byte, error) {
 		return nil, err
 	}
 	css = variables() + classes() + css
-	script := `"use strict";` + "\n"
+	var script strings.Builder
+	script.WriteString(`"use strict";` + "\n")
 	for _, name := range scripts {
 		part, err := pageFile(name)
 		if err != nil {
 			return nil, err
 		}
-		script += part
+		script.WriteString(part)
 	}
 	data := tl.data()
 	text, err := json.Marshal(data) // It writes <, > and & as escapes, so that it may stand in a <script> element.
@@ -58,10 +59,10 @@ func drawHTML(tl *timeline) ([]byte, error) {
 		"Legend":   tl.legend(),
 		"Signs":    template.HTML(defs.String()), //nolint:gosec // Escaped by canvas.
 		"Table":    data.table(),
-		"Policy":   "default-src 'none'; img-src data:; style-src " + hashOf(css) + "; script-src " + hashOf(script) + "; base-uri 'none'; form-action 'none'",
-		"Style":    template.CSS(css),   //nolint:gosec // Files of this program.
-		"Script":   template.JS(script), //nolint:gosec // Files of this program.
-		"Data":     template.JS(text),   //nolint:gosec // JSON without <, > and &.
+		"Policy":   "default-src 'none'; img-src data:; style-src " + hashOf(css) + "; script-src " + hashOf(script.String()) + "; base-uri 'none'; form-action 'none'",
+		"Style":    template.CSS(css),            //nolint:gosec // Files of this program.
+		"Script":   template.JS(script.String()), //nolint:gosec // Files of this program.
+		"Data":     template.JS(text),            //nolint:gosec // JSON without <, > and &.
 	})
 	return out.Bytes(), err
 }

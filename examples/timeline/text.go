@@ -201,9 +201,9 @@ func (b *bar) details(tl *timeline) [][2]string {
 
 // label is the name of an attempt, and a line for each of its details.
 func (b *bar) label(tl *timeline) string {
-	text := b.name
+	lines := []string{b.name}
 	for _, d := range b.details(tl) {
-		text += "\n" + d[0] + ": " + d[1]
+		lines = append(lines, d[0]+": "+d[1])
 	}
-	return text
+	return strings.Join(lines, "\n")
 }

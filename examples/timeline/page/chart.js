@@ -156,9 +156,13 @@ const ruler = document.createElement("canvas").getContext("2d");
 // namesWidth is how much room the names take.
 function namesWidth() {
   if (stacked.matches) return 0;
-  ruler.font = "13px " + getComputedStyle(document.body).fontFamily;
+  ruler.font = "600 13px " + getComputedStyle(document.body).fontFamily;
   let widest = 0;
-  for (const row of chart.rows) if (row.kind !== "note") widest = Math.max(widest, row.level * 14 + 42 + ruler.measureText([row.name, row.times, row.extra, row.count, row.failures].filter(Boolean).join("   ")).width);
+  for (const row of chart.rows) {
+    if (row.kind === "note") continue;
+    const texts = [row.name, row.times, row.extra, row.count, row.failures].filter(Boolean).join("   ");
+    widest = Math.max(widest, row.level * 14 + (row.kind === "pipeline" ? 58 : 40) + ruler.measureText(texts).width);
+  }
   return Math.ceil(Math.min(Math.max(widest, 150), Math.max(200, Math.min(420, view.clientWidth * 0.28))));
 }
 

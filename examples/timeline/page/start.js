@@ -59,6 +59,7 @@ $("reset").addEventListener("click", zoomReset);
 $("astable").addEventListener("click", () => {
   const show = table.hidden;
   table.hidden = !show;
+  table.classList.add("asked");
   $("chart").hidden = show;
   $("astable").setAttribute("aria-pressed", show);
   if (show) tabulate(); else update();
