@@ -13,7 +13,7 @@ func (tl *timeline) title() string {
 // header is what stands above the axis: what it is, how it went, and the legend.
 func (d *drawing) header() {
 	tl, c := d.tl, d.front
-	x, room := margin+pad, width-2*(margin+pad)-150 // The page has its switch on the right.
+	x, room := margin+pad, width-2*(margin+pad)
 	line := func(class, text string, size, x, y float64) {
 		c.text("text", fit(text, size, room), "class", class, "x", x, "y", y)
 	}

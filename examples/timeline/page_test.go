@@ -135,6 +135,7 @@ func (s *studio) testFolding(t *testing.T) {
 	assert.NotContains(t, s.rows(), "compile")
 	assert.Contains(t, s.rows(), "integration")
 	assert.Equal(t, "3 jobs", s.text(`document.querySelector('`+row("s0.0")+` .count').textContent`))
+	assert.Equal(t, "6 jobs", s.text(`document.querySelector('`+row("s0.1")+` .count').textContent`), "a bridge is none")
 	s.keep(t, "folded")
 	s.click("#unfold")
 	assert.Equal(t, all, s.rows())
@@ -151,7 +152,7 @@ func (s *studio) testFilters(t *testing.T) {
 	s.click("#fold")
 	s.click("#failed")
 	assert.Equal(t, []string{"test", "spelling", "scans", "Pipeline 4712 of group/app", "scan", "licenses"}, s.rows(), "with what they are in, whatever was folded before")
-	assert.Equal(t, "2 of 24 shown", s.text(`document.getElementById("found").textContent`))
+	assert.Equal(t, "2 of 22 jobs shown", s.text(`document.getElementById("found").textContent`))
 	s.keep(t, "failed-only")
 	s.click("#failed")
 	assert.Equal(t, []string{"build", "test", "package", "deploy"}, s.rows(), "folded as before")
@@ -180,7 +181,7 @@ func (s *studio) testFilters(t *testing.T) {
 	rows := s.rows()
 	assert.Contains(t, rows, "smoke")
 	assert.NotContains(t, rows, "lint")
-	assert.Equal(t, "7 of 24 shown", s.text(`document.getElementById("found").textContent`), "of 8 steps, two are attempts at one job")
+	assert.Equal(t, "6 of 22 jobs shown", s.text(`document.getElementById("found").textContent`), "of 8 steps, two are attempts at one job, and one is a bridge")
 	s.quiet(t)
 }
 

@@ -32,10 +32,18 @@ function compare(a, b) {
 const badness = ["failed", "warning", "running", "waiting", "manual", "canceled", "success", "skipped"];
 const worst = (tasks) => badness.find((look) => tasks.some((attempts) => jobs[attempts.at(-1)].look === look));
 
+// Bridges are not jobs, and are not counted.
+const jobsIn = (tasks) => tasks.filter((attempts) => !jobs[attempts.at(-1)].bridge).length;
+
+function counted(tasks) {
+  const n = jobsIn(tasks);
+  return n === 0 && tasks.length ? "" : `${n} ${n === 1 ? "job" : "jobs"}`;
+}
+
 function heading(rows, kind, key, name, tasks, level, nest) {
   const open = !folded().has(key);
   const failures = tasks.filter((attempts) => jobs[attempts.at(-1)].look === "failed").length;
-  const count = `${tasks.length} ${tasks.length === 1 ? "job" : "jobs"}`;
+  const count = counted(tasks);
   rows.push({ kind, key, name, level, nest, open, count, failures: failures ? `${failures} failed` : "", look: worst(tasks), jobs: tasks.flat() });
   return open;
 }

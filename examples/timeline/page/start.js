@@ -22,8 +22,7 @@ function changed() {
   view.scrollTop = 0;
   update();
   if (!table.hidden) tabulate();
-  const found = allTasks.filter(matches).length;
-  $("found").textContent = filtering() ? `${found} of ${allTasks.length} shown` : "";
+  $("found").textContent = filtering() ? `${jobsIn(allTasks.filter(matches))} of ${jobsIn(allTasks)} jobs shown` : "";
 }
 
 function choose(change) {
