@@ -87,7 +87,6 @@ function rowOf(row) {
   track.setAttribute("role", "gridcell");
   name.style.setProperty("--level", row.level - 1);
   const text = element("bdi", "text", row.name);
-  text.dir = "auto";
   if (row.kind === "job") {
     name.append(sign(row.look, `disc ${row.look}`));
     const url = jobs[row.jobs.at(-1)].url;
