@@ -547,3 +547,26 @@ func TestAContextEndsTheWaitAtAGate(t *testing.T) {
 		require.NoError(t, err) // Nobody is left who would hold the gate.
 	})
 }
+
+func TestACallThatWasRefusedSeveralTimesGoesBeforeOthers(t *testing.T) {
+	t.Parallel()
+	longest := make([]time.Duration, 4)
+	for range 30 {
+		synctest.Test(t, func(t *testing.T) {
+			var times []time.Time
+			client := newClient(t, func(req *http.Request) (*http.Response, error) {
+				times = append(times, time.Now())
+				return answer{status: 429, header: map[string]string{"Retry-After": "40"}}.to(req), nil
+			})
+			_, err := client.Jobs.Get(t.Context(), "1", 7)
+			require.ErrorIs(t, err, gitlabjobs.ErrRateLimited)
+			for i, gap := range gaps(times) {
+				longest[i] = max(longest[i], gap-40*time.Second)
+			}
+		})
+	}
+	assert.Greater(t, longest[0], 5*time.Second)
+	assert.LessOrEqual(t, longest[1], 2500*time.Millisecond)
+	assert.LessOrEqual(t, longest[2], 625*time.Millisecond)
+	assert.LessOrEqual(t, longest[3], 157*time.Millisecond)
+}

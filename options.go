@@ -226,7 +226,8 @@ type Response struct {
 // If the response says how long to wait, in Retry-After or, for a 429, in
 // RateLimit-Reset, the client waits that long and a random time on top, up to a
 // quarter of it but at most 10 seconds, so that many callers do not return at
-// once. After a 429 that does not say, as GitLab's limits of single endpoints
+// once. The random time is shorter after later attempts, so that a call does not use up its
+// attempts while others wait for the same limit. After a 429 that does not say, as GitLab's limits of single endpoints
 // don't, it waits for MaxWait/2 to MaxWait, since they count by the minute. After
 // everything else it waits for a random time between MinWait and a bound that
 // doubles with each attempt, up to MaxWait.

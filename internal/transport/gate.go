@@ -246,7 +246,7 @@ func later(a, b time.Time) time.Time {
 // spread returns a random time to wait after a gate has opened, so that the calls
 // that waited do not come back all at once. It leaves time before the deadline.
 func (c *Call) spread(ctx context.Context, until, now time.Time) time.Duration {
-	spread := c.client.config.Policy.spread(until.Sub(now))
+	spread := c.spreadOf(until.Sub(now))
 	if deadline, ok := ctx.Deadline(); ok {
 		spread = min(spread, deadline.Sub(until)/2)
 	}

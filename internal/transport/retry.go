@@ -111,7 +111,7 @@ func (c *Call) settleWait(ctx context.Context, resp *http.Response) bool {
 		case ok && asked > policy.MaxServerWait:
 			return false
 		case ok:
-			least, spread = max(asked, policy.MinWait), policy.spread(asked)
+			least, spread = max(asked, policy.MinWait), c.spreadOf(asked)
 		case resp.StatusCode == http.StatusTooManyRequests:
 			least = policy.unsaid()
 		}
@@ -124,4 +124,11 @@ func (c *Call) settleWait(ctx context.Context, resp *http.Response) bool {
 	left := time.Until(deadline)
 	c.wait = least + min(spread, (left-least)/2)
 	return left > least
+}
+
+// spreadOf returns a random time to wait on top of a wait that the server asked for. It is
+// shorter for a call with more attempts, so that such a call goes before others that wait for
+// the same rate limit, and does not use up its attempts.
+func (c *Call) spreadOf(asked time.Duration) time.Duration {
+	return c.client.config.Policy.spread(asked) >> (2 * max(c.Attempts-1, 0))
 }
