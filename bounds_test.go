@@ -44,7 +44,7 @@ func flooding(t *testing.T, status int, body *flood, opts ...gitlabjobs.ClientOp
 	}, opts...)
 }
 
-func TestOfAnErrorAtMost64KiBAreRead(t *testing.T) {
+func TestErrorBodiesAreReadUpTo64KiB(t *testing.T) {
 	t.Parallel()
 	body := &flood{left: 64 << 20}
 	_, err := flooding(t, 500, body, oneAttempt()).Jobs.Get(t.Context(), "1", 7)
@@ -54,7 +54,7 @@ func TestOfAnErrorAtMost64KiBAreRead(t *testing.T) {
 	assert.LessOrEqual(t, body.read.Load(), int64(64<<10))
 }
 
-func TestAnAnswerHasABound(t *testing.T) {
+func TestResponseBodiesAreLimited(t *testing.T) {
 	t.Parallel()
 	body := &flood{left: 1 << 40}
 	_, err := flooding(t, 200, body).Jobs.Get(t.Context(), "1", 7)
@@ -87,7 +87,7 @@ func TestAnAnswerHasABound(t *testing.T) {
 	require.NoError(t, err)
 }
 
-func TestACompressedAnswerHasTheSameBound(t *testing.T) {
+func TestACompressedBodyHasTheSameLimit(t *testing.T) {
 	t.Parallel()
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		assert.Equal(t, "gzip", req.Header.Get("Accept-Encoding"))
@@ -107,7 +107,7 @@ func TestACompressedAnswerHasTheSameBound(t *testing.T) {
 	client.CloseIdleConnections()
 }
 
-func TestAConnectionServesAgain(t *testing.T) {
+func TestAConnectionIsReusedAfterAnError(t *testing.T) {
 	t.Parallel()
 	var connections atomic.Int64
 	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {

@@ -76,7 +76,7 @@ func TestBridgesAreListedAfterTheServerChangesItsRoute(t *testing.T) {
 	}
 }
 
-func TestTheOtherListOfBridgesExplainsMoreThanANotFound(t *testing.T) {
+func TestAnErrorOfTheOtherBridgesRouteIsReported(t *testing.T) {
 	t.Parallel()
 	r := &bridgeRoutes{status: map[string]int{"bridges": 404, "trigger_jobs": 403}}
 	var resp gitlabjobs.Response

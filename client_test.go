@@ -50,7 +50,7 @@ func TestNewClientFindsTheAPI(t *testing.T) {
 	}
 }
 
-func TestNewClientRefusesWhatCannotWork(t *testing.T) {
+func TestNewClientReportsInvalidArguments(t *testing.T) {
 	t.Parallel()
 	const good = "https://gitlab.example.com"
 	token := gitlabjobs.PrivateToken(testToken)
@@ -125,7 +125,7 @@ func TestNewClientFromCIReadsTheJobsEnvironment(t *testing.T) {
 	assert.ErrorContains(t, err, "use NewClient")
 }
 
-func TestAuthGoesWhereGitLabLooks(t *testing.T) {
+func TestCredentialsAreSentAsGitLabExpects(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		auth          gitlabjobs.Auth
@@ -246,7 +246,7 @@ func TestNoValuePrintsTheToken(t *testing.T) {
 	assert.NotContains(t, log.String(), testToken)
 }
 
-func TestTheLogHasALineAnAttempt(t *testing.T) {
+func TestTheLoggerGetsALinePerAttempt(t *testing.T) {
 	t.Parallel()
 	var log strings.Builder
 	logger := slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug, ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
@@ -378,7 +378,7 @@ func TestAnAuthThatSetsABadHeaderSendsNothing(t *testing.T) {
 	}
 }
 
-func TestCookiesDoNotPileUpOverRetries(t *testing.T) {
+func TestRetriesDoNotAccumulateCookies(t *testing.T) {
 	t.Parallel()
 	jar, err := cookiejar.New(nil)
 	require.NoError(t, err)
@@ -415,7 +415,7 @@ func TestAContextThatEndsWhileAuthorizingSendsNothing(t *testing.T) {
 	assert.NotErrorIs(t, err, gitlabjobs.ErrOutcomeUnknown)
 }
 
-func TestADoneContextIsTheError(t *testing.T) {
+func TestACanceledContextIsTheError(t *testing.T) {
 	t.Parallel()
 	client := newClient(t, func(req *http.Request) (*http.Response, error) {
 		<-req.Context().Done()

@@ -142,7 +142,7 @@ func (e *silentBody) Read([]byte) (int, error) {
 
 func (*silentBody) Close() error { return nil }
 
-func TestACauseThatIsTheContextsErrorIsShownOnce(t *testing.T) {
+func TestTheErrorShowsTheSameCauseOnce(t *testing.T) {
 	t.Parallel()
 	client := answering(t, answer{body: oneJob})
 	const route = "gitlabjobs: GET /projects/1/jobs/7: "

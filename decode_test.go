@@ -27,7 +27,7 @@ func decodeJob(t *testing.T, body string) *gitlabjobs.Job {
 
 // Nothing that a server puts into a field makes a job unreadable: what does not
 // fit its type is kept beside the struct, as is what this package doesn't know.
-func TestAnOddJobStillDecodes(t *testing.T) {
+func TestUnexpectedValuesDoNotFailTheJob(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		odd   string // A field and its value.
@@ -125,7 +125,7 @@ func TestNullAbsentAndZeroStayApart(t *testing.T) {
 	}
 }
 
-func TestAJobThatWasChangedMarshalsTheChange(t *testing.T) {
+func TestAChangedJobMarshalsTheChange(t *testing.T) {
 	t.Parallel()
 	job := decodeJob(t, `{"id":1,"name":"a","status":5,"started_at":null,"coverage":1.5}`)
 	copied := *job
@@ -146,7 +146,7 @@ func TestAJobThatWasChangedMarshalsTheChange(t *testing.T) {
 	assert.False(t, odd)
 }
 
-func TestAJobMadeByHandMarshalsAsGitLabWouldSendIt(t *testing.T) {
+func TestAJobLiteralMarshalsToTheKeysThatGitLabSends(t *testing.T) {
 	t.Parallel()
 	got, err := json.Marshal([]gitlabjobs.Job{{ID: 7, Name: "rspec", Status: gitlabjobs.StatusRunning}})
 	require.NoError(t, err)
@@ -155,7 +155,7 @@ func TestAJobMadeByHandMarshalsAsGitLabWouldSendIt(t *testing.T) {
 		"erased_at":null,"artifacts_expire_at":null,"tag_list":[],"commit":null,"user":null,"pipeline":null,"runner":null,"artifacts":[]}]`, string(got))
 }
 
-func TestUnmarshalKeepsTheRulesOfEncodingJSON(t *testing.T) {
+func TestUnmarshalFollowsTheRulesOfEncodingJSON(t *testing.T) {
 	t.Parallel()
 	job := gitlabjobs.Job{ID: 3}
 	require.NoError(t, json.Unmarshal([]byte(`null`), &job))
@@ -167,7 +167,7 @@ func TestUnmarshalKeepsTheRulesOfEncodingJSON(t *testing.T) {
 	require.Error(t, job.UnmarshalJSON(nil))
 }
 
-func TestRepeatedObjectsAreSharedWithinAnAnswer(t *testing.T) {
+func TestRepeatedObjectsAreSharedWithinAResponse(t *testing.T) {
 	t.Parallel()
 	const a, b = `{"id":1,"username":"a"}`, `{"id":2,"username":"b"}`
 	body := `[{"id":4,"user":` + a + `},{"id":3, "user" : ` + b + `},{"id":2,"user":` + a + `},{"id":1,"user":{"id":1,"username":"a","name":"x"}}]`
@@ -185,7 +185,7 @@ func TestRepeatedObjectsAreSharedWithinAnAnswer(t *testing.T) {
 	assert.NotSame(t, jobs[0].User, again.Items[0].User, "answers share nothing")
 }
 
-func TestManyDifferentObjectsAreNotMixedUp(t *testing.T) {
+func TestManyDifferentObjectsAreKeptApart(t *testing.T) {
 	t.Parallel()
 	var jobs []string
 	for i := range 200 {
@@ -238,7 +238,7 @@ func TestABodyHasABoundOfElements(t *testing.T) {
 }
 
 // A configuration of an agent is free-form: it is what encoding/json makes of it.
-func TestAFreeFormValueIsWhatEncodingJSONMakesOfIt(t *testing.T) {
+func TestFreeFormValuesDecodeAsWithEncodingJSON(t *testing.T) {
 	t.Parallel()
 	for _, configuration := range []string{
 		`{}`, `{"a":null,"b":true,"c":false,"d":"x\u00e9","e":-1.5e3,"f":[],"g":{},"h":[1,[2,{"i":[null]}]]}`,
@@ -262,7 +262,7 @@ func TestAFreeFormValueIsWhatEncodingJSONMakesOfIt(t *testing.T) {
 	}
 }
 
-func TestFinishedIsTheFourStatesOfNoReturn(t *testing.T) {
+func TestFinishedStatuses(t *testing.T) {
 	t.Parallel()
 	finished := map[gitlabjobs.Status]bool{"success": true, "failed": true, "canceled": true, "skipped": true}
 	for _, s := range []gitlabjobs.Status{

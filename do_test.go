@@ -234,7 +234,7 @@ func TestDoStreamsToAWriter(t *testing.T) {
 	assert.EqualValues(t, 0, n)
 }
 
-func TestADownloadThatBreaksOffSaysHowFarItCame(t *testing.T) {
+func TestABrokenDownloadReportsTheBytesWritten(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		body   io.Reader

@@ -264,7 +264,7 @@ func TestEachEndpointMakesItsRequest(t *testing.T) {
 	}
 }
 
-func TestEachEndpointReportsARefusal(t *testing.T) {
+func TestEachEndpointReportsAnErrorStatus(t *testing.T) {
 	t.Parallel()
 	for _, e := range endpoints {
 		t.Run(e.name, func(t *testing.T) {
@@ -295,7 +295,7 @@ func TestEachEndpointReportsARefusal(t *testing.T) {
 }
 
 // A success that is none must never become a nil value without an error.
-func TestEachEndpointRefusesASuccessThatIsNone(t *testing.T) {
+func TestEachEndpointReportsAnUnusableSuccess(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		answer
@@ -351,7 +351,7 @@ func nested(depth int) string {
 	return string(b)
 }
 
-func TestBadOptionsAreRefusedBeforeAnythingIsSent(t *testing.T) {
+func TestInvalidOptionsAreErrorsBeforeAnyRequest(t *testing.T) {
 	t.Parallel()
 	client := newClient(t, func(*http.Request) (*http.Response, error) {
 		t.Error("a request was sent")
@@ -400,7 +400,7 @@ func TestBadOptionsAreRefusedBeforeAnythingIsSent(t *testing.T) {
 	}
 }
 
-func TestOptionsAreNeverWrittenTo(t *testing.T) {
+func TestOptionsAreNeverModified(t *testing.T) {
 	t.Parallel()
 	client := answering(t, answer{body: "[" + oneJob + "]"})
 	scope := []gitlabjobs.Status{"failed", "success"}

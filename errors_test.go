@@ -103,7 +103,7 @@ func TestSentinelsMatchTheirStatus(t *testing.T) {
 	}
 }
 
-func TestAnErrorKeepsAtMost64KiB(t *testing.T) {
+func TestErrorsKeepAtMost64KiBOfTheBody(t *testing.T) {
 	t.Parallel()
 	client := answering(t, answer{status: 500, body: strings.Repeat("x ", 1<<20)}, oneAttempt())
 	_, err := client.Jobs.Get(t.Context(), "1", 2)
@@ -154,7 +154,7 @@ func TestAnErrorSaysHowLongToWait(t *testing.T) {
 	}
 }
 
-func TestAWriteWithoutAUsableAnswerHasAnUnknownOutcome(t *testing.T) {
+func TestAWriteWithoutAUsableResponseHasAnUnknownOutcome(t *testing.T) {
 	t.Parallel()
 	_, err := answering(t, answer{status: 502, body: "<html>"}).Jobs.Retry(t.Context(), "1", 2, nil)
 	require.ErrorIs(t, err, gitlabjobs.ErrOutcomeUnknown)
@@ -168,7 +168,7 @@ func TestAWriteWithoutAUsableAnswerHasAnUnknownOutcome(t *testing.T) {
 }
 
 // A refusal says what counts in its status, even where the rest is lost.
-func TestARefusalWhoseBodyBreaksIsARefusal(t *testing.T) {
+func TestAnErrorStatusWithABrokenBodyIsStillThatError(t *testing.T) {
 	t.Parallel()
 	client := newClient(t, func(req *http.Request) (*http.Response, error) {
 		resp := answer{status: 403}.to(req)
@@ -181,7 +181,7 @@ func TestARefusalWhoseBodyBreaksIsARefusal(t *testing.T) {
 	assert.ErrorContains(t, err, "403 Forbidden: begin")
 }
 
-func TestWhereARedirectDroppedTheCredentialsTheErrorSaysSo(t *testing.T) {
+func TestErrorsAfterACrossHostRedirectSaySo(t *testing.T) {
 	t.Parallel()
 	client := newClient(t, func(req *http.Request) (*http.Response, error) {
 		if req.URL.Host == "gitlab.example.com" {

@@ -479,7 +479,7 @@ func throughFault(t *testing.T, f fault, m method) {
 	}
 }
 
-func TestADoneContextSendsNothing(t *testing.T) {
+func TestACanceledContextSendsNothing(t *testing.T) {
 	t.Parallel()
 	for _, m := range methods {
 		w := newWorld(t, m)

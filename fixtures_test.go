@@ -251,7 +251,7 @@ func TestAllowedAgentsReadsTheDocumentsExample(t *testing.T) {
 	assert.Nil(t, a.Environment)
 }
 
-func TestAllowedAgentsReadsANewerServersAnswer(t *testing.T) {
+func TestAllowedAgentsReadsTheResponseOfANewerServer(t *testing.T) {
 	t.Parallel()
 	a, err := answering(t, answer{body: fixture(t, "gitlab19_allowed_agents.json")}).JobToken.AllowedAgents(t.Context())
 	require.NoError(t, err)
@@ -381,9 +381,9 @@ func TestGetReadsEveryFieldOfANewerServer(t *testing.T) {
 	assert.Equal(t, new("8:00 AM"), u.LocalTime)
 }
 
-// TestFixturesMarshalToWhatTheyWere: the same keys, the same values, null where
+// TestFixturesMarshalToTheSameJSON: the same keys, the same values, null where
 // it was null, by this package and by encoding/json.
-func TestFixturesMarshalToWhatTheyWere(t *testing.T) {
+func TestFixturesMarshalToTheSameJSON(t *testing.T) {
 	t.Parallel()
 	for file, target := range map[string]any{
 		"list_project_jobs.json":        &[]gitlabjobs.Job{},

@@ -237,7 +237,7 @@ func TestAFinishedLogIsReadWholeFromAnyOffset(t *testing.T) {
 	}
 }
 
-func TestAJobThatTurnsManualEndsTheFollowing(t *testing.T) {
+func TestFollowingEndsWhenTheJobBecomesManual(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		statuses := []string{"created", "created", "manual"}
@@ -257,7 +257,7 @@ func TestAJobThatTurnsManualEndsTheFollowing(t *testing.T) {
 	})
 }
 
-func TestALogErasedWhileItIsFollowedIsAtItsEnd(t *testing.T) {
+func TestFollowingEndsWhenTheLogIsErased(t *testing.T) {
 	t.Parallel()
 	for name, options := range map[string][]gitlabjobstest.Option{"newer": nil, "older": {gitlabjobstest.OlderServer()}} {
 		t.Run(name, func(t *testing.T) {
@@ -286,7 +286,7 @@ func TestALogErasedWhileItIsFollowedIsAtItsEnd(t *testing.T) {
 	}
 }
 
-func TestFollowingPollsSlowerWhileNothingComes(t *testing.T) {
+func TestFollowingPollsMoreSlowlyWhileTheLogIsUnchanged(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		_, job, client, m := following(t, gitlabjobstest.JobSpec{Status: gitlabjobs.StatusPending})
@@ -342,7 +342,7 @@ func TestFollowingEndsAtOnce(t *testing.T) {
 	}
 }
 
-func TestAServerThatRestartsIsWaitedFor(t *testing.T) {
+func TestReadsAreRetriedWhileTheServerRestarts(t *testing.T) {
 	t.Parallel()
 	for name, options := range map[string][]gitlabjobstest.Option{"newer": nil, "older": {gitlabjobstest.OlderServer()}} {
 		t.Run(name, func(t *testing.T) {
@@ -362,7 +362,7 @@ func TestAServerThatRestartsIsWaitedFor(t *testing.T) {
 	}
 }
 
-func TestBadFollowOptionsAreRefused(t *testing.T) {
+func TestInvalidFollowOptionsAreErrors(t *testing.T) {
 	t.Parallel()
 	client := newClient(t, func(*http.Request) (*http.Response, error) {
 		t.Error("a request was sent")

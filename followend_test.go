@@ -20,7 +20,7 @@ import (
 )
 
 // A log is gone for a moment after the job's end.
-func TestFollowingWaitsForALogThatIsGoneForAMoment(t *testing.T) {
+func TestFollowingToleratesALogThatIsMissingForAMoment(t *testing.T) {
 	t.Parallel()
 	short := gitlabjobstest.Script{Lines: 100, Every: 100 * time.Millisecond}
 	for fault, effect := range map[string]gitlabjobstest.Effect{
@@ -79,7 +79,7 @@ func (s *jobServer) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-func TestFollowingALogThatStaysAway(t *testing.T) {
+func TestFollowingEndsIfTheLogDoesNotComeBack(t *testing.T) {
 	t.Parallel()
 	const read = "read before\n"
 	for name, tc := range map[string]struct {
@@ -259,7 +259,7 @@ func TestFollowTraceReportsItsFirstResponse(t *testing.T) {
 }
 
 // The part from an offset on may be missing as well as the whole log.
-func TestFollowingTheEndOfALogThatIsShort(t *testing.T) {
+func TestFollowingFromAnOffsetBeyondAShortLog(t *testing.T) {
 	t.Parallel()
 	const log, listed = "0123456789abcdef", `,"artifacts":[{"file_type":"trace","size":16}]`
 	for name, tc := range map[string]struct {

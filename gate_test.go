@@ -345,7 +345,7 @@ func TestAGateThatOutlastsACallFailsIt(t *testing.T) {
 	}
 }
 
-func TestASenselessWaitDoesNotCloseAGateForGood(t *testing.T) {
+func TestAnInvalidResetTimeDoesNotCloseAGateForever(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		srv := newScript(refused(strings.Repeat("9", 30)).step, fine.step)

@@ -428,7 +428,7 @@ func TestASilentlyDroppedHTTP2ConnectionIsReplaced(t *testing.T) {
 	assert.EqualValues(t, 2, proxy.connections.Load())
 }
 
-func TestASlowHTTP2ConnectionIsLeftAlone(t *testing.T) {
+func TestASlowHTTP2ConnectionIsKept(t *testing.T) {
 	t.Parallel()
 	timedOut := make(chan struct{})
 	client, proxy := behindProxy(t, time.Second, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {

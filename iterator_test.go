@@ -275,7 +275,7 @@ func steps(seq iter.Seq2[[]int64, error]) int {
 	return n
 }
 
-func TestEveryIteratorTellsWithResponseOfThePageAtHand(t *testing.T) {
+func TestIteratorsSetWithResponseForTheCurrentPage(t *testing.T) {
 	t.Parallel()
 	for _, prefetch := range []int{0, 4} {
 		srv := gitlabjobstest.NewMemoryServer(t)

@@ -17,7 +17,7 @@ import (
 	"example.com/gitlabjobs"
 )
 
-func TestAProxyThatRemovesHeadersDoesNotCutAListing(t *testing.T) {
+func TestAListingIsCompleteIfAProxyRemovesHeaders(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		older bool
@@ -123,7 +123,7 @@ func TestALongListingThatLosesItsLinksContinuesByOffset(t *testing.T) {
 }
 
 // Jobs that are created before the check of a full page are not the rows it is for.
-func TestNewJobsDoNotPassForTheEndOfAListing(t *testing.T) {
+func TestNewJobsAreNotMistakenForTheEndOfAListing(t *testing.T) {
 	t.Parallel()
 	for _, created := range []int{1, 5, 30, 200} {
 		for _, edit := range []func(int, url.Values, http.Header){nil, stripLink} {
@@ -316,7 +316,7 @@ func TestAnInternalServerErrorThatJobsFollowIsRetried(t *testing.T) {
 }
 
 // Without a page before it, a 500 explains nothing, and is retried as any other.
-func TestAnInternalServerErrorOfTheFirstPageStands(t *testing.T) {
+func TestAnInternalServerErrorOfTheFirstPageIsAnError(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		for _, opts := range []*gitlabjobs.ListJobsOptions{nil, {Cursor: "46"}, {Pagination: gitlabjobs.OffsetPagination}} {

@@ -61,7 +61,7 @@ var odderLinks = map[string]string{
 	`<<>>;;;===,,,<>;rel=next`:                                                     unreadable,
 }
 
-func TestANextPageIsReadOrAnError(t *testing.T) {
+func TestANextPageThatCannotBeReadIsAnError(t *testing.T) {
 	t.Parallel()
 	for link, want := range odderLinks {
 		client := answering(t, answer{body: "[]", header: map[string]string{"Link": link}})
@@ -102,7 +102,7 @@ func TestAnUnreadableNextPageEndsAListingWithAnError(t *testing.T) {
 
 // The page number says enough: then a Link that can't be read is none of the client's
 // business.
-func TestTheHeaderWithThePageNumberSuffices(t *testing.T) {
+func TestXNextPageIsEnoughToContinue(t *testing.T) {
 	t.Parallel()
 	for number, want := range map[string]int{"2": 2, "": 0} {
 		client := answering(t, answer{body: "[]", header: map[string]string{"X-Page": "1", "X-Next-Page": number, "Link": `<http://h; rel="next"`}})
@@ -121,7 +121,7 @@ func TestAnUnreadableLinkIsNotInTheError(t *testing.T) {
 	assert.NotContains(t, err.Error(), "64_other")
 }
 
-func TestACursorIsNeverIgnoredInSilence(t *testing.T) {
+func TestAnIgnoredCursorIsAnError(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		header map[string]string

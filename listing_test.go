@@ -86,7 +86,7 @@ func TestAllByProjectFallsBackToOffset(t *testing.T) {
 }
 
 // The fallback is for the first page: a cursor is never dropped in silence.
-func TestACursorThatIsIgnoredIsAnError(t *testing.T) {
+func TestAnIteratorReportsAnIgnoredCursor(t *testing.T) {
 	t.Parallel()
 	srv := gitlabjobstest.NewMemoryServer(t, gitlabjobstest.OlderServer())
 	srv.AddProject("group/app").AddPipeline(gitlabjobstest.PipelineSpec{}).AddJobs(10, nil)
@@ -98,7 +98,7 @@ func TestACursorThatIsIgnoredIsAnError(t *testing.T) {
 	assert.Equal(t, "eyJ", at.Cursor)
 }
 
-func TestOffsetPastFiftyThousandGoesOnByKeyset(t *testing.T) {
+func TestOffsetListingContinuesByKeysetAfter50000Jobs(t *testing.T) {
 	t.Parallel()
 	const jobs = 50_250
 	srv := gitlabjobstest.NewMemoryServer(t)
@@ -138,7 +138,7 @@ func TestOffsetPastFiftyThousandGoesOnByKeyset(t *testing.T) {
 	}
 }
 
-func TestOffsetPastItsEndOnAServerThatIgnoresKeyset(t *testing.T) {
+func TestOffsetListingEndsAfter50000JobsWithoutKeyset(t *testing.T) {
 	t.Parallel()
 	page := 0
 	client := newClient(t, func(req *http.Request) (*http.Response, error) {
@@ -238,7 +238,7 @@ func TestEveryJobOnceWhileJobsComeAndGo(t *testing.T) {
 	}
 }
 
-func TestAFailingPageSaysWhereToGoOn(t *testing.T) {
+func TestAPageErrorSaysWhereToResume(t *testing.T) {
 	t.Parallel()
 	older := []gitlabjobstest.Option{gitlabjobstest.OlderServer()}
 	for name, tc := range map[string]struct {
@@ -313,7 +313,7 @@ func TestAPageThatIsShiftedByItsSizeDoesNotEndTheListing(t *testing.T) {
 }
 
 // A proxy took away all that says of pages.
-func TestAFullPageWithoutAWordOfTheNextIsNotTheEnd(t *testing.T) {
+func TestAFullPageWithoutPageHeadersDoesNotEndTheListing(t *testing.T) {
 	t.Parallel()
 	srv := gitlabjobstest.NewMemoryServer(t)
 	srv.AddProject("group/app").AddPipeline(gitlabjobstest.PipelineSpec{ID: faultyPipeline}).AddJobs(250, nil)
@@ -330,7 +330,7 @@ func TestAFullPageWithoutAWordOfTheNextIsNotTheEnd(t *testing.T) {
 	assert.Len(t, descendingIDs(t, client.Jobs.AllByPipeline(t.Context(), "group/app", faultyPipeline, nil)), 250)
 }
 
-func TestPageErrorIsALine(t *testing.T) {
+func TestPageErrorText(t *testing.T) {
 	t.Parallel()
 	err := errors.New("gitlabjobs: GET /projects/:id/jobs: 502 Bad Gateway")
 	for want, e := range map[string]*gitlabjobs.PageError{
@@ -343,7 +343,7 @@ func TestPageErrorIsALine(t *testing.T) {
 	}
 }
 
-func TestAServerThatGoesInCirclesEndsTheListing(t *testing.T) {
+func TestAListingThatRepeatsPagesEndsWithAnError(t *testing.T) {
 	t.Parallel()
 	link := func(cursor string) map[string]string {
 		return map[string]string{"Link": `<http://h/?cursor=` + cursor + `>; rel="next"`}
@@ -451,7 +451,7 @@ func TestCreatedAfterStopsEarly(t *testing.T) {
 	require.ErrorIs(t, err, gitlabjobs.ErrNotFound)
 }
 
-func TestPagesCarryTheCursorToGoOn(t *testing.T) {
+func TestPagesHaveTheNextCursor(t *testing.T) {
 	t.Parallel()
 	srv := gitlabjobstest.NewMemoryServer(t)
 	srv.AddProject("group/app").AddPipeline(gitlabjobstest.PipelineSpec{}).AddJobs(250, nil)

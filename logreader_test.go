@@ -52,7 +52,7 @@ type counter int64
 
 func (c *counter) Write(p []byte) (int, error) { *c += counter(len(p)); return len(p), nil }
 
-func TestALogThatBreaksOffGoesOnAtTheByte(t *testing.T) {
+func TestALogResumesAtTheByteWhereTheResponseBroke(t *testing.T) {
 	t.Parallel()
 	const size = 300_000
 	log := someLog(size)
@@ -89,7 +89,7 @@ func TestALogThatBreaksOffGoesOnAtTheByte(t *testing.T) {
 }
 
 // Where an older server breaks off once, what was read before is skipped.
-func TestALogOfAnOlderServerGoesOnAtTheByte(t *testing.T) {
+func TestALogOfAnOlderServerResumesAtTheSameByte(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		log := someLog(100_000)
@@ -253,7 +253,7 @@ func TestALogWithTheSameEndInTheSamePlace(t *testing.T) {
 }
 
 // A log of repeated lines that has not changed is continued, wherever it breaks off.
-func TestALogOfRepeatedLinesGoesOnAtTheByte(t *testing.T) {
+func TestALogOfRepeatedLinesResumesAtTheSameByte(t *testing.T) {
 	t.Parallel()
 	log := "head\n" + strings.Repeat("the same line\n", 5000)
 	for _, at := range []int{1, 500, 1023, 1024, 1025, 1535, 1536, 1537, 4000, 60_001} {
@@ -297,7 +297,7 @@ func TestALargeLogThatHasChangedIsNeverSpliced(t *testing.T) {
 }
 
 // One server of several may be older than the others.
-func TestAServerThatForgetsRangesIsNoticed(t *testing.T) {
+func TestFollowingNoticesAServerWithoutRanges(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		log := someLog(2_000_000)
@@ -341,7 +341,7 @@ func TestAResponseLongerThanItsRangeIsNotTakenForIt(t *testing.T) {
 	require.ErrorIs(t, err, gitlabjobs.ErrTraceChanged)
 }
 
-func TestCloseEndsAReadThatWaits(t *testing.T) {
+func TestCloseEndsABlockedRead(t *testing.T) {
 	t.Parallel()
 	for name, end := range map[string]func(io.Closer, context.CancelFunc){
 		"Close":       func(c io.Closer, _ context.CancelFunc) { c.Close() },

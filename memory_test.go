@@ -37,7 +37,7 @@ func repeated(before, value, after string) string {
 
 // A small body does not become a large value, in the heap or in a pool, whatever is
 // repeated in it.
-func TestAHostileBodyTakesLittleMemory(t *testing.T) { //nolint:paralleltest // It measures the heap.
+func TestAHostileBodyUsesLittleMemory(t *testing.T) { //nolint:paralleltest // It measures the heap.
 	agents := func(client *gitlabjobs.Client) error {
 		_, err := client.JobToken.AllowedAgents(t.Context())
 		return err
@@ -83,7 +83,7 @@ func TestAHostileBodyTakesLittleMemory(t *testing.T) { //nolint:paralleltest // 
 }
 
 // What a decoder keeps for the next body is small, even if everything fits.
-func TestADecoderKeepsNothingLarge(t *testing.T) { //nolint:paralleltest // It measures the heap.
+func TestADecoderFreesLargeBuffers(t *testing.T) { //nolint:paralleltest // It measures the heap.
 	for name, body := range map[string]string{
 		"a long list":             `{"id":1,"tag_list":[""` + strings.Repeat(`,""`, 90_000) + `]}`,
 		"a long string":           `{"id":1,"name":"` + strings.Repeat("a", largeBody) + `"}`,

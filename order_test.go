@@ -43,7 +43,7 @@ func collectIDs(seq iter.Seq2[*gitlabjobs.Job, error]) (ids []int64, err error) 
 	return ids, err
 }
 
-func TestAListInAnyOrderIsReadOnce(t *testing.T) {
+func TestAListInAnyOrderYieldsEachItemOnce(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		pages [][]int64
@@ -88,7 +88,7 @@ func withoutKeyset(server transport) transport {
 	}
 }
 
-func TestAnyOrderOfAnyPagesIsReadOnce(t *testing.T) {
+func TestPagesInAnyOrderYieldEachItemOnce(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(1, 2))
 	for i := range 500 {
@@ -109,7 +109,7 @@ func TestAnyOrderOfAnyPagesIsReadOnce(t *testing.T) {
 }
 
 // A long order proves nothing about the rest of the list.
-func TestDisorderLateInALongListIsReadOnce(t *testing.T) {
+func TestAListThatIsOutOfOrderLateYieldsEachItemOnce(t *testing.T) {
 	t.Parallel()
 	for name, direction := range map[string]int64{"descending": -1, "ascending": 1} {
 		var want []int64
@@ -128,7 +128,7 @@ func TestDisorderLateInALongListIsReadOnce(t *testing.T) {
 	}
 }
 
-func TestDisorderWithinAPageOfALongListIsReadOnce(t *testing.T) {
+func TestAPageThatIsOutOfOrderYieldsEachItemOnce(t *testing.T) {
 	t.Parallel()
 	for name, direction := range map[string]int64{"descending": -1, "ascending": 1} {
 		for at := range 15 {
@@ -279,7 +279,7 @@ func TestPagesOfMoreThanAHundredWithoutHeaders(t *testing.T) {
 	}
 }
 
-func TestAScopeThatChangesWithinTheLoopChangesNothing(t *testing.T) {
+func TestChangingTheScopeDuringTheLoopHasNoEffect(t *testing.T) {
 	t.Parallel()
 	for name, list := range map[string]func(*gitlabjobs.Client, []gitlabjobs.Status, gitlabjobs.ListOptions) func(func(error) bool){
 		"Jobs.AllByProject": func(c *gitlabjobs.Client, scope []gitlabjobs.Status, o gitlabjobs.ListOptions) func(func(error) bool) {

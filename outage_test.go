@@ -118,7 +118,7 @@ func during(began time.Time, lasts time.Duration, effect gitlabjobstest.Effect) 
 	}}
 }
 
-func TestWhatAWaitTolerates(t *testing.T) {
+func TestWaitToleratesTemporaryErrors(t *testing.T) {
 	t.Parallel()
 	html := gitlabjobstest.Answer(200, http.Header{"Content-Type": {"text/html"}}, "<html><title>Down for maintenance</title></html>")
 	for name, tc := range map[string]struct {
@@ -176,7 +176,7 @@ func TestWhatAWaitTolerates(t *testing.T) {
 	}
 }
 
-func TestTheFirstErrorEndsAWaitThatHasSeenNothing(t *testing.T) {
+func TestTheFirstRequestOfAWaitMustSucceed(t *testing.T) {
 	t.Parallel()
 	for waiter, wait := range waiters() {
 		synctest.Test(t, func(t *testing.T) {

@@ -13,7 +13,7 @@ import (
 	"example.com/gitlabjobs"
 )
 
-func TestAPageSaysWhatItsHeadersSay(t *testing.T) {
+func TestAPageHasTheValuesOfItsHeaders(t *testing.T) {
 	t.Parallel()
 	type page = gitlabjobs.Page[gitlabjobs.Job]
 	for name, tc := range map[string]struct {
@@ -88,7 +88,7 @@ func pagedServer(t *testing.T, total int, seen *[]string) transport {
 	}
 }
 
-func TestAllGoesThroughEveryPage(t *testing.T) {
+func TestAllReadsEveryPage(t *testing.T) {
 	t.Parallel()
 	var seen []string
 	client := newClient(t, pagedServer(t, 5, &seen))
@@ -146,7 +146,7 @@ func TestAllFollowsCursors(t *testing.T) {
 	assert.Equal(t, []string{"pagination=keyset&per_page=100", "cursor=c1&pagination=keyset&per_page=100", "cursor=c2&pagination=keyset&per_page=100"}, seen)
 }
 
-func TestAllStopsWhereTheServerGoesInCircles(t *testing.T) {
+func TestAllStopsIfAPageNamesItselfAsTheNext(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		header map[string]string

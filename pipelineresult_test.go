@@ -107,7 +107,7 @@ func pollsOf(srv *gitlabjobstest.Server, pl *gitlabjobstest.Pipeline) int {
 	return n
 }
 
-func TestWaitPipelineReadsWhatHasEndedTwice(t *testing.T) {
+func TestWaitPipelineReadsEndedPipelinesAgain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		srv := gitlabjobstest.NewMemoryServer(t)
@@ -158,7 +158,7 @@ func TestWaitPipelineNoticesThatAnEndedPipelineContinues(t *testing.T) {
 	}
 }
 
-func TestWaitPipelineGivesUpOnAStatusThatIsRefused(t *testing.T) {
+func TestWaitPipelineEndsIfTheStatusIsForbidden(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{401, 403, 404} {
 		synctest.Test(t, func(t *testing.T) {
@@ -187,7 +187,7 @@ func TestWaitPipelineGivesUpOnAStatusThatIsRefused(t *testing.T) {
 	require.ErrorIs(t, err, gitlabjobs.ErrBadRequest, "not a refusal")
 }
 
-func TestWaitPipelineDoesNotBelieveAPollThatContradictsItself(t *testing.T) {
+func TestWaitPipelineContinuesAfterAContradictoryPoll(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		polls := 0

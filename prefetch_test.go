@@ -162,7 +162,7 @@ func TestLeavingAPrefetchingLoopEndsItsRequests(t *testing.T) {
 // Pages that are fetched at a time are not all of one moment: the third may be from
 // before a job was created, and the second from after it. What has moved from the one
 // to the other must not be missed.
-func TestPagesFromBeforeAndAfterAChangeMissNothing(t *testing.T) {
+func TestPrefetchedPagesFromBeforeAChangeAreFetchedAgain(t *testing.T) {
 	t.Parallel()
 	size := gitlabjobs.ListOptions{PerPage: 10, Prefetch: 4}
 	for name, list := range map[string]func(context.Context, *gitlabjobs.JobsService) iter.Seq2[*gitlabjobs.Job, error]{
@@ -250,7 +250,7 @@ func TestAPanicWhileFetchingAheadReachesTheCaller(t *testing.T) {
 }
 
 // A caller that has what it wants does not hear of pages that it never asked for.
-func TestAPanicOfAPageThatNobodyReadsIsNone(t *testing.T) {
+func TestAPanicOfAnUnusedPrefetchedPageIsIgnored(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		srv, _ := slow(t, 500)

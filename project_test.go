@@ -43,7 +43,7 @@ func TestAProjectIsEscapedOnce(t *testing.T) {
 	}
 }
 
-func TestAnythingElseIsNoProject(t *testing.T) {
+func TestInvalidProjectsAreErrors(t *testing.T) {
 	t.Parallel()
 	client := newClient(t, func(*http.Request) (*http.Response, error) {
 		t.Error("a request was sent")

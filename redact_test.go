@@ -97,7 +97,7 @@ func plainText(s string) string {
 	return strings.ToLower(s)
 }
 
-func TestAnEscapedTokenIsInNoError(t *testing.T) {
+func TestAnEscapedTokenIsNotInErrors(t *testing.T) {
 	t.Parallel()
 	basic := base64.StdEncoding.EncodeToString([]byte("ci:" + testToken))
 	for authName, auth := range map[string]gitlabjobs.Auth{
@@ -175,7 +175,7 @@ func (*hidingError) Error() string   { return "a proxy failed" }
 func (e *hidingError) Unwrap() error { return e.error }
 
 // The beginning of a token is redacted too, if a body is cut.
-func TestAnEscapedTokenThatIsCutIsInNoError(t *testing.T) {
+func TestACutEscapedTokenIsNotInErrors(t *testing.T) {
 	t.Parallel()
 	for name, token := range escapedTokens() {
 		for kept := range len(token) {
@@ -189,7 +189,7 @@ func TestAnEscapedTokenThatIsCutIsInNoError(t *testing.T) {
 }
 
 // What a text says besides the token stays.
-func TestTheRestOfATextStays(t *testing.T) {
+func TestRedactionKeepsTheRestOfAText(t *testing.T) {
 	t.Parallel()
 	const said = "caf\u00e9 100% of a\\b & c &amp; %zz \\ud83d \u212a &#; &#x; "
 	for body, want := range map[string]string{

@@ -83,7 +83,7 @@ func TestNoCredentialLeavesItsHost(t *testing.T) {
 
 // Unicode knows a K and an s that are others than those of ASCII, and are the same to
 // a comparison that ignores case by Unicode's rules.
-func TestAHostThatOnlyUnicodeFoldsIsAnotherHost(t *testing.T) {
+func TestHostsAreComparedIgnoringOnlyASCIICase(t *testing.T) {
 	t.Parallel()
 	for name, to := range map[string]string{
 		"a Kelvin sign": "https://\u212Aitlabs.example.com/x",
@@ -142,7 +142,7 @@ func TestAQueryParameterOfAnAuthStaysWithItsHost(t *testing.T) {
 }
 
 // A word that an Auth sends in a header may be in the address of an object storage too.
-func TestAWordOfAnAuthDoesNotStopARedirect(t *testing.T) {
+func TestAShortCredentialDoesNotStopARedirect(t *testing.T) {
 	t.Parallel()
 	const signed = "https://storage.example/production/log?bucket=production&X-Sig=a%2Fb"
 	var hops []hop
@@ -222,7 +222,7 @@ func TestTheCallersCheckRedirectCannotSendTheToken(t *testing.T) {
 	}
 }
 
-func TestASignedAddressStaysAsItIs(t *testing.T) {
+func TestARedirectKeepsASignedQuery(t *testing.T) {
 	t.Parallel()
 	const signed = "https://storage.example/log?X-Sig=a%2Fb%3D%3d&response=x+y&empty=&flag"
 	var hops []hop
@@ -232,7 +232,7 @@ func TestASignedAddressStaysAsItIs(t *testing.T) {
 	assert.Equal(t, signed, hops[1].url)
 }
 
-func TestWithinItsHostTheCredentialGoesAlong(t *testing.T) {
+func TestARedirectWithinTheHostKeepsTheCredentials(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct{ to, want string }{
 		"a path":               {"/api/v4/projects/7/jobs/7", "https://gitlab.example.com/api/v4/projects/7/jobs/7"},
@@ -254,7 +254,7 @@ func TestWithinItsHostTheCredentialGoesAlong(t *testing.T) {
 	}
 }
 
-func TestTheWayBackFromAnotherHostIsWithoutCredentials(t *testing.T) {
+func TestARedirectBackFromAnotherHostHasNoCredentials(t *testing.T) {
 	t.Parallel()
 	var hops []hop
 	client := newClient(t, chain(&hops, "/x", "https://evil.example/y", "https://gitlab.example.com/chosen-by-evil"))
@@ -295,7 +295,7 @@ func TestTheCallersCheckRedirectMayBeStricter(t *testing.T) {
 	assert.Len(t, hops, 1)
 }
 
-func TestALogInObjectStorageIsReadWithoutTheToken(t *testing.T) {
+func TestALogInObjectStorageIsRequestedWithoutTheToken(t *testing.T) {
 	t.Parallel()
 	var seen http.Header
 	client := newClient(t, func(req *http.Request) (*http.Response, error) {
@@ -311,7 +311,7 @@ func TestALogInObjectStorageIsReadWithoutTheToken(t *testing.T) {
 	assert.NotContains(t, fmt.Sprint(seen), testToken)
 }
 
-func TestAMovedProjectIsFound(t *testing.T) {
+func TestARedirectToAMovedProjectIsFollowed(t *testing.T) {
 	t.Parallel()
 	srv := gitlabjobstest.NewServer(t)
 	pipeline := srv.AddProject("new/app", gitlabjobstest.ProjectSpec{MovedFrom: []string{"old/app"}}).AddPipeline(gitlabjobstest.PipelineSpec{})

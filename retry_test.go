@@ -41,7 +41,7 @@ func gaps(times []time.Time) []time.Duration {
 	return d
 }
 
-func TestAReadIsTriedAgainWithGrowingWaits(t *testing.T) {
+func TestReadsAreRetriedWithGrowingWaits(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		different := map[time.Duration]bool{}
@@ -63,7 +63,7 @@ func TestAReadIsTriedAgainWithGrowingWaits(t *testing.T) {
 	})
 }
 
-func TestTheRetryPolicyIsTheCallers(t *testing.T) {
+func TestTheCallersRetryPolicyIsUsed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		for name, tc := range map[string]struct {
@@ -91,7 +91,7 @@ func TestTheRetryPolicyIsTheCallers(t *testing.T) {
 	})
 }
 
-func TestABadRetryPolicyIsRefused(t *testing.T) {
+func TestInvalidRetryPoliciesAreErrors(t *testing.T) {
 	t.Parallel()
 	for want, policy := range map[string]gitlabjobs.RetryPolicy{
 		"is negative":    {MinWait: -1},
@@ -103,7 +103,7 @@ func TestABadRetryPolicyIsRefused(t *testing.T) {
 	}
 }
 
-func TestTheServersWaitIsObeyed(t *testing.T) {
+func TestRetryAfterIsObeyed(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		status    int
@@ -156,7 +156,7 @@ func TestTheServersWaitIsObeyed(t *testing.T) {
 	}
 }
 
-func TestCallersThatTheServerSendsAwayComeBackSpread(t *testing.T) {
+func TestRetriesAfterRetryAfterAreSpread(t *testing.T) {
 	t.Parallel()
 	for status, callers := range map[int]int{429: 64, 503: 40} {
 		synctest.Test(t, func(t *testing.T) {
@@ -205,7 +205,7 @@ func TestTheSpreadLeavesTimeBeforeTheDeadline(t *testing.T) {
 	})
 }
 
-func TestAWaitThatIsTooLongFailsAtOnceWithTheAnswer(t *testing.T) {
+func TestAServersWaitThatIsTooLongFailsAtOnce(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		header  map[string]string
@@ -287,7 +287,7 @@ func TestAContextThatEndsStopsARequestAtOnce(t *testing.T) {
 	}
 }
 
-func TestAnOutageIsNotMultiplied(t *testing.T) {
+func TestRetriesDoNotMultiplyAnOutage(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		requests, down := 0, true
@@ -317,7 +317,7 @@ func TestAnOutageIsNotMultiplied(t *testing.T) {
 	})
 }
 
-func TestABrokenRouteLeavesTheRetriesOfOthersAlone(t *testing.T) {
+func TestTheRetryBudgetOfARouteDoesNotAffectOtherRoutes(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{503, 408, 425} {
 		synctest.Test(t, func(t *testing.T) {
@@ -403,7 +403,7 @@ type pool struct {
 
 func (p *pool) CloseIdleConnections() { p.closed++ }
 
-func TestAFailureLeavesTheConnectionsOfOthersAlone(t *testing.T) {
+func TestAFailedCallDoesNotCloseOtherConnections(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := &pool{transport: func(req *http.Request) (*http.Response, error) { return nil, io.ErrUnexpectedEOF }}
@@ -421,7 +421,7 @@ func TestAFailureLeavesTheConnectionsOfOthersAlone(t *testing.T) {
 	})
 }
 
-func TestAnOddTransportIsAnError(t *testing.T) {
+func TestATransportThatReturnsNothingIsAnError(t *testing.T) {
 	t.Parallel()
 	client := newClient(t, func(*http.Request) (*http.Response, error) { return nil, nil }, oneAttempt()) //nolint:nilnil // The odd one.
 	_, err := client.Jobs.Get(t.Context(), "1", 7)

@@ -141,7 +141,7 @@ func TestARealCertificateErrorIsNotTemporary(t *testing.T) {
 }
 
 // A token that is given in the wrong place is in no error and no log line.
-func TestMisplacedTokensAreInNoError(t *testing.T) {
+func TestTokensInTheWrongPlaceAreNotInErrors(t *testing.T) {
 	t.Parallel()
 	var log strings.Builder
 	client := newClient(t, func(req *http.Request) (*http.Response, error) {
@@ -179,7 +179,7 @@ func TestMisplacedTokensAreInNoError(t *testing.T) {
 }
 
 // The path is in every error and log line, and repeats no credential.
-func TestPathsHoldNoCredential(t *testing.T) {
+func TestErrorPathsHaveNoCredentials(t *testing.T) {
 	t.Parallel()
 	var log strings.Builder
 	logger := slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))

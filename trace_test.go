@@ -97,7 +97,7 @@ func TestTraceReadsAPartOnAnyServer(t *testing.T) {
 
 // A part from a server that is known to support byte ranges may still be the whole log of
 // one that was rolled back, whatever its size: one more request shows that it is not.
-func TestTraceAsksWhetherAServerKnowsRanges(t *testing.T) {
+func TestTraceDetectsWhetherAServerSupportsRanges(t *testing.T) {
 	t.Parallel()
 	for newer, want := range map[bool][]string{
 		true:  {"byte_limit=0&byte_offset=0", "byte_limit=3&byte_offset=2", "byte_limit=3&byte_offset=2", "byte_limit=0&byte_offset=0"},
@@ -115,7 +115,7 @@ func TestTraceAsksWhetherAServerKnowsRanges(t *testing.T) {
 }
 
 // A server that supports byte ranges is rolled back to a release that does not.
-func TestTraceNoticesThatAServerForgetsRanges(t *testing.T) {
+func TestTraceNoticesAServerThatStopsSupportingRanges(t *testing.T) {
 	t.Parallel()
 	for _, size := range []int{1, 3, 200, 20_000, 512_000, 600_000} {
 		log := someLog(size)
@@ -165,7 +165,7 @@ func TestTraceNoticesThatAServerForgetsRanges(t *testing.T) {
 }
 
 // A server is upgraded to a release that supports byte ranges.
-func TestTraceNoticesThatAServerLearnsRanges(t *testing.T) {
+func TestTraceNoticesAServerThatStartsSupportingRanges(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var seen []string
@@ -182,7 +182,7 @@ func TestTraceNoticesThatAServerLearnsRanges(t *testing.T) {
 }
 
 // A job without a log says nothing about the server.
-func TestANotFoundIsNotTakenForKnowledge(t *testing.T) {
+func TestA404DoesNotChangeWhatIsKnownOfRanges(t *testing.T) {
 	t.Parallel()
 	var seen []string
 	newer := logServer(someLog(20_000), true, 0, &seen)
@@ -232,7 +232,7 @@ func TestALogThatIsListedAndNotFoundIsAnError(t *testing.T) {
 	}
 }
 
-func TestTraceReportsARefusalOfAPart(t *testing.T) {
+func TestTraceReportsAnErrorOfARangeRequest(t *testing.T) {
 	t.Parallel()
 	for _, a := range []answer{{status: 404, body: `{"message":"404 Not found"}`}, {status: 400, body: `{"error":"job_id is invalid"}`}} {
 		r, err := answering(t, a).Jobs.Trace(t.Context(), "1", 7, &gitlabjobs.TraceOptions{Offset: 2})
@@ -302,7 +302,7 @@ func TestAPageIsNotALog(t *testing.T) {
 }
 
 // A refusal for another reason says nothing of what a server knows.
-func TestAnotherRefusalIsNotTakenForKnowledge(t *testing.T) {
+func TestOtherErrorsDoNotChangeWhatIsKnownOfRanges(t *testing.T) {
 	t.Parallel()
 	log := someLog(20_000)
 	var seen []string
@@ -321,7 +321,7 @@ func TestAnotherRefusalIsNotTakenForKnowledge(t *testing.T) {
 }
 
 // What there is so far of a log that is being written, and not a poll for more.
-func TestTraceOfARunningJobEndsWithWhatThereIs(t *testing.T) {
+func TestTraceOfARunningJobEndsAtTheCurrentEnd(t *testing.T) {
 	t.Parallel()
 	for _, begin := range []int{10_000, 600_000} {
 		synctest.Test(t, func(t *testing.T) {
@@ -341,7 +341,7 @@ func TestTraceOfARunningJobEndsWithWhatThereIs(t *testing.T) {
 	}
 }
 
-func TestTraceIsAReaderLikeOthers(t *testing.T) {
+func TestTraceBehavesLikeAReader(t *testing.T) {
 	t.Parallel()
 	log := someLog(1500)
 	client := answering(t, answer{body: log, header: map[string]string{"Content-Type": "text/plain"}})
@@ -378,7 +378,7 @@ func TestNoLogYetIsAnEmptyStream(t *testing.T) {
 	}
 }
 
-func TestALogThatStallsIsGivenUp(t *testing.T) {
+func TestALogThatStallsIsAnError(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		client := newClient(t, func(req *http.Request) (*http.Response, error) {
@@ -403,7 +403,7 @@ func TestALogThatStallsIsGivenUp(t *testing.T) {
 	})
 }
 
-func TestAnAnswerThatTricklesIsGivenUp(t *testing.T) {
+func TestASlowResponseIsATimeout(t *testing.T) {
 	t.Parallel()
 	for _, m := range methods {
 		if m.class == stream {
@@ -443,7 +443,7 @@ func TestTheTimeLimitIsForAllHopsOfARedirect(t *testing.T) {
 	})
 }
 
-func TestAServerThatNeverAnswersIsGivenUp(t *testing.T) {
+func TestAServerThatNeverRespondsIsATimeout(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		client := newClient(t, func(req *http.Request) (*http.Response, error) {

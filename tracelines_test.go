@@ -198,7 +198,7 @@ func TestTraceLinesOfANewerRunner(t *testing.T) {
 	}
 }
 
-func TestTraceLineWithAPrefixThatIsNone(t *testing.T) {
+func TestTraceLineWithAnInvalidPrefix(t *testing.T) {
 	t.Parallel()
 	for name, prefix := range map[string]string{
 		"month 13":          "2024-13-22T12:43:46.962646Z 00O ",
@@ -308,7 +308,7 @@ func TestTraceSections(t *testing.T) {
 	}
 }
 
-func TestTraceSectionTellsWhatTheMarksSay(t *testing.T) {
+func TestTraceSectionHasTheValuesOfItsMarks(t *testing.T) {
 	t.Parallel()
 	lines := linesOf(t, "section_start:1709629331:my.step-1_a[collapsed=true, hide_duration=false]"+closing+"\x1b[1mTitle\x1b[0m\nx\n"+
 		"section_start:1709629331:other"+closing+"\nsection_end:1709629341:my.step-1_a"+closing+"\n")
@@ -338,7 +338,7 @@ func TestTraceSectionDurationIsNotNegative(t *testing.T) {
 	}
 }
 
-func TestTraceSectionMarkThatIsNone(t *testing.T) {
+func TestTraceSectionWithAnInvalidMark(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{
 		"section_start:1:a", "section_start:1:a\\r\\e[0K", "section_start::a", "section_start:x:a", "section_start:1:",
@@ -380,14 +380,14 @@ func TestTraceSectionOptionsAreAsStrictAsGitLabs(t *testing.T) {
 	}
 }
 
-func TestTraceSectionsNestNoDeeperThanIsSane(t *testing.T) {
+func TestTraceSectionsHaveAMaximumDepth(t *testing.T) {
 	t.Parallel()
 	lines := linesOf(t, strings.Repeat("section_start:1:a"+closing+"\n", 1000)+strings.Repeat("section_end:1:a"+closing+"\n", 1000))
 	assert.Len(t, lines[999].Sections, 64)
 	assert.Empty(t, lines[1999].Sections)
 }
 
-func TestTraceLinesAreTheSameInWhateverPartsTheyCome(t *testing.T) {
+func TestTraceLinesDoNotDependOnHowTheLogIsCut(t *testing.T) {
 	t.Parallel()
 	want := linesOf(t, sampleLog)
 	assert.Equal(t, []string{
@@ -512,7 +512,7 @@ func TestTraceLinesStopWithTheLoop(t *testing.T) {
 	}
 }
 
-func TestTraceLineThatIsLongComesInPieces(t *testing.T) {
+func TestLongTraceLinesAreSplit(t *testing.T) {
 	t.Parallel()
 	const kib64 = 64 << 10
 	for name, tt := range map[string]struct{ log, text string }{
@@ -597,7 +597,7 @@ func repeating(text string, size int) io.Reader {
 	}), int64(size))
 }
 
-func TestTraceLinesHoldLittle(t *testing.T) { //nolint:paralleltest // It counts what is allocated.
+func TestTraceLinesUseLittleMemory(t *testing.T) { //nolint:paralleltest // It counts what is allocated.
 	size := sized(6<<20, 8<<20) // More than may be held.
 	if large < 100_000 {        // With the race detector.
 		size = 5 << 20

@@ -52,7 +52,7 @@ func TestAPanicWhileATreeIsReadReachesTheCaller(t *testing.T) {
 	assert.PanicsWithValue(t, "no vault", func() { _ = drain(client.PipelineTree(t.Context(), "1", 5, nil)) })
 }
 
-func TestTheTreeIsWalkedThroughEveryPipeline(t *testing.T) {
+func TestTheTreeReadsEveryPipelineOnce(t *testing.T) {
 	t.Parallel()
 	for name, options := range map[string][]gitlabjobstest.Option{
 		"newer": nil, "older": {gitlabjobstest.OlderServer()}, "without bridges": {gitlabjobstest.NewerServer()},
@@ -76,7 +76,7 @@ func TestTheTreeIsWalkedThroughEveryPipeline(t *testing.T) {
 	}
 }
 
-func TestTheTreeIsWalkedFiveLevelsDeep(t *testing.T) {
+func TestTheTreeIsReadFiveLevelsDeep(t *testing.T) {
 	t.Parallel()
 	srv := gitlabjobstest.NewMemoryServer(t)
 	app := srv.AddProject("group/app")
@@ -126,7 +126,7 @@ func treeServer(bridges map[string]string) transport {
 	}
 }
 
-func TestTheTreeHasOddBranches(t *testing.T) {
+func TestTreeNodesWithErrors(t *testing.T) {
 	t.Parallel()
 	bridge := func(id int, down string) string {
 		return fmt.Sprintf(`{"id":%d,"name":"b%d","downstream_pipeline":%s}`, id, id, down)
@@ -178,7 +178,7 @@ func TestTheProjectIsFoundBelowARelativeRoot(t *testing.T) {
 	assert.Contains(t, asked, "/gitlab/api/v4/projects/group%2Fapp/pipelines/6/jobs")
 }
 
-func TestAnErrorOfTheFirstPipelineEndsTheWalk(t *testing.T) {
+func TestAnErrorOfTheFirstPipelineEndsTheTree(t *testing.T) {
 	t.Parallel()
 	client := newClient(t, treeServer(nil))
 	n := 0
@@ -195,7 +195,7 @@ func TestAnErrorOfTheFirstPipelineEndsTheWalk(t *testing.T) {
 	}
 }
 
-func TestAPipelineMadeWhileWalkingIsFound(t *testing.T) {
+func TestAPipelineCreatedDuringTheIterationIsFound(t *testing.T) {
 	t.Parallel()
 	srv := gitlabjobstest.NewMemoryServer(t)
 	app := srv.AddProject("group/app")
@@ -225,7 +225,7 @@ func TestAPipelineMadeWhileWalkingIsFound(t *testing.T) {
 	assert.Equal(t, []string{"first", "old"}, names)
 }
 
-func TestTheTreeIsWalkedManyPipelinesAtATime(t *testing.T) {
+func TestTheTreeReadsSeveralPipelinesAtATime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		srv := gitlabjobstest.NewMemoryServer(t)
@@ -249,7 +249,7 @@ func TestTheTreeIsWalkedManyPipelinesAtATime(t *testing.T) {
 	})
 }
 
-func TestLeavingTheWalkEndsItsRequests(t *testing.T) {
+func TestLeavingTheTreeLoopEndsItsRequests(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		srv := gitlabjobstest.NewMemoryServer(t)
@@ -281,7 +281,7 @@ func TestLeavingTheWalkEndsItsRequests(t *testing.T) {
 	})
 }
 
-func TestWhichListOfBridgesAServerHasIsFoundOutOnce(t *testing.T) {
+func TestTheBridgesRouteIsDetectedOnce(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		options []gitlabjobstest.Option
@@ -313,7 +313,7 @@ func TestWhichListOfBridgesAServerHasIsFoundOutOnce(t *testing.T) {
 	}
 }
 
-func TestTheTreeIsReadAsFarAsTheOptionsSay(t *testing.T) {
+func TestTreeOptionsLimitTheTree(t *testing.T) {
 	t.Parallel()
 	srv := gitlabjobstest.NewMemoryServer(t)
 	app := srv.AddProject("group/app")

@@ -73,7 +73,7 @@ func TestWaitGoesThroughEveryStateOfAJob(t *testing.T) {
 	})
 }
 
-func TestWaitEndsAtAManualJobUnlessToldToWait(t *testing.T) {
+func TestWaitEndsAtAManualJobUnlessWaitForBlocked(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		job, err := newClient(t, statusServer("created", "manual")).Jobs.Wait(t.Context(), "1", 7, nil)
@@ -207,7 +207,7 @@ func TestWaitPipelineSurvivesFaults(t *testing.T) {
 
 // A job of the last page is retried after the first page was read: the old one has
 // left the list, and the new one stands where the look has been.
-func TestAJobThatIsRetriedDuringALookIsNotLost(t *testing.T) {
+func TestAJobRetriedDuringAPollIsNotLost(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		srv := gitlabjobstest.NewMemoryServer(t)
@@ -276,7 +276,7 @@ func TestWaitingIsBoundByItsContext(t *testing.T) {
 	})
 }
 
-func TestBadWaitOptionsAreRefused(t *testing.T) {
+func TestInvalidWaitOptionsAreErrors(t *testing.T) {
 	t.Parallel()
 	client := newClient(t, func(*http.Request) (*http.Response, error) { return nil, fmt.Errorf("a request was sent") })
 	for want, o := range map[string]gitlabjobs.WaitOptions{

@@ -325,7 +325,7 @@ func waitRows() []waitRow {
 	}
 }
 
-func TestWaitPipelineGoesByGitLab(t *testing.T) {
+func TestWaitPipelineEndsAsGitLabDecides(t *testing.T) {
 	t.Parallel()
 	for _, row := range waitRows() {
 		t.Run(row.name, func(t *testing.T) {

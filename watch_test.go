@@ -310,7 +310,7 @@ func TestWatchReportsABacklogInOrder(t *testing.T) {
 	}
 }
 
-func TestWatchDoesNotLoseWhatAFirstPollFound(t *testing.T) {
+func TestWatchReportsTheJobsOfAnIncompleteFirstPoll(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		_, pl, client := newApp(t)
@@ -347,7 +347,7 @@ func TestWatchToleratesAnOutage(t *testing.T) {
 }
 
 // The poll that looks at manual jobs every ten minutes fails half-way: the next one makes up for it.
-func TestWatchLooksAtManualJobsAgainAfterAPollThatFailed(t *testing.T) {
+func TestWatchListsManualJobsAgainAfterAFailedPoll(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]gitlabjobstest.Fault{
 		"at the newest jobs": {
@@ -376,7 +376,7 @@ func TestWatchLooksAtManualJobsAgainAfterAPollThatFailed(t *testing.T) {
 }
 
 // Without any job, nothing tells whether the state is one of this project.
-func TestWatchKeepsWhatItKnowsUntilItHasSeenTheProject(t *testing.T) {
+func TestWatchKeepsItsJobsUntilItHasSeenTheProject(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		srv, pl, client := newApp(t)
@@ -398,7 +398,7 @@ func TestWatchKeepsWhatItKnowsUntilItHasSeenTheProject(t *testing.T) {
 	})
 }
 
-func TestWatchSeldomRequestsTheJobsOfAProjectWithoutAny(t *testing.T) {
+func TestWatchSeldomRequestsMissingJobs(t *testing.T) {
 	t.Parallel()
 	for project, want := range map[gitlabjobs.Project]int{"group/app": 4, "7": 1} {
 		synctest.Test(t, func(t *testing.T) {
@@ -430,7 +430,7 @@ func TestWatchSeldomRequestsTheJobsOfAProjectWithoutAny(t *testing.T) {
 }
 
 // One job that can't be read does not keep the others from being reported.
-func TestWatchReportsWhatItSawBeforeAnError(t *testing.T) {
+func TestWatchReportsJobsSeenBeforeAnError(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		srv, pl, client := newApp(t)
@@ -557,7 +557,7 @@ func TestWatchEndsWithOneError(t *testing.T) {
 	}
 }
 
-func TestWatchCostsLittle(t *testing.T) {
+func TestWatchSendsFewRequests(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		srv, pl, client := newApp(t)

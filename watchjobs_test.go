@@ -9,7 +9,7 @@ import (
 
 // Ten thousand jobs come and go, ten at a time: what a watch holds is bounded by the ten,
 // and a state that was handed out never changes.
-func TestWatchJobsAreBoundedByWhatIsUnfinished(t *testing.T) {
+func TestWatchHoldsOnlyUnfinishedJobs(t *testing.T) {
 	t.Parallel()
 	jobs := newWatchJobs(&WatchState{})
 	var early, copied []watchChange

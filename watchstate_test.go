@@ -53,7 +53,7 @@ func TestWatchStateMarshalsToJSONAndBack(t *testing.T) {
 	assert.Equal(t, gitlabjobs.WatchState{}, state.State)
 }
 
-func TestWatchStateRefusesWhatItCannotRead(t *testing.T) {
+func TestWatchStateRejectsInvalidJSON(t *testing.T) {
 	t.Parallel()
 	for data, want := range map[string]string{
 		`{}`: "the version is 0: this package reads version 1",
@@ -80,7 +80,7 @@ func TestWatchStateRefusesWhatItCannotRead(t *testing.T) {
 
 // A state of another project is an error before anything is reported: by its number before
 // any request.
-func TestWatchRefusesTheStateOfAnotherProjectOrRef(t *testing.T) {
+func TestWatchRejectsTheStateOfAnotherProjectOrRef(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		project  gitlabjobs.Project

@@ -263,7 +263,7 @@ func TestEqualObjectsOfASharedTypeAreOne(t *testing.T) {
 	assert.NotSame(t, items[0].Owner, again[0].Owner, "bodies share nothing")
 }
 
-func TestManyDifferentObjectsAreNotMixedUp(t *testing.T) {
+func TestManyDifferentObjectsAreKeptApart(t *testing.T) {
 	t.Parallel()
 	var tickets []string
 	for i := range 500 {
@@ -334,7 +334,7 @@ func TestAListIsAsLongAsItIs(t *testing.T) {
 	}
 }
 
-func TestUnmarshalKeepsTheRulesOfEncodingJSON(t *testing.T) {
+func TestUnmarshalFollowsTheRulesOfEncodingJSON(t *testing.T) {
 	t.Parallel()
 	v := ticket{ID: 3}
 	require.NoError(t, json.Unmarshal([]byte(` null `), &v))

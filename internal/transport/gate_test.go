@@ -468,7 +468,7 @@ func TestACallThatMayNotWaitAtOneGateWaitsAtTheOther(t *testing.T) {
 	})
 }
 
-func TestGatesOfManyCredentialsAreForgotten(t *testing.T) {
+func TestIdleGatesAreRemoved(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		client := newClient(left(100, time.Minute))

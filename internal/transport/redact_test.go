@@ -108,7 +108,7 @@ func TestASecretIsFoundHoweverItIsEscaped(t *testing.T) {
 	assert.Equal(t, "[REDACTED].", secretsOf(`secret"/'\value`).Redact(`secret\"\/\'\\value.`))
 }
 
-func TestTheRestOfATextStays(t *testing.T) {
+func TestRedactionKeepsTheRestOfAText(t *testing.T) {
 	t.Parallel()
 	const said = "caf\u00e9 100% of a\\b & c &amp; %zz \\ud83d \u212a &#; &#x; &#xg; &#1114112; &;& \\u12 \\x1 % \\ "
 	s := secretsOf(token)

@@ -184,7 +184,7 @@ func TestALaterAttemptDoesNotMakeAnUnknownOutcomeKnown(t *testing.T) {
 	}
 }
 
-func TestTheServersWaitIsObeyed(t *testing.T) {
+func TestRetryAfterIsObeyed(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		status    int
