@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"example.com/gitlabjobs"
 	"example.com/gitlabjobs/gitlabjobstest"
@@ -19,7 +20,7 @@ func ExampleJobsService_FollowTrace() {
 	}
 	defer srv.Close()
 	srv.AddProject("group/app").AddPipeline().AddJob(gitlabjobstest.JobSpec{
-		ID: 2, Status: gitlabjobs.StatusFailed, Log: "ok   cache\nFAIL checkout\n",
+		ID: 2, Status: gitlabjobs.StatusFailed, FinishedAt: time.Now().Add(-time.Hour), Log: "ok   cache\nFAIL checkout\n",
 	})
 	ctx, client := context.Background(), srv.Client(srv.Tokens.Reporter)
 

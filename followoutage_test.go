@@ -17,8 +17,14 @@ import (
 	"example.com/gitlabjobs/gitlabjobstest"
 )
 
-// A job writes a line a second for an hour.
-var anHour = gitlabjobstest.Script{Lines: 3600, Every: time.Second, Line: func(i int) string { return fmt.Sprintf("line %d of a long job\n", i) }}
+// beforeOutage is when the outages of these tests begin.
+const beforeOutage = 5 * time.Minute
+
+// longJob writes a line every ten seconds for 24 minutes, or every second if the tests have their full size.
+var longJob = gitlabjobstest.Script{
+	Lines: inFull(1440, 144), Every: time.Second * time.Duration(inFull(1, 10)),
+	Line: func(i int) string { return fmt.Sprintf("line %d of a long job\n", i) },
+}
 
 func olderAndNewer(t *testing.T, test func(*testing.T, ...gitlabjobstest.Option)) {
 	t.Helper()
@@ -36,7 +42,7 @@ func TestFollowingSurvivesAnOutage(t *testing.T) {
 		t.Run(down.String(), func(t *testing.T) {
 			t.Parallel()
 			olderAndNewer(t, func(t *testing.T, options ...gitlabjobstest.Option) {
-				srv, job, client, m := following(t, gitlabjobstest.JobSpec{Script: &anHour}, options...)
+				srv, job, client, m := following(t, gitlabjobstest.JobSpec{Script: &longJob}, options...)
 				var requests atomic.Int64
 				total := func() (n int64) {
 					m.mu.Lock()
@@ -46,11 +52,11 @@ func TestFollowingSurvivesAnOutage(t *testing.T) {
 					}
 					return n
 				}
-				time.AfterFunc(20*time.Minute, func() {
+				time.AfterFunc(beforeOutage, func() {
 					srv.Down(down)
 					requests.Add(-total())
 				})
-				time.AfterFunc(20*time.Minute+down, func() { requests.Add(total()) })
+				time.AfterFunc(beforeOutage+down, func() { requests.Add(total()) })
 				r, err := client.Jobs.FollowTrace(t.Context(), "group/app", job.ID(), nil)
 				require.NoError(t, err)
 				got, err := io.ReadAll(r)
@@ -67,9 +73,9 @@ func TestFollowingSurvivesAnOutage(t *testing.T) {
 func TestFollowingEndsWithTheErrorOfALongOutage(t *testing.T) {
 	t.Parallel()
 	olderAndNewer(t, func(t *testing.T, options ...gitlabjobstest.Option) {
-		srv, job, client, m := following(t, gitlabjobstest.JobSpec{Script: &anHour}, options...)
+		srv, job, client, m := following(t, gitlabjobstest.JobSpec{Script: &longJob}, options...)
 		before := make(chan string, 1)
-		time.AfterFunc(20*time.Minute, func() {
+		time.AfterFunc(beforeOutage, func() {
 			before <- job.Log()
 			srv.Down(16 * time.Minute)
 		})
@@ -79,7 +85,7 @@ func TestFollowingEndsWithTheErrorOfALongOutage(t *testing.T) {
 		got, err := io.ReadAll(r)
 		require.ErrorContains(t, err, "no successful response for 15m0s")
 		require.ErrorContains(t, err, "refused")
-		after := time.Since(start) - 20*time.Minute
+		after := time.Since(start) - beforeOutage
 		assert.GreaterOrEqual(t, after, 15*time.Minute)
 		assert.Less(t, after, 17*time.Minute)
 		log := <-before
@@ -114,8 +120,8 @@ func TestMaxOutageBoundsWhatFollowingTolerates(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			olderAndNewer(t, func(t *testing.T, options ...gitlabjobstest.Option) {
-				srv, job, client, _ := following(t, gitlabjobstest.JobSpec{Script: &anHour}, options...)
-				begin, end := time.Now().Add(20*time.Minute), time.Now().Add(20*time.Minute+tc.outage)
+				srv, job, client, _ := following(t, gitlabjobstest.JobSpec{Script: &longJob}, options...)
+				begin, end := time.Now().Add(beforeOutage), time.Now().Add(beforeOutage+tc.outage)
 				srv.Fault(gitlabjobstest.Fault{Times: gitlabjobstest.Always, Do: tc.effect, Match: func(gitlabjobstest.Request) bool {
 					return time.Now().After(begin) && time.Now().Before(end)
 				}})
@@ -170,17 +176,17 @@ func TestResponsesWithoutABodyAreAnOutage(t *testing.T) {
 func TestTheContextEndsFollowingDuringAnOutage(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		srv, job, client, _ := following(t, gitlabjobstest.JobSpec{Script: &anHour})
-		ctx, cancel := context.WithTimeout(t.Context(), 25*time.Minute)
+		srv, job, client, _ := following(t, gitlabjobstest.JobSpec{Script: &longJob})
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 		defer cancel()
-		time.AfterFunc(20*time.Minute, func() { srv.Down(time.Hour) })
+		time.AfterFunc(beforeOutage, func() { srv.Down(time.Hour) })
 		r, err := client.Jobs.FollowTrace(ctx, "group/app", job.ID(), nil)
 		require.NoError(t, err)
 		start := time.Now()
 		_, err = io.ReadAll(r)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		require.ErrorContains(t, err, "refused")
-		assert.Equal(t, 25*time.Minute, time.Since(start))
+		assert.Equal(t, 10*time.Minute, time.Since(start))
 	})
 }
 
@@ -188,7 +194,7 @@ func TestTheContextEndsFollowingDuringAnOutage(t *testing.T) {
 func TestFollowTraceReturnsTheErrorOfItsFirstRequest(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		srv, job, client, _ := following(t, gitlabjobstest.JobSpec{Script: &anHour})
+		srv, job, client, _ := following(t, gitlabjobstest.JobSpec{Script: &longJob})
 		srv.Down(time.Hour)
 		start := time.Now()
 		_, err := client.Jobs.FollowTrace(t.Context(), "group/app", job.ID(), nil)

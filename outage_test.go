@@ -266,7 +266,7 @@ func TestALargeWaitSurvivesErrorsAfterAnOutage(t *testing.T) {
 		srv := gitlabjobstest.NewMemoryServer(t)
 		app := srv.AddProject("group/app")
 		s := stage{t, srv, app, app.AddPipeline()}
-		for range 60 {
+		for range inFull(60, 25) {
 			s.child(after(25*time.Minute, success), bridgeSpec{})
 		}
 		time.AfterFunc(5*time.Minute, func() { srv.Down(2 * time.Minute) })

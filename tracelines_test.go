@@ -606,7 +606,7 @@ func TestTraceLinesUseLittleMemory(t *testing.T) { //nolint:paralleltest // It c
 		text string
 		size int
 	}{
-		"one line":                {"x", sized(16<<20, 64<<20)},
+		"one line":                {"x", sized(8<<20, 64<<20)},
 		"one of colors":           {"\x1b[31mx", size},
 		"one that is drawn again": {"10%\r", size},
 		"one that is erased":      {strings.Repeat("a", 20) + "\x1b[2K", size},
