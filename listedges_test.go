@@ -77,3 +77,30 @@ func TestALoopThatIsLeftWaitsForTheRequestsInProgress(t *testing.T) {
 		assert.Zero(t, running.Load())
 	})
 }
+
+// Until its limit, the offset listing was out of order, so the last ID does not tell which jobs it had.
+func TestAnOffsetListingOutOfOrderContinuesByKeyset(t *testing.T) {
+	t.Parallel()
+	offset := [][]int64{{5, 9}, {3}}
+	keyset := [][]int64{{9, 5, 4}, {3, 2, 1}}
+	client := newClient(t, func(req *http.Request) (*http.Response, error) {
+		query := req.URL.Query()
+		if query.Get("pagination") == "keyset" {
+			n := number(query.Get("cursor"), 0)
+			header := map[string]string{}
+			if n == 0 {
+				header["Link"] = `<https://h/?cursor=1>; rel="next"`
+			}
+			return answer{body: jobsOf(keyset[n]), header: header}.to(req), nil
+		}
+		n := number(query.Get("page"), 1)
+		if n > len(offset) {
+			return answer{status: http.StatusMethodNotAllowed}.to(req), nil
+		}
+		return answer{body: jobsOf(offset[n-1]), header: map[string]string{"X-Page": fmt.Sprint(n), "X-Next-Page": fmt.Sprint(n + 1)}}.to(req), nil
+	})
+	opts := &gitlabjobs.ListJobsOptions{Pagination: gitlabjobs.OffsetPagination}
+	ids, err := collectIDs(client.Jobs.AllByProject(t.Context(), "1", opts))
+	require.NoError(t, err)
+	assert.Equal(t, []int64{5, 9, 3, 4, 2, 1}, ids)
+}
