@@ -251,6 +251,9 @@ type RetryOptions struct {
 func (s *JobsService) Retry(ctx context.Context, project Project, jobID int64, opts *RetryOptions, ro ...RequestOption) (*Job, error) {
 	var body any
 	if inputs := valueOf(opts).Inputs; len(inputs) > 0 {
+		if err := checkInputs(inputs); err != nil {
+			return nil, optionsError("RetryOptions", err)
+		}
 		body = map[string]any{"inputs": inputs}
 	}
 	return fetch[Job](ctx, s.owner(), post("/projects/:id/jobs/:job_id/retry", body, project, number(jobID)), ro)

@@ -1,11 +1,14 @@
 package gitlabjobs
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 var (
@@ -21,7 +24,7 @@ var (
 // PlayOptions are the variables and inputs of a manual job's run.
 type PlayOptions struct {
 	Variables []JobVariable
-	Inputs    map[string]any // Values for the job's inputs.
+	Inputs    map[string]any // Values for the job's inputs, as encoding/json encodes them.
 }
 
 // JobVariable is a CI variable of one run of a job. Key consists of ASCII letters,
@@ -108,7 +111,7 @@ func validKey(key string) bool {
 // body returns the request's body, or nil for none. It is encoded here, so that invalid
 // values are reported before any request is sent.
 func (o PlayOptions) body() (any, error) {
-	if err := o.checkVariables(); err != nil || o.empty() {
+	if err := cmp.Or(o.checkVariables(), checkInputs(o.Inputs)); err != nil || o.empty() {
 		return nil, err
 	}
 	body, err := encodeBody(struct {
@@ -127,12 +130,38 @@ func (o PlayOptions) checkVariables() error {
 			return fmt.Errorf("Variables[%d] has no Key: set the name of the variable", i)
 		case !validKey(key):
 			return fmt.Errorf("Variables[%d] has the Key %q: use 1 to 255 of the characters a-z, A-Z, 0-9 and _", i, line(v.Key))
+		case !utf8.ValidString(v.Value):
+			return fmt.Errorf("Variables[%d] (%s) has a Value that is not UTF-8: encode it, for example as base64", i, key)
 		case used[key]:
 			return fmt.Errorf("Variables[%d] has the Key %q, which an earlier variable has too: use each Key once", i, key)
 		}
 		used[key] = true
 	}
 	return nil
+}
+
+func checkInputs(inputs map[string]any) error {
+	if !validText(inputs) {
+		return errors.New("Inputs have a string that is not UTF-8: encode it, for example as base64")
+	}
+	return nil
+}
+
+// validText reports whether all strings in v, as encoding/json would decode it, are UTF-8.
+func validText(v any) bool {
+	switch v := v.(type) {
+	case string:
+		return utf8.ValidString(v)
+	case []any:
+		return !slices.ContainsFunc(v, func(e any) bool { return !validText(e) })
+	case map[string]any:
+		for key, value := range v {
+			if !utf8.ValidString(key) || !validText(value) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // checkUnfinished returns an error if the job has finished, or is not a job.

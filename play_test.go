@@ -1,6 +1,7 @@
 package gitlabjobs_test
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -204,4 +205,23 @@ func TestPlayChecksVariableKeys(t *testing.T) {
 	opts := &gitlabjobs.PlayOptions{Variables: []gitlabjobs.JobVariable{{Key: "A"}, {Key: "B"}, {Key: " A"}}}
 	_, err := answering(t, answer{}).Jobs.Play(t.Context(), "1", 7, opts)
 	require.ErrorContains(t, err, `Variables[2] has the Key "A", which an earlier variable has too`)
+}
+
+// encoding/json would replace the invalid bytes, and the job would run with another value.
+func TestTextThatIsNotUTF8IsAnErrorBeforeAnyRequest(t *testing.T) {
+	t.Parallel()
+	client := newClient(t, func(*http.Request) (*http.Response, error) {
+		t.Error("a request was sent")
+		return nil, errors.New("no response")
+	})
+	_, err := client.Jobs.Play(t.Context(), "1", 7, &gitlabjobs.PlayOptions{Variables: []gitlabjobs.JobVariable{{Key: "A", Value: "x\xff"}}})
+	require.EqualError(t, err, "gitlabjobs: PlayOptions: Variables[0] (A) has a Value that is not UTF-8: encode it, for example as base64")
+	for _, inputs := range []map[string]any{{"a": "x\xff"}, {"x\xff": 1}, {"a": []any{map[string]any{"b": "\xff"}}}} {
+		_, err = client.Jobs.Play(t.Context(), "1", 7, &gitlabjobs.PlayOptions{Inputs: inputs})
+		require.EqualError(t, err, "gitlabjobs: PlayOptions: Inputs have a string that is not UTF-8: encode it, for example as base64")
+		_, err = client.Bridges.Play(t.Context(), "1", 7, &gitlabjobs.PlayOptions{Inputs: inputs})
+		require.ErrorContains(t, err, "not UTF-8")
+		_, err = client.Jobs.Retry(t.Context(), "1", 7, &gitlabjobs.RetryOptions{Inputs: inputs})
+		require.EqualError(t, err, "gitlabjobs: RetryOptions: Inputs have a string that is not UTF-8: encode it, for example as base64")
+	}
 }

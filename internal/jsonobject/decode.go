@@ -206,7 +206,7 @@ func (d *decoder) end() error {
 		return syntaxError(d.body)
 	}
 	if d.peek(); d.pos < len(d.body) {
-		return fmt.Errorf("more follows the JSON value, from byte %d on", d.pos)
+		return fmt.Errorf("more follows the JSON value, from byte %d on", d.pos+1)
 	}
 	return nil
 }

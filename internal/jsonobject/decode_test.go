@@ -301,7 +301,7 @@ func TestABodyHasABoundOfElements(t *testing.T) {
 		"lists in all":      {`[{"tags":[` + repeat(`""`, most/2) + `]},{"tags":[` + repeat(`""`, most/2-2) + `]}]`, `[{"tags":[` + repeat(`""`, most/2) + `]},{"tags":[` + repeat(`""`, most/2-1) + `]}]`},
 		"entries":           {`[{"labels":{` + keys(most-2) + `}}]`, `[{"labels":{` + keys(most-1) + `}}]`},
 		"unknown keys":      {`[{` + keys(most-1) + `}]`, `[{` + keys(most) + `}]`},
-		"values of any map": {`[{"options":{"a":[` + repeat("1", most-1) + `]}}]`, `[{"options":{"a":[` + repeat("1", most) + `]}}]`},
+		"values of any map": {`[{"options":{"a":[` + repeat("1", most-2) + `]}}]`, `[{"options":{"a":[` + repeat("1", most-1) + `]}}]`},
 	} {
 		_, err := jsonobject.DecodeList[ticket]([]byte(tc.at))
 		require.NoError(t, err, name)
@@ -485,4 +485,36 @@ func TestFieldsBeyondThe63rdAreExtras(t *testing.T) {
 		require.NoError(t, err)
 		encodes(t, null, v)
 	}
+}
+
+func TestAnObjectOfAnyValuesIsReplaced(t *testing.T) {
+	t.Parallel()
+	v := decode(t, `{"options":{"a":1}}`)
+	before := *v
+	require.NoError(t, v.UnmarshalJSON([]byte(`{"options":{"b":2}}`)))
+	assert.Equal(t, map[string]any{"b": 2.0}, v.Options)
+	assert.Equal(t, map[string]any{"a": 1.0}, before.Options, "a copy does not change")
+	assert.Equal(t, map[string]any{"b": 2.0}, decode(t, `{"options":{"a":1},"options":{"b":2}}`).Options, "the last one counts")
+}
+
+func TestAnObjectOfAnyValuesHasALimitOfElements(t *testing.T) {
+	t.Parallel()
+	for name, value := range map[string]string{
+		"nested objects": strings.Repeat(`{"a":`, 4000) + "1" + strings.Repeat("}", 4000),
+		"nested arrays":  strings.Repeat("[", 9000) + strings.Repeat("]", 9000),
+	} {
+		_, err := jsonobject.Decode[ticket]([]byte(`{"options":{"a":[` + strings.Repeat(value+",", 30) + `1]}}`))
+		require.ErrorContains(t, err, "more than 100000 elements", name)
+	}
+	commas := strings.Repeat(",", 200_000)
+	assert.Equal(t, map[string]any{"a": commas}, decode(t, `{"options":{"a":"`+commas+`"}}`).Options)
+}
+
+func TestAnEmptyListInAMapIsNotNull(t *testing.T) {
+	t.Parallel()
+	v := &ticket{Notes: map[string][]string{"a": nil}}
+	got, err := v.MarshalJSON()
+	require.NoError(t, err)
+	assert.Contains(t, string(got), `"notes":{"a":[]}`)
+	assert.Nil(t, v.Notes["a"], "the value is not changed")
 }

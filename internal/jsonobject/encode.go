@@ -3,6 +3,7 @@ package jsonobject
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"reflect"
 	"time"
 )
@@ -87,7 +88,7 @@ func (e *encoder) extras(o *Object, l *layout, v reflect.Value) error {
 			return err
 		}
 		e.buf.WriteByte(':')
-		if err := json.Compact(&e.buf, x.raw); err != nil {
+		if err := json.Compact(&e.buf, bytes.ToValidUTF8(x.raw, []byte("\uFFFD"))); err != nil {
 			return err
 		}
 	}
@@ -109,6 +110,14 @@ func (e *encoder) field(f field, v reflect.Value) error {
 		return e.any(formatTime(v.Interface().(time.Time)))
 	case f.kind == object:
 		return e.object(v)
+	case f.kind == textsMap:
+		lists := maps.Clone(v.Interface().(map[string][]string))
+		for key, list := range lists {
+			if list == nil {
+				lists[key] = []string{}
+			}
+		}
+		return e.any(lists)
 	case f.kind == objects:
 		return e.objects(v)
 	default:

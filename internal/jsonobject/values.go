@@ -147,8 +147,30 @@ func readMap[T any](d *decoder, c byte, p *map[string]T, read func(byte) (T, boo
 // anything reads an object of any values, as encoding/json does.
 func (d *decoder) anything(c byte, p *map[string]any) bool {
 	raw := d.skip()
-	d.count(1 + bytes.Count(raw, []byte{','})) // There is one between any two elements.
-	return c == '{' && !d.broken && json.Unmarshal(raw, p) == nil
+	d.count(elements(raw))
+	if c != '{' || d.broken {
+		return false
+	}
+	var m map[string]any // A new one: a copy of the struct may hold the old one.
+	err := json.Unmarshal(raw, &m)
+	*p = m
+	return err == nil
+}
+
+// elements returns about how many values valid JSON has: objects, arrays, and the commas
+// in them.
+func elements(raw []byte) (n int) {
+	for s := (scanner{body: raw}); s.pos < len(raw); {
+		switch raw[s.pos] {
+		case '"':
+			s.text()
+			continue
+		case ',', '{', '[':
+			n++
+		}
+		s.pos++
+	}
+	return n
 }
 
 // The methods below read a value of one kind. They report whether it fits.

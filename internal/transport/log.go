@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -68,6 +69,6 @@ func (c *Call) logAttrs() []slog.Attr {
 // requestID returns the server's id of a request.
 func (c *Call) requestID(resp *http.Response) string {
 	const longest = 500
-	id := resp.Header.Get("X-Request-Id")
-	return c.Secrets.RedactCut(id[:min(len(id), longest)])
+	id := c.Secrets.Redact(resp.Header.Get("X-Request-Id"))
+	return strings.ToValidUTF8(id[:min(len(id), longest)], "")
 }

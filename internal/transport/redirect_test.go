@@ -285,6 +285,20 @@ func TestTheCheckRedirectOfTheCallerCanOnlyBeStricter(t *testing.T) {
 
 // FuzzRedirect: wherever a server sends a client, no other server sees the token, and
 // neither does who reads what is known of the call.
+// Accept and Content-Type are not secrets, even if Authorize sets one of them.
+func TestARedirectMayNameTheTypeOfAResponse(t *testing.T) {
+	t.Parallel()
+	const storage = "https://storage.example/log?response-content-type=application%2Fjson&sig=1"
+	var hops []hop
+	r := authorizedBy(func(req *http.Request) error {
+		req.Header.Set("Accept", "application/json")
+		return privateToken(req)
+	})
+	r.Stream, r.Accept = true, ""
+	assert.Equal(t, 200, status(t, newClient(chain(&hops, storage)), r))
+	assert.Equal(t, storage, hops[1].url)
+}
+
 func FuzzRedirect(f *testing.F) {
 	for _, s := range []string{
 		"https://evil.example/", "/x", "//evil.example", "http://gitlab.example.com", "https://gitlab.example.com.evil.example", "ftp://x", "?job_token=" + token,

@@ -240,6 +240,9 @@ func TestTheLog(t *testing.T) {
 		"a secret": {slog.LevelDebug, []roundTripper{always(200, "", "X-Request-Id", token)}, []transport.Request{get()}, []string{
 			`level=DEBUG msg="gitlab request" ` + request + `1 status=200 request_id=[REDACTED]`,
 		}},
+		"the beginning of a secret": {slog.LevelDebug, []roundTripper{always(200, "", "X-Request-Id", "01J-"+token[:5])}, []transport.Request{get()}, []string{
+			`level=DEBUG msg="gitlab request" ` + request + `1 status=200 request_id=01J-` + token[:5],
+		}},
 		"a retry": {slog.LevelDebug, []roundTripper{failing(errors.New("no: " + token)), always(200, "")}, []transport.Request{get()}, []string{
 			`level=DEBUG msg="gitlab request" ` + request + `1 error="no: [REDACTED]" wait=1s`,
 			`level=DEBUG msg="gitlab request" ` + request + `2 status=200 request_id=""`,
