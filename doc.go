@@ -13,9 +13,9 @@
 //	}
 //
 // A [Project] identifies a project by its numeric ID ("42") or its full path
-// ("group/app"). Every method takes a context, which limits the call as a whole. Nil
-// options mean defaults, and values passed in are never modified. A [Client] is safe for
-// concurrent use.
+// ("group/app"). Every method takes a context, which limits the duration of the whole
+// call, including retries. Nil options mean defaults. The package never modifies values
+// that you pass. A [Client] is safe for concurrent use.
 //
 // # Start here
 //
@@ -29,14 +29,17 @@
 //     either.
 //   - Act on a job: [JobsService.Play], [JobsService.Retry], [JobsService.Cancel] and
 //     [JobsService.Erase].
-//   - Wait: [JobsService.Wait] for a job, [JobsService.WaitPipeline] for a pipeline and, on
-//     request, for the pipelines that it triggers. [PipelineResult.Succeeded] reports
-//     whether GitLab calls all of them successful.
-//   - Handle failed jobs: [JobsService.Failed] returns them with the ends of their logs, and
-//     [JobsService.RetryFailed] retries them.
-//   - Observe a project: [JobsService.Watch] reports every change of its jobs, and can
-//     continue after a restart.
-//   - Call any other endpoint, such as a pipeline or a job's artifacts: [Client.Do].
+//   - Wait: [JobsService.Wait] for a job, [JobsService.WaitPipeline] for a pipeline and,
+//     with [WaitOptions].Downstream, for the pipelines that it triggers.
+//     [PipelineResult.Succeeded] reports whether all of them have GitLab's status success.
+//     To set a deadline, pass a context with a timeout.
+//   - Handle failed jobs: [JobsService.Failed] returns the failed jobs of a pipeline with the
+//     ends of their logs, and [JobsService.RetryFailed] retries them. Both include jobs
+//     that are allowed to fail.
+//   - Watch a project: [JobsService.Watch] reports each new job and each change of a
+//     job's status, and can continue after a restart.
+//   - Call any other endpoint, such as that of a pipeline or of a job's artifacts:
+//     [Client.Do].
 //   - Test a program: package [example.com/gitlabjobs/gitlabjobstest] is a fake GitLab
 //     server.
 //
@@ -47,71 +50,80 @@
 //   - [PrivateToken] for personal, project and group access tokens,
 //   - [BearerToken] for OAuth 2.0 tokens,
 //   - [JobToken] for the token of a CI job, which [NewClientFromCI] uses,
-//   - [NoAuth] for none.
+//   - [JobTokenParam] for the same token as a query parameter,
+//   - [NoAuth] for no credentials.
 //
-// Methods that read need a token with the scope read_api or api. Play, Retry, Cancel and
-// Erase need the scope api. A job token can list jobs and bridges, and only a job token can
+// Methods that read need an access or OAuth token with the scope read_api or api. Play,
+// Retry, Cancel and Erase need the scope api. A job token can list jobs and bridges, and only a job token can
 // call the methods of [JobTokenService]. For tokens that expire, implement Auth: see its
 // example. [WithAuth] sets other credentials for a single call.
 //
-// Credentials are sent to the client's own server only: a redirect to another host, port or
-// scheme is followed without them. No error and no log line contains a token.
+// The client sends credentials to its own server only. If it follows a redirect to another
+// host, port or scheme, it removes them. Errors and log lines do not contain tokens of 8
+// characters or more.
 //
 // # Bridges
 //
 // A bridge, which GitLab also calls a trigger job, is a job that triggers another pipeline: a
-// child pipeline in the same project, or a downstream pipeline in another one. It has no
-// runner, no log and no artifacts. GitLab lists bridges apart from the other jobs: see
-// [BridgesService].
+// child pipeline in the same project, or a pipeline in another project. In this package,
+// both are downstream pipelines. A bridge has no runner, no log and no artifacts. GitLab
+// lists bridges separately from the other jobs: see [BridgesService].
 //
 // # Pages
 //
-// A List method returns one [Page] and the position of the next one. An All method iterates
-// over the items of all pages, a Pages method over the pages. Both request 100 items per page
-// unless the options say otherwise, and with Prefetch they request the next pages in advance.
-// They yield no item twice.
+// A List method returns one [Page], which contains the position of the next page. An All
+// method iterates over the items of all pages, and a Pages method iterates over the pages.
+// All and Pages methods request 100 items per page by default. If Prefetch is set, they
+// request the next pages in advance. They yield no item twice.
 //
 // GitLab has two kinds of pagination. With offset pagination, a page begins after a number
-// of items, so that items move to other pages if others are added or removed. With keyset
-// pagination, a page begins after the last item of the page before, which the server encodes
-// in a cursor. AllByProject uses keyset pagination. It misses no job that exists throughout
-// the listing, and has no maximum length. For the lists of a pipeline, GitLab has offset
-// pagination only: [JobsService.AllByPipeline] tells how to get every job.
+// of items. If items are added or removed, other items move to another page. With keyset
+// pagination, a page begins after the last item of the previous page. The server encodes
+// this position in a cursor.
 //
-// An iterator yields an error once, with a nil item, and stops. The error is a [*PageError],
-// which has the position at which to resume.
+// AllByProject uses keyset pagination. It yields every job that exists from the first
+// request to the last, and the list has no maximum length. For the lists of a pipeline,
+// GitLab has offset pagination only: [JobsService.AllByPipeline] explains how to get every
+// job.
+//
+// If a request fails, the iterator yields the error once, with a nil item, and ends. The
+// error of an All or Pages method is a [*PageError], which has the position at which to
+// resume.
 //
 // # Errors
 //
-// A response that is not a success is an [*Error]. It has the path of the request and the
-// message of the server, and matches one of the sentinels by [errors.Is]: [ErrNotFound],
-// [ErrForbidden], [ErrRateLimited] and so on. A success that can't be used, such as the HTML
-// page of a proxy, is an [*Error] as well. [Temporary] reports whether the same call may
-// succeed later. If the context ends first, its error is returned, with its cause. Invalid
-// arguments are reported before any request is sent.
+// If the server responds with an error status, the method returns an [*Error] with the path
+// of the request and the message of the server. Use [errors.Is] to compare it with
+// [ErrNotFound], [ErrForbidden], [ErrRateLimited] and so on. A method also returns an
+// [*Error] if a response has a success status but can't be used, such as the HTML page of
+// a proxy. [Temporary] reports whether the same call may succeed later. If the context ends
+// first, the method returns the context's error and its cause. Methods check their
+// arguments before they send a request.
 //
 // # Retries
 //
-// Reads and Cancel are retried after a network error or a temporary error of the server, and
-// the client obeys the rate limits of the server: see [RetryPolicy]. Retry, Erase, Play and
-// the writes of [Client.Do] are retried only if they provably did not reach the server, or if
-// a rate limit refused them. If a write may have taken effect but its response was lost, the
-// error is [ErrOutcomeUnknown]: check the job before you repeat the call.
+// The client retries reads and Cancel after a network error or a temporary error of the
+// server, and obeys the rate limits of the server: see [RetryPolicy]. It sends Retry, Erase,
+// Play and the writes of [Client.Do] again only if the request did not reach the server, or
+// if a rate limit refused it. If a write may have taken effect but no usable response
+// arrived, the error is [ErrOutcomeUnknown]: check the job before you repeat the call.
 //
-// Waits, watches and followed logs continue after outages of up to 15 minutes, or as their
-// MaxOutage says.
+// Wait, WaitPipeline, Watch and FollowTrace continue after outages of up to 15 minutes.
+// MaxOutage in their options changes this limit.
 //
 // # Null, absent and zero
 //
 // Fields that can be null are pointers or times. They are nil or zero if the server sent null
 // or did not send the field. Unknown statuses, failure reasons and fields are not errors.
-// [Job.Extra] returns unknown fields, and values of an unexpected type. A [Job] marshals back
-// to the keys that it was decoded from, null included. To compare two jobs, compare their
-// fields or their JSON, not the structs: a Job remembers which fields the server sent.
+// [Job.Extra] returns unknown fields and values of an unexpected type. A [Job] marshals to
+// the same JSON keys that it was decoded from, including those with null. To compare two
+// jobs, compare their fields or their JSON. Do not compare the structs, because a Job also
+// stores which fields the server sent.
 //
 // # Shared objects
 //
-// GitLab repeats the same commit, user, pipeline and runner in every job of a page. Each is
-// decoded once, and the jobs of the page share it. Any number of goroutines can read it. Copy
-// it before you change it. Pages share nothing with each other.
+// GitLab repeats the same commit, user, pipeline and runner in many jobs of a page. The
+// package decodes each of these objects once, and the jobs of the page share it. Several
+// goroutines can read a shared object at the same time. Copy it before you change it. Jobs
+// of different pages share nothing.
 package gitlabjobs

@@ -12,7 +12,8 @@ import (
 )
 
 // rotatingToken authenticates with a token that expires, such as an OAuth 2.0 access
-// token. It renews the token a minute before.
+// token. It renews the token a minute before the token
+// expires.
 type rotatingToken struct {
 	renew func(context.Context) (token string, expires time.Time, err error)
 
@@ -37,7 +38,7 @@ func (r *rotatingToken) Authorize(req *http.Request) error {
 	return nil
 }
 
-// A type of your own can implement Auth, here with a token that expires.
+// Your own type can implement Auth. This type renews a token that expires.
 func ExampleAuth() {
 	srv, err := gitlabjobstest.Start() // A fake GitLab server with a job.
 	if err != nil {

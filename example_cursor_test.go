@@ -13,15 +13,15 @@ import (
 )
 
 // exportJobs exports all jobs of a project, newest first. After each page it stores the
-// cursor of the next one, so that a later call continues there. It exports a job twice
-// only if the program ends between export and the write of the file.
+// cursor of the next page, so that a later call continues there. It exports jobs twice
+// only if the program ends after it has exported them and before it has stored the cursor.
 func exportJobs(ctx context.Context, client *gitlabjobs.Client, cursorFile string, export func(*gitlabjobs.Job)) error {
 	cursor, err := os.ReadFile(cursorFile)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	opts := &gitlabjobs.ListJobsOptions{
-		ListOptions: gitlabjobs.ListOptions{PerPage: 2}, // Without it, a page has 100 jobs.
+		ListOptions: gitlabjobs.ListOptions{PerPage: 2}, // The default is 100 jobs.
 		Pagination:  gitlabjobs.KeysetPagination,
 		Cursor:      string(cursor), // Empty: begin with the newest job.
 	}
@@ -32,7 +32,7 @@ func exportJobs(ctx context.Context, client *gitlabjobs.Client, cursorFile strin
 		for _, job := range page.Items {
 			export(job)
 		}
-		// The last page has no NextCursor: the next call begins anew.
+		// The NextCursor of the last page is empty: the next call starts from the beginning.
 		if err := os.WriteFile(cursorFile, []byte(page.NextCursor), 0o600); err != nil {
 			return err
 		}
@@ -40,8 +40,8 @@ func exportJobs(ctx context.Context, client *gitlabjobs.Client, cursorFile strin
 	return nil
 }
 
-// A program stores its cursor in a file. The second call continues where an error ended
-// the first.
+// This program stores its cursor in a file. An error ends the first call. The second call
+// continues at the page that failed.
 func ExampleJobsService_PagesByProject() {
 	srv, err := gitlabjobstest.Start() // A fake GitLab server with five jobs, which refuses the second page once.
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"example.com/gitlabjobs/gitlabjobstest"
 )
 
-// AllByPipeline requests the next page when the loop gets there.
+// AllByPipeline requests a page when the loop needs it.
 func ExampleJobsService_AllByPipeline() {
 	srv, err := gitlabjobstest.Start() // A fake GitLab server with a pipeline of two jobs.
 	if err != nil {
@@ -66,9 +66,8 @@ func ExampleJobsService_ListByProject() {
 	// more: true
 }
 
-// A list of the jobs created in the last day does not have a job that was created
-// earlier, even if it finishes today: a retried or manual job, or one that waited for a
-// runner. To see every job that finishes, use [gitlabjobs.JobsService.Watch].
+// This list has the jobs that were created in the last day. It does not have a job that was
+// created earlier but finishes today, such as a manual job that was played days later. To see every job that finishes, use [gitlabjobs.JobsService.Watch].
 func ExampleCreatedAfter() {
 	srv, err := gitlabjobstest.Start() // A fake GitLab server with three jobs.
 	if err != nil {
@@ -96,7 +95,7 @@ func ExampleCreatedAfter() {
 	// build
 }
 
-// A PageError has the position of the page that failed. A later listing can resume there.
+// A PageError contains the position of the page that failed. A later list can start there.
 func ExamplePageError() {
 	srv, err := gitlabjobstest.Start() // A fake GitLab server with three jobs, which refuses the second page.
 	if err != nil {

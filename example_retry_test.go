@@ -9,8 +9,8 @@ import (
 	"example.com/gitlabjobs/gitlabjobstest"
 )
 
-// retriedJob returns the job that has replaced a failed one, or nil if it was not
-// retried. It lists the newest attempt of each job: a retried job has a new ID.
+// retriedJob returns the job that has replaced a failed job, or nil if the failed job was
+// not retried. A retried job has the same name and a higher ID.
 func retriedJob(ctx context.Context, client *gitlabjobs.Client, project gitlabjobs.Project, failed *gitlabjobs.Job) (*gitlabjobs.Job, error) {
 	for job, err := range client.Jobs.AllByPipeline(ctx, project, failed.Pipeline.ID, nil) {
 		if err != nil {

@@ -44,7 +44,7 @@ func ExampleNewClientFromCI() {
 	// Output: job 9 report
 }
 
-// errors.Is tells the kind of an error. errors.As gives access to the details.
+// Use errors.Is to check what kind of error a call returned, and errors.As to get details.
 func ExampleError() {
 	srv, err := gitlabjobstest.Start() // A fake GitLab server with a manual job.
 	if err != nil {
@@ -126,7 +126,7 @@ func ExampleClient_Do_download() {
 // The client uses your http.Client, for example with a certificate authority and a
 // proxy.
 func ExampleWithHTTPClient() {
-	var pem []byte // The certificates, such as from os.ReadFile.
+	var pem []byte // The certificates, for example read with os.ReadFile.
 	proxy, err := url.Parse("http://proxy.example.com:3128")
 	if err != nil {
 		fmt.Println(err)
@@ -148,7 +148,8 @@ func ExampleWithHTTPClient() {
 	// Output: true
 }
 
-// This client tries more often than the default, and waits longer for rate limits.
+// This client sends a request up to 8 times, and waits up to 10 minutes if the server asks
+// it to.
 func ExampleWithRetry() {
 	auth := gitlabjobs.NoAuth()
 

@@ -41,8 +41,8 @@ func ExampleJobsService_WaitPipeline() {
 	// Output: do not deploy: the pipeline, or one that it triggered, did not succeed
 }
 
-// This wait polls at most once a minute, tolerates an outage of an hour, prints each
-// change, and returns at the first failure instead of the end of the pipeline.
+// This wait polls at most once a minute, continues after an outage of up to an hour, prints
+// each change, and returns when the first job fails.
 func ExampleWaitOptions() {
 	srv, err := gitlabjobstest.Start() // A fake GitLab server with a failed job and a running one.
 	if err != nil {

@@ -13,8 +13,8 @@ import (
 	"example.com/gitlabjobs/gitlabjobstest"
 )
 
-// tally is the content of the file: a count, and the state of the watch up to which it
-// counts.
+// tally is the content of the file: the number of failed jobs, and the state of the watch
+// after the last event that was counted.
 type tally struct {
 	Failed int                   `json:"failed"`
 	State  gitlabjobs.WatchState `json:"state"`
@@ -23,7 +23,7 @@ type tally struct {
 func readTally(path string) (t tally, err error) {
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return t, nil // The first start. The zero state begins with the current jobs.
+		return t, nil // The first start. The zero state starts with the current jobs.
 	}
 	if err == nil {
 		err = json.Unmarshal(data, &t)
@@ -69,8 +69,8 @@ func countFailed(ctx context.Context, client *gitlabjobs.Client, path string, la
 	return nil
 }
 
-// A program counts failed jobs. It stores the state of the watch together with the count,
-// so that a restart neither misses a job nor counts one twice.
+// This program counts failed jobs. It stores the state of the watch together with the
+// count, so that it counts each job once even if it is restarted.
 func ExampleJobsService_Watch() {
 	srv, err := gitlabjobstest.Start() // A fake GitLab server with a running job.
 	if err != nil {

@@ -61,7 +61,8 @@ func ExampleJobsService_Play_outcomeUnknown() {
 	// Output: it was not played
 }
 
-// RetryFailed retries the failed jobs of a pipeline: here, those whose runner failed.
+// RetryFailed retries the failed jobs of a pipeline. Here it retries only jobs that failed
+// because of their runner.
 func ExampleJobsService_RetryFailed() {
 	srv, err := gitlabjobstest.Start() // A fake GitLab server with two failed jobs.
 	if err != nil {
@@ -85,7 +86,7 @@ func ExampleJobsService_RetryFailed() {
 		fmt.Println(r.Failed.Name, "is", r.Job.Status)
 	}
 	if err != nil {
-		fmt.Println(err) // The list failed, or the context ended. Other jobs may be left.
+		fmt.Println(err) // The list failed, or the context ended before all jobs were retried.
 	}
 	// Output: test is pending
 }
