@@ -34,13 +34,13 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	code := run(ctx, os.Stdout, terminal.Open(os.Stdout, os.Getenv), os.Getenv, os.Args[1:])
+	code := run(ctx, os.Stdout, os.Stderr, terminal.Open(os.Stdout, os.Getenv), os.Getenv, os.Args[1:])
 	stop()
 	os.Exit(code)
 }
 
-// run runs the program, on a screen unless that is nil.
-func run(ctx context.Context, w io.Writer, screen *terminal.Screen, getenv func(string) string, args []string) int {
+// run runs the program, on a screen unless that is nil. What is wrong with the arguments goes to errs.
+func run(ctx context.Context, w, errs io.Writer, screen *terminal.Screen, getenv func(string) string, args []string) int {
 	flags := flag.NewFlagSet("tail", flag.ContinueOnError)
 	unfold := flags.Bool("unfold", false, "show the lines of all sections")
 	t, err := target.Command{
@@ -58,7 +58,7 @@ environment, and outside of terminals, it writes plain text.
 	case errors.Is(err, flag.ErrHelp):
 		return exit.Success
 	case err != nil:
-		fmt.Fprintln(w, "error:", err)
+		fmt.Fprintln(errs, "error:", err)
 		return exit.Error
 	}
 	defer t.Close()

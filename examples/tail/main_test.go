@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"io"
 	"strings"
 	"sync"
 	"testing"
@@ -252,21 +253,23 @@ func TestWithoutArgumentsItFollowsTheDemo(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	var out buffer
-	assert.Equal(t, exit.Interrupted, run(ctx, &out, nil, set, nil), "whatever is in the environment")
+	assert.Equal(t, exit.Interrupted, run(ctx, &out, io.Discard, nil, set, nil), "whatever is in the environment")
 	assert.Equal(t, "A demo, on a GitLab embedded in this program. For your own: tail -h\ninterrupted: job 1001 of group/app\n", out.String())
 }
 
 func TestHelpAndWrongArguments(t *testing.T) {
 	t.Parallel()
-	var out buffer
+	var out, errs buffer
 	none := func(string) string { return "" }
-	assert.Equal(t, exit.Success, run(t.Context(), &out, nil, none, []string{"-h"}))
+	assert.Equal(t, exit.Success, run(t.Context(), &out, &errs, nil, none, []string{"-h"}))
 	for _, word := range []string{"PROJECT", "JOB", "GITLAB_URL", "GITLAB_TOKEN", "NO_COLOR", "-unfold", "130"} {
 		assert.Contains(t, out.String(), word)
 	}
+	assert.Empty(t, errs.String())
 	out.Reset()
-	assert.Equal(t, exit.Error, run(t.Context(), &out, nil, none, []string{"group/app"}))
-	assert.Contains(t, out.String(), "error: missing: the job ID")
+	assert.Equal(t, exit.Error, run(t.Context(), &out, &errs, nil, none, []string{"group/app"}))
+	assert.Contains(t, errs.String(), "error: missing: the job ID")
+	assert.Empty(t, out.String(), "a file of it stays clean")
 }
 
 // The demo's times agree: those of the sections, of the log and of the job.

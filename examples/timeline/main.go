@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"example.com/gitlabjobs"
+	"example.com/gitlabjobs/examples/internal/exit"
 	"example.com/gitlabjobs/examples/internal/target"
 )
 
@@ -30,8 +31,8 @@ func main() {
 	err := run(ctx, os.Stdout, os.Getenv, os.Args[1:])
 	stop()
 	if err != nil && !errors.Is(err, flag.ErrHelp) {
-		fmt.Fprintln(os.Stderr, "timeline:", err)
-		os.Exit(1)
+		fmt.Fprintln(os.Stderr, "error:", err)
+		os.Exit(exit.Error)
 	}
 }
 

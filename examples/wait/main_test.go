@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"strings"
 	"sync"
 	"testing"
@@ -187,20 +188,22 @@ func TestWithoutArgumentsItWaitsForTheDemo(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	var out buffer
-	assert.Equal(t, exit.Interrupted, run(ctx, &out, nil, set, nil), "whatever is in the environment")
+	assert.Equal(t, exit.Interrupted, run(ctx, &out, io.Discard, nil, set, nil), "whatever is in the environment")
 	assert.Equal(t, "A demo, on a GitLab embedded in this program. For your own: wait -h\ninterrupted: pipeline 101 of group/app, before it was read\n", out.String())
 }
 
 func TestHelpAndWrongArguments(t *testing.T) {
 	t.Parallel()
-	var out buffer
-	assert.Equal(t, exit.Success, run(t.Context(), &out, nil, none, []string{"-h"}))
+	var out, errs buffer
+	assert.Equal(t, exit.Success, run(t.Context(), &out, &errs, nil, none, []string{"-h"}))
 	for _, word := range []string{"PROJECT", "PIPELINE", "GITLAB_URL", "GITLAB_TOKEN", "NO_COLOR", "130"} {
 		assert.Contains(t, out.String(), word)
 	}
+	assert.Empty(t, errs.String())
 	out.Reset()
-	assert.Equal(t, exit.Error, run(t.Context(), &out, nil, none, []string{"group/app"}))
-	assert.Contains(t, out.String(), "error: missing: the pipeline ID")
+	assert.Equal(t, exit.Error, run(t.Context(), &out, &errs, nil, none, []string{"group/app"}))
+	assert.Contains(t, errs.String(), "error: missing: the pipeline ID")
+	assert.Empty(t, out.String(), "a file of it stays clean")
 }
 
 // The demo's screen does not depend on how fast the machine is.

@@ -30,7 +30,7 @@ func TestMain(m *testing.M) {
 			getenv := func(key string) string { return cmp.Or(env[key], os.Getenv(key)) }
 			ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 			defer stop()
-			return run(ctx, os.Stdout, terminal.Open(os.Stdout, getenv), getenv, nil)
+			return run(ctx, os.Stdout, os.Stderr, terminal.Open(os.Stdout, getenv), getenv, nil)
 		}
 	}
 	screentest.Main(m, map[string]func() int{
