@@ -24,7 +24,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 
 	"example.com/gitlabjobs"
 	"example.com/gitlabjobs/examples/internal/exit"
@@ -33,7 +32,7 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := exit.OnSignal()
 	code := run(ctx, os.Stdout, os.Stderr, terminal.Open(os.Stdout, os.Getenv), os.Getenv, os.Args[1:])
 	stop()
 	os.Exit(code)

@@ -1,16 +1,15 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"os"
-	"os/signal"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 
 	"example.com/gitlabjobs"
+	"example.com/gitlabjobs/examples/internal/exit"
 	"example.com/gitlabjobs/examples/internal/screentest"
 	"example.com/gitlabjobs/examples/internal/target"
 	"example.com/gitlabjobs/examples/internal/terminal"
@@ -21,7 +20,7 @@ import (
 func TestMain(m *testing.M) {
 	screentest.Main(m, map[string]func() int{
 		"endless": func() int {
-			ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+			ctx, stop := exit.OnSignal()
 			defer stop()
 			t, err := target.Command{Name: "tail", ID: "job", Demo: endless}.Open(os.Stdout, os.Getenv, nil)
 			if err != nil {

@@ -21,7 +21,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"sync"
 	"time"
 
@@ -43,7 +42,7 @@ and outside of terminals, it writes a line for each change.
 }
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := exit.OnSignal()
 	code := run(ctx, os.Stdout, os.Stderr, terminal.Open(os.Stdout, os.Getenv), os.Getenv, os.Args[1:])
 	stop()
 	os.Exit(code)

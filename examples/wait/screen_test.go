@@ -5,8 +5,8 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/signal"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -28,17 +28,28 @@ func TestMain(m *testing.M) {
 		return func() int {
 			command.Demo = demo
 			getenv := func(key string) string { return cmp.Or(env[key], os.Getenv(key)) }
-			ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+			ctx, stop := exit.OnSignal()
 			defer stop()
 			return run(ctx, os.Stdout, os.Stderr, terminal.Open(os.Stdout, getenv), getenv, nil)
 		}
 	}
 	screentest.Main(m, map[string]func() int{
-		"many":     program(many, nil),
+		"many": program(many, nil),
+		"terminated": func() int {
+			time.AfterFunc(3*time.Second, terminate)
+			return program(many, nil)()
+		},
 		"over":     program(over, nil),
 		"dumb":     program(over, map[string]string{"TERM": "dumb"}),
 		"no color": program(over, map[string]string{"NO_COLOR": "1"}),
 	})
+}
+
+// terminate does what kill does.
+func terminate() {
+	if self, err := os.FindProcess(os.Getpid()); err == nil {
+		_ = self.Signal(syscall.SIGTERM) // Windows has none.
+	}
 }
 
 // over is a pipeline that has ended.
@@ -204,6 +215,15 @@ func TestInARealTerminal(t *testing.T) {
 			t.Log("\n" + strings.Join(rows, "\n"))
 		})
 	}
+}
+
+func TestATerminatedProgramLeavesTheTerminalAsItWas(t *testing.T) {
+	t.Parallel()
+	tmux := screentest.StartTmux(t, 80, 24, "terminated")
+	rows := tmux.Until(func(rows []string) bool { return strings.HasPrefix(rows[len(rows)-1], "exit code ") })
+	assert.Equal(t, "exit code 130", rows[len(rows)-1])
+	assert.Contains(t, strings.Join(rows, ""), "interrupted: pipeline 101 of group/app")
+	assert.Equal(t, "screen 0, cursor 1, wrap 1", tmux.Modes())
 }
 
 func TestColorsAreForTerminalsThatWantThem(t *testing.T) {

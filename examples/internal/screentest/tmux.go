@@ -67,6 +67,12 @@ func (t *Tmux) run(args ...string) string {
 	return string(out)
 }
 
+// Modes tells whether the terminal shows its alternate screen and its cursor, and wraps lines.
+func (t *Tmux) Modes() string {
+	t.tb.Helper()
+	return strings.TrimSpace(t.run("display-message", "-p", "screen #{alternate_on}, cursor #{cursor_flag}, wrap #{wrap_flag}"))
+}
+
 // Resize changes the size of the terminal.
 func (t *Tmux) Resize(columns, rows int) {
 	t.tb.Helper()
