@@ -53,12 +53,15 @@ func (b *board) frame(title string, began, now time.Time, columns, rows int) []s
 	return frame
 }
 
-// progress is how much is finished, as a bar and in numbers.
+// progress is how many jobs are finished, as a bar and in numbers. Bridges are no jobs, but may fail.
 func progress(lines []line, elapsed string, columns int) string {
-	finished, failed := 0, 0
+	jobs, finished, failed := 0, 0, 0
 	for _, l := range lines {
-		if l.shown().Finished() {
-			finished++
+		if !l.bridge {
+			jobs++
+			if l.shown().Finished() {
+				finished++
+			}
 		}
 		if l.shown() == gitlabjobs.StatusFailed && !l.mayFail {
 			failed++
@@ -69,8 +72,8 @@ func progress(lines []line, elapsed string, columns int) string {
 		width, noun = 8, ""
 	}
 	full := 0
-	if len(lines) > 0 {
-		full = finished * width / len(lines)
+	if jobs > 0 {
+		full = finished * width / jobs
 	}
 	color := terminal.Green
 	if failed > 0 {
@@ -79,7 +82,7 @@ func progress(lines []line, elapsed string, columns int) string {
 	spans := []terminal.Span{
 		{Style: color, Text: strings.Repeat("█", full)},
 		{Style: terminal.Dim, Text: strings.Repeat("░", width-full)},
-		{Text: fmt.Sprintf("  %d of %d%s  %s", finished, len(lines), noun, elapsed)},
+		{Text: fmt.Sprintf("  %d of %d%s  %s", finished, jobs, noun, elapsed)},
 	}
 	if failed > 0 {
 		spans = append(spans, terminal.Span{Style: color, Text: fmt.Sprintf("  %d failed", failed)})

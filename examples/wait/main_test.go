@@ -91,7 +91,7 @@ func TestTheExitCodeAndTheLastLineSayHowItEnded(t *testing.T) {
 		"a canceled job":             {runs(time.Minute, "canceled"), success, 1, "canceled: pipeline 101 of group/app: job first (1001) was canceled"},
 		"a manual job":               {gitlabjobstest.JobSpec{Status: "manual"}, success, 3, "blocked: pipeline 101 of group/app waits until somebody plays job first (1001) in pipeline 101"},
 		"a manual job below":         {success, gitlabjobstest.JobSpec{Status: "manual"}, 3, "blocked: pipeline 101 of group/app waits until somebody plays job below (1003) in pipeline 102"},
-		"an interrupt":               {gitlabjobstest.JobSpec{Status: "created"}, success, 130, "interrupted: pipeline 101 of group/app, with 1 of 3 to go: job first (1001) is created"},
+		"an interrupt":               {gitlabjobstest.JobSpec{Status: "created"}, success, 130, "interrupted: pipeline 101 of group/app, with 1 of 3 jobs and bridges to go: job first (1001) is created"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -224,6 +224,6 @@ func TestTheDemosPicture(t *testing.T) {
 	})
 	assert.Equal(t, exit.Success, code)
 	assert.Contains(t, picture, "● integration: [postgres, 17]")
-	assert.Contains(t, screen.String(), "12 of 12 jobs  15s")
+	assert.Contains(t, screen.String(), "11 of 11 jobs  15s")
 	assert.Zero(t, screen.Lost())
 }

@@ -129,11 +129,14 @@ func unfinished(r *gitlabjobs.PipelineResult) string {
 		return ", before it was read"
 	}
 	var open []item
-	all := 0
+	all, noun := 0, "jobs"
 	var visit func(*gitlabjobs.PipelineResult)
 	visit = func(r *gitlabjobs.PipelineResult) {
 		for _, it := range itemsOf(r) {
 			all++
+			if it.bridge {
+				noun = "jobs and bridges"
+			}
 			if !it.status.Finished() {
 				open = append(open, it)
 			}
@@ -154,7 +157,7 @@ func unfinished(r *gitlabjobs.PipelineResult) string {
 	case len(open) == 0:
 		return ", which was about to end"
 	default:
-		return fmt.Sprintf(", with %d of %d to go: %s", len(open), all, list(texts))
+		return fmt.Sprintf(", with %d of %d %s to go: %s", len(open), all, noun, list(texts))
 	}
 }
 
