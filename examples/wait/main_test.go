@@ -182,6 +182,18 @@ func TestAPipeGetsALineForEachChange(t *testing.T) {
 	}
 }
 
+func TestChangesThatComeTogetherAreInTheOrderOfTheIDs(t *testing.T) {
+	t.Parallel()
+	_, out := waitFor(t, runs(time.Minute, "success"), runs(time.Minute, "success"))
+	var names []string
+	for line := range strings.Lines(out) {
+		if _, change, ok := strings.Cut(line, "  pipeline "); ok && len(names) < 3 {
+			names = append(names, change)
+		}
+	}
+	assert.Equal(t, []string{"101  job first: pending\n", "101  bridge bridge: success, pipeline 102: pending\n", "102  job below: pending\n"}, names)
+}
+
 func TestWithoutArgumentsItWaitsForTheDemo(t *testing.T) {
 	t.Parallel()
 	set := func(string) string { return "set" }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -22,12 +23,23 @@ type view interface {
 	end(*gitlabjobs.PipelineResult, outcome)
 }
 
-// plain writes a line for each change.
+// plain writes a line for each change. GitLab lists the newest job first, so changes that come
+// together are written in the order of their pipelines and IDs.
 type plain struct {
-	mu   sync.Mutex
-	w    io.Writer
-	seen map[int64]string // By ID, what was written of it.
+	mu      sync.Mutex
+	w       io.Writer
+	seen    map[int64]string // By ID, what was written of it, or is about to be.
+	changes []change
 }
+
+// change is a line that is about to be written.
+type change struct {
+	pipeline, id int64
+	line         string
+}
+
+// together is how long changes wait for others.
+const together = 100 * time.Millisecond
 
 func (p *plain) update(it item) {
 	what, state := "job", string(it.status)
@@ -45,13 +57,32 @@ func (p *plain) update(it item) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.seen[it.id] != state {
-		p.seen[it.id] = state
-		fmt.Fprintf(p.w, "%s  pipeline %d  %s %s: %s\n", time.Now().Format(time.TimeOnly), it.pipeline, what, it.name, terminal.Clean(state))
+	if p.seen[it.id] == state {
+		return
+	}
+	p.seen[it.id] = state
+	line := fmt.Sprintf("%s  pipeline %d  %s %s: %s\n", time.Now().Format(time.TimeOnly), it.pipeline, what, it.name, terminal.Clean(state))
+	p.changes = append(p.changes, change{it.pipeline, it.id, line})
+	if len(p.changes) == 1 {
+		time.AfterFunc(together, p.flush)
 	}
 }
 
+// flush writes the changes so far.
+func (p *plain) flush() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	slices.SortStableFunc(p.changes, func(a, b change) int {
+		return cmp.Or(cmp.Compare(a.pipeline, b.pipeline), cmp.Compare(a.id, b.id))
+	})
+	for _, c := range p.changes {
+		fmt.Fprint(p.w, c.line)
+	}
+	p.changes = nil
+}
+
 func (p *plain) end(_ *gitlabjobs.PipelineResult, o outcome) {
+	p.flush()
 	fmt.Fprintf(p.w, "%s: %s\n", o.word, o.why)
 }
 
