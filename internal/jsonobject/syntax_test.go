@@ -52,7 +52,7 @@ func TestBrokenJSONIsAnErrorThatSaysWhere(t *testing.T) {
 		`[{},]`:         "element 1: broken JSON at byte 5: invalid character ']'",
 		`[{}{}]`:        "broken JSON at byte 4: invalid character '{'",
 		`[{}`:           "broken JSON at byte 3: unexpected end",
-		`[{}]]`:         "more follows the JSON value, from byte 4 on",
+		`[{}]]`:         "more follows the JSON value, from byte 5 on",
 	} {
 		_, err := jsonobject.DecodeList[ticket]([]byte(body))
 		require.ErrorContains(t, err, text, body)
