@@ -174,8 +174,8 @@ func weighListers(dir string, runs int) ([]row, error) {
 		return nil, err
 	}
 	rows := []row{
-		built("build a lister, standard library cached: time", duration, times, 0.30),
-		built("build a lister: memory of the largest process", size, memories, 0.40),
+		built("build a lister, standard library cached: time", duration, times, 0.35),
+		built("build a lister: memory of the largest process", size, memories, 0.30),
 	}
 	one := func(figure string, unit func(float64) string, atMost float64, f func(binary string) (float64, error)) error {
 		r := row{figure: figure, unit: unit, atMost: atMost}
