@@ -11,10 +11,10 @@ import (
 	"example.com/gitlabjobs/internal/transport"
 )
 
-// Auth puts credentials on a request. A client calls it once a call, before
-// anything is sent, and never for a host other than its own. An implementation
-// of your own may fetch or renew a token; the request's context bounds it. It
-// must be safe for concurrent use.
+// Auth adds credentials to a request. A client calls Authorize once for each call, before
+// it sends the first attempt, and only for requests to its own server. An implementation
+// can fetch or renew a token: it should stop when the context of the request ends. It must
+// be safe for concurrent use.
 type Auth interface {
 	Authorize(req *http.Request) error
 }
@@ -31,30 +31,29 @@ func BearerToken(token string) Auth {
 	return newTokenAuth("BearerToken", token, func(req *http.Request) { req.Header.Set("Authorization", "Bearer "+token) })
 }
 
-// JobToken authenticates with a CI job's token ($CI_JOB_TOKEN), in the JOB-TOKEN
-// header. GitLab accepts it for the job token's own job and agents, and for lists
-// of jobs; elsewhere it answers 401.
+// JobToken authenticates with the token of a CI job ($CI_JOB_TOKEN), in the JOB-TOKEN
+// header. GitLab accepts it for the methods of [JobTokenService] and for lists of jobs, and
+// responds with 401 to other calls.
 func JobToken(token string) Auth {
 	return newTokenAuth("JobToken", token, func(req *http.Request) { req.Header.Set("JOB-TOKEN", token) })
 }
 
-// JobTokenParam authenticates as [JobToken] does, by the query parameter
-// job_token. Prefer [JobToken]: a query ends up in the logs of every proxy.
+// JobTokenParam authenticates with the token of a CI job, in the query parameter
+// job_token. Prefer [JobToken], because proxies log queries.
 func JobTokenParam(token string) Auth {
 	return newTokenAuth("JobTokenParam", token, func(req *http.Request) {
 		transport.SetParam(req.URL, "job_token", token)
 	})
 }
 
-// NoAuth sends no credentials. Public projects answer some calls without:
-// the lists of a pipeline's jobs and bridges.
+// NoAuth sends no credentials. In public projects, this is enough to list the jobs and
+// bridges of a pipeline.
 func NoAuth() Auth { return tokenAuth{apply: func(*http.Request) {}} }
 
-// tokenAuth keeps its token in a closure: fmt prints unexported fields, but of
-// a function only its address.
+// tokenAuth stores its token in a closure, because fmt would print it if it were a field.
 type tokenAuth struct {
 	apply func(*http.Request)
-	err   error // Why the token can't be used.
+	err   error // The reason why the token is invalid, or nil.
 }
 
 func newTokenAuth(name, token string, apply func(*http.Request)) tokenAuth {
@@ -64,11 +63,11 @@ func newTokenAuth(name, token string, apply func(*http.Request)) tokenAuth {
 func checkToken(name, token string) error {
 	switch {
 	case token == "":
-		return fmt.Errorf("gitlabjobs: %s: the token is empty: give one, or use NoAuth()", name)
+		return fmt.Errorf("gitlabjobs: %s: the token is empty: pass a token, or use NoAuth()", name)
 	case strings.TrimSpace(token) != token:
-		return fmt.Errorf("gitlabjobs: %s: the token has white space around it: give strings.TrimSpace of it", name)
+		return fmt.Errorf("gitlabjobs: %s: the token begins or ends with white space: use strings.TrimSpace", name)
 	case strings.ContainsFunc(token, func(r rune) bool { return r > unicode.MaxASCII || !unicode.IsGraphic(r) || r == ' ' }):
-		return fmt.Errorf("gitlabjobs: %s: the token holds a space, a control character or one that is not ASCII: give it as GitLab shows it", name)
+		return fmt.Errorf("gitlabjobs: %s: the token contains a space, a control character or a non-ASCII character: use it as GitLab shows it", name)
 	}
 	return nil
 }
@@ -80,10 +79,10 @@ func (a tokenAuth) Authorize(req *http.Request) error {
 	return a.err
 }
 
-// checkAuth refuses, before anything is sent, what can't authorize a request.
+// checkAuth returns an error if auth is nil or has an invalid token.
 func checkAuth(auth Auth) error {
 	if auth == nil {
-		return errors.New("gitlabjobs: auth is nil: give PrivateToken(token), or NoAuth() for none")
+		return errors.New("gitlabjobs: auth is nil: use PrivateToken(token), or NoAuth() for no credentials")
 	}
 	if t, ok := auth.(tokenAuth); ok {
 		return t.err
@@ -91,19 +90,19 @@ func checkAuth(auth Auth) error {
 	return nil
 }
 
-// redactArguments redacts the error of a call that was not sent: an argument that is given
-// in the wrong place may be a token. Only the tokens that are known without calling an Auth
-// of the caller's are found.
+// redactArguments removes tokens from the error of a call that was not sent, because the
+// caller may have passed a token as another argument. It does not call an Auth of the
+// caller, and so cannot remove its tokens.
 func (c *Client) redactArguments(err error, ro []RequestOption) error {
 	rc := validOptions(ro)
-	var known transport.Secrets
+	var secrets transport.Secrets
 	for _, auth := range []Auth{c.tokenAuth, rc.auth} {
 		if static, ok := auth.(tokenAuth); ok && static.apply != nil {
 			req := &http.Request{Header: make(http.Header), URL: new(url.URL)}
 			_ = static.Authorize(req)
-			known.AddRequest(req)
+			secrets.AddRequest(req)
 		}
 	}
-	known.AddHeader(rc.header)
-	return known.RedactText(err)
+	secrets.AddHeader(rc.header)
+	return secrets.RedactText(err)
 }

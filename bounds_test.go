@@ -58,7 +58,7 @@ func TestResponseBodiesAreLimited(t *testing.T) {
 	t.Parallel()
 	body := &flood{left: 1 << 40}
 	_, err := flooding(t, 200, body).Jobs.Get(t.Context(), "1", 7)
-	require.ErrorContains(t, err, "larger than the client's bound: see WithMaxBody")
+	require.ErrorContains(t, err, "larger than the limit of the client: see WithMaxBody")
 	assert.LessOrEqual(t, body.read.Load(), int64(64<<20+1))
 
 	body = &flood{left: 1 << 40}
@@ -74,7 +74,7 @@ func TestResponseBodiesAreLimited(t *testing.T) {
 		return resp, nil
 	}, gitlabjobs.WithMaxBody(1000))
 	_, err = client.Jobs.Get(t.Context(), "1", 7)
-	require.ErrorContains(t, err, "larger than the client's bound")
+	require.ErrorContains(t, err, "larger than the limit of the client")
 	assert.Zero(t, body.read.Load())
 
 	// The largest bound that there is is one.
@@ -103,7 +103,7 @@ func TestACompressedBodyHasTheSameLimit(t *testing.T) {
 	client, err := gitlabjobs.NewClient(srv.URL, gitlabjobs.NoAuth(), gitlabjobs.WithMaxBody(1<<20))
 	require.NoError(t, err)
 	_, err = client.Jobs.Get(t.Context(), "1", 7)
-	require.ErrorContains(t, err, "larger than the client's bound")
+	require.ErrorContains(t, err, "larger than the limit of the client")
 	client.CloseIdleConnections()
 }
 

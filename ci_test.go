@@ -63,9 +63,9 @@ func TestNewClientFromCITrustsTheRunnersCertificateAuthority(t *testing.T) {
 
 	for path, want := range map[string]string{
 		filepath.Join(dir, "missing.pem"):       "CI_SERVER_TLS_CA_FILE: open",
-		write("empty.pem", ""):                  "holds no certificate in PEM format",
-		write("der.pem", certificate[30:]):      "holds no certificate in PEM format",
-		write("key.pem", "-----BEGIN X-----\n"): "holds no certificate in PEM format",
+		write("empty.pem", ""):                  "contains no certificate in PEM format",
+		write("der.pem", certificate[30:]):      "contains no certificate in PEM format",
+		write("key.pem", "-----BEGIN X-----\n"): "contains no certificate in PEM format",
 	} {
 		t.Setenv("CI_SERVER_TLS_CA_FILE", path)
 		_, err := gitlabjobs.NewClientFromCI()

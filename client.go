@@ -14,8 +14,8 @@ import (
 	"example.com/gitlabjobs/internal/transport"
 )
 
-// Client talks to one GitLab instance. It is made by [NewClient] or
-// [NewClientFromCI], is safe for concurrent use, and does not change.
+// Client sends requests to one GitLab server. Create it with [NewClient] or
+// [NewClientFromCI]. It is safe for concurrent use.
 type Client struct {
 	Jobs     *JobsService
 	Bridges  *BridgesService
@@ -24,18 +24,18 @@ type Client struct {
 	transport     *transport.Client
 	baseURL       string // Up to and including /api/v4.
 	authorize     func(*http.Request) error
-	tokenAuth     tokenAuth // The Auth, if it is one of this package's.
+	tokenAuth     tokenAuth // The Auth, if this package implements it.
 	retry         RetryPolicy
-	header        http.Header // Of every request.
+	header        http.Header // Sent with every request.
 	logger        *slog.Logger
-	byteRanges    *byteRanges    // What is known of the server's logs,
-	bridgesRoutes *bridgesRoutes // and of its lists of bridges.
+	byteRanges    *byteRanges    // Whether the server supports byte ranges of logs.
+	bridgesRoutes *bridgesRoutes // Which routes the server has for bridges.
 }
 
-// NewClient returns a client for the GitLab at baseURL, such as
-// "https://gitlab.example.com", with or without "/api/v4" at its end. auth says
-// who is asking: see [PrivateToken], [BearerToken], [JobToken], [JobTokenParam]
-// and [NoAuth]. Nothing is sent.
+// NewClient returns a client for the GitLab server at baseURL, such as
+// "https://gitlab.example.com", with or without "/api/v4" at its end. auth adds the
+// credentials to requests: see [PrivateToken], [BearerToken], [JobToken], [JobTokenParam]
+// and [NoAuth]. NewClient sends no request.
 func NewClient(baseURL string, auth Auth, opts ...ClientOption) (*Client, error) {
 	base, err := parseBaseURL(baseURL)
 	if err != nil {
@@ -85,7 +85,7 @@ func NewClient(baseURL string, auth Auth, opts ...ClientOption) (*Client, error)
 			},
 		}),
 		baseURL:       base,
-		authorize:     auth.Authorize, // A method value, so that no fmt verb prints what auth holds.
+		authorize:     auth.Authorize, // A method value, because fmt would print the fields of auth.
 		retry:         cfg.retry,
 		header:        header,
 		logger:        cfg.logger,
@@ -99,10 +99,9 @@ func NewClient(baseURL string, auth Auth, opts ...ClientOption) (*Client, error)
 	return c, nil
 }
 
-// NewClientFromCI returns a client for use within a CI job: for the GitLab of
-// $CI_API_V4_URL, with the job's own token, $CI_JOB_TOKEN. If $CI_SERVER_TLS_CA_FILE
-// is set, the client also trusts the certificates in that file, unless
-// [WithHTTPClient] is given.
+// NewClientFromCI returns a client for use in a CI job. It uses the GitLab server of
+// $CI_API_V4_URL and the token of the job, $CI_JOB_TOKEN. If $CI_SERVER_TLS_CA_FILE is set,
+// the client also trusts the certificates in that file, unless [WithHTTPClient] is used.
 func NewClientFromCI(opts ...ClientOption) (*Client, error) {
 	base, token := os.Getenv("CI_API_V4_URL"), os.Getenv("CI_JOB_TOKEN")
 	if base == "" || token == "" {
@@ -115,7 +114,7 @@ func NewClientFromCI(opts ...ClientOption) (*Client, error) {
 	return NewClient(base, JobToken(token), append([]ClientOption{trustCA}, opts...)...)
 }
 
-// certificates returns those of the system and those of a PEM file.
+// certificates returns the certificates of the system and of a PEM file.
 func certificates(file string) (*x509.CertPool, error) {
 	pem, err := os.ReadFile(file) //nolint:gosec // The runner sets it.
 	if err != nil {
@@ -123,19 +122,19 @@ func certificates(file string) (*x509.CertPool, error) {
 	}
 	pool, err := x509.SystemCertPool()
 	if err != nil {
-		return nil, fmt.Errorf("gitlabjobs: the system's certificates: %w", err)
+		return nil, fmt.Errorf("gitlabjobs: reading the certificates of the system: %w", err)
 	}
 	if !pool.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("gitlabjobs: CI_SERVER_TLS_CA_FILE: %s holds no certificate in PEM format", file)
+		return nil, fmt.Errorf("gitlabjobs: CI_SERVER_TLS_CA_FILE: %s contains no certificate in PEM format", file)
 	}
 	return pool, nil
 }
 
-// empty reports whether the client was not made by NewClient.
+// empty reports whether the client was not created by NewClient.
 func (c *Client) empty() bool { return c == nil || c.transport == nil }
 
-// The client of a service, or nil if it was not made by NewClient. Of an empty Client
-// the services themselves are nil.
+// The owner methods return the client of a service, or nil if it was not created by
+// NewClient. The services of an empty Client are nil.
 
 func (s *JobsService) owner() *Client {
 	if s == nil {
@@ -158,61 +157,61 @@ func (s *JobTokenService) owner() *Client {
 	return s.client
 }
 
-// CloseIdleConnections closes the connections that the client keeps open for
-// its next calls. They close by themselves after a while.
+// CloseIdleConnections closes connections that are idle. Calling it is optional: idle
+// connections are closed automatically after some time.
 func (c *Client) CloseIdleConnections() {
 	if !c.empty() {
 		c.transport.CloseIdleConnections()
 	}
 }
 
-var errZone = errors.New("its host has an IPv6 zone, which means something on one machine only: write an address without a zone, or a host name")
+var errZone = errors.New("its host has an IPv6 zone, which is valid on one machine only: use an address without a zone, or a host name")
 
-// parseBaseURL returns where GitLab's API begins. Its errors do not repeat the
-// URL, which may hold a password.
+// parseBaseURL returns the URL of the API, which ends with /api/v4. Its errors do not
+// contain the URL, because it may contain a password.
 func parseBaseURL(s string) (string, error) {
 	const example = "https://gitlab.example.com"
 	if s == "" {
-		return "", fmt.Errorf("it is empty: write it as in %s", example)
+		return "", fmt.Errorf("it is empty: use a URL such as %s", example)
 	}
 	if !strings.Contains(s, "://") {
-		return "", fmt.Errorf("it has no scheme: write https:// before the host, as in %s", example)
+		return "", fmt.Errorf("it has no scheme: use a URL such as %s", example)
 	}
 	u, err := url.Parse(s)
 	switch {
 	case err != nil && strings.Contains(s, "[") && strings.Contains(s, "%"):
 		return "", errZone
 	case err != nil:
-		return "", fmt.Errorf("it is not a URL: write it as in %s", example)
+		return "", fmt.Errorf("it is not a valid URL: use a URL such as %s", example)
 	case u.Scheme != "http" && u.Scheme != "https":
-		return "", fmt.Errorf("its scheme is neither https nor http: write it as in %s", example)
+		return "", fmt.Errorf("its scheme is neither https nor http: use a URL such as %s", example)
 	case u.User != nil:
-		return "", fmt.Errorf("it holds a user name or a password: leave them out, and give a token as PrivateToken(token)")
+		return "", fmt.Errorf("it contains a user name or a password: remove them, and use PrivateToken(token)")
 	case u.Hostname() == "":
-		return "", fmt.Errorf("it has no host: write it as in %s", example)
+		return "", fmt.Errorf("it has no host: use a URL such as %s", example)
 	case strings.Contains(s, "?"):
-		return "", fmt.Errorf("it has a query: leave out the question mark and what follows")
+		return "", fmt.Errorf("it has a query: remove the question mark and everything after it")
 	case strings.Contains(s, "#"):
-		return "", fmt.Errorf("it has a fragment: leave out the # and what follows")
+		return "", fmt.Errorf("it has a fragment: remove the # and everything after it")
 	case strings.Contains(u.Hostname(), "%"):
 		return "", errZone
 	case strings.HasSuffix(u.Host, ":"):
-		return "", fmt.Errorf("it has a colon without a port: write it as in %s", example)
+		return "", fmt.Errorf("it has a colon without a port: use a URL such as %s", example)
 	}
 	root := strings.TrimRight(u.EscapedPath(), "/")
 	if strings.Contains(root+"/", "/api/graphql/") {
-		return "", fmt.Errorf("it is the address of the GraphQL API: leave out /api/graphql, since the client adds /api/v4")
+		return "", fmt.Errorf("it is the URL of the GraphQL API: remove /api/graphql, because the client adds /api/v4")
 	}
 	root = strings.TrimSuffix(strings.TrimSuffix(root, "/api/v4"), "/api")
 	if root != "" {
 		for part := range strings.SplitSeq(root[1:], "/") {
 			if part == "" || part == "." || part == ".." {
-				return "", fmt.Errorf("its path has an empty part, or one of dots: write it as in %s", example)
+				return "", fmt.Errorf("its path has an empty segment, \".\" or \"..\": use a URL such as %s", example)
 			}
 		}
 	}
 	if strings.Contains(root, "/api/v") {
-		return "", fmt.Errorf("its path goes on after /api/v4, or is of another version: leave out /api and what follows")
+		return "", fmt.Errorf("its path continues after /api/v4, or has another API version: remove /api and everything after it")
 	}
 	return u.Scheme + "://" + u.Host + root + "/api/v4", nil
 }

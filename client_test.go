@@ -61,25 +61,25 @@ func TestNewClientReportsInvalidArguments(t *testing.T) {
 		want string
 	}{
 		"no URL":                 {"", token, nil, "it is empty"},
-		"no scheme":              {"gitlab.example.com", token, nil, "write https:// before the host"},
-		"no scheme, with port":   {"localhost:8080", token, nil, "write https:// before the host"},
+		"no scheme":              {"gitlab.example.com", token, nil, "it has no scheme"},
+		"no scheme, with port":   {"localhost:8080", token, nil, "it has no scheme"},
 		"another scheme":         {"ftp://gitlab.example.com", token, nil, "neither https nor http"},
-		"user info":              {"https://me:hunter2hunter2@gitlab.example.com", token, nil, "give a token as PrivateToken(token)"},
+		"user info":              {"https://me:hunter2hunter2@gitlab.example.com", token, nil, "use PrivateToken(token)"},
 		"query":                  {good + "?private_token=hunter2hunter2", token, nil, "has a query"},
 		"empty query":            {good + "/?", token, nil, "has a query"},
 		"fragment":               {good + "#hunter2hunter2", token, nil, "has a fragment"},
 		"no host":                {"https:///api/v4", token, nil, "has no host"},
-		"not a URL":              {"https://hunter2hunter2 .example.com", token, nil, "is not a URL"},
-		"an endpoint":            {good + "/api/v4/projects/1", token, nil, "goes on after /api/v4"},
-		"another version":        {good + "/api/v3", token, nil, "of another version"},
-		"an empty part":          {good + "//api/v4", token, nil, "an empty part"},
-		"dots":                   {good + "/../x", token, nil, "one of dots"},
+		"not a URL":              {"https://hunter2hunter2 .example.com", token, nil, "is not a valid URL"},
+		"an endpoint":            {good + "/api/v4/projects/1", token, nil, "continues after /api/v4"},
+		"another version":        {good + "/api/v3", token, nil, "another API version"},
+		"an empty segment":          {good + "//api/v4", token, nil, "an empty segment"},
+		"dots":                   {good + "/../x", token, nil, "empty segment"},
 		"a colon":                {good + ":", token, nil, "colon without a port"},
 		"an IPv6 zone":           {"https://[fe80::1%25eth0]/gitlab", token, nil, "IPv6 zone"},
 		"an unescaped zone":      {"https://[fe80::1%eth0]/gitlab", token, nil, "IPv6 zone"},
-		"GraphQL of a version":   {good + "/api/graphql/v4", token, nil, "leave out /api/graphql"},
+		"GraphQL of a version":   {good + "/api/graphql/v4", token, nil, "remove /api/graphql"},
 		"GraphQL":                {good + "/gitlab/api/graphql", token, nil, "GraphQL API"},
-		"GraphQL with a slash":   {good + "/api/graphql/", token, nil, "leave out /api/graphql"},
+		"GraphQL with a slash":   {good + "/api/graphql/", token, nil, "remove /api/graphql"},
 		"no auth":                {good, nil, nil, "NoAuth()"},
 		"empty token":            {good, gitlabjobs.PrivateToken(""), nil, "PrivateToken: the token is empty"},
 		"empty bearer token":     {good, gitlabjobs.BearerToken(""), nil, "BearerToken: the token is empty"},
@@ -88,11 +88,11 @@ func TestNewClientReportsInvalidArguments(t *testing.T) {
 		"token with a new line":  {good, gitlabjobs.PrivateToken("hunter2hunter2\n"), nil, "strings.TrimSpace"},
 		"token with a zero byte": {good, gitlabjobs.JobToken("hunter2\x00hunter2"), nil, "control character"},
 		"token with a line in":   {good, gitlabjobs.BearerToken("hunter2\r\nX-Evil: 1"), nil, "control character"},
-		"nil HTTP client":        {good, token, gitlabjobs.WithHTTPClient(nil), "leave the option out"},
+		"nil HTTP client":        {good, token, gitlabjobs.WithHTTPClient(nil), "omit the option"},
 		"negative retries":       {good, token, gitlabjobs.WithRetry(gitlabjobs.RetryPolicy{MaxAttempts: -1}), "MaxAttempts: 1 for no retries"},
 		"odd user agent":         {good, token, gitlabjobs.WithUserAgent("a\nb"), "control character"},
-		"no attempt timeout":     {good, token, gitlabjobs.WithAttemptTimeout(0), "not a positive duration"},
-		"no body":                {good, token, gitlabjobs.WithMaxBody(-1), "not a positive number"},
+		"no attempt timeout":     {good, token, gitlabjobs.WithAttemptTimeout(0), "use a positive duration"},
+		"no body":                {good, token, gitlabjobs.WithMaxBody(-1), "use a positive number"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -313,7 +313,7 @@ func TestRequestOptions(t *testing.T) {
 
 	seen = nil
 	for want, option := range map[string]gitlabjobs.RequestOption{
-		"net/http's to set":   gitlabjobs.WithHeader("content-length", "5"),
+		"set by net/http":     gitlabjobs.WithHeader("content-length", "5"),
 		"be sent twice":       gitlabjobs.WithHeader("idempotency-key", "5"),
 		"not a header's name": gitlabjobs.WithHeader("a b", "c"),
 		"name is empty":       gitlabjobs.WithHeader("", "c"),
@@ -368,8 +368,8 @@ func TestAnAuthThatSetsABadHeaderSendsNothing(t *testing.T) {
 		return nil, io.EOF
 	})
 	for want, auth := range map[string]headerAuth{
-		"the value of Private-Token holds a control character": {"Private-Token", testToken + "\n"},
-		"would let a write be sent twice":                      {"X-Idempotency-Key", "1"},
+		"the value of Private-Token contains a control character": {"Private-Token", testToken + "\n"},
+		"would make net/http repeat writes":                       {"X-Idempotency-Key", "1"},
 	} {
 		_, err := client.Jobs.Retry(t.Context(), "1", 2, nil, gitlabjobs.WithAuth(auth))
 		require.ErrorContains(t, err, want)
@@ -431,5 +431,5 @@ func TestACanceledContextIsTheError(t *testing.T) {
 	require.ErrorContains(t, err, "the context is nil")
 
 	_, err = new(gitlabjobs.JobsService).Get(t.Context(), "1", 2)
-	assert.ErrorContains(t, err, "make one with NewClient")
+	assert.ErrorContains(t, err, "create it with NewClient")
 }

@@ -15,28 +15,29 @@ import (
 	"unicode"
 )
 
-// Do calls any endpoint of GitLab's REST API, for what this package has no method
-// for. The call has the client's authentication, retries, redirect rules, bounds
-// and errors.
+// Do calls any endpoint of GitLab's REST API. Use it for endpoints that have no method in
+// this package. Authentication, retries, redirects, limits and errors are the same as for
+// the other methods.
 //
-// route is a template such as "/projects/:id/pipelines/:pipeline_id". Each of its
-// placeholders takes the next element of args, which Do escapes: give "v1/2", not
-// "v1%2F2". The first one after /projects/ is checked as a [Project] is.
+// route is a template such as "/projects/:id/pipelines/:pipeline_id". Each placeholder is
+// replaced by the next element of args, which Do escapes: pass "v1/2", not "v1%2F2". A
+// placeholder directly after /projects/ is validated as a [Project].
 //
-// in is the request's input, or nil. For GET, HEAD and DELETE it becomes the query:
-// a struct with url tags, or [url.Values]. For other methods it is sent as JSON, as
-// encoding/json encodes it; JSON that is encoded already is a [json.RawMessage]. Files
-// can't be uploaded.
+// in is the input of the request, or nil. For GET, HEAD and DELETE it is encoded as the
+// query: use a struct with url tags, or [url.Values]. For other methods it is encoded as
+// the body by encoding/json: use [json.RawMessage] for JSON that is already encoded. Do
+// cannot upload files.
 //
-// out receives the response's body. If it is nil, the body is discarded. If it is an
-// [io.Writer], the body is copied to it as it arrives, without a bound on its size;
-// otherwise it is a pointer, and encoding/json decodes the body into it. An empty
-// body is an error for a pointer, unless the status is 204, and none for a writer.
+// out receives the response body. If out is nil, the body is discarded. If out is an
+// [io.Writer], the body is copied to it as it arrives, without a size limit. Otherwise out
+// must be a pointer, and encoding/json decodes the body into it. For a pointer, an empty
+// body is an error unless the status is 204.
 //
-// GET and HEAD are retried as [RetryPolicy] says for reads. Other methods are retried
-// only if the request was not processed, and fail with [ErrOutcomeUnknown] if it may
-// have been. Once the response to an io.Writer has begun nothing is retried, and the
-// error says how many bytes were written. An error of the writer is returned as it is.
+// GET and HEAD are retried as [RetryPolicy] describes for reads. Other methods are retried
+// only if the request was not processed, and fail with [ErrOutcomeUnknown] if it may have
+// been processed. After the response to an io.Writer has begun, nothing is retried: if the
+// response breaks off, the error contains the number of bytes that were written. Errors of
+// the writer are returned unchanged.
 func (c *Client) Do(ctx context.Context, method, route string, args []string, in, out any, ro ...RequestOption) error {
 	r, err := newRequest(method, route, args, in)
 	if err == nil {
@@ -79,7 +80,7 @@ func newRequest(method, route string, args []string, in any) (request, error) {
 	case err != nil:
 		return r, err
 	case len(args) != len(names):
-		return r, fmt.Errorf("%d arguments for a route with %d placeholders: give one for each of %q", len(args), len(names), names)
+		return r, fmt.Errorf("%d arguments for a route with %d placeholders: pass one for each of %q", len(args), len(names), names)
 	}
 	for i, arg := range args {
 		if i == 0 && strings.HasPrefix(route, "/projects/:") {
@@ -97,31 +98,31 @@ func newRequest(method, route string, args []string, in any) (request, error) {
 	}
 	switch in.(type) {
 	case io.Reader, []byte, string:
-		return r, fmt.Errorf("in is a %T: give a value that encoding/json encodes, or json.RawMessage for encoded JSON", in)
+		return r, fmt.Errorf("in is a %T: use a value that encoding/json encodes, or json.RawMessage for encoded JSON", in)
 	}
 	if v := reflect.ValueOf(in); v.Kind() == reflect.Pointer && v.IsNil() {
 		return r, nil
 	}
 	body, err := json.Marshal(in)
 	if err != nil {
-		return r, fmt.Errorf("the request's body: %w", err)
+		return r, fmt.Errorf("encoding the request body: %w", err)
 	}
 	r.body = json.RawMessage(body)
 	return r, nil
 }
 
-// placeholders returns the names of a route's placeholders, with their colons.
+// placeholders returns the names of the placeholders in a route, with their colons.
 func placeholders(route string) ([]string, error) {
-	const example = `write it as in "/projects/:id/pipelines/:pipeline_id"`
+	const example = `use a route such as "/projects/:id/pipelines/:pipeline_id"`
 	switch {
 	case strings.Contains(route, "://"):
-		return nil, errors.New("the route holds a host: leave out all before the path; " + example)
+		return nil, errors.New("the route contains a host: remove everything before the path; " + example)
 	case !strings.HasPrefix(route, "/"):
 		return nil, errors.New("the route does not begin with a slash: " + example)
 	case strings.HasPrefix(route, "/api/"):
 		return nil, errors.New("the route begins with /api, which the client adds: " + example)
 	case strings.ContainsAny(route, "?#"):
-		return nil, errors.New("the route holds a query or a fragment: give parameters by in")
+		return nil, errors.New("the route contains a query or a fragment: pass parameters as in")
 	}
 	var names []string
 	for segment := range strings.SplitSeq(route[1:], "/") {
@@ -131,17 +132,17 @@ func placeholders(route string) ([]string, error) {
 		case segment == ":":
 			return nil, errors.New("the route has a placeholder without a name: " + example)
 		case strings.Contains(segment[1:], ":"):
-			return nil, fmt.Errorf("the route's segment %q has a placeholder that is not a whole segment: give all of it in args", segment)
+			return nil, fmt.Errorf("the route's segment %q has a placeholder that is not a whole segment: use a placeholder for the whole segment", segment)
 		case segment[0] == ':':
 			names = append(names, segment)
 		case url.PathEscape(segment) != segment:
-			return nil, fmt.Errorf("the route's segment %q needs escaping: write a placeholder, and give the text in args", segment)
+			return nil, fmt.Errorf("the route's segment %q needs escaping: use a placeholder, and pass the text in args", segment)
 		}
 	}
 	return names, nil
 }
 
-// text is an argument of a route that may be any text.
+// text is an argument of a route that can be any text.
 type text string
 
 func (t text) escape(name string) (string, error) {
@@ -150,11 +151,11 @@ func (t text) escape(name string) (string, error) {
 	case s == "":
 		return "", fmt.Errorf("%s is empty", name)
 	case strings.ContainsFunc(s, unicode.IsControl):
-		return "", fmt.Errorf("%s is %q, which holds a control character", name, s)
+		return "", fmt.Errorf("%s is %q, which contains a control character", name, s)
 	}
 	for segment := range strings.SplitSeq(s, "/") {
 		if segment == "." || segment == ".." {
-			return "", fmt.Errorf(`%s is %q: the segments "." and ".." would lead to another path`, name, s)
+			return "", fmt.Errorf(`%s is %q: remove the segments "." and "..", which change the path`, name, s)
 		}
 	}
 	return url.PathEscape(s), nil
@@ -168,7 +169,7 @@ func checkQuery(method string, in any) error {
 	if _, ok := in.(url.Values); ok || t.Kind() == reflect.Struct {
 		return nil
 	}
-	return fmt.Errorf("in is a %T: for %s, give a struct with url tags or url.Values", in, method)
+	return fmt.Errorf("in is a %T: for %s, use a struct with url tags, or url.Values", in, method)
 }
 
 func checkOut(method string, out any) error {
@@ -176,19 +177,19 @@ func checkOut(method string, out any) error {
 		return nil
 	}
 	if method == http.MethodHead {
-		return errors.New("a response to HEAD has no body: give nil for out, and read the header by WithResponse")
+		return errors.New("a response to HEAD has no body: pass nil as out, and read the header with WithResponse")
 	}
 	v := reflect.ValueOf(out)
 	if _, ok := out.(io.Writer); ok && (v.Kind() != reflect.Pointer || !v.IsNil()) {
 		return nil
 	}
 	if v.Kind() != reflect.Pointer || v.IsNil() {
-		return fmt.Errorf("out is a %T that nothing can be stored in: give a non-nil pointer, an io.Writer, or nil", out)
+		return fmt.Errorf("out is a %T, which cannot store a response: use a non-nil pointer, an io.Writer, or nil", out)
 	}
 	return nil
 }
 
-// download makes a call whose response is copied to w.
+// download makes a call and copies the response body to w.
 func download(ctx context.Context, client *Client, r request, w io.Writer, ro []RequestOption) error {
 	r.stream = true
 	c, resp, err := send(ctx, client, r, ro)
@@ -203,7 +204,7 @@ func download(ctx context.Context, client *Client, r request, w io.Writer, ro []
 	}
 	switch {
 	case body.err == nil:
-		return err // The writer's own.
+		return err // The error of the writer.
 	case ctx.Err() != nil:
 		body.err = contextError(ctx)
 	}
@@ -213,8 +214,8 @@ func download(ctx context.Context, client *Client, r request, w io.Writer, ro []
 	return failure
 }
 
-// bodyReader keeps the error of the body apart from those of the writer it is copied
-// to.
+// bodyReader records the error of a response body, to distinguish it from an error of the
+// writer that the body is copied to.
 type bodyReader struct {
 	io.Reader
 	err error

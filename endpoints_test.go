@@ -289,7 +289,7 @@ func TestEachEndpointReportsAnErrorStatus(t *testing.T) {
 			if strings.HasPrefix(e.name, "all ") {
 				text = strings.NewReplacer("first page: ", "", "page 1: ", "").Replace(text)
 			}
-			assert.Equal(t, text, "gitlabjobs: "+e.method+" "+e.path()+": 403 Forbidden - Job is not erasable! (request id 01XYZ)")
+			assert.Equal(t, text, "gitlabjobs: "+e.method+" "+e.path()+": 403 Forbidden - Job is not erasable! (request ID 01XYZ)")
 		})
 	}
 }
@@ -333,7 +333,7 @@ func TestEachEndpointReportsAnUnusableSuccess(t *testing.T) {
 				if tc.want != "JSON" && tc.want != "a JSON object" {
 					assert.Contains(t, err.Error(), tc.want)
 				}
-				assert.Contains(t, err.Error(), "the answer can't be used (")
+				assert.Contains(t, err.Error(), "the response cannot be used (")
 				assert.Equal(t, e.method == "POST", errors.Is(err, gitlabjobs.ErrOutcomeUnknown))
 			})
 		}

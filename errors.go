@@ -16,8 +16,8 @@ import (
 	"example.com/gitlabjobs/internal/transport"
 )
 
-// The sentinels for errors.Is. Each stands for an [*Error] with a status code
-// of its kind, but for ErrOutcomeUnknown.
+// Errors to compare with errors.Is. Each of them matches an [*Error] with the given status
+// codes, except ErrOutcomeUnknown.
 var (
 	ErrBadRequest       = errors.New("bad request")        // 400 and 422
 	ErrUnauthorized     = errors.New("unauthorized")       // 401
@@ -28,35 +28,35 @@ var (
 	ErrRateLimited      = errors.New("rate limited")       // 429
 	ErrServer           = errors.New("server error")       // 500 to 599
 
-	// ErrOutcomeUnknown reports that a write was sent and no usable response came, so it
-	// may or may not have happened. To find out, list the jobs of the pipeline: after a
-	// retry, or a play of a finished job, the job of that name has a higher ID than
-	// before, and after any other play it is no longer manual or scheduled. After an
-	// erase, the job has an ErasedAt. If nothing has changed, check once more a minute
-	// later, because the server may still be working on it. The examples of
-	// [JobsService.Retry] and [JobsService.Play] show how.
+	// ErrOutcomeUnknown reports that a write was sent but no usable response was received,
+	// so the write may or may not have happened. To find out, list the jobs of the
+	// pipeline. After a retry, or a play of a finished job, the job with that name has a
+	// higher ID than before. After any other play, the job is no longer manual or
+	// scheduled. After an erase, the job has an ErasedAt. If nothing has changed, check
+	// again after a minute, because the server may still be processing the request. See
+	// the examples of [JobsService.Retry] and [JobsService.Play].
 	ErrOutcomeUnknown = errors.New("outcome unknown: the write was sent and may have happened")
 )
 
-// Error is an answer that is not a success, or one that claims to be and can't
-// be used (StatusCode is then 2xx, and Message says what it is).
+// Error is a response whose status is not 2xx, or a 2xx response that cannot be used. In
+// the second case Message describes the response.
 type Error struct {
 	Method     string
 	Route      string // GitLab's template, such as "/projects/:id/jobs/:job_id".
-	Path       string // The request's path below /api/v4: "/projects/group%2Fapp/jobs/42". Neither has a query or a credential.
+	Path       string // The path below /api/v4: "/projects/group%2Fapp/jobs/42". Neither Route nor Path has a query or a credential.
 	StatusCode int
-	Message    string              // What the server said, in one line.
-	Details    map[string][]string // What it said of single fields, where it did.
-	RequestID  string              // To find the request in GitLab's logs.
-	RetryAfter time.Duration       // How long the server asks to wait; 0 where it does not say.
-	Body       []byte              // At most 64 KiB of the answer.
+	Message    string              // The message of the server, in one line.
+	Details    map[string][]string // Messages about single fields, by field; nil for none.
+	RequestID  string              // Identifies the request in GitLab's logs.
+	RetryAfter time.Duration       // The wait that the server asks for; 0 if it does not ask for one.
+	Body       []byte              // The response body, at most 64 KiB of it.
 
-	unknown bool  // A write whose outcome is unknown.
-	cause   error // Why a success can't be used.
-	page    bool  // An HTML page with a success status, in answer to a read.
+	unknown bool  // The outcome of the write is unknown.
+	cause   error // The reason why a 2xx response cannot be used.
+	page    bool  // The response is an HTML page with a 2xx status, and the request was a read.
 }
 
-// Error says in one line what was asked and what came back.
+// Error describes the request and the response in one line.
 func (e *Error) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "gitlabjobs: %s %s: ", e.Method, cmp.Or(e.Path, e.Route))
@@ -72,7 +72,7 @@ func (e *Error) Error() string {
 		fmt.Fprintf(&b, " (retry after %v)", e.RetryAfter)
 	}
 	if e.RequestID != "" {
-		fmt.Fprintf(&b, " (request id %s)", e.RequestID)
+		fmt.Fprintf(&b, " (request ID %s)", e.RequestID)
 	}
 	if e.unknown {
 		b.WriteString("; " + unknownHint)
@@ -80,9 +80,10 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-const unknownHint = "the write may have happened: check before repeating it (for a job, look at it and at the newest jobs of its pipeline)"
+const unknownHint = "the write may have happened: check before repeating it (for a job, get it and list the newest jobs of its pipeline)"
 
-// Is makes errors.Is work with the sentinels of this package.
+// Is reports whether e matches one of the error values of this package, such as
+// [ErrNotFound].
 func (e *Error) Is(target error) bool {
 	switch target {
 	case ErrBadRequest:
@@ -107,11 +108,11 @@ func (e *Error) Is(target error) bool {
 	return false
 }
 
-// Unwrap returns why an answer of a success status can't be used, or nil.
+// Unwrap returns the reason why a 2xx response cannot be used, or nil.
 func (e *Error) Unwrap() error { return e.cause }
 
-// callError is a call that got no answer at all. Its text is made when it is:
-// nothing in it is a secret, whatever it wraps.
+// callError is the error of a call that got no response. Its text is computed when it is
+// created, so that the text contains no secret even if a wrapped error does.
 type callError struct {
 	text      string
 	cause     error
@@ -131,7 +132,8 @@ func (e *callError) Error() string        { return e.text }
 func (e *callError) Unwrap() error        { return e.cause }
 func (e *callError) Is(target error) bool { return target == ErrOutcomeUnknown && e.unknown }
 
-// newError makes an *Error of a response. body is at most transport.MaxErrorBody of it.
+// newError returns an *Error for a response. body is at most the first
+// transport.MaxErrorBody bytes of the response body.
 func newError(c *transport.Call, resp *http.Response, body []byte) *Error {
 	body = []byte(c.Secrets.RedactCut(string(body)))
 	message, details := readMessage(body)
@@ -147,7 +149,7 @@ func newError(c *transport.Call, resp *http.Response, body []byte) *Error {
 		Route:      c.Route,
 		Path:       c.Path,
 		StatusCode: resp.StatusCode,
-		Message:    c.Secrets.Redact(message), // Again: it was decoded.
+		Message:    c.Secrets.Redact(message), // Decoding may have revealed a secret that was escaped in the body.
 		Details:    redactDetails(details, c.Secrets),
 		RequestID:  requestID(resp, c.Secrets),
 		RetryAfter: wait,
@@ -155,16 +157,16 @@ func newError(c *transport.Call, resp *http.Response, body []byte) *Error {
 	}
 }
 
-// redactDetails copies the details of an error without the secrets.
+// redactDetails returns a copy of details without the secrets.
 func redactDetails(details map[string][]string, secrets transport.Secrets) map[string][]string {
 	if details == nil {
 		return nil
 	}
 	clean := make(map[string][]string, len(details))
-	for field, said := range details {
+	for field, messages := range details {
 		field = secrets.Redact(field)
-		for _, text := range said {
-			clean[field] = append(clean[field], secrets.Redact(text))
+		for _, message := range messages {
+			clean[field] = append(clean[field], secrets.Redact(message))
 		}
 	}
 	return clean
@@ -174,35 +176,36 @@ func requestID(resp *http.Response, secrets transport.Secrets) string {
 	return line(secrets.Redact(resp.Header.Get("X-Request-Id")))
 }
 
-// readMessage finds what a server says in the body of an error: the JSON shapes
-// that GitLab uses, plain text, or the page of a proxy.
+// readMessage returns the message in the body of an error response, and its messages about
+// single fields. The body can be JSON in one of the forms that GitLab uses, plain text, or
+// the HTML page of a proxy.
 func readMessage(body []byte) (string, map[string][]string) {
-	var answer map[string]any
-	if err := json.Unmarshal(body, &answer); err != nil {
+	var response map[string]any
+	if err := json.Unmarshal(body, &response); err != nil {
 		return textMessage(string(body)), nil
 	}
 	details := make(map[string][]string)
-	message := messageOf(answer["message"], details)
+	message := messageOf(response["message"], details)
 	if message == "" {
-		message = messageOf(answer["error"], details)
-		if description := messageOf(answer["error_description"], details); description != "" {
+		message = messageOf(response["error"], details)
+		if description := messageOf(response["error_description"], details); description != "" {
 			message = strings.TrimPrefix(message+": "+description, ": ")
 		}
 	}
-	if scope, ok := answer["scope"].(string); ok {
+	if scope, ok := response["scope"].(string); ok {
 		details["scope"] = append(details["scope"], scope)
 	}
 	if len(details) == 0 {
 		details = nil
 	}
-	if message == "" && len(answer) > 0 {
+	if message == "" && len(response) > 0 {
 		message = textMessage(string(body))
 	}
 	return message, details
 }
 
-// messageOf puts a message of any JSON kind into words. What an object says of
-// each field goes into details as well.
+// messageOf returns the message in a JSON value of any type. If the value is an object, it
+// also adds the messages about each field to details.
 func messageOf(v any, details map[string][]string) string {
 	switch v := v.(type) {
 	case nil:
@@ -210,12 +213,12 @@ func messageOf(v any, details map[string][]string) string {
 	case map[string]any:
 		var parts []string
 		for field, value := range v {
-			said := sayings(value)
-			if len(said) == 0 {
+			messages := messagesIn(value)
+			if len(messages) == 0 {
 				continue
 			}
-			details[field] = append(details[field], said...)
-			part := strings.Join(said, ", ")
+			details[field] = append(details[field], messages...)
+			part := strings.Join(messages, ", ")
 			if field != "error" && field != "base" {
 				part = line(field) + ": " + part
 			}
@@ -224,35 +227,35 @@ func messageOf(v any, details map[string][]string) string {
 		slices.Sort(parts)
 		return line(strings.Join(parts, "; "))
 	default:
-		return line(strings.Join(sayings(v), "; "))
+		return line(strings.Join(messagesIn(v), "; "))
 	}
 }
 
-// sayings flattens what was said into lines.
-func sayings(v any) []string {
+// messagesIn returns all messages in a JSON value, one line each.
+func messagesIn(v any) []string {
 	switch v := v.(type) {
 	case nil:
 		return nil
 	case []any:
-		var said []string
+		var messages []string
 		for _, e := range v {
-			said = append(said, sayings(e)...)
+			messages = append(messages, messagesIn(e)...)
 		}
-		return said
+		return messages
 	case map[string]any:
-		var said []string
+		var messages []string
 		for field, e := range v {
-			said = append(said, line(field)+": "+strings.Join(sayings(e), ", "))
+			messages = append(messages, line(field)+": "+strings.Join(messagesIn(e), ", "))
 		}
-		slices.Sort(said)
-		return said
+		slices.Sort(messages)
+		return messages
 	default:
 		return []string{line(fmt.Sprint(v))}
 	}
 }
 
-// textMessage is what a person reads in a plain text or in an HTML page: of the
-// latter its title, where it has one.
+// textMessage returns the message in plain text or in an HTML page. For a page, it is the
+// title if there is one, or else the text.
 func textMessage(body string) string {
 	if start := strings.TrimSpace(body); !strings.HasPrefix(start, "<") {
 		return line(body)
@@ -263,8 +266,8 @@ func textMessage(body string) string {
 	return line(html.UnescapeString(htmlText(body)))
 }
 
-// htmlText returns the text between the tags of a page, whatever its state,
-// without scripts, styles and comments.
+// htmlText returns the text between the tags of a page, without scripts, styles and
+// comments. The page may be malformed or cut off.
 func htmlText(page string) string {
 	var text strings.Builder
 	for page != "" {
@@ -284,8 +287,7 @@ func htmlText(page string) string {
 	return text.String()
 }
 
-// between returns what stands between two tags, the first of which may have
-// attributes.
+// between returns the text between two tags. The first tag may have attributes.
 func between(page, open, closing string) string {
 	_, inside := cutFold(page, open)
 	_, inside, _ = strings.Cut(inside, ">")
@@ -303,10 +305,10 @@ func cutFold(s, sep string) (before, after string) {
 	return s, ""
 }
 
-// line makes one readable line of a text: no control characters, no runs of
-// white space, and not too long.
+// line returns s as one readable line: without control characters and runs of white
+// space, and truncated to 500 bytes.
 func line(s string) string {
-	const most = 500
+	const maxLength = 500
 	s = strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {
 			return ' '
@@ -314,18 +316,18 @@ func line(s string) string {
 		return r
 	}, strings.ToValidUTF8(s, "\uFFFD"))
 	s = strings.Join(strings.Fields(s), " ")
-	if len(s) > most {
-		s = strings.ToValidUTF8(s[:most], "") + "…"
+	if len(s) > maxLength {
+		s = strings.ToValidUTF8(s[:maxLength], "") + "…"
 	}
 	return s
 }
 
-// contextError returns why a context ended: its error and its cause. It is nil for one
-// that has not ended.
+// contextError returns the error of a context with its cause, or nil if the context has
+// not ended.
 func contextError(ctx context.Context) error {
 	err, cause := ctx.Err(), context.Cause(ctx)
 	switch {
-	case err == nil || cause == nil || cause == err: //nolint:errorlint // The same error, which would be shown twice.
+	case err == nil || cause == nil || cause == err: //nolint:errorlint // Only the same error would be shown twice.
 		return err
 	case errors.Is(cause, err):
 		return cause
@@ -334,15 +336,15 @@ func contextError(ctx context.Context) error {
 	}
 }
 
-// Temporary reports whether the same call may succeed later. It is true for the
-// failures after which a GET request is retried, and for attempt timeouts: network
-// faults, the statuses 408, 425 and 429, and every 5xx status but 501 and 505. It is
-// also true for an HTML page with status 200 in answer to a GET request, which is how
-// many proxies announce maintenance.
+// Temporary reports whether the same call may succeed later. It is true for the failures
+// after which a GET request is retried: network errors, attempt timeouts, the status codes
+// 408, 425 and 429, and all 5xx status codes except 501 and 505. It is also true if the
+// response to a GET request is an HTML page with status 200, because many proxies announce
+// maintenance with such a page.
 //
-// It is false for nil, for an ended context, for invalid arguments and certificates,
-// for any other status or unusable response, and for [ErrOutcomeUnknown]: that call
-// must not be repeated without checking first.
+// It is false for nil, for an ended context, for invalid arguments and certificates, and
+// for any other status code or unusable response. It is also false for
+// [ErrOutcomeUnknown]: check the result of such a call before you repeat it.
 func Temporary(err error) bool {
 	if err == nil || errors.Is(err, ErrOutcomeUnknown) {
 		return false

@@ -159,7 +159,7 @@ func TestAWriteWithoutAUsableResponseHasAnUnknownOutcome(t *testing.T) {
 	_, err := answering(t, answer{status: 502, body: "<html>"}).Jobs.Retry(t.Context(), "1", 2, nil)
 	require.ErrorIs(t, err, gitlabjobs.ErrOutcomeUnknown)
 	require.ErrorIs(t, err, gitlabjobs.ErrServer)
-	require.ErrorContains(t, err, "for a job, look at it")
+	require.ErrorContains(t, err, "for a job, get it")
 
 	client := newClient(t, func(*http.Request) (*http.Response, error) { return nil, errors.New("connection reset by peer") })
 	_, err = client.Jobs.Erase(t.Context(), "1", 2)
@@ -191,7 +191,7 @@ func TestErrorsAfterACrossHostRedirectSaySo(t *testing.T) {
 	})
 	_, err := client.Jobs.Get(t.Context(), "1", 2)
 	require.ErrorIs(t, err, gitlabjobs.ErrUnauthorized)
-	assert.ErrorContains(t, err, "after a redirect to https://new.example.com, which gets no credentials: if it is the same GitLab, make it the client's base URL")
+	assert.ErrorContains(t, err, "after a redirect to https://new.example.com, which receives no credentials: if it is the same GitLab server, use it as the base URL of the client")
 }
 
 func TestARedirectThatIsNotFollowedIsAnError(t *testing.T) {
@@ -200,7 +200,7 @@ func TestARedirectThatIsNotFollowedIsAnError(t *testing.T) {
 		location string
 		want     string
 	}{
-		"to another scheme": {"ftp://elsewhere.example/x?sig=abc", "302 redirect to ftp://elsewhere.example/x, not followed: it leads to a scheme other than http and https"},
+		"to another scheme": {"ftp://elsewhere.example/x?sig=abc", "302 redirect to ftp://elsewhere.example/x, not followed: its scheme is neither http nor https"},
 		"to plain http":     {"http://gitlab.example.com/x", "302 redirect to http://gitlab.example.com/x, not followed: it leads from https to http"},
 		"to nowhere":        {"https://%zz/", "302 redirect, not followed"},
 		"without a place":   {"", "302 redirect, not followed"},
@@ -219,7 +219,7 @@ func TestARedirectThatIsNotFollowedIsAnError(t *testing.T) {
 		return answer{status: 301, header: map[string]string{"Location": "https://gitlab.example.com/new"}}.to(req), nil
 	})
 	_, err := client.Jobs.Play(t.Context(), "1", 2, nil)
-	require.ErrorContains(t, err, "a write is not sent on")
+	require.ErrorContains(t, err, "writes are not redirected")
 	require.NotErrorIs(t, err, gitlabjobs.ErrOutcomeUnknown)
 	assert.Equal(t, 1, requests)
 }

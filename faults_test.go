@@ -291,7 +291,7 @@ const elsewhere = "http://storage.test/some/place?X-Signature=abc"
 func redirects() []fault {
 	var faults []fault
 	for _, status := range []int{301, 302, 303, 307, 308} {
-		refused := want{attempts: 1, status: status, text: "a write is not sent on", unknown: status == 303}
+		refused := want{attempts: 1, status: status, text: "writes are not redirected", unknown: status == 303}
 		faults = append(
 			faults,
 			fault{
@@ -336,8 +336,8 @@ func faults() []fault {
 		fault{name: "reset before", effect: gitlabjobstest.ResetBefore(), want: faulty(0, "reset")},
 		fault{name: "reset after", effect: gitlabjobstest.ResetAfter(), want: faulty(0, "reset")},
 		fault{name: "EOF on a connection", rt: instead(io.EOF, true), want: faulty(0, "EOF")},
-		fault{name: "no header", effect: gitlabjobstest.Hang(), took: 30 * time.Second, want: faulty(0, "answer within 30s")},
-		fault{name: "no header after acting", effect: gitlabjobstest.HangAfter(), took: 30 * time.Second, want: faulty(0, "answer within 30s")},
+		fault{name: "no header", effect: gitlabjobstest.Hang(), took: 30 * time.Second, want: faulty(0, "response within 30s")},
+		fault{name: "no header after acting", effect: gitlabjobstest.HangAfter(), took: 30 * time.Second, want: faulty(0, "response within 30s")},
 		fault{name: "cut body", effect: gitlabjobstest.CutBody(1), want: func(c class) want {
 			if c == stream {
 				return want{attempts: 1, err: io.ErrUnexpectedEOF} // Tried again in mid-log: attempts are the first answer's.
@@ -374,12 +374,12 @@ func faults() []fault {
 		fault{name: "503", effect: gitlabjobstest.Unavailable(0), want: faulty(503, "503")},
 		fault{name: "504", effect: jsonAnswer(504), want: faulty(504, "as ordered")},
 		fault{name: "empty 200", effect: gitlabjobstest.EmptyBody(), want: unusable("the body is empty")},
-		fault{name: "malformed JSON", effect: gitlabjobstest.MalformedJSON(), want: unusable("can't be used")},
+		fault{name: "malformed JSON", effect: gitlabjobstest.MalformedJSON(), want: unusable("cannot be used")},
 		fault{name: "endless body", effect: gitlabjobstest.EndlessBody(), want: func(c class) want {
 			if c == stream {
 				return want{attempts: 1, err: errNone}
 			}
-			return want{attempts: 1, text: "larger than the client's bound", unknown: c != read}
+			return want{attempts: 1, text: "larger than the limit of the client", unknown: c != read}
 		}},
 	)
 }

@@ -280,7 +280,7 @@ func (f *TraceFollower) finish() error {
 	case missing && f.checks < maxChecks:
 		f.schedule(getJob, f.backoff())
 	case missing && traceSize(f.job) > 0 && f.log.next == f.log.begin:
-		return f.log.stop(fmt.Errorf("%w: the job lists one of %d bytes", errTraceMissing, traceSize(f.job)))
+		return f.log.stop(fmt.Errorf("%w: the job lists a log of %d bytes", errTraceMissing, traceSize(f.job)))
 	case missing && traceSize(f.job) > 0:
 		return f.log.stop(fmt.Errorf("%w: the log ends at byte %d, but the job lists %d bytes", io.ErrUnexpectedEOF, f.log.next, traceSize(f.job)))
 	case missing, f.settled, f.checks > 1:

@@ -95,7 +95,7 @@ func TestFollowingEndsIfTheLogDoesNotComeBack(t *testing.T) {
 		"gone, the server does not say":   {job: `"x":1`, before: read, status: 404},
 		"404, but listed":                 {job: `"erased_at":null,"artifacts":[{"file_type":"trace","size":12}]`, before: read, status: 404, want: gitlabjobs.ErrNotFound},
 		"404, but listed, nothing read":   {job: `"artifacts":[{"file_type":"trace","size":12}]`, status: 404, want: gitlabjobs.ErrNotFound},
-		"empty, but listed, nothing read": {job: `"artifacts":[{"file_type":"trace","size":12}]`, status: 200, text: "the log is missing: the job lists one of 12 bytes"},
+		"empty, but listed, nothing read": {job: `"artifacts":[{"file_type":"trace","size":12}]`, status: 200, text: "the log is missing: the job lists a log of 12 bytes"},
 		"404, never written":              {job: `"artifacts":[]`, status: 404},
 		"empty, started":                  {job: `"started_at":"2024-01-01T00:00:00Z"`, status: 200},
 	} {
@@ -271,8 +271,8 @@ func TestFollowingFromAnOffsetBeyondAShortLog(t *testing.T) {
 		text   string
 		traces int
 	}{
-		"empty, but listed":                  {job: listed, logs: []string{""}, text: "the log is missing: the job lists one of 16 bytes", traces: 5},
-		"empty from an offset, but listed":   {job: listed, logs: []string{""}, offset: 10, text: "the log is missing: the job lists one of 16 bytes", traces: 5},
+		"empty, but listed":                  {job: listed, logs: []string{""}, text: "the log is missing: the job lists a log of 16 bytes", traces: 5},
+		"empty from an offset, but listed":   {job: listed, logs: []string{""}, offset: 10, text: "the log is missing: the job lists a log of 16 bytes", traces: 5},
 		"empty once":                         {logs: []string{"", log}, want: log, traces: 2},
 		"empty once from an offset":          {logs: []string{"", log}, offset: 10, want: log[10:], traces: 2},
 		"empty once from an offset, listed":  {job: listed, logs: []string{"", log}, offset: 10, want: log[10:], traces: 2},

@@ -55,7 +55,7 @@ func TestABodyThatNeverEndsHasTheAttemptsLimit(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				start := time.Now()
 				err := m.call(t.Context(), neverEnding(t, 200, oneAttempt()), 7)
-				require.ErrorContains(t, err, "no complete answer within 30s")
+				require.ErrorContains(t, err, "no complete response within 30s")
 				assert.Equal(t, m.isWrite(), errors.Is(err, gitlabjobs.ErrOutcomeUnknown))
 				assert.Equal(t, 30*time.Second, time.Since(start))
 			})

@@ -160,7 +160,7 @@ func TestARedirectThatRepeatsTheTokenInItsPathIsNotFollowed(t *testing.T) {
 		var hops []hop
 		client := newClient(t, chain(&hops, to))
 		_, err := client.Jobs.Get(t.Context(), "1", 7)
-		require.ErrorContains(t, err, "not followed: its address repeats a credential")
+		require.ErrorContains(t, err, "not followed: its URL contains a credential")
 		assert.NotContains(t, err.Error(), testToken)
 		assert.Len(t, hops, 1)
 	}
@@ -291,7 +291,7 @@ func TestTheCallersCheckRedirectMayBeStricter(t *testing.T) {
 	client, err := gitlabjobs.NewClient("https://gitlab.example.com", gitlabjobs.NoAuth(), gitlabjobs.WithHTTPClient(hc))
 	require.NoError(t, err)
 	_, err = client.Jobs.Get(t.Context(), "1", 7)
-	require.ErrorContains(t, err, "the HTTP client's own CheckRedirect refused it")
+	require.ErrorContains(t, err, "the CheckRedirect of the HTTP client refused it")
 	assert.Len(t, hops, 1)
 }
 

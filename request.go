@@ -15,18 +15,17 @@ import (
 	"github.com/google/go-querystring/query"
 
 	"example.com/gitlabjobs/internal/jsonobject"
-
 	"example.com/gitlabjobs/internal/transport"
 )
 
-// request is what a service method asks for.
+// request describes the request of a service method.
 type request struct {
 	method     string
 	route      string    // GitLab's template of the path.
 	args       []pathArg // The arguments for the placeholders of route, in order.
 	query      any       // A struct for go-querystring, url.Values, or nil.
-	body       any       // To be sent as JSON, or nil for no body.
-	repeatable bool      // Sending it twice does no harm.
+	body       any       // Sent as JSON; nil for no body.
+	repeatable bool      // It is safe to send the request twice.
 	stream     bool      // The response is a stream, not JSON.
 }
 
@@ -37,24 +36,24 @@ func get(route string, query any, args ...pathArg) request {
 	return request{method: http.MethodGet, route: route, args: args, query: query, repeatable: true}
 }
 
-// post is a write that must not be repeated.
+// post returns a write that must not be repeated.
 func post(route string, body any, args ...pathArg) request {
 	return request{method: http.MethodPost, route: route, args: args, body: body}
 }
 
 var (
-	errNoClient  = errors.New("gitlabjobs: the client is empty: make one with NewClient")
-	errNoContext = errors.New("gitlabjobs: the context is nil: give context.Background()")
+	errNoClient  = errors.New("gitlabjobs: the client is empty: create it with NewClient")
+	errNoContext = errors.New("gitlabjobs: the context is nil: use context.Background()")
 )
 
-// RouteFromContext returns the route of the call that a request belongs to, as
-// GitLab writes it: "/projects/:id/jobs/:job_id". An [http.RoundTripper] that
-// counts or traces requests finds it in the request's context, and has one label
-// for all jobs. It is empty for any other context.
+// RouteFromContext returns the route of the call that a request belongs to, in
+// GitLab's notation: "/projects/:id/jobs/:job_id". An [http.RoundTripper] that
+// counts or traces requests can call it with the context of the request, and use the
+// result as the same label for all jobs. For any other context it returns "".
 func RouteFromContext(ctx context.Context) string { return transport.RouteFromContext(ctx) }
 
-// fetch makes a call whose response is one JSON object. One without an id is something
-// else, such as a message.
+// fetch makes a call whose response is one JSON object. An object without an ID is an
+// error: it is something else, such as a message.
 func fetch[T any](ctx context.Context, client *Client, r request, ro []RequestOption) (*T, error) {
 	return exchange(ctx, client, r, ro, func(_ *http.Response, body []byte) (*T, error) {
 		v, err := jsonobject.Decode[T](body)
@@ -62,7 +61,7 @@ func fetch[T any](ctx context.Context, client *Client, r request, ro []RequestOp
 			return nil, err
 		}
 		if v, ok := any(v).(interface{ key() int64 }); ok && v.key() == 0 {
-			return nil, errors.New("a JSON object without the id that was expected")
+			return nil, errors.New("the JSON object has no ID")
 		}
 		return v, nil
 	})
@@ -90,7 +89,7 @@ func list[T any](ctx context.Context, client *Client, r request, ro []RequestOpt
 
 // exchange makes a call and decodes its response.
 func exchange[T any](ctx context.Context, client *Client, r request, ro []RequestOption, decode func(*http.Response, []byte) (*T, error)) (*T, error) {
-	c, resp, err := send(ctx, client, r, ro) //nolint:bodyclose // It was read and closed with the attempt.
+	c, resp, err := send(ctx, client, r, ro) //nolint:bodyclose // The attempt has read and closed the body.
 	if err != nil {
 		return nil, err
 	}
@@ -102,7 +101,7 @@ func exchange[T any](ctx context.Context, client *Client, r request, ro []Reques
 	return v, nil
 }
 
-// send makes a call. Without an error, the response is a success.
+// send makes a call. If it returns no error, the response has a 2xx status.
 func send(ctx context.Context, client *Client, r request, ro []RequestOption) (*transport.Call, *http.Response, error) {
 	switch {
 	case client.empty():
@@ -142,7 +141,7 @@ func send(ctx context.Context, client *Client, r request, ro []RequestOption) (*
 	case err != nil:
 		err = newSendError(ctx, c, err)
 	case !transport.IsSuccess(resp.StatusCode):
-		err = refused(c, resp)
+		err = newStatusError(c, resp)
 	default:
 		return c, resp, nil
 	}
@@ -150,7 +149,8 @@ func send(ctx context.Context, client *Client, r request, ro []RequestOption) (*
 	return nil, nil, err
 }
 
-// build makes what is sent. If there is an error, the path is set unless it is the cause.
+// build returns the transport request. On error, the path is set unless the path itself
+// is invalid.
 func build(client *Client, r request, rc *requestConfig) (built transport.Request, err error) {
 	built = transport.Request{
 		Method:      r.method,
@@ -190,12 +190,12 @@ func encodeBody(v any) ([]byte, error) {
 	enc := json.NewEncoder(&body)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(v); err != nil {
-		return nil, fmt.Errorf("the request's body: %w", err)
+		return nil, fmt.Errorf("encoding the request body: %w", err)
 	}
 	return bytes.TrimSuffix(body.Bytes(), []byte("\n")), nil
 }
 
-// path fills in the arguments of the route.
+// path returns the route with its arguments filled in.
 func (r request) path() (string, error) {
 	var b strings.Builder
 	b.Grow(len(r.route) + 32)
@@ -214,7 +214,7 @@ func (r request) path() (string, error) {
 	return b.String(), nil
 }
 
-// encodedQuery returns the query with its question mark, or "" for none.
+// encodedQuery returns the query with its question mark, or "" if there is no query.
 func (r request) encodedQuery() (string, error) {
 	if r.query == nil {
 		return "", nil
@@ -223,7 +223,7 @@ func (r request) encodedQuery() (string, error) {
 	if !ok {
 		var err error
 		if values, err = query.Values(r.query); err != nil {
-			return "", fmt.Errorf("the query: %w", err)
+			return "", fmt.Errorf("encoding the query: %w", err)
 		}
 	}
 	if len(values) == 0 {
@@ -232,7 +232,7 @@ func (r request) encodedQuery() (string, error) {
 	return "?" + values.Encode(), nil
 }
 
-// newSendError makes the error of a call without a response.
+// newSendError returns the error of a call that got no response.
 func newSendError(ctx context.Context, c *transport.Call, err error) error {
 	if limit, ok := errors.AsType[*transport.LimitError](err); ok {
 		return &Error{
@@ -252,8 +252,8 @@ func newSendError(ctx context.Context, c *transport.Call, err error) error {
 	return e
 }
 
-// refused makes the error of a response that is not a success.
-func refused(c *transport.Call, resp *http.Response) *Error {
+// newStatusError returns the error of a response whose status is not 2xx.
+func newStatusError(c *transport.Call, resp *http.Response) *Error {
 	e := newError(c, resp, c.ResponseBody())
 	e.unknown = c.Unknown
 	if resp.StatusCode >= 300 && resp.StatusCode <= 399 && resp.StatusCode != http.StatusNotModified {
@@ -264,12 +264,13 @@ func refused(c *transport.Call, resp *http.Response) *Error {
 	} else if resp.StatusCode == http.StatusSwitchingProtocols {
 		e.Message += ": the server, or a proxy, switched to a protocol that was not requested"
 	} else if c.Left != "" {
-		e.Message += ", after a redirect to " + line(c.Secrets.Redact(c.Left)) + ", which gets no credentials: if it is the same GitLab, make it the client's base URL"
+		e.Message += ", after a redirect to " + line(c.Secrets.Redact(c.Left)) + ", which receives no credentials: if it is the same GitLab server, use it as the base URL of the client"
 	}
 	return e
 }
 
-// destination returns where a redirect leads, without the query, which may be signed.
+// destination returns " to " and the target of a redirect. It omits the query, which may
+// contain a signature.
 func destination(c *transport.Call, resp *http.Response) string {
 	u, err := url.Parse(resp.Header.Get("Location"))
 	if err != nil || u.Host+u.Path == "" {
@@ -278,8 +279,8 @@ func destination(c *transport.Call, resp *http.Response) string {
 	return " to " + line(c.Secrets.Redact((&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()))
 }
 
-// unusable makes the error of a response that has the status of a success but can't be
-// used: an empty body, a page of a proxy, JSON of another kind.
+// unusable returns the error of a response with a 2xx status that cannot be used, such as
+// an empty body, the HTML page of a proxy or JSON of an unexpected type.
 func unusable(c *transport.Call, resp *http.Response, cause error) *Error {
 	kind, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type"))
 	if err != nil {
@@ -287,7 +288,7 @@ func unusable(c *transport.Call, resp *http.Response, cause error) *Error {
 	}
 	body := c.ResponseBody()
 	e := newError(c, resp, body[:min(len(body), transport.MaxErrorBody)])
-	e.Message = line(c.Secrets.Redact(fmt.Sprintf("the answer can't be used (%s): %v", kind, cause)))
+	e.Message = line(c.Secrets.Redact(fmt.Sprintf("the response cannot be used (%s): %v", kind, cause)))
 	e.Details = nil
 	e.cause = c.Secrets.RedactError(cause)
 	e.unknown = !isRead(c.Method)

@@ -425,7 +425,7 @@ func TestATransportThatReturnsNothingIsAnError(t *testing.T) {
 	t.Parallel()
 	client := newClient(t, func(*http.Request) (*http.Response, error) { return nil, nil }, oneAttempt()) //nolint:nilnil // The odd one.
 	_, err := client.Jobs.Get(t.Context(), "1", 7)
-	require.ErrorContains(t, err, "neither an answer nor an error")
+	require.ErrorContains(t, err, "neither a response nor an error")
 
 	client = newClient(t, func(req *http.Request) (*http.Response, error) {
 		return &http.Response{StatusCode: 200, Header: http.Header{}, Request: req}, nil

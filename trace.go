@@ -15,7 +15,7 @@ import (
 
 // ErrTraceChanged is returned when a log is no longer the one that was being read: it was
 // erased, or written again. Discard what was read of it.
-var ErrTraceChanged = errors.New("the log has changed while it was read")
+var ErrTraceChanged = errors.New("the log changed while it was being read")
 
 // TraceOptions select a part of a log, in bytes. Nil or the zero value selects all
 // of it.
@@ -121,7 +121,7 @@ func (s logSource) get(ctx context.Context, q *rangeQuery, etag string) (*http.R
 	}
 	if kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); kind == "text/html" {
 		resp.Body.Close()
-		return nil, unusable(c, resp, errors.New("a page, not a log"))
+		return nil, unusable(c, resp, errors.New("an HTML page, not a log"))
 	}
 	return resp, nil
 }
@@ -157,7 +157,7 @@ func (s logSource) nothing(ctx context.Context, notFound error) (*http.Response,
 		return nil, err
 	}
 	if size := traceSize(job); size > 0 && job.ErasedAt.IsZero() {
-		return nil, fmt.Errorf("%w: %w: the job lists one of %d bytes", notFound, errTraceMissing, size)
+		return nil, fmt.Errorf("%w: %w: the job lists a log of %d bytes", notFound, errTraceMissing, size)
 	}
 	return &http.Response{StatusCode: http.StatusNotFound, Body: http.NoBody}, nil
 }

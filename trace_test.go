@@ -227,7 +227,7 @@ func TestALogThatIsListedAndNotFoundIsAnError(t *testing.T) {
 				continue
 			}
 			require.ErrorIs(t, err, gitlabjobs.ErrNotFound, job)
-			require.ErrorContains(t, err, "/trace: 404 Not found: the log is missing: the job lists one of 1234 bytes")
+			require.ErrorContains(t, err, "/trace: 404 Not found: the log is missing: the job lists a log of 1234 bytes")
 		}
 	}
 }
@@ -297,7 +297,7 @@ func TestAPageIsNotALog(t *testing.T) {
 	t.Parallel()
 	client := answering(t, answer{body: "<html><title>Sign in</title></html>", header: map[string]string{"Content-Type": "text/html; charset=utf-8"}})
 	log, err := client.Jobs.Trace(t.Context(), "1", 7, nil)
-	require.ErrorContains(t, err, "/trace: 200 the answer can't be used (text/html): a page, not a log")
+	require.ErrorContains(t, err, "/trace: 200 the response cannot be used (text/html): an HTML page, not a log")
 	assert.Nil(t, log)
 }
 
@@ -353,7 +353,7 @@ func TestTraceBehavesLikeAReader(t *testing.T) {
 	_, err = client.Jobs.Trace(none, "1", 7, nil)
 	require.ErrorContains(t, err, "the context is nil")
 	_, err = new(gitlabjobs.JobsService).Trace(t.Context(), "1", 7, &gitlabjobs.TraceOptions{Offset: 3})
-	require.ErrorContains(t, err, "make one with NewClient")
+	require.ErrorContains(t, err, "create it with NewClient")
 }
 
 func TestNoLogYetIsAnEmptyStream(t *testing.T) {
@@ -414,7 +414,7 @@ func TestASlowResponseIsATimeout(t *testing.T) {
 			w.srv.Fault(gitlabjobstest.Fault{Times: gitlabjobstest.Always, Do: gitlabjobstest.SlowBody(1, time.Second)})
 			start := time.Now()
 			err := m.call(t.Context(), w.srv.ClientWithAuth(w.auth, oneAttempt()), w.id)
-			require.ErrorContains(t, err, "no complete answer within 30s", m.name)
+			require.ErrorContains(t, err, "no complete response within 30s", m.name)
 			assert.Equal(t, 30*time.Second, time.Since(start), m.name)
 			assert.Equal(t, m.isWrite(), errors.Is(err, gitlabjobs.ErrOutcomeUnknown), m.name)
 		})
@@ -437,7 +437,7 @@ func TestTheTimeLimitIsForAllHopsOfARedirect(t *testing.T) {
 		}, gitlabjobs.WithRetry(gitlabjobs.RetryPolicy{MaxAttempts: 2, MinWait: time.Second, MaxWait: time.Second}))
 		start := time.Now()
 		_, err := client.Jobs.Get(t.Context(), "1", 7)
-		require.ErrorContains(t, err, "no complete answer within 30s")
+		require.ErrorContains(t, err, "no complete response within 30s")
 		assert.Equal(t, 61*time.Second, time.Since(start))
 		assert.Equal(t, 6, n)
 	})
@@ -453,9 +453,9 @@ func TestAServerThatNeverRespondsIsATimeout(t *testing.T) {
 		for _, e := range endpoints {
 			start := time.Now()
 			_, err := e.call(t.Context(), client)
-			what := "complete answer"
+			what := "complete response"
 			if strings.HasPrefix(e.name, "trace") {
-				what = "answer"
+				what = "response"
 			}
 			require.ErrorContains(t, err, e.path()+": no "+what+" within 30s")
 			assert.Equal(t, 30*time.Second, time.Since(start))

@@ -9,16 +9,16 @@ import (
 	"sync"
 )
 
-// maxElements bounds the objects, list elements, map entries and unknown keys of a
-// body, all counted together, so that a small body cannot become a large value. A
-// page of 100 large objects has a few thousand.
+// maxElements limits the total number of objects, list elements, map entries and unknown
+// keys in a body. Without it, a small body could decode to a very large value. A page of
+// 100 large objects has a few thousand elements.
 const maxElements = 100_000
 
-// maxPooled bounds the list of strings that a pooled decoder keeps.
+// maxPooled limits the capacity of the list of strings that a pooled decoder retains.
 const maxPooled = 10_000
 
-// Decode decodes a body that holds one JSON object into a T, a struct that embeds an
-// [Object]. The result keeps nothing of the body.
+// Decode decodes a body that contains one JSON object into a T, a struct that embeds an
+// [Object]. The result does not refer to the body.
 func Decode[T any](body []byte) (*T, error) {
 	v := new(T)
 	d, err := newDecoder(body, v)
@@ -26,39 +26,39 @@ func Decode[T any](body []byte) (*T, error) {
 		return nil, err
 	}
 	defer d.free()
-	return v, d.whole(reflect.ValueOf(v).Elem())
+	return v, d.decodeBody(reflect.ValueOf(v).Elem())
 }
 
-// DecodeList decodes a body that holds an array of JSON objects, each into a T as
-// [Decode] does. Its elements are never nil.
+// DecodeList decodes a body that contains an array of JSON objects, each into a T as
+// [Decode] does. The elements of the result are never nil.
 func DecodeList[T any](body []byte) ([]*T, error) {
 	d, err := newDecoder(body, new(T))
 	if err != nil {
 		return nil, err
 	}
 	defer d.free()
-	if err := d.want('[', "array"); err != nil {
+	if err := d.checkKind('[', "array"); err != nil {
 		return nil, err
 	}
-	k := d.known(reflect.TypeFor[T]())
-	items := make([]*T, 0, k.length)
+	t := d.stateOf(reflect.TypeFor[T]())
+	items := make([]*T, 0, t.length)
 	for more := d.enter(']'); more; more = d.more(']') {
-		if err := d.want('{', "object"); err != nil {
+		if err := d.checkKind('{', "object"); err != nil {
 			return nil, fmt.Errorf("element %d: %w", len(items), err)
 		}
 		v := new(T)
-		if d.object(k, reflect.ValueOf(v).Elem()); d.broken {
+		if d.object(t, reflect.ValueOf(v).Elem()); d.invalid {
 			return nil, fmt.Errorf("element %d: %w", len(items), d.end())
 		}
 		items = append(items, v)
 	}
-	k.expect(len(items))
+	t.expect(len(items))
 	return items, d.end()
 }
 
 // Unmarshal decodes one JSON object into v, a pointer to a struct that embeds an
-// [Object]. What has no key in data keeps its value, and null changes nothing, as
-// [json.Unmarshaler] asks: a struct's UnmarshalJSON needs no more than this.
+// [Object]. Fields whose keys are absent from data keep their values. If data is null,
+// Unmarshal does nothing. A struct can implement [json.Unmarshaler] by calling it.
 func Unmarshal(data []byte, v any) error {
 	d, err := newDecoder(data, v)
 	if err != nil {
@@ -69,54 +69,55 @@ func Unmarshal(data []byte, v any) error {
 		d.literal("null")
 		return d.end()
 	}
-	return d.whole(reflect.ValueOf(v).Elem())
+	return d.decodeBody(reflect.ValueOf(v).Elem())
 }
 
-// decoder reads objects leniently: a value that does not fit its field is kept
-// as it is, and the field stays zero. Only broken JSON is an error.
+// decoder decodes objects. If a value does not fit its field, the decoder stores its JSON
+// as an extra and leaves the field zero. Only invalid JSON is an error.
 type decoder struct {
 	scanner
-	types    map[reflect.Type]*known
-	elements int // Objects, list elements, map entries and unknown keys so far: see maxElements.
+	types    map[reflect.Type]*typeState
+	elements int // Number of objects, list elements, map entries and unknown keys: see maxElements.
 
-	// Strings that came by, in this body or in others: most of those that are
-	// short come again.
-	words [512]string
+	// A cache of short strings from this body and from earlier ones, because most short
+	// strings are repeated.
+	cache [512]string
 	seed  maphash.Seed
 
-	list []string // To gather a list of strings in.
+	list []string // A buffer for lists of strings.
 }
 
-// known is what a decoder knows of a type.
-type known struct {
+// typeState is the state of a decoder for one type.
+type typeState struct {
 	*layout
-	next   []int    // The field that came after each one, last time; at the end, the one that came first.
-	inner  []*known // Of each field that holds objects, once it has come.
-	length int      // Of the last array.
-	read   []sharedObject
-	oldest int // The entry of read to replace once it is full.
+	next   []int        // next[i] is the field that followed field i in the last object. The last element is the first field.
+	inner  []*typeState // For each field that contains objects; nil until it is first decoded.
+	length int          // The length of the last array.
+	shared []sharedObject
+	oldest int // The index of the next entry of shared to replace when it is full.
 }
 
-// sharedObject is an object that was read before, and its bytes.
+// sharedObject is an object that was decoded before, and its JSON.
 type sharedObject struct {
 	raw     []byte
 	pointer reflect.Value
 }
 
-// maxShared bounds the objects of a type that are compared with each new one. A
-// list repeats few different ones, mostly one after the other.
+// maxShared limits the number of objects of a type that are compared with each new one.
+// Most lists have few different objects, and equal ones are close to each other.
 const maxShared = 32
 
-// maxWord is how long the strings in decoder.words are at most.
-const maxWord = 32
+// maxCached is the maximum length of the strings in decoder.cache.
+const maxCached = 32
 
 var decoders = sync.Pool{New: func() any {
-	return &decoder{types: make(map[reflect.Type]*known), seed: maphash.MakeSeed()}
+	return &decoder{types: make(map[reflect.Type]*typeState), seed: maphash.MakeSeed()}
 }}
 
-// newDecoder returns a decoder of a body into v.
+// newDecoder returns a decoder for body. It returns an error if v is not a pointer to a
+// struct that embeds an Object.
 func newDecoder(body []byte, v any) (*decoder, error) {
-	if err := checkHolder(v); err != nil {
+	if err := checkPointer(v); err != nil {
 		return nil, err
 	}
 	d := decoders.Get().(*decoder)
@@ -124,66 +125,66 @@ func newDecoder(body []byte, v any) (*decoder, error) {
 	return d, nil
 }
 
-func checkHolder(v any) error {
+func checkPointer(v any) error {
 	p := reflect.ValueOf(v)
-	if p.Kind() != reflect.Pointer || p.IsNil() || !holds(p.Type().Elem()) {
-		return fmt.Errorf("%T is not a pointer to a struct that embeds a jsonobject.Object: give one", v)
+	if p.Kind() != reflect.Pointer || p.IsNil() || !embedsObject(p.Type().Elem()) {
+		return fmt.Errorf("%T is not a pointer to a struct that embeds a jsonobject.Object", v)
 	}
 	return nil
 }
 
 func (d *decoder) free() {
-	for _, k := range d.types {
-		clear(k.read)
-		k.read, k.oldest = k.read[:0], 0
+	for _, t := range d.types {
+		clear(t.shared)
+		t.shared, t.oldest = t.shared[:0], 0
 	}
 	if cap(d.list) > maxPooled {
 		d.list = nil
 	}
-	clear(d.list[:cap(d.list)]) // A string in it may be as long as a body.
+	clear(d.list[:cap(d.list)]) // Its strings may be as long as a body.
 	d.scanner, d.elements = scanner{}, 0
 	decoders.Put(d)
 }
 
-// count counts an element, or several. One too many ends the decoding.
+// count adds n elements. It stops decoding if there are more than maxElements.
 func (d *decoder) count(n int) {
 	if d.elements += n; d.elements > maxElements {
 		d.fail()
 	}
 }
 
-func (d *decoder) known(t reflect.Type) *known {
-	k := d.types[t]
-	if k == nil {
-		l := layoutOf(t)
-		k = &known{layout: l, next: make([]int, len(l.fields)+1), inner: make([]*known, len(l.fields))}
-		d.types[t] = k
+func (d *decoder) stateOf(rt reflect.Type) *typeState {
+	t := d.types[rt]
+	if t == nil {
+		l := layoutOf(rt)
+		t = &typeState{layout: l, next: make([]int, len(l.fields)+1), inner: make([]*typeState, len(l.fields))}
+		d.types[rt] = t
 	}
-	return k
+	return t
 }
 
-// innerOf returns what is known of the objects in field i.
-func (d *decoder) innerOf(k *known, i int) *known {
-	if k.inner[i] == nil {
-		k.inner[i] = d.known(k.fields[i].inner)
+// innerOf returns the state for the type of the objects in field i.
+func (d *decoder) innerOf(t *typeState, i int) *typeState {
+	if t.inner[i] == nil {
+		t.inner[i] = d.stateOf(t.fields[i].inner)
 	}
-	return k.inner[i]
+	return t.inner[i]
 }
 
-// expect remembers the length of an array: the next one is often as long.
-func (k *known) expect(length int) { k.length = min(length, 100) }
+// expect records the length of an array, because the next array is often as long.
+func (t *typeState) expect(length int) { t.length = min(length, 100) }
 
-// whole reads a body that is one object.
-func (d *decoder) whole(v reflect.Value) error {
-	if err := d.want('{', "object"); err != nil {
+// decodeBody decodes a body that contains one object.
+func (d *decoder) decodeBody(v reflect.Value) error {
+	if err := d.checkKind('{', "object"); err != nil {
 		return err
 	}
-	d.object(d.known(v.Type()), v)
+	d.object(d.stateOf(v.Type()), v)
 	return d.end()
 }
 
-// want reports, as an error, a next value that is not of the kind asked for.
-func (d *decoder) want(kind byte, name string) error {
+// checkKind returns an error if the next value does not begin with kind.
+func (d *decoder) checkKind(kind byte, name string) error {
 	switch got := kindName(d.peek()); {
 	case d.peek() == kind:
 		return nil
@@ -197,41 +198,41 @@ func (d *decoder) want(kind byte, name string) error {
 	}
 }
 
-// end makes sure that all was JSON, and that nothing follows the value.
+// end returns an error if the body was not valid JSON, or if data follows the value.
 func (d *decoder) end() error {
 	if d.elements > maxElements {
 		return fmt.Errorf("more than %d elements in all its objects and lists: for a list, use a smaller PerPage", maxElements)
 	}
-	if d.broken {
+	if d.invalid {
 		return syntaxError(d.body)
 	}
 	if d.peek(); d.pos < len(d.body) {
-		return fmt.Errorf("more follows the JSON value, from byte %d on", d.pos+1)
+		return fmt.Errorf("unexpected data after the JSON value, at byte %d", d.pos+1)
 	}
 	return nil
 }
 
-// syntaxError says what is wrong with a broken body, and where, as encoding/json sees it.
+// syntaxError returns the error of encoding/json for an invalid body, with its position.
 func syntaxError(body []byte) error {
 	var raw json.RawMessage
 	err := json.Unmarshal(body, &raw)
 	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
-		return fmt.Errorf("broken JSON at byte %d: %w", syntax.Offset, err)
+		return fmt.Errorf("invalid JSON at byte %d: %w", syntax.Offset, err)
 	}
 	if err == nil {
-		err = errors.New("it is not JSON")
+		err = errors.New("invalid JSON")
 	}
 	return err
 }
 
-func (d *decoder) object(k *known, v reflect.Value) {
+func (d *decoder) object(t *typeState, v reflect.Value) {
 	d.count(1)
 	o := objectOf(v)
-	o.seen |= decoded
+	o.present |= decoded
 	extras := o.extras()
-	last := len(k.fields)
+	last := len(t.fields)
 	for more := d.enter('}'); more; more = d.more('}') {
-		i, name := d.key(k, last)
+		i, name := d.key(t, last)
 		if i >= 0 {
 			last = i
 		}
@@ -240,13 +241,13 @@ func (d *decoder) object(k *known, v reflect.Value) {
 		switch {
 		case i < 0:
 			d.skip()
-		case d.field(o, k, i, v):
-			extras.drop(k.fields[i].name)
+		case d.field(o, t, i, v):
+			extras.drop(t.fields[i].name)
 			continue
 		default:
-			name = k.fields[i].name
+			name = t.fields[i].name
 		}
-		if d.count(1); d.broken {
+		if d.count(1); d.invalid {
 			return
 		}
 		extras.keep(name, d.body[start:d.pos])
@@ -254,43 +255,43 @@ func (d *decoder) object(k *known, v reflect.Value) {
 	o.setExtras(extras)
 }
 
-// key reads a key of an object. It returns the field that has it, or else -1 and the
-// key. last is the field before it.
-func (d *decoder) key(k *known, last int) (int, string) {
-	// Objects of a type come with their keys in the same order, nearly always.
-	if i := k.next[last]; i < len(k.fields) && d.follows(k.fields[i].key) {
+// key reads a key of an object. It returns the index of the field with that key, or -1 and
+// the key if there is no such field. last is the index of the previous field.
+func (d *decoder) key(t *typeState, last int) (int, string) {
+	// Objects of a type nearly always have their keys in the same order.
+	if i := t.next[last]; i < len(t.fields) && d.skipPrefix(t.fields[i].key) {
 		return i, ""
 	}
 	raw, plain := d.name()
 	if !plain {
-		raw = []byte(unquote(raw)) // It may be a known one, escaped.
+		raw = []byte(unquote(raw)) // An escaped key may be the key of a field.
 	}
-	i, ok := k.byName[string(raw)]
+	i, ok := t.byName[string(raw)]
 	if !ok {
 		return -1, string(raw)
 	}
-	k.next[last] = i
+	t.next[last] = i
 	return i, ""
 }
 
-// field reads the next value into field i of v. It reports false, and leaves the
-// field zero, where the value does not fit.
-func (d *decoder) field(o *Object, k *known, i int, v reflect.Value) bool {
-	f := &k.fields[i]
+// field decodes the next value into field i of v. If the value does not fit, it returns
+// false and leaves the field zero.
+func (d *decoder) field(o *Object, t *typeState, i int, v reflect.Value) bool {
+	f := &t.fields[i]
 	fv := v.Field(f.index)
 	c := d.peek()
 	if c == 'n' {
 		d.literal("null")
 		fv.SetZero()
-		o.seen |= 1 << i
+		o.present |= 1 << i
 		o.null |= 1 << i
 		return true
 	}
-	if !d.value(c, k, i, fv) {
+	if !d.value(c, t, i, fv) {
 		fv.SetZero()
 		return false
 	}
-	o.seen |= 1 << i
+	o.present |= 1 << i
 	o.null &^= 1 << i
 	return true
 }

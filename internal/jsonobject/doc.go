@@ -1,32 +1,37 @@
-// Package jsonobject decodes JSON objects into structs without losing anything, and
-// encodes them again as they were.
+// Package jsonobject decodes JSON objects into structs and encodes them again without
+// losing information.
 //
-// It is for answers of a server that changes: a value that does not fit its field is
-// no error, and an unknown key is not dropped. A struct takes part by embedding an
-// [Object], in which the package keeps what the struct's own fields can't say:
+// It is for the responses of a server whose fields change between versions. A value of an
+// unexpected type is not an error, and unknown keys are not dropped. The structs embed an
+// [Object], which records:
 //
-//   - which keys were there, and which of them were null, so that null, absent and
-//     zero stay apart;
-//   - the JSON of unknown keys, and of values that do not fit: [Object.Extra].
+//   - the keys that were present, and which of them were null, to distinguish null, absent
+//     and zero;
+//   - the JSON of unknown keys, and of values that do not fit their fields: see
+//     [Object.Extra].
 //
-// Only broken JSON is an error, and one that says where. Bytes that are not UTF-8 and
-// keys that repeat are let pass; of these, the last one counts.
+// The only error in the input is invalid JSON. The error contains its position. Invalid
+// UTF-8 and duplicate keys are accepted. The last of several duplicates is used.
 //
 // # Structs
 //
-// A field's key is the name in its json tag; a field without one is left alone. These
-// types are read: strings, bool, int64 and float64, types made from them, and
-// [time.Time]; pointers to all of these; []string, map[string]string,
-// map[string][]string and map[string]any; and, of other structs that embed an Object,
-// pointers to them and slices of them. A value for a field of any other type is kept as
-// an extra. Numbers may stand in quotes. At most 63 fields of a struct are read.
+// The key of a field is the name in its json tag. Fields without a name are ignored. Fields
+// can have these types:
 //
-// A field with the option omitzero is left out while it is zero, unless it came from a
-// server. One without it is always there in an object made by hand, as null, "", 0,
-// false, [] or {}.
+//   - string, bool, int64, float64, types derived from them, and [time.Time];
+//   - pointers to these types;
+//   - []string, map[string]string, map[string][]string and map[string]any;
+//   - pointers to other structs that embed an Object, and slices of such structs.
 //
-// Where the Object itself has the tag jsonobject:"shared", the pointers to the struct
-// in one answer are the same wherever the same bytes come again. Most lists repeat
-// their inner objects from element to element, and comparing bytes is faster than
-// reading them. What such a pointer points to must not be changed.
+// The value of a field of any other type is stored as an extra. Numbers may be in quotes.
+// At most 63 fields of a struct are decoded. Values of further fields are extras.
+//
+// A zero field with the option omitzero is encoded only if its key was present in the
+// decoded JSON. A zero field without that option is always encoded for a struct that was
+// not decoded from JSON, as null, "", 0, false, [] or {}.
+//
+// If the embedded Object has the tag jsonobject:"shared", equal JSON objects in one
+// response are decoded into one struct, and all pointers point to it. Most lists repeat the
+// same inner objects in each element, and comparing bytes is faster than decoding them.
+// Callers must not modify shared structs.
 package jsonobject

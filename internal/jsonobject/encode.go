@@ -8,12 +8,12 @@ import (
 	"time"
 )
 
-// Marshal encodes what v points to, a struct that embeds an [Object]. One that came
-// from JSON has the keys it came with, and those of fields that were set since; one
-// made by hand has the keys of all fields but those that may be omitted and are zero.
-// The characters <, > and & stand for themselves.
+// Marshal encodes the struct that v points to, which must embed an [Object]. If the struct
+// was decoded from JSON, the result has the keys of that JSON, and the keys of fields that
+// were set since. Otherwise the result has the keys of all fields except zero fields with
+// the option omitzero. The characters <, > and & are not escaped.
 func Marshal(v any) ([]byte, error) {
-	if err := checkHolder(v); err != nil {
+	if err := checkPointer(v); err != nil {
 		return nil, err
 	}
 	var e encoder
@@ -27,7 +27,7 @@ func Marshal(v any) ([]byte, error) {
 
 type encoder struct {
 	buf    bytes.Buffer
-	values *json.Encoder // Into buf.
+	values *json.Encoder // Writes to buf.
 }
 
 // any encodes a value as encoding/json does.
@@ -35,7 +35,7 @@ func (e *encoder) any(v any) error {
 	if err := e.values.Encode(v); err != nil {
 		return err
 	}
-	e.buf.Truncate(e.buf.Len() - 1) // The line's end.
+	e.buf.Truncate(e.buf.Len() - 1) // Encode appends a newline.
 	return nil
 }
 
@@ -45,12 +45,12 @@ func (e *encoder) object(v reflect.Value) error {
 	for i, f := range l.fields {
 		fv := v.Field(f.index)
 		zero := fv.IsZero()
-		seen := o.seen&(1<<i) != 0
-		if zero && !seen && (o.seen&decoded != 0 || f.omitZero) {
+		present := o.present&(1<<i) != 0
+		if zero && !present && (o.present&decoded != 0 || f.omitZero) {
 			continue
 		}
-		if _, odd := o.Extra(f.name); odd && zero {
-			continue // Written with the other extras.
+		if _, isExtra := o.Extra(f.name); isExtra && zero {
+			continue // extras writes it.
 		}
 		e.comma()
 		e.buf.WriteString(f.key)
@@ -67,21 +67,21 @@ func (e *encoder) object(v reflect.Value) error {
 	return nil
 }
 
-// comma writes what is between two members.
+// comma writes a comma unless the next member is the first of its object.
 func (e *encoder) comma() {
 	if last := e.buf.Len() - 1; e.buf.Bytes()[last] != '{' {
 		e.buf.WriteByte(',')
 	}
 }
 
-// extras writes the keys that have no place in the struct.
+// extras writes the extras of an object.
 func (e *encoder) extras(o *Object, l *layout, v reflect.Value) error {
 	if o.extra == nil {
 		return nil
 	}
 	for _, x := range *o.extra {
 		if i, known := l.byName[x.name]; known && !v.Field(l.fields[i].index).IsZero() {
-			continue // Set since it was read.
+			continue // The field was set after decoding.
 		}
 		e.comma()
 		if err := e.any(x.name); err != nil {
@@ -140,8 +140,7 @@ func (e *encoder) objects(v reflect.Value) error {
 	return nil
 }
 
-// formatTime writes a time in milliseconds, and with more digits only where there are
-// any to lose.
+// formatTime formats a time with milliseconds, or with more digits if the time has them.
 func formatTime(t time.Time) string {
 	if t.Nanosecond()%int(time.Millisecond) == 0 {
 		return t.Format("2006-01-02T15:04:05.000Z07:00")

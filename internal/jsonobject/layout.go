@@ -7,24 +7,24 @@ import (
 	"time"
 )
 
-// layout is how a struct is laid out in JSON, read once from its tags.
+// layout describes the JSON encoding of a struct, as its tags define it.
 type layout struct {
-	fields []field
-	byName map[string]int
-	shared bool // Equal objects of an answer are one.
+	fields   []field
+	byName   map[string]int
+	isShared bool // Equal objects in one response are decoded into one struct.
 }
 
 type field struct {
 	name     string
-	key      string // The name as it comes in JSON, nearly always: in quotes, with a colon.
-	index    int    // Of the struct field.
+	key      string // The usual encoding of the name in JSON: in quotes, with a colon.
+	index    int    // The index of the struct field.
 	kind     kind
 	pointer  bool         // The field is a pointer to its kind.
-	inner    reflect.Type // The struct of an object or of a list of objects.
-	omitZero bool         // Left out of a value made by hand while zero.
+	inner    reflect.Type // The struct type of an object or of a list of objects.
+	omitZero bool         // The field has the option omitzero.
 }
 
-// kind is what a field holds.
+// kind is the kind of values in a field.
 type kind uint8
 
 const (
@@ -48,13 +48,14 @@ var (
 	textMapType  = reflect.TypeFor[map[string]string]()
 	textsMapType = reflect.TypeFor[map[string][]string]()
 	anyMapType   = reflect.TypeFor[map[string]any]()
-	holderType   = reflect.TypeFor[holder]()
+	embedderType = reflect.TypeFor[embedder]()
 )
 
-// maxFields is how many fields have a bit in an Object's masks.
+// maxFields is the maximum number of fields, which is limited by the bits in the masks of
+// an Object.
 const maxFields = 63
 
-var layouts sync.Map // reflect.Type to *layout: facts about types.
+var layouts sync.Map // A cache: reflect.Type to *layout.
 
 func layoutOf(t reflect.Type) *layout {
 	if l, ok := layouts.Load(t); ok {
@@ -63,7 +64,7 @@ func layoutOf(t reflect.Type) *layout {
 	l := &layout{byName: make(map[string]int)}
 	for i := range t.NumField() {
 		f := t.Field(i)
-		l.shared = l.shared || f.Anonymous && f.Tag.Get("jsonobject") == "shared"
+		l.isShared = l.isShared || f.Anonymous && f.Tag.Get("jsonobject") == "shared"
 		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
 		if name == "" || name == "-" || !f.IsExported() || len(l.fields) == maxFields {
 			continue
@@ -115,11 +116,11 @@ func kindOf(t reflect.Type) kind {
 	case reflect.Float64:
 		return float
 	case reflect.Struct:
-		if holds(t) {
+		if embedsObject(t) {
 			return object
 		}
 	case reflect.Slice:
-		if holds(t.Elem()) {
+		if embedsObject(t.Elem()) {
 			return objects
 		}
 	default:
@@ -127,8 +128,8 @@ func kindOf(t reflect.Type) kind {
 	return unsupported
 }
 
-// holds reports whether a struct embeds an Object, and not a pointer to one, with
-// which it would be a holder itself.
-func holds(t reflect.Type) bool {
-	return t.Kind() == reflect.Struct && reflect.PointerTo(t).Implements(holderType) && !t.Implements(holderType)
+// embedsObject reports whether a type is a struct that embeds an Object by value. If it
+// embedded a pointer, the struct type itself would implement embedder.
+func embedsObject(t reflect.Type) bool {
+	return t.Kind() == reflect.Struct && reflect.PointerTo(t).Implements(embedderType) && !t.Implements(embedderType)
 }

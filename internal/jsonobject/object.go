@@ -6,27 +6,28 @@ import (
 	"slices"
 )
 
-// Object is what a struct remembers of the JSON object it came from. The zero Object
-// is that of a struct made by hand. Copies of it share nothing that changes.
+// Object records information about the JSON object that a struct was decoded from. The
+// zero Object belongs to a struct that was not decoded from JSON. Copies of an Object are
+// independent of each other.
 type Object struct {
-	// Bit i of a mask stands for field i of the struct's layout.
-	seen  uint64   // The key was there.
-	null  uint64   // Its value was null.
-	extra *[]extra // Behind a pointer, so that structs that can be compared still can.
+	// Bit i of a mask is for field i of the struct's layout.
+	present uint64   // The key was present.
+	null    uint64   // The value was null.
+	extra   *[]extra // A pointer, so that comparable structs remain comparable.
 }
 
-// decoded marks, in Object.seen, a value that came from JSON.
+// decoded is the bit in Object.present that marks a struct as decoded from JSON.
 const decoded = 1 << maxFields
 
-// extra is a key that has no place in the struct, and its value as it came.
+// extra is the name and the JSON of a value that is not in a field of the struct.
 type extra struct {
 	name string
 	raw  []byte
 }
 
-// Extra returns the JSON value of a key that has no place in the struct: one that the
-// struct doesn't know, or whose value does not fit its field. It reports false for
-// any other. The value must not be changed.
+// Extra returns the JSON of a value that is not in a field of the struct, because its key
+// is unknown or because it does not fit the field. For any other key, it returns false.
+// Callers must not modify the value.
 func (o Object) Extra(name string) ([]byte, bool) {
 	if o.extra == nil {
 		return nil, false
@@ -39,31 +40,31 @@ func (o Object) Extra(name string) ([]byte, bool) {
 	return nil, false
 }
 
-// Has reports whether v, a pointer to a struct that embeds an [Object], came with a key
-// that it has a field for, with a value that fits or null.
+// Has reports whether v, a pointer to a struct that embeds an [Object], was decoded from
+// JSON that has the key, with null or with a value that fits the field of that key.
 func Has(v any, key string) bool {
-	if checkHolder(v) != nil {
+	if checkPointer(v) != nil {
 		return false
 	}
 	i, ok := layoutOf(reflect.TypeOf(v).Elem()).byName[key]
-	return ok && v.(holder).object().seen&(1<<i) != 0
+	return ok && v.(embedder).object().present&(1<<i) != 0
 }
 
-// holder is a pointer to a struct that embeds an Object.
-type holder interface{ object() *Object }
+// embedder is a pointer to a struct that embeds an Object.
+type embedder interface{ object() *Object }
 
 func (o *Object) object() *Object { return o }
 
-// objectOf returns the Object that v, a struct of a type that holds one, embeds.
+// objectOf returns the Object that the struct v embeds.
 func objectOf(v reflect.Value) *Object {
-	return v.Addr().Interface().(holder).object()
+	return v.Addr().Interface().(embedder).object()
 }
 
-// extras are an Object's extra keys while it is decoded. What the Object had before
-// is copied, not changed: a copy of the struct may still hold it.
+// extras are the extras of an Object that is being decoded. They begin with a copy of the
+// earlier extras, which a copy of the struct may still use.
 type extras struct {
 	list   []extra
-	byName map[string]int // Made once the list is long: a hostile answer has any number of keys.
+	byName map[string]int // Created when the list is long, because a response can have any number of unknown keys.
 }
 
 func (o *Object) extras() extras {
@@ -83,8 +84,7 @@ func (e *extras) find(name string) int {
 	return -1
 }
 
-// keep remembers the value of a key that has no place in the struct. It copies the
-// value: the body belongs to the caller.
+// keep stores the JSON of an extra. It copies raw, which is a part of the caller's body.
 func (e *extras) keep(name string, raw []byte) {
 	raw = bytes.Clone(raw)
 	if i := e.find(name); i >= 0 {
@@ -103,7 +103,7 @@ func (e *extras) keep(name string, raw []byte) {
 	}
 }
 
-// drop forgets what was kept of a key, now that it has a value that fits.
+// drop removes the extra with a name, because a later value of that key fits its field.
 func (e *extras) drop(name string) {
 	if len(e.list) == 0 {
 		return

@@ -5,21 +5,21 @@ import (
 	"math/bits"
 )
 
-// scanner goes through JSON, and checks its syntax. Bytes that are not UTF-8 and
-// names that repeat are let pass. Once something is broken, there is nothing more.
+// scanner reads JSON and checks its syntax. It accepts invalid UTF-8 and duplicate names.
+// After a syntax error, it behaves as at the end of the body.
 type scanner struct {
-	body   []byte
-	pos    int
-	depth  int
-	broken bool
+	body    []byte
+	pos     int
+	depth   int
+	invalid bool
 }
 
-// maxDepth is that of encoding/json.
+// maxDepth is the same limit as in encoding/json.
 const maxDepth = 10_000
 
-func (s *scanner) fail() { s.pos, s.broken = len(s.body), true }
+func (s *scanner) fail() { s.pos, s.invalid = len(s.body), true }
 
-// peek returns the first byte of what comes next, or 0 at the end.
+// peek skips white space and returns the next byte without reading it, or 0 at the end.
 func (s *scanner) peek() byte {
 	if s.pos < len(s.body) && s.body[s.pos] > ' ' {
 		return s.body[s.pos]
@@ -38,10 +38,10 @@ func (s *scanner) peekPastSpace() byte {
 	return 0
 }
 
-// enter goes into an object or an array, and reports whether there is anything in
-// it. end is the bracket that closes it.
+// enter reads the opening bracket of an object or an array, and reports whether it has
+// members or elements. end is the closing bracket.
 func (s *scanner) enter(end byte) bool {
-	if s.broken {
+	if s.invalid {
 		return false
 	}
 	s.pos++
@@ -52,11 +52,11 @@ func (s *scanner) enter(end byte) bool {
 		s.leave()
 		return false
 	}
-	return !s.broken
+	return !s.invalid
 }
 
-// more goes on to the next member or element, if there is one, or else out of the
-// object or array.
+// more reads the comma before the next member or element, or the closing bracket end. It
+// reports whether there is another member or element.
 func (s *scanner) more(end byte) bool {
 	switch s.peek() {
 	case ',':
@@ -72,8 +72,8 @@ func (s *scanner) more(end byte) bool {
 
 func (s *scanner) leave() { s.pos, s.depth = s.pos+1, s.depth-1 }
 
-// follows goes past text, if it comes next.
-func (s *scanner) follows(text string) bool {
+// skipPrefix skips text and returns true if it comes next.
+func (s *scanner) skipPrefix(text string) bool {
 	end := s.pos + len(text)
 	if end > len(s.body) || string(s.body[s.pos:end]) != text {
 		return false
@@ -82,7 +82,7 @@ func (s *scanner) follows(text string) bool {
 	return true
 }
 
-// name reads the name of an object's member, and what is between it and the value.
+// name reads the name of an object's member and the colon after it.
 func (s *scanner) name() (raw []byte, plain bool) {
 	raw, plain = s.text()
 	if s.peek() != ':' {
@@ -93,8 +93,8 @@ func (s *scanner) name() (raw []byte, plain bool) {
 	return raw, plain
 }
 
-// text reads a string. It returns what is between the quotes, and whether that is
-// what the string says: ASCII without escapes.
+// text reads a string. It returns the bytes between the quotes. They are plain if they are
+// ASCII without escapes, which needs no decoding.
 func (s *scanner) text() (raw []byte, plain bool) {
 	if s.peek() != '"' {
 		s.fail()
@@ -130,21 +130,20 @@ func (s *scanner) text() (raw []byte, plain bool) {
 	return nil, false
 }
 
-// plainPrefix returns how many bytes at the beginning of b stand for themselves in a
-// string: all before the first that is a quote, a backslash, a control character or
-// not ASCII. It looks at eight bytes at a time, each in its place in a word; it may
-// stop short of eight bytes before the end.
+// plainPrefix returns the number of bytes of b before the first byte that is a quote, a
+// backslash, a control character or not ASCII. It checks eight bytes at a time, and may
+// stop up to seven bytes before the end of b.
 func plainPrefix(b []byte) int {
 	const (
-		each = 0x0101_0101_0101_0101 // Times a byte: that byte in every place.
+		each = 0x0101_0101_0101_0101 // each*c has the byte c in all eight positions.
 		high = each * 0x80
 	)
 	n := 0
 	for ; len(b)-n >= 8; n += 8 {
-		word := binary.LittleEndian.Uint64(b[n:])
-		// A subtraction sets the high bit of a byte that is less than what is taken from
-		// it, and may disturb the bytes above it, but none below.
-		special := word | (word - each*' ') | ((word ^ each*'"') - each) | ((word ^ each*'\\') - each)
+		chunk := binary.LittleEndian.Uint64(b[n:])
+		// Each subtraction sets the high bit of a byte that is less than the subtrahend. Its
+		// borrow can change the bytes above that one, but never the bytes below.
+		special := chunk | (chunk - each*' ') | ((chunk ^ each*'"') - each) | ((chunk ^ each*'\\') - each)
 		if special &= high; special != 0 {
 			return n + bits.TrailingZeros64(special)/8
 		}
@@ -152,7 +151,8 @@ func plainPrefix(b []byte) int {
 	return n
 }
 
-// escape returns the length of the escape sequence that b begins with, 0 for none.
+// escape returns the length of the escape sequence at the beginning of b, or 0 if it is
+// invalid.
 func escape(b []byte) int {
 	if len(b) < 2 {
 		return 0
@@ -174,7 +174,7 @@ func escape(b []byte) int {
 	return 0
 }
 
-// skip goes past any value, and returns it.
+// skip reads a value of any type, and returns its JSON.
 func (s *scanner) skip() []byte {
 	c := s.peek()
 	start := s.pos
@@ -199,14 +199,14 @@ func (s *scanner) skip() []byte {
 	default:
 		s.numeral()
 	}
-	if s.broken {
+	if s.invalid {
 		return nil
 	}
 	return s.body[start:s.pos]
 }
 
 func (s *scanner) literal(text string) {
-	if !s.follows(text) {
+	if !s.skipPrefix(text) {
 		s.fail()
 	}
 }
@@ -227,7 +227,7 @@ func (s *scanner) numeral() {
 	}
 }
 
-// accept goes past one of two bytes, if it comes next.
+// accept reads the next byte if it is a or b.
 func (s *scanner) accept(a, b byte) bool {
 	if s.pos < len(s.body) && (s.body[s.pos] == a || s.body[s.pos] == b) {
 		s.pos++
@@ -236,7 +236,7 @@ func (s *scanner) accept(a, b byte) bool {
 	return false
 }
 
-// digits goes past one digit or more.
+// digits reads one or more digits.
 func (s *scanner) digits() {
 	start := s.pos
 	for s.pos < len(s.body) && isDigit(s.body[s.pos]) {
@@ -251,7 +251,8 @@ func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 
 func isNumber(c byte) bool { return c == '-' || isDigit(c) }
 
-// kindName names the kind of value that a byte begins, if there is one.
+// kindName returns the name of the type of a JSON value that begins with c, or "" if no
+// value does.
 func kindName(c byte) string {
 	switch {
 	case c == '{':

@@ -16,14 +16,14 @@ func TestBrokenJSONIsAnErrorThatSaysWhere(t *testing.T) {
 	for body, text := range map[string]string{
 		``:                          "the body is empty",
 		" \n":                       "the body is empty",
-		`<html>`:                    "broken JSON at byte 1: invalid character '<'",
-		`{"id":1,}`:                 "broken JSON at byte 9: invalid character '}'",
-		`{"id":1`:                   "broken JSON at byte 7: unexpected end",
-		`{"id":tru}`:                "broken JSON at byte 10: invalid character '}'",
-		`{"name":"a` + "\n" + `"}`:  "broken JSON at byte 11: invalid character '\\n'",
-		`{"new":[1 2]}`:             "broken JSON at byte 11: invalid character '2'",
-		`{"id":1} {}`:               "more follows the JSON value, from byte 10 on",
-		`{"id":1}x`:                 "more follows the JSON value, from byte 9 on",
+		`<html>`:                    "invalid JSON at byte 1: invalid character '<'",
+		`{"id":1,}`:                 "invalid JSON at byte 9: invalid character '}'",
+		`{"id":1`:                   "invalid JSON at byte 7: unexpected end",
+		`{"id":tru}`:                "invalid JSON at byte 10: invalid character '}'",
+		`{"name":"a` + "\n" + `"}`:  "invalid JSON at byte 11: invalid character '\\n'",
+		`{"new":[1 2]}`:             "invalid JSON at byte 11: invalid character '2'",
+		`{"id":1} {}`:               "unexpected data after the JSON value, at byte 10",
+		`{"id":1}x`:                 "unexpected data after the JSON value, at byte 9",
 		`[]`:                        "a JSON array where an object was expected",
 		`"a"`:                       "a JSON string where an object was expected",
 		`-1`:                        "a JSON number where an object was expected",
@@ -31,7 +31,7 @@ func TestBrokenJSONIsAnErrorThatSaysWhere(t *testing.T) {
 		`null`:                      "a JSON null where an object was expected",
 		`true`:                      "a JSON boolean where an object was expected",
 		`false`:                     "a JSON boolean where an object was expected",
-		`{"owner":{"id":1}, "odd"}`: "broken JSON at byte 25: invalid character '}'",
+		`{"owner":{"id":1}, "odd"}`: "invalid JSON at byte 25: invalid character '}'",
 	} {
 		_, err := jsonobject.Decode[ticket]([]byte(body))
 		require.ErrorContains(t, err, text, body)
@@ -48,11 +48,11 @@ func TestBrokenJSONIsAnErrorThatSaysWhere(t *testing.T) {
 		`{}`:            "a JSON object where an array was expected",
 		`null`:          "a JSON null where an array was expected",
 		`[{},null]`:     "element 1: a JSON null where an object was expected",
-		`[{},{},{"id"}`: "element 2: broken JSON at byte 13: invalid character '}'",
-		`[{},]`:         "element 1: broken JSON at byte 5: invalid character ']'",
-		`[{}{}]`:        "broken JSON at byte 4: invalid character '{'",
-		`[{}`:           "broken JSON at byte 3: unexpected end",
-		`[{}]]`:         "more follows the JSON value, from byte 5 on",
+		`[{},{},{"id"}`: "element 2: invalid JSON at byte 13: invalid character '}'",
+		`[{},]`:         "element 1: invalid JSON at byte 5: invalid character ']'",
+		`[{}{}]`:        "invalid JSON at byte 4: invalid character '{'",
+		`[{}`:           "invalid JSON at byte 3: unexpected end",
+		`[{}]]`:         "unexpected data after the JSON value, at byte 5",
 	} {
 		_, err := jsonobject.DecodeList[ticket]([]byte(body))
 		require.ErrorContains(t, err, text, body)

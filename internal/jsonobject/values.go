@@ -11,12 +11,12 @@ import (
 	"unicode/utf8"
 )
 
-// value reads the next value, which begins with c, into v, the ith field of a type.
-// It reports false, with the value read, where that does not fit.
-func (d *decoder) value(c byte, k *known, i int, v reflect.Value) bool {
-	f := &k.fields[i]
+// value decodes the next value, which begins with c, into v, which is field i of a type. If
+// the value does not fit, it skips the value and returns false.
+func (d *decoder) value(c byte, t *typeState, i int, v reflect.Value) bool {
+	f := &t.fields[i]
 	if f.kind == object {
-		return d.pointer(c, d.innerOf(k, i), f.inner, v)
+		return d.pointer(c, d.innerOf(t, i), f.inner, v)
 	}
 	if f.pointer {
 		p := reflect.New(v.Type().Elem())
@@ -47,7 +47,7 @@ func (d *decoder) value(c byte, k *known, i int, v reflect.Value) bool {
 		*v.Addr().Interface().(*[]string) = list
 		return fits
 	case objects:
-		return d.objects(c, d.innerOf(k, i), v)
+		return d.objects(c, d.innerOf(t, i), v)
 	case textMap:
 		return readMap(d, c, v.Addr().Interface().(*map[string]string), d.string)
 	case textsMap:
@@ -60,51 +60,51 @@ func (d *decoder) value(c byte, k *known, i int, v reflect.Value) bool {
 	}
 }
 
-// pointer reads an object and makes v point to it. Where the same bytes were read
-// before, and the type is shared, it is their object again.
-func (d *decoder) pointer(c byte, k *known, t reflect.Type, v reflect.Value) bool {
+// pointer decodes an object and sets v to a pointer to it. If the type is shared and an
+// object with the same bytes was decoded before, v points to that object.
+func (d *decoder) pointer(c byte, t *typeState, rt reflect.Type, v reflect.Value) bool {
 	if c != '{' {
 		d.skip()
 		return false
 	}
 	start := d.pos
-	for i := range k.read {
-		// An object's bytes end with its own brace, so an equal prefix is an equal object.
-		if s := &k.read[i]; bytes.HasPrefix(d.body[start:], s.raw) {
+	for i := range t.shared {
+		// raw ends with the closing brace, so a body with the prefix raw begins with an equal object.
+		if s := &t.shared[i]; bytes.HasPrefix(d.body[start:], s.raw) {
 			v.Set(s.pointer)
 			d.pos += len(s.raw)
 			return true
 		}
 	}
-	p := reflect.New(t)
+	p := reflect.New(rt)
 	v.Set(p)
-	if d.object(k, p.Elem()); d.broken {
+	if d.object(t, p.Elem()); d.invalid {
 		return false
 	}
-	if k.shared {
-		k.share(sharedObject{raw: d.body[start:d.pos], pointer: p})
+	if t.isShared {
+		t.share(sharedObject{raw: d.body[start:d.pos], pointer: p})
 	}
 	return true
 }
 
-func (k *known) share(s sharedObject) {
-	if len(k.read) < maxShared {
-		k.read = append(k.read, s)
+func (t *typeState) share(s sharedObject) {
+	if len(t.shared) < maxShared {
+		t.shared = append(t.shared, s)
 		return
 	}
-	k.read[k.oldest%maxShared] = s
-	k.oldest++
+	t.shared[t.oldest%maxShared] = s
+	t.oldest++
 }
 
-// objects reads an array of objects. One element of another kind makes the whole of it
-// a value that does not fit.
-func (d *decoder) objects(c byte, k *known, v reflect.Value) bool {
+// objects decodes an array of objects. If an element is not an object, the array does not
+// fit.
+func (d *decoder) objects(c byte, t *typeState, v reflect.Value) bool {
 	if c != '[' {
 		d.skip()
 		return false
 	}
 	n, fits := 0, true
-	v.SetZero() // What was there may be held by a copy of the struct.
+	v.SetZero() // A copy of the struct may still use the old array.
 	for more := d.enter(']'); more; more = d.more(']') {
 		if d.peek() != '{' {
 			fits = false
@@ -112,20 +112,20 @@ func (d *decoder) objects(c byte, k *known, v reflect.Value) bool {
 			continue
 		}
 		if n == v.Cap() {
-			v.Grow(max(1, k.length-n))
+			v.Grow(max(1, t.length-n))
 		}
 		n++
 		v.SetLen(n)
-		d.object(k, v.Index(n-1))
+		d.object(t, v.Index(n-1))
 	}
 	if n == 0 {
 		v.Set(reflect.MakeSlice(v.Type(), 0, 0))
 	}
-	k.expect(n)
-	return fits && !d.broken
+	t.expect(n)
+	return fits && !d.invalid
 }
 
-// readMap reads an object whose values are of one kind.
+// readMap decodes an object whose values have one type, and decodes each value with read.
 func readMap[T any](d *decoder, c byte, p *map[string]T, read func(byte) (T, bool)) bool {
 	if c != '{' {
 		d.skip()
@@ -136,7 +136,7 @@ func readMap[T any](d *decoder, c byte, p *map[string]T, read func(byte) (T, boo
 	*p = make(map[string]T)
 	for more := d.enter('}'); more; more = d.more('}') {
 		d.count(1)
-		name := d.say(d.name())
+		name := d.stringOf(d.name())
 		v, ok := read(d.peek())
 		fits = fits && ok
 		(*p)[name] = v
@@ -144,11 +144,11 @@ func readMap[T any](d *decoder, c byte, p *map[string]T, read func(byte) (T, boo
 	return fits
 }
 
-// anything reads an object of any values, as encoding/json does.
+// anything decodes an object with values of any type, as encoding/json does.
 func (d *decoder) anything(c byte, p *map[string]any) bool {
 	raw := d.skip()
 	d.count(elements(raw))
-	if c != '{' || d.broken {
+	if c != '{' || d.invalid {
 		return false
 	}
 	var m map[string]any // A new one: a copy of the struct may hold the old one.
@@ -173,29 +173,29 @@ func elements(raw []byte) (n int) {
 	return n
 }
 
-// The methods below read a value of one kind. They report whether it fits.
+// Each of the methods below reads a value of one type, and reports whether it fits.
 
 func (d *decoder) string(c byte) (string, bool) {
 	if c != '"' {
 		d.skip()
 		return "", false
 	}
-	return d.say(d.text()), true
+	return d.stringOf(d.text()), true
 }
 
-// say returns what a string says.
-func (d *decoder) say(raw []byte, plain bool) string {
+// stringOf returns the value of a string, from the cache if the string is short.
+func (d *decoder) stringOf(raw []byte, plain bool) string {
 	switch {
 	case !plain:
 		return unquote(raw)
-	case len(raw) > maxWord:
+	case len(raw) > maxCached:
 		return string(raw)
 	}
-	word := &d.words[maphash.Bytes(d.seed, raw)%uint64(len(d.words))]
-	if *word != string(raw) {
-		*word = string(raw)
+	cached := &d.cache[maphash.Bytes(d.seed, raw)%uint64(len(d.cache))]
+	if *cached != string(raw) {
+		*cached = string(raw)
 	}
-	return *word
+	return *cached
 }
 
 func (d *decoder) strings(c byte) ([]string, bool) {
@@ -226,7 +226,8 @@ func (d *decoder) float(c byte) (float64, bool) {
 	return f, fits && err == nil && !math.IsInf(f, 0) && !math.IsNaN(f)
 }
 
-// digitsOf returns a number's text. Some servers send numbers as strings.
+// digitsOf returns the text of a number, which may be in quotes because some servers send
+// numbers as strings.
 func (d *decoder) digitsOf(c byte) ([]byte, bool) {
 	if c != '"' {
 		return d.skip(), isNumber(c)
@@ -244,7 +245,7 @@ func (d *decoder) time(c byte, p *time.Time) bool {
 	return err == nil
 }
 
-// bytes returns what the next value says, a string.
+// bytes reads a string and returns its value.
 func (d *decoder) bytes() []byte {
 	raw, plain := d.text()
 	if !plain {
@@ -253,8 +254,8 @@ func (d *decoder) bytes() []byte {
 	return raw
 }
 
-// unquote returns what the inside of a JSON string says. Bytes that are not UTF-8
-// become U+FFFD.
+// unquote returns the value of a JSON string, of which inner is the part between the
+// quotes. It replaces invalid UTF-8 by U+FFFD.
 func unquote(inner []byte) string {
 	if bytes.IndexByte(inner, '\\') < 0 && utf8.Valid(inner) {
 		return string(inner)

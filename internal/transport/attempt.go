@@ -71,9 +71,9 @@ func OwnTransport(base *http.Transport, attemptTimeout time.Duration, roots *x50
 func (t *attemptTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	c := callFrom(req.Context())
 	ctx, cancel := context.WithCancelCause(req.Context())
-	what := "complete answer"
+	what := "complete response"
 	if c.Stream {
-		what = "answer"
+		what = "response"
 	}
 	timeout := &timeoutError{what, t.timeout}
 	var body attemptBody
@@ -91,7 +91,7 @@ func (t *attemptTransport) RoundTrip(req *http.Request) (*http.Response, error) 
 	}
 	resp, err := t.next.RoundTrip(req.WithContext(sendCtx))
 	if err == nil && resp == nil {
-		err = errors.New("the HTTP transport returned neither an answer nor an error")
+		err = errors.New("the HTTP transport returned neither a response nor an error")
 	}
 	if err != nil {
 		err = causeOr(ctx, req.Context(), err)

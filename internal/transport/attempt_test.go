@@ -118,7 +118,7 @@ func TestTheSizeOfABodyIsLimited(t *testing.T) {
 		r := strings.NewReader(strings.Repeat("x", tc.size))
 		c, _, err := send(t.Context(), t, newClient(with(io.NopCloser(r), 200, tc.length), maxBody(tc.max), attempts(3)), get())
 		if tc.tooLong {
-			require.ErrorContains(t, err, "larger than the client's bound", name)
+			require.ErrorContains(t, err, "larger than the limit of the client", name)
 			assert.Equal(t, 1, c.Attempts, name)
 			assert.False(t, requireFault(t, err).Temporary)
 			assert.GreaterOrEqual(t, int64(r.Len()), int64(tc.size)-tc.max-1, "no more is read than that")
@@ -178,12 +178,12 @@ func TestAnAttemptHasATimeout(t *testing.T) {
 		r    transport.Request
 		want string
 	}{
-		"no response":              {func() roundTripper { return hang }, get(), "no complete answer within 30s"},
-		"no response to a stream":  {func() roundTripper { return hang }, stream(), "no answer within 30s"},
-		"no end":                   {func() roundTripper { return with(newBody(true), 200, -1) }, get(), "no complete answer within 30s"},
-		"slow, without an end":     {func() roundTripper { return with(newBody(true, 20*time.Second), 200, -1) }, get(), "no complete answer within 30s"},
-		"no response after a hop":  {func() roundTripper { return redirected(hang) }, get(), "no complete answer within 30s"},
-		"a hop and an endless end": {func() roundTripper { return redirected(with(newBody(true), 200, -1)) }, get(), "no complete answer within 30s"},
+		"no response":              {func() roundTripper { return hang }, get(), "no complete response within 30s"},
+		"no response to a stream":  {func() roundTripper { return hang }, stream(), "no response within 30s"},
+		"no end":                   {func() roundTripper { return with(newBody(true), 200, -1) }, get(), "no complete response within 30s"},
+		"slow, without an end":     {func() roundTripper { return with(newBody(true, 20*time.Second), 200, -1) }, get(), "no complete response within 30s"},
+		"no response after a hop":  {func() roundTripper { return redirected(hang) }, get(), "no complete response within 30s"},
+		"a hop and an endless end": {func() roundTripper { return redirected(with(newBody(true), 200, -1)) }, get(), "no complete response within 30s"},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			srv := serve(func(req *http.Request) (*http.Response, error) { return tc.rt()(req) })
@@ -308,7 +308,7 @@ func TestAnErrorIsNoStream(t *testing.T) {
 func TestATransportThatReturnsNothing(t *testing.T) {
 	t.Parallel()
 	_, _, err := send(t.Context(), t, newClient(roundTripper(func(*http.Request) (*http.Response, error) { return nil, nil }), attempts(1)), get())
-	require.ErrorContains(t, err, "neither an answer nor an error")
+	require.ErrorContains(t, err, "neither a response nor an error")
 }
 
 func TestARedirectWithoutAnAddressIsTheResponse(t *testing.T) {

@@ -30,7 +30,7 @@ func (e *LimitError) Error() string {
 	return fmt.Sprintf("%s (for another %v)", e.Message, e.Remaining)
 }
 
-var errBodyTooLarge = errors.New("the answer is larger than the client's bound: see WithMaxBody")
+var errBodyTooLarge = errors.New("the response body is larger than the limit of the client: see WithMaxBody")
 
 // timeoutError is an attempt that took too long. It is not the deadline of the context,
 // and errors.Is does not take it for that.

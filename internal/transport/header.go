@@ -31,22 +31,22 @@ func CheckHeader(option, key, value string) error {
 	for _, r := range key {
 		letter := 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
 		if !letter && !strings.ContainsRune(punctuation, r) {
-			return fmt.Errorf("%s: %q is not a header's name", option, key)
+			return fmt.Errorf("%s: %q is not a valid header name", option, key)
 		}
 	}
 	if key == "" {
-		return fmt.Errorf("%s: the header's name is empty", option)
+		return fmt.Errorf("%s: the header name is empty", option)
 	}
 	switch http.CanonicalHeaderKey(key) {
 	case "Content-Length", "Transfer-Encoding", "Accept-Encoding":
-		return fmt.Errorf("%s: %s is net/http's to set: leave it out", option, key)
+		return fmt.Errorf("%s: %s is set by net/http: remove it", option, key)
 	case "Idempotency-Key", "X-Idempotency-Key":
 		// With it, net/http sends a write again. GitLab ignores it.
-		return fmt.Errorf("%s: %s would let a write be sent twice: leave it out", option, key)
+		return fmt.Errorf("%s: %s would make net/http repeat writes: remove it", option, key)
 	}
 	for i := range len(value) {
 		if c := value[i]; c < ' ' && c != '\t' || c == 0x7f {
-			return fmt.Errorf("%s: the value of %s holds a control character", option, key)
+			return fmt.Errorf("%s: the value of %s contains a control character", option, key)
 		}
 	}
 	return nil

@@ -21,7 +21,7 @@ func redirectGuard(own func(*http.Request, []*http.Request) error) func(*http.Re
 			return nil
 		}
 		if err := own(req, via); err != nil {
-			c.Refused = "the HTTP client's own CheckRedirect refused it"
+			c.Refused = "the CheckRedirect of the HTTP client refused it"
 			return http.ErrUseLastResponse
 		}
 		// Once more: it may have changed the request.
@@ -45,7 +45,7 @@ func (c *Call) redirect(req *http.Request, via []*http.Request) (refused string)
 		c.dropCredentials(req) // For good: a way back was chosen by the other host.
 		c.Left = req.URL.Scheme + "://" + req.URL.Host
 		if c.Secrets.inAddress(req.URL.String()) {
-			return "its address repeats a credential"
+			return "its URL contains a credential"
 		}
 		return ""
 	}
@@ -62,15 +62,15 @@ func refusal(req *http.Request, via []*http.Request) string {
 	last := via[len(via)-1]
 	switch {
 	case via[0].Method != http.MethodGet && via[0].Method != http.MethodHead:
-		return "a write is not sent on: use the address that the server names, or the project's id or new path"
+		return "writes are not redirected: use the URL in the Location header, or the ID or the new path of the project"
 	case len(via) > maxRedirects:
 		return "too many redirects"
 	case req.URL.Scheme != "http" && req.URL.Scheme != "https":
-		return "it leads to a scheme other than http and https"
+		return "its scheme is neither http nor https"
 	case last.URL.Scheme == "https" && req.URL.Scheme == "http":
 		return "it leads from https to http"
 	case req.URL.Host == "":
-		return "it names no host"
+		return "it has no host"
 	}
 	return ""
 }

@@ -132,7 +132,7 @@ func TestARedirectThatRepeatsTheTokenIsNotFollowed(t *testing.T) {
 		c, resp, err := send(t.Context(), t, newClient(chain(&hops, to)), get())
 		require.NoError(t, err)
 		assert.Equal(t, 307, resp.StatusCode)
-		assert.Equal(t, "its address repeats a credential", c.Refused)
+		assert.Equal(t, "its URL contains a credential", c.Refused)
 		assert.Len(t, hops, 1)
 	}
 	// A word that Authorize sets may be in an address by chance.
@@ -226,13 +226,13 @@ func TestWhichRedirectsAreNotFollowed(t *testing.T) {
 		"five":                {get(), manyHops[:5], "", 6},
 		"six":                 {get(), manyHops, "too many redirects", 6},
 		"of a HEAD":           {head, []string{"/x"}, "", 2},
-		"of a write":          {post(), []string{"/x"}, "a write is not sent on", 1},
-		"of another write":    {put, []string{"/x"}, "a write is not sent on", 1},
+		"of a write":          {post(), []string{"/x"}, "writes are not redirected", 1},
+		"of another write":    {put, []string{"/x"}, "writes are not redirected", 1},
 		"to plain http":       {get(), []string{"http://gitlab.example.com/x"}, "it leads from https to http", 1},
 		"to plain http later": {plain, []string{"https://gitlab.example.com/x", "http://gitlab.example.com/x"}, "it leads from https to http", 2},
 		"to https":            {plain, []string{"https://gitlab.example.com/x"}, "", 2},
-		"to ftp":              {get(), []string{"ftp://gitlab.example.com/x"}, "it leads to a scheme other than http and https", 1},
-		"nowhere":             {get(), []string{"https:x"}, "it names no host", 1},
+		"to ftp":              {get(), []string{"ftp://gitlab.example.com/x"}, "its scheme is neither http nor https", 1},
+		"nowhere":             {get(), []string{"https:x"}, "it has no host", 1},
 	} {
 		var hops []hop
 		c, resp, err := send(t.Context(), t, newClient(chain(&hops, tc.to...)), tc.r)
@@ -251,7 +251,7 @@ func TestTheCheckRedirectOfTheCallerCanOnlyBeStricter(t *testing.T) {
 		refused string
 	}{
 		"it allows":             {func(*http.Request, []*http.Request) error { return nil }, "https://evil.example/x", ""},
-		"it refuses":            {func(*http.Request, []*http.Request) error { return errors.New("no") }, "/x", "the HTTP client's own CheckRedirect refused it"},
+		"it refuses":            {func(*http.Request, []*http.Request) error { return errors.New("no") }, "/x", "the CheckRedirect of the HTTP client refused it"},
 		"it copies the headers": {func(req *http.Request, via []*http.Request) error { req.Header = via[0].Header.Clone(); return nil }, "https://evil.example/x", ""},
 		"it copies the query": {
 			func(req *http.Request, via []*http.Request) error { req.URL.RawQuery = via[0].URL.RawQuery; return nil },

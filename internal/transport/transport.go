@@ -146,7 +146,7 @@ func (c *Call) Prepare(ctx context.Context) error {
 	}
 	req, err := retryablehttp.NewRequestWithContext(context.WithValue(ctx, callKey{}, c), c.Method, c.URL, body)
 	if err != nil {
-		return errors.New("it makes no request") // The error of net/http repeats the URL.
+		return errors.New("invalid method or URL") // The error of net/http repeats the URL.
 	}
 	c.http = req
 	if c.Accept != "" {

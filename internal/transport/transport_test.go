@@ -68,9 +68,9 @@ func TestPrepareRefusesBadRequests(t *testing.T) {
 	t.Parallel()
 	sealed := errors.New("the vault is sealed")
 	for want, change := range map[string]func(*transport.Request){
-		"it makes no request":                                       func(r *transport.Request) { r.URL = "https://gitlab.example.com:x/" + token },
-		"authorize: the vault is sealed":                            func(r *transport.Request) { r.Authorize = func(*http.Request) error { return sealed } },
-		"the request: the value of X-Key holds a control character": byHeader("X-Key", token+"\n"),
+		"invalid method or URL":                                        func(r *transport.Request) { r.URL = "https://gitlab.example.com:x/" + token },
+		"authorize: the vault is sealed":                               func(r *transport.Request) { r.Authorize = func(*http.Request) error { return sealed } },
+		"the request: the value of X-Key contains a control character": byHeader("X-Key", token+"\n"),
 	} {
 		r := get()
 		change(&r)
@@ -92,18 +92,18 @@ func TestRouteAndPathShowNoSecret(t *testing.T) {
 func TestCheckHeader(t *testing.T) {
 	t.Parallel()
 	for key, want := range map[string]string{
-		"":                  "WithHeader: the header's name is empty",
-		"X Y":               `WithHeader: "X Y" is not a header's name`,
-		"X:":                `WithHeader: "X:" is not a header's name`,
-		"[":                 `WithHeader: "[" is not a header's name`,
-		"@":                 `WithHeader: "@" is not a header's name`,
-		"{":                 `WithHeader: "{" is not a header's name`,
-		"/":                 `WithHeader: "/" is not a header's name`,
-		"é":                 `WithHeader: "é" is not a header's name`,
-		"content-length":    "WithHeader: content-length is net/http's to set: leave it out",
-		"Accept-Encoding":   "WithHeader: Accept-Encoding is net/http's to set: leave it out",
-		"Idempotency-Key":   "WithHeader: Idempotency-Key would let a write be sent twice: leave it out",
-		"x-idempotency-key": "WithHeader: x-idempotency-key would let a write be sent twice: leave it out",
+		"":                  "WithHeader: the header name is empty",
+		"X Y":               `WithHeader: "X Y" is not a valid header name`,
+		"X:":                `WithHeader: "X:" is not a valid header name`,
+		"[":                 `WithHeader: "[" is not a valid header name`,
+		"@":                 `WithHeader: "@" is not a valid header name`,
+		"{":                 `WithHeader: "{" is not a valid header name`,
+		"/":                 `WithHeader: "/" is not a valid header name`,
+		"é":                 `WithHeader: "é" is not a valid header name`,
+		"content-length":    "WithHeader: content-length is set by net/http: remove it",
+		"Accept-Encoding":   "WithHeader: Accept-Encoding is set by net/http: remove it",
+		"Idempotency-Key":   "WithHeader: Idempotency-Key would make net/http repeat writes: remove it",
+		"x-idempotency-key": "WithHeader: x-idempotency-key would make net/http repeat writes: remove it",
 		"azAZ09-_":          "",
 		"!#$%&'*+-.^_`|~":   "",
 	} {
