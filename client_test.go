@@ -314,7 +314,7 @@ func TestRequestOptions(t *testing.T) {
 	seen = nil
 	for want, option := range map[string]gitlabjobs.RequestOption{
 		"set by net/http":     gitlabjobs.WithHeader("content-length", "5"),
-		"be sent twice":       gitlabjobs.WithHeader("idempotency-key", "5"),
+		"make net/http repeat writes":       gitlabjobs.WithHeader("idempotency-key", "5"),
 		"not a header's name": gitlabjobs.WithHeader("a b", "c"),
 		"name is empty":       gitlabjobs.WithHeader("", "c"),
 		"control character":   gitlabjobs.WithHeader("a", "c\r\nd"),

@@ -118,7 +118,7 @@ func TestDoRefusesBadArgumentsBeforeSending(t *testing.T) {
 		"no method":               {"", "/version", nil, nil, nil, "is not a method"},
 		"a map as a query":        {"GET", "/version", nil, map[string]string{"a": "b"}, nil, "in is a map[string]string"},
 		"a text as a query":       {"DELETE", "/version", nil, "a=b", nil, "in is a string"},
-		"no JSON":                 {"POST", "/version", nil, make(chan int), nil, "the request's body"},
+		"no JSON":                 {"POST", "/version", nil, make(chan int), nil, "encoding the request body"},
 		"a reader":                {"POST", "/version", nil, strings.NewReader("a"), nil, "in is a *strings.Reader"},
 		"encoded JSON as bytes":   {"POST", "/version", nil, []byte("{}"), nil, "json.RawMessage"},
 		"a text":                  {"PUT", "/version", nil, "{}", nil, "in is a string"},

@@ -14,18 +14,18 @@ import (
 	"time"
 )
 
-// attemptTransport sends one attempt of a call. It limits the attempt in time and its
-// response in size, and reads the whole response, so that one that breaks off is a failed
-// attempt, which may be retried. It has no CloseIdleConnections: retryablehttp would call
-// it after a failure, and close the connections of other calls.
+// attemptTransport sends one attempt of a call. It limits the duration of the attempt and
+// the size of the response. It reads the whole response, so that a response that breaks off
+// is a failed attempt, which can be retried. It has no CloseIdleConnections method, because
+// retryablehttp would call it after a failure and close the connections of other calls.
 type attemptTransport struct {
 	next    http.RoundTripper
-	own     bool // next is the client's own, which uses HTTP/2 only over TLS.
+	own     bool // next was created by OwnTransport, and uses HTTP/2 only over TLS.
 	timeout time.Duration
 	maxBody int64
 }
 
-// newHTTPClient returns the client of net/http that follows the redirects of an attempt.
+// newHTTPClient returns the http.Client that sends an attempt and follows its redirects.
 func newHTTPClient(config Config) *http.Client {
 	hc := new(http.Client)
 	if config.HTTPClient != nil {
@@ -41,15 +41,15 @@ func newHTTPClient(config Config) *http.Client {
 	}
 	hc.Transport = attempts
 	hc.CheckRedirect = redirectGuard(hc.CheckRedirect)
-	hc.Timeout = 0 // Each attempt has a timeout, and a stream may take as long as it is large.
+	hc.Timeout = 0 // attemptTransport has the timeout. A timeout for whole requests would end long streams.
 	return hc
 }
 
 // OwnTransport returns the transport of a client without an HTTPClient, with the settings
-// of base. A connection that the network dropped silently would fail every attempt until
-// the operating system gives up on it. Pings find it within about the time of one attempt.
-// A connection that still delivers anything is not pinged, and a ping has most of an
-// attempt's time for its reply, so that slow connections live on.
+// of base. If the network drops an HTTP/2 connection silently, every attempt on it fails
+// until the operating system closes it. Pings detect such a connection within about the
+// time of one attempt. The transport does not ping connections that receive data, and
+// allows most of the attempt timeout for the reply, so that slow connections stay open.
 func OwnTransport(base *http.Transport, attemptTimeout time.Duration, roots *x509.CertPool) *http.Transport {
 	t := base.Clone()
 	t.MaxIdleConnsPerHost = 32 // A client has one host.
@@ -67,15 +67,16 @@ func OwnTransport(base *http.Transport, attemptTimeout time.Duration, roots *x50
 	return t
 }
 
-// RoundTrip is called for each hop of a redirect. They share the time of one attempt.
+// RoundTrip sends one request of an attempt. After a redirect, the attempt has several
+// requests, which share one timeout.
 func (t *attemptTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	c := callFrom(req.Context())
 	ctx, cancel := context.WithCancelCause(req.Context())
-	what := "complete response"
+	missing := "complete response"
 	if c.Stream {
-		what = "response"
+		missing = "response"
 	}
-	timeout := &timeoutError{what, t.timeout}
+	timeout := &timeoutError{missing, t.timeout}
 	var body attemptBody
 	watchdog := time.AfterFunc(t.timeout-time.Since(c.begun), func() {
 		cancel(timeout)
@@ -103,7 +104,7 @@ func (t *attemptTransport) RoundTrip(req *http.Request) (*http.Response, error) 
 	}
 	if location := resp.Header.Get("Location"); location != "" {
 		if _, err := req.URL.Parse(location); err != nil {
-			resp.Header.Del("Location") // net/http would fail on it, and repeat it in the error.
+			resp.Header.Del("Location") // net/http would return an error that contains the URL.
 		}
 	}
 	if c.Stream && IsSuccess(resp.StatusCode) {
@@ -126,8 +127,8 @@ func (t *attemptTransport) RoundTrip(req *http.Request) (*http.Response, error) 
 	return resp, nil
 }
 
-// attemptBody is the body of a response that is being read. Closing it ends a Read that
-// waits. The end of the context alone does not do that for the bodies of every transport.
+// attemptBody is the body of a response that is being read. Closing it interrupts a Read.
+// Canceling the context alone does not interrupt Read in every RoundTripper.
 type attemptBody struct {
 	mu     sync.Mutex
 	body   io.Closer
@@ -144,7 +145,7 @@ func (b *attemptBody) open(body io.Closer) {
 	b.body = body
 }
 
-// close closes the body, once. A body that comes later is closed by open.
+// close closes the body once. If the body is not yet open, open closes it.
 func (b *attemptBody) close() {
 	b.mu.Lock()
 	body := b.body
@@ -155,26 +156,26 @@ func (b *attemptBody) close() {
 	}
 }
 
-// bodies are buffers for the bodies of responses.
+// bodies is a pool of buffers for response bodies.
 var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
-// maxPooledBody is the size of the largest buffer that is kept.
+// maxPooledBody is the size in bytes of the largest buffer that is returned to the pool.
 const maxPooledBody = 1 << 20
 
-// MaxErrorBody is the size in bytes from which on the body of an error is not read.
+// MaxErrorBody is the number of bytes that are read of the body of an error response.
 const MaxErrorBody = 64 << 10
 
-// readBody reads a response: of a success all of it, up to the limit, and of anything
-// else the beginning.
+// readBody reads the body of a response into c.buffer. For a 2xx status, a body that is
+// larger than the limit is an error. For other statuses, it reads up to MaxErrorBody bytes.
 func (t *attemptTransport) readBody(c *Call, resp *http.Response) error {
-	c.Free() // The body of the attempt, or the redirect, before.
+	c.Free() // The buffer may have the body of an earlier attempt or redirect.
 	if resp.StatusCode == http.StatusSwitchingProtocols {
-		return nil // The body is the connection, and would never end.
+		return nil // The body is the connection, which does not end.
 	}
 	c.buffer = bodies.Get().(*bytes.Buffer)
 	if !IsSuccess(resp.StatusCode) {
 		_, _ = c.buffer.ReadFrom(io.LimitReader(resp.Body, MaxErrorBody))
-		return nil // The status is what matters, even if the rest is lost.
+		return nil // The status is known even if the body breaks off.
 	}
 	if resp.ContentLength > t.maxBody {
 		return errBodyTooLarge
@@ -189,8 +190,8 @@ func (t *attemptTransport) readBody(c *Call, resp *http.Response) error {
 	return err
 }
 
-// causeOr returns why ctx was ended by this package, or err if it was not, or if its parent
-// has ended too.
+// causeOr returns the error with which this package canceled ctx. If it did not cancel ctx,
+// or if the parent context has ended too, causeOr returns err.
 func causeOr(ctx, parent context.Context, err error) error {
 	cause := context.Cause(ctx)
 	var timeout *timeoutError
@@ -200,7 +201,8 @@ func causeOr(ctx, parent context.Context, err error) error {
 	return err
 }
 
-// streamBody is a body that the caller reads. The timeout applies to each Read.
+// streamBody is the body of a stream, which the caller reads. The timeout applies to each
+// Read.
 type streamBody struct {
 	body     io.ReadCloser
 	ctx      context.Context
@@ -222,8 +224,8 @@ func newStreamBody(ctx, parent context.Context, cancel context.CancelCauseFunc, 
 	return s
 }
 
-// closeBody closes the body once, whether Close or the end of the context comes first:
-// the body of another transport may not allow two calls of Close at a time.
+// closeBody closes the body once. Close and the end of the context both call it, and the
+// body of another transport may not support concurrent calls of Close.
 func (s *streamBody) closeBody() {
 	s.closing.Do(func() { s.closeErr = s.body.Close() })
 }
@@ -238,7 +240,7 @@ func (s *streamBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Close ends a Read that waits, too.
+// Close closes the body and interrupts a Read.
 func (s *streamBody) Close() error {
 	s.unlink()
 	s.cancel(nil)

@@ -2,12 +2,13 @@ package transport
 
 import "sync"
 
-// retryBudget keeps a client from multiplying an outage of the server. Each route has a
-// number of tokens. A retry takes one, and successes give them back. If all requests of a
-// route fail, the client soon sends each of them once. Other routes keep their tokens.
+// retryBudget limits retries during an outage, so that a client does not multiply the load
+// of the server. Each route has budgetSize tokens. A retry takes a token, and successful
+// calls return tokens. If all requests of a route fail, its tokens are soon used up, and
+// the client sends each request only once. Other routes are not affected.
 type retryBudget struct {
 	mu    sync.Mutex
-	taken map[endpoint]float64 // Tokens that are missing, by route; none for most.
+	taken map[endpoint]float64 // The number of tokens taken, by route. Routes with all their tokens have no entry.
 }
 
 // endpoint is a route with its method.
@@ -16,7 +17,7 @@ type endpoint struct{ method, route string }
 const (
 	budgetSize = 50
 
-	// maxBudgets limits the memory if routes are not templates. Further routes share a
+	// maxBudgets limits the memory if routes are not templates. Further routes share one
 	// budget.
 	maxBudgets = 256
 )
@@ -43,8 +44,8 @@ func (b *retryBudget) take(e endpoint) bool {
 	return true
 }
 
-// refund gives back the token of a retry that succeeded, and a tenth of a token for a
-// call that succeeded at the first attempt.
+// refund returns one token for a call that succeeded after a retry, and a tenth of a token
+// for a call that succeeded at the first attempt.
 func (b *retryBudget) refund(e endpoint, attempts int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

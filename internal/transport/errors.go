@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// FaultError is a call without a response.
+// FaultError is the error of a call that got no response.
 type FaultError struct {
-	Err       error // Of the last attempt, or the context's. It shows no secret.
+	Err       error // The error of the last attempt or of the context. Its text has no secret.
 	Temporary bool  // The same call may succeed later.
 }
 
@@ -19,11 +19,11 @@ func (e *FaultError) Error() string { return e.Err.Error() }
 // Unwrap returns the error of the last attempt.
 func (e *FaultError) Unwrap() error { return e.Err }
 
-// LimitError is a call that was not sent, because a 429 in response to an earlier one
-// forbids it for longer than the call may wait.
+// LimitError is the error of a call that was not sent, because an earlier 429 forbids
+// requests for longer than the call can wait.
 type LimitError struct {
-	Message   string        // What the server said.
-	Remaining time.Duration // Until the server allows requests again.
+	Message   string        // The message of the server.
+	Remaining time.Duration // The time until the server allows requests again.
 }
 
 func (e *LimitError) Error() string {
@@ -32,22 +32,22 @@ func (e *LimitError) Error() string {
 
 var errBodyTooLarge = errors.New("the response body is larger than the limit of the client: see WithMaxBody")
 
-// timeoutError is an attempt that took too long. It is not the deadline of the context,
-// and errors.Is does not take it for that.
+// timeoutError is the error of an attempt that exceeded its timeout. It does not match
+// context.DeadlineExceeded, which is for the deadline of the caller's context.
 type timeoutError struct {
-	what  string
-	after time.Duration
+	missing string
+	after   time.Duration
 }
 
-func (e *timeoutError) Error() string   { return fmt.Sprintf("no %s within %v", e.what, e.after) }
+func (e *timeoutError) Error() string   { return fmt.Sprintf("no %s within %v", e.missing, e.after) }
 func (e *timeoutError) Timeout() bool   { return true }
 func (e *timeoutError) Temporary() bool { return true }
 
 // IsSuccess reports whether a status is 2xx.
 func IsSuccess(status int) bool { return status >= 200 && status <= 299 }
 
-// TemporaryStatus reports whether a server may soon respond to the same request with
-// another status.
+// TemporaryStatus reports whether the same request may succeed later, after a response with
+// this status.
 func TemporaryStatus(status int) bool {
 	switch status {
 	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
@@ -58,8 +58,8 @@ func TemporaryStatus(status int) bool {
 	return status >= 500 && status <= 599
 }
 
-// temporaryFault reports whether a request that got no response, because of err, may
-// get one later. The caller has checked that its context has not ended.
+// temporaryFault reports whether a request that failed with err may succeed later. The
+// caller has checked that the context has not ended.
 func temporaryFault(err error) bool {
 	var cert *tls.CertificateVerificationError
 	return !errors.As(err, &cert) && !errors.Is(err, errBodyTooLarge) && !errors.Is(err, http.ErrSchemeMismatch)

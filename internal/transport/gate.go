@@ -298,7 +298,7 @@ func (g *gates) leave(c *Call, resp *http.Response) {
 	case limits.refused:
 		wait := c.wait
 		if wait == 0 {
-			wait = c.client.config.Policy.unsaid()
+			wait = c.client.config.Policy.defaultLimitWait()
 		}
 		g.create(gateKey{c.credential, c.endpoint()}, now).refuse(c, now.Add(wait), false)
 	}

@@ -7,25 +7,26 @@ import (
 	"strings"
 )
 
-// harmlessHeaders are sent to another host too. All others are not: an Authorize of the
-// caller's may use any header for a credential.
+// harmlessHeaders are the headers that are kept after a redirect to another host. All
+// others are removed, because an Authorize of the caller may use any header for a
+// credential.
 var harmlessHeaders = map[string]bool{
 	"Accept": true, "Accept-Encoding": true, "Content-Type": true, "If-None-Match": true, "If-Modified-Since": true,
 	"Range": true, "User-Agent": true,
 }
 
-// credentialHeaders are the headers of HTTP and of GitLab that always hold a credential.
+// credentialHeaders are the headers of HTTP and GitLab that always contain a credential.
 var credentialHeaders = []string{"Private-Token", "Job-Token", "Authorization", "Proxy-Authorization", "Cookie"}
 
-// credentialParams are the query parameters of GitLab that hold a token.
+// credentialParams are the query parameters of GitLab that contain a token.
 var credentialParams = []string{"job_token", "private_token", "access_token"}
 
-// isCredential reports whether a header always holds a credential.
+// isCredential reports whether a header always contains a credential.
 func isCredential(key string) bool { return slices.Contains(credentialHeaders, key) }
 
 // CheckHeader returns an error for a header that net/http would refuse when it sends the
-// request, or that would change how often it does. The error begins with option, which
-// gave the header, and does not show the value, which may be a token.
+// request, or that would make net/http repeat a write. The error begins with option, the
+// source of the header. It does not contain the value, which may be a token.
 func CheckHeader(option, key, value string) error {
 	const punctuation = "!#$%&'*+-.^_`|~"
 	for _, r := range key {
@@ -41,7 +42,7 @@ func CheckHeader(option, key, value string) error {
 	case "Content-Length", "Transfer-Encoding", "Accept-Encoding":
 		return fmt.Errorf("%s: %s is set by net/http: remove it", option, key)
 	case "Idempotency-Key", "X-Idempotency-Key":
-		// With it, net/http sends a write again. GitLab ignores it.
+		// net/http repeats a write that has one of these headers. GitLab ignores them.
 		return fmt.Errorf("%s: %s would make net/http repeat writes: remove it", option, key)
 	}
 	for i := range len(value) {

@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-// longWait is the wait from which on there is a line at level Warn.
+// longWait is the wait above which a call is logged at level Warn.
 const longWait = 10 * time.Second
 
-// logAttempt writes the line of an attempt at level Debug, and one at level Warn if the
-// call gives up or waits for long.
+// logAttempt logs an attempt at level Debug. If the call gives up, or the next wait is longer
+// than longWait, it also logs at level Warn.
 func (c *Call) logAttempt(ctx context.Context, resp *http.Response, err error, again, temporary bool) {
 	logger := c.client.config.Logger
 	if logger == nil {
@@ -44,14 +44,14 @@ func (c *Call) logAttempt(ctx context.Context, resp *http.Response, err error, a
 	}
 }
 
-// logGateWait writes a line at level Warn if a call waits for long at a gate.
+// logGateWait logs at level Warn if a call waits at a gate for longer than longWait.
 func (c *Call) logGateWait(ctx context.Context, wait time.Duration) {
 	if logger := c.client.config.Logger; logger != nil && wait > longWait {
 		logger.LogAttrs(ctx, slog.LevelWarn, "gitlab request waits", append(c.logAttrs(), slog.Duration("wait", wait))...)
 	}
 }
 
-// logLimit writes the line of a call that a gate keeps out.
+// logLimit logs a call that a gate refuses.
 func (c *Call) logLimit(ctx context.Context, remaining time.Duration) {
 	if logger := c.client.config.Logger; logger != nil {
 		logger.LogAttrs(ctx, slog.LevelWarn, "gitlab request gave up", append(c.logAttrs(), slog.Duration("rate_limited_for", remaining))...)
@@ -66,9 +66,10 @@ func (c *Call) logAttrs() []slog.Attr {
 		slog.Int("attempt", c.Attempts))
 }
 
-// requestID returns the server's id of a request.
+// requestID returns the request ID in a response, without secrets and truncated to 500
+// bytes.
 func (c *Call) requestID(resp *http.Response) string {
-	const longest = 500
+	const maxLength = 500
 	id := c.Secrets.Redact(resp.Header.Get("X-Request-Id"))
-	return strings.ToValidUTF8(id[:min(len(id), longest)], "")
+	return strings.ToValidUTF8(id[:min(len(id), maxLength)], "")
 }

@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// A query is changed parameter by parameter, and never encoded again: the signature of an
-// object storage's URL may depend on how its query is encoded.
+// The functions below change single parameters of a query without encoding the others
+// again, because the signature in the URL of an object storage may depend on the encoding.
 
-// param is a parameter of a query, as it is and unescaped.
+// param is a parameter of a query, in its raw form and unescaped.
 type param struct{ raw, name, value string }
 
 func params(query string) []param {
@@ -24,7 +24,7 @@ func params(query string) []param {
 	return list
 }
 
-// unescapeQuery is url.QueryUnescape, and the text itself if that is not possible.
+// unescapeQuery returns the unescaped form of s, or s itself if it is not a valid escaping.
 func unescapeQuery(s string) string {
 	if plain, err := url.QueryUnescape(s); err == nil {
 		return plain
@@ -32,18 +32,19 @@ func unescapeQuery(s string) string {
 	return s
 }
 
-// addedParams returns the parameters of a query that were not in it before.
+// addedParams returns the parameters of the query after that are not in before.
 func addedParams(before, after string) []param {
 	if before == after {
 		return nil
 	}
-	was := params(before)
+	old := params(before)
 	return slices.DeleteFunc(params(after), func(p param) bool {
-		return slices.ContainsFunc(was, func(q param) bool { return p.name == q.name && p.value == q.value })
+		return slices.ContainsFunc(old, func(q param) bool { return p.name == q.name && p.value == q.value })
 	})
 }
 
-// withoutParams removes parameters from a query, and leaves the others as they are.
+// withoutParams removes the parameters for which drop returns true. It does not change the
+// others.
 func withoutParams(query string, drop func(param) bool) string {
 	var kept []string
 	all := params(query)
@@ -58,7 +59,8 @@ func withoutParams(query string, drop func(param) bool) string {
 	return strings.Join(kept, "&")
 }
 
-// SetParam sets a parameter of a URL's query, in place of others of its name.
+// SetParam sets a parameter in the query of a URL. It replaces other parameters with that
+// name.
 func SetParam(u *url.URL, name, value string) {
 	rest := withoutParams(u.RawQuery, func(p param) bool { return p.name == name })
 	u.RawQuery = appendQuery(rest, name+"="+url.QueryEscape(value))

@@ -8,17 +8,17 @@ import (
 	"time"
 )
 
-// Policy is how often a request is retried and how long the client waits in between. All
-// fields have to be set.
+// Policy sets how often a request is retried and how long the client waits between
+// attempts. All fields are required.
 type Policy struct {
-	MaxAttempts   int           // The first one included.
-	MinWait       time.Duration // Between two attempts.
-	MaxWait       time.Duration // Unless the server asks for more.
-	MaxServerWait time.Duration // If the server asks for more, the call fails.
+	MaxAttempts   int           // The maximum number of attempts, including the first.
+	MinWait       time.Duration // The minimum wait between two attempts.
+	MaxWait       time.Duration // The maximum wait, unless the server asks for more.
+	MaxServerWait time.Duration // If the server asks for a longer wait, the call fails.
 }
 
-// checkRetry is called after each attempt. It reports whether to send the request again,
-// and returns when it is time to do so.
+// checkRetry is called after each attempt. It reports whether to send the request again. If
+// so, it first waits until the next attempt can begin.
 func (c *Call) checkRetry(ctx context.Context, resp *http.Response, err error) (bool, error) {
 	c.Attempts++
 	c.judge(resp, err)
@@ -38,20 +38,21 @@ func (c *Call) checkRetry(ctx context.Context, resp *http.Response, err error) (
 	return err == nil, err
 }
 
-// start waits until the next attempt may begin, and begins it.
+// start waits until the next attempt can begin, and records its start.
 func (c *Call) start(ctx context.Context) error {
 	err := c.client.gates.enter(ctx, c)
 	c.begun, c.resume, c.wait, c.Left = time.Now(), time.Time{}, 0, ""
 	return err
 }
 
-// noBackoff is the wait of the retry loop, after checkRetry has waited.
+// noBackoff disables the wait of retryablehttp, because checkRetry has already waited.
 func noBackoff(_, _ time.Duration, _ int, _ *http.Response) time.Duration { return 0 }
 
 func (c *Call) endpoint() endpoint { return endpoint{c.Method, c.Route} }
 
-// judge records whether a write may have happened. A 303 leads to the result of one that
-// did. What one attempt has shown, no later one takes back.
+// judge sets c.Unknown if a write may have happened. It never resets c.Unknown, because a
+// later attempt does not change the outcome of an earlier one. After a 303 the write may
+// have happened, because a 303 redirects to the result of a write.
 func (c *Call) judge(resp *http.Response, err error) {
 	switch {
 	case c.reads():
@@ -83,25 +84,25 @@ func (c *Call) repeats(resp *http.Response, err error) bool {
 	}
 }
 
-// unsent reports whether the request provably never reached the server, because there was
-// no connection, or no TLS session, to send it on.
+// unsent reports whether the request provably did not reach the server, because the
+// connection or the TLS session was not established.
 func (c *Call) unsent(err error) bool {
 	if c.wire != nil && c.wire.asked.Load() {
 		return !c.wire.got.Load()
 	}
-	var op *net.OpError // From a transport without httptrace.
+	var op *net.OpError // The transport does not support httptrace.
 	return errors.As(err, &op) && op.Op == "dial"
 }
 
-// affords takes a retry from the budget. One after a 429 is free, since a server that
-// limits requests is not down.
+// affords takes a token for a retry from the budget, and reports whether there was one. A
+// retry after a 429 needs no token, because a server that limits requests is not down.
 func (c *Call) affords(resp *http.Response) bool {
 	return resp != nil && resp.StatusCode == http.StatusTooManyRequests || c.client.budget.take(c.endpoint())
 }
 
-// settleWait sets the wait before the next attempt. It reports false if that is longer
-// than the policy or the context allows: the last response is a better error than a
-// context that ends while nothing is sent.
+// settleWait sets the wait before the next attempt. It returns false if the wait is longer
+// than the policy or the deadline allows. The call then fails with the last response, which
+// is a better error than that of a context that ends during the wait.
 func (c *Call) settleWait(ctx context.Context, resp *http.Response) bool {
 	policy := c.client.config.Policy
 	least, spread := policy.backoff(c.Attempts), time.Duration(0)
@@ -113,7 +114,7 @@ func (c *Call) settleWait(ctx context.Context, resp *http.Response) bool {
 		case ok:
 			least, spread = max(asked, policy.MinWait), c.spreadOf(asked)
 		case resp.StatusCode == http.StatusTooManyRequests:
-			least = policy.unsaid()
+			least = policy.defaultLimitWait()
 		}
 	}
 	c.wait = least + spread
@@ -126,9 +127,9 @@ func (c *Call) settleWait(ctx context.Context, resp *http.Response) bool {
 	return left > least
 }
 
-// spreadOf returns a random time to wait on top of a wait that the server asked for. It is
-// shorter for a call with more attempts, so that such a call goes before others that wait for
-// the same rate limit, and does not use up its attempts.
+// spreadOf returns a random time to add to a wait that the server asked for. It is shorter
+// after more attempts. A call that was refused several times is therefore sent before others
+// that wait for the same rate limit, and does not use up its attempts.
 func (c *Call) spreadOf(asked time.Duration) time.Duration {
 	return c.client.config.Policy.spread(asked) >> (2 * max(c.Attempts-1, 0))
 }

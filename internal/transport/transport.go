@@ -1,19 +1,19 @@
-// Package transport sends HTTP requests to a server that may be down, slow or busy, without harming it and without
-// showing its credentials to anybody else.
+// Package transport sends HTTP requests with retries, rate limits and safe redirects. It does not overload a server that
+// has problems, and does not send credentials to other servers.
 //
-// A [Call] is one request. It is sent in one or more attempts, and its outcome is the last response, whatever the
-// status, or an error. One mechanism stands in each file:
+// A [Call] is one request. It is sent in one or more attempts. Its result is the last response, with any status, or an
+// error. Each file contains one mechanism:
 //
-//   - attempt.go limits an attempt in time and its response in size, and reads the response.
-//   - wire.go finds out how far an attempt came, so that a write is not sent twice.
-//   - retry.go decides after each attempt whether another one follows, and wait.go when.
+//   - attempt.go limits the duration of an attempt and the size of its response, and reads the response.
+//   - wire.go records the progress of an attempt, so that a write is not sent twice.
+//   - retry.go decides after each attempt whether to retry, and wait.go computes the wait before the retry.
 //   - budget.go stops the retries of a route whose requests keep failing.
-//   - gate.go holds back requests that a rate limit of the server would refuse.
-//   - redirect.go decides which redirects are followed, and removes credentials before another host is asked.
+//   - gate.go delays requests that a rate limit of the server would refuse.
+//   - redirect.go decides which redirects are followed, and removes credentials from requests to another host.
 //   - secrets.go collects the credentials of a request, and redact.go removes them from texts.
-//   - log.go writes a line for each attempt.
+//   - log.go logs each attempt.
 //
-// The package knows how GitLab names tokens and rate limits, and nothing else of its API.
+// The package contains GitLab's names for tokens and rate limits, but does not depend on the rest of its API.
 package transport
 
 import (
@@ -32,21 +32,21 @@ import (
 	"github.com/hashicorp/go-retryablehttp"
 )
 
-// Config is how a [Client] works. All fields have to be set unless they say otherwise.
+// Config configures a [Client]. All fields are required unless their comments say otherwise.
 type Config struct {
-	HTTPClient     *http.Client   // Whose transport, cookie jar and CheckRedirect are used; nil for a connection pool of its own.
-	RootCAs        *x509.CertPool // Trusted by that pool; nil for the certificates of the system. Ignored with an HTTPClient.
+	HTTPClient     *http.Client   // Its transport, cookie jar and CheckRedirect are used. Nil for a new connection pool.
+	RootCAs        *x509.CertPool // The certificates to trust. Nil for those of the system. Ignored if HTTPClient is set.
 	Policy         Policy
 	AttemptTimeout time.Duration
-	MaxBody        int64        // Size in bytes of the largest response that is held in memory.
+	MaxBody        int64        // The maximum size in bytes of a response that is read into memory.
 	Logger         *slog.Logger // Nil for no log.
 
-	// Message returns what a server says in the body of a 429, for [LimitError]. The body has no secret.
+	// Message returns the message in the body of a 429, for [LimitError]. Secrets are already removed from the body.
 	Message func(body []byte) string
 }
 
-// Client sends calls. Calls of one client share its connections, its retry budget and
-// what it knows of rate limits. It is safe for concurrent use.
+// Client sends calls. All calls of a client share its connections, its retry budget and its
+// record of rate limits. It is safe for concurrent use.
 type Client struct {
 	config Config
 	http   *http.Client
@@ -54,70 +54,70 @@ type Client struct {
 	gates  *gates
 }
 
-// New returns a client. The HTTPClient of the config is copied, never changed.
+// New returns a client. It copies the HTTPClient of the config and does not modify it.
 func New(config Config) *Client {
 	return &Client{config: config, http: newHTTPClient(config), budget: newRetryBudget(), gates: newGates()}
 }
 
-// CloseIdleConnections closes the connections that are kept open for further calls.
+// CloseIdleConnections closes connections that are idle.
 func (c *Client) CloseIdleConnections() {
 	if t, ok := c.http.Transport.(*attemptTransport); ok {
 		(&http.Client{Transport: t.next}).CloseIdleConnections()
 	}
 }
 
-// Backoff returns a random wait before the attempt that follows n failed ones.
+// Backoff returns a random wait after n failed attempts.
 func (c *Client) Backoff(n int) time.Duration { return c.config.Policy.backoff(n) }
 
-// Request is what a [Call] sends.
+// Request describes the request of a [Call].
 type Request struct {
 	Method      string
 	URL         string
 	Route       string      // The template of the path. Calls of a route share a retry budget.
-	Path        string      // The path as logs and errors show it.
-	Header      http.Header // Not changed. Its values are no secrets, except for headers that always hold one.
-	Accept      string      // The Accept header, unless Header has one; empty for none.
-	ContentType string      // The same for Content-Type.
+	Path        string      // The path to show in logs and errors.
+	Header      http.Header // Not modified. The values are not secret, except those of headers that always contain a credential.
+	Accept      string      // The Accept header, unless Header has one. Empty for none.
+	ContentType string      // The Content-Type header, unless Header has one. Empty for none.
 	Body        []byte      // Nil for none.
 
-	Authorize  func(*http.Request) error // Adds the credentials. All that it adds is secret.
-	OtherAuth  bool                      // Authorize is not the one of most calls: their rate limits do not apply.
-	CallHeader http.Header               // Replaces what Header and Authorize set. Not changed.
+	Authorize  func(*http.Request) error // Adds the credentials. All values that it adds are secret.
+	OtherAuth  bool                      // Authorize is not that of the client, so its rate limits do not apply.
+	CallHeader http.Header               // Replaces headers of Header and Authorize. Not modified.
 
-	Repeatable  bool // Sending it twice does no harm. Otherwise it is retried only if it provably did not arrive.
-	Stream      bool // The body of a successful response is left to the caller, who closes it.
+	Repeatable  bool // It is safe to send the request twice. Otherwise it is retried only if it provably did not arrive.
+	Stream      bool // The caller reads and closes the body of a 2xx response.
 	Once500     bool // A response with status 500 is not retried.
-	MaxAttempts int  // 0 for the policy's.
-	Attempts    int  // Number of attempts so far. A call may begin with those of an earlier one.
+	MaxAttempts int  // 0 for that of the policy.
+	Attempts    int  // The number of attempts so far. It can begin with the attempts of an earlier call.
 }
 
 // reads reports whether the request changes nothing on the server.
 func (r *Request) reads() bool { return r.Method == http.MethodGet || r.Method == http.MethodHead }
 
-// Call is a request on its way. It is in the context of its attempts, where each layer
-// of net/http finds it. It is sent once, by one goroutine. After Prepare, neither Route
-// nor Path has a secret.
+// Call is the state of a request that is being sent. The contexts of its attempts contain
+// the Call, so that every layer of net/http can access it. A Call is sent once, by one
+// goroutine. After Prepare, Route and Path have no secrets.
 type Call struct {
 	Request
-	Secrets Secrets // Of the request.
+	Secrets Secrets // The secrets of the request.
 
-	Unknown bool   // It is a write that may have happened. Of no meaning after a success.
-	Refused string // Why a redirect was not followed; empty if none was refused.
-	Left    string // Scheme and host of another server that a redirect led to. It got no credentials.
+	Unknown bool   // The request is a write that may have happened. Meaningless after a success.
+	Refused string // The reason why a redirect was not followed, or empty.
+	Left    string // The scheme and host of another server that a redirect led to. It received no credentials.
 
 	client *Client
 	http   *retryablehttp.Request
-	added  []param       // What Authorize added to the query.
+	added  []param       // The query parameters that Authorize added.
 	buffer *bytes.Buffer // The body of the response, unless it is a stream.
 
-	credential uint64      // Whose rate limits apply: see gateKey.
-	gates      [2]*gate    // Where the current attempt counts as in flight.
-	limit      *LimitError // Of a gate.
+	credential uint64      // The credential in the keys of the gates.
+	gates      [2]*gate    // The gates at which the current attempt counts as in flight.
+	limit      *LimitError // The error if a gate refused the call.
 
-	begun  time.Time     // When the current attempt began.
-	wire   *wire         // Of the current attempt.
-	wait   time.Duration // Before the next attempt.
-	resume time.Time     // Nothing is sent before.
+	begun  time.Time     // The start of the current attempt.
+	wire   *wire         // The progress of the current attempt.
+	wait   time.Duration // The wait before the next attempt.
+	resume time.Time     // The earliest time of the next attempt.
 }
 
 type callKey struct{}
@@ -127,7 +127,7 @@ func callFrom(ctx context.Context) *Call {
 	return c
 }
 
-// RouteFromContext returns the route of the call whose attempt has the context, or "".
+// RouteFromContext returns the route of the call in the context, or "" if there is none.
 func RouteFromContext(ctx context.Context) string {
 	if c := callFrom(ctx); c != nil {
 		return c.Route
@@ -135,18 +135,18 @@ func RouteFromContext(ctx context.Context) string {
 	return ""
 }
 
-// NewCall returns a call that is yet to be prepared and sent.
+// NewCall returns a call. The caller must call Prepare and then Send.
 func (c *Client) NewCall(r Request) *Call { return &Call{Request: r, client: c} }
 
-// Prepare checks the request and has it authorized. Nothing is sent.
+// Prepare validates the request and calls its Authorize. It sends nothing.
 func (c *Call) Prepare(ctx context.Context) error {
-	var body any // Untyped: a nil []byte would be a body, for whose first byte net/http waits in a goroutine.
+	var body any // An untyped nil: net/http would start a goroutine to read a body that is a nil []byte.
 	if c.Body != nil {
 		body = c.Body
 	}
 	req, err := retryablehttp.NewRequestWithContext(context.WithValue(ctx, callKey{}, c), c.Method, c.URL, body)
 	if err != nil {
-		return errors.New("invalid method or URL") // The error of net/http repeats the URL.
+		return errors.New("invalid method or URL") // The error of net/http contains the URL.
 	}
 	c.http = req
 	if c.Accept != "" {
@@ -179,9 +179,9 @@ func (c *Call) Prepare(ctx context.Context) error {
 	return nil
 }
 
-// Send sends a request that was prepared, in as many attempts as it takes, and returns
-// the last response, whatever its status. Its body is [Call.ResponseBody], except for the one of a
-// successful stream. An error is a [*FaultError] or a [*LimitError].
+// Send sends a prepared request in one or more attempts, and returns the last response,
+// with any status. [Call.ResponseBody] returns its body, unless it is a stream with a 2xx
+// status. An error is a [*FaultError] or a [*LimitError].
 func (c *Call) Send() (*http.Response, error) {
 	loop := retryablehttp.Client{
 		HTTPClient:   c.client.http,
@@ -192,8 +192,8 @@ func (c *Call) Send() (*http.Response, error) {
 	}
 	if c.client.http.Jar != nil {
 		header := c.http.Header.Clone()
-		loop.PrepareRetry = func(again *http.Request) error {
-			again.Header = header.Clone() // Without the cookies that the jar has added.
+		loop.PrepareRetry = func(req *http.Request) error {
+			req.Header = header.Clone() // Removes the cookies that the jar added to the last attempt.
 			return nil
 		}
 	}
@@ -216,8 +216,9 @@ func (c *Call) Send() (*http.Response, error) {
 
 func (c *Call) maxAttempts() int { return cmp.Or(c.MaxAttempts, c.client.config.Policy.MaxAttempts) }
 
-// ResponseBody returns the body of the last response, unless it is a stream: of an
-// error at most [MaxErrorBody]. It is valid until Free.
+// ResponseBody returns the body of the last response, or nil if it is a stream. The body of
+// a response that is not 2xx is truncated to [MaxErrorBody]. The slice is valid until Free
+// is called.
 func (c *Call) ResponseBody() []byte {
 	if c.buffer == nil {
 		return nil
@@ -225,7 +226,7 @@ func (c *Call) ResponseBody() []byte {
 	return c.buffer.Bytes()
 }
 
-// Free lets other calls use the memory of the response's body.
+// Free releases the buffer of the response body for use by other calls.
 func (c *Call) Free() {
 	if c.buffer != nil && c.buffer.Cap() <= maxPooledBody {
 		c.buffer.Reset()

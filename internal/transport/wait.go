@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// backoff returns a random wait before the attempt that follows n failed ones: between
-// MinWait and a limit that doubles with each attempt, up to MaxWait.
+// backoff returns a random wait after n failed attempts. It is between MinWait and a limit
+// that doubles with each attempt, up to MaxWait.
 func (p Policy) backoff(n int) time.Duration {
 	limit := p.MaxWait
 	if shifted := p.MinWait << min(n, 32); shifted>>min(n, 32) == p.MinWait {
@@ -20,22 +20,23 @@ func (p Policy) backoff(n int) time.Duration {
 
 const maxSpread = 10 * time.Second
 
-// spread returns a random time that is added to a wait that the server asked for, since
-// it may have asked many callers for the same.
+// spread returns a random time to add to a wait that the server asked for. Without it, all
+// callers that got the same response would return at the same time.
 func (p Policy) spread(asked time.Duration) time.Duration {
 	return rand.N(min(max(asked/4, p.MinWait), maxSpread) + 1)
 }
 
-// unsaid returns the wait after a 429 that does not say how long to wait. GitLab's limits
-// of single endpoints do not, and count by the minute, so short waits would end too soon.
-func (p Policy) unsaid() time.Duration {
+// defaultLimitWait returns the wait after a 429 that does not ask for one. GitLab's limits
+// of single endpoints do not, and count requests per minute, so that a short wait would end
+// too early.
+func (p Policy) defaultLimitWait() time.Duration {
 	return max(p.MaxWait/2, p.MinWait) + rand.N(p.MaxWait/2+1)
 }
 
-// ServerWait returns how long a server asks to wait, if it does: Retry-After, in
-// seconds or as a date, and for a 429 without it, RateLimit-Reset. Dates are
-// compared with the response's own, since clocks differ. A value that makes no sense, or
-// is in the past, is ignored.
+// ServerWait returns the wait that a response asks for, and whether it asks for one. The
+// wait is in Retry-After, in seconds or as a date, or, for a 429 without that header, in
+// RateLimit-Reset. Dates are compared with the Date header, because the clocks of client
+// and server may differ. Invalid values and dates in the past are ignored.
 func ServerWait(resp *http.Response) (time.Duration, bool) {
 	after := strings.TrimSpace(resp.Header.Get("Retry-After"))
 	if seconds, ok := parseSeconds(after); ok {
@@ -51,7 +52,7 @@ func ServerWait(resp *http.Response) (time.Duration, bool) {
 	return wait, ok
 }
 
-// resetWait returns the time until RateLimit-Reset, and that header as it is.
+// resetWait returns the time until RateLimit-Reset, and the value of that header.
 func resetWait(resp *http.Response) (wait time.Duration, reset int64, ok bool) {
 	if d, ok := parseSeconds(strings.TrimSpace(resp.Header.Get("Ratelimit-Reset"))); ok {
 		reset = int64(d / time.Second)
@@ -61,7 +62,8 @@ func resetWait(resp *http.Response) (wait time.Duration, reset int64, ok bool) {
 	return 0, 0, false
 }
 
-// responseTime returns the server's time when it responded.
+// responseTime returns the time of the response by the server's clock, or the current time
+// if the response has no date.
 func responseTime(resp *http.Response) time.Time {
 	if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
 		return date
@@ -71,16 +73,16 @@ func responseTime(resp *http.Response) time.Time {
 
 func positive(d time.Duration) (time.Duration, bool) { return max(d, 0), d > 0 }
 
-// parseSeconds reads a number of seconds that is not negative. One that is too large for
-// a duration becomes the longest duration.
+// parseSeconds parses a non-negative number of seconds. A number that is too large for a
+// time.Duration becomes the longest duration.
 func parseSeconds(s string) (time.Duration, bool) {
 	if s == "" || strings.Trim(s, "0123456789") != "" {
 		return 0, false
 	}
-	const most = int64(1<<63-1) / int64(time.Second)
+	const maxSeconds = int64(1<<63-1) / int64(time.Second)
 	n, err := strconv.ParseInt(s, 10, 64)
-	if err != nil || n > most {
-		n = most
+	if err != nil || n > maxSeconds {
+		n = maxSeconds
 	}
 	return time.Duration(n) * time.Second, true
 }

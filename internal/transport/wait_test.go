@@ -71,15 +71,15 @@ func TestAWaitThatIsNotSaidIsBetweenHalfAndAllOfMaxWait(t *testing.T) {
 	t.Parallel()
 	shortest, longest := time.Hour, time.Duration(0)
 	for range 1000 {
-		wait := transport.Unsaid(transport.Policy{MinWait: time.Second, MaxWait: time.Minute})
+		wait := transport.DefaultLimitWait(transport.Policy{MinWait: time.Second, MaxWait: time.Minute})
 		shortest, longest = min(shortest, wait), max(longest, wait)
 	}
 	assert.InDelta(t, 31.5, shortest.Seconds(), 1.5)
 	assert.InDelta(t, 58.5, longest.Seconds(), 1.5)
-	assert.GreaterOrEqual(t, transport.Unsaid(transport.Policy{MinWait: time.Minute, MaxWait: time.Minute}), time.Minute)
+	assert.GreaterOrEqual(t, transport.DefaultLimitWait(transport.Policy{MinWait: time.Minute, MaxWait: time.Minute}), time.Minute)
 	seen := map[time.Duration]bool{}
 	for range 100 {
-		seen[transport.Unsaid(transport.Policy{MaxWait: 2})] = true
+		seen[transport.DefaultLimitWait(transport.Policy{MaxWait: 2})] = true
 	}
 	assert.Equal(t, map[time.Duration]bool{1: true, 2: true}, seen)
 }

@@ -8,17 +8,17 @@ import (
 	"sync/atomic"
 )
 
-// errRepeated ends an attempt whose request net/http would send a second time.
-// Over HTTP/2 it does so after a reset or a GOAWAY, without a limit, and even if
-// the server has executed the request.
+// errRepeated ends an attempt if net/http is about to send its request a second time. Over
+// HTTP/2, net/http does that after a reset or a GOAWAY, without a limit, and even if the
+// server has executed the request.
 var errRepeated = errors.New("the server reset the HTTP/2 stream after the request was sent")
 
-// wire records how far an attempt got. The transport may call its hooks after
-// the attempt has ended.
+// wire records the progress of an attempt. The transport may call its hooks after the
+// attempt has ended.
 type wire struct {
 	trace         httptrace.ClientTrace
 	cancel        context.CancelCauseFunc
-	asked, got    atomic.Bool // A connection.
+	asked, got    atomic.Bool // The transport requested a connection, and got one.
 	sent          atomic.Bool // The request was sent over HTTP/2, and no response has begun.
 	http2         atomic.Bool
 	informational atomic.Int32 // Number of 1xx responses.
@@ -26,9 +26,9 @@ type wire struct {
 
 const maxInformational = 100
 
-// newWire returns a wire whose trace ends the attempt with cancel if the
-// transport is about to send the request a second time over HTTP/2. Requests
-// over HTTP/1 are not affected: net/http repeats those only if that is safe.
+// newWire returns a wire whose trace calls cancel if the transport is about to send the
+// request a second time over HTTP/2. It does not affect requests over HTTP/1, because
+// net/http repeats those only if that is safe.
 func newWire(cancel context.CancelCauseFunc) *wire {
 	w := &wire{cancel: cancel}
 	w.trace = httptrace.ClientTrace{
@@ -48,8 +48,8 @@ func (w *wire) getConn(string) {
 	}
 }
 
-// gotConn also ends the attempt: a connection that was dialed for another call comes
-// without a getConn.
+// gotConn ends the attempt as getConn does, because net/http does not call getConn for a
+// connection that it dialed for another call.
 func (w *wire) gotConn(httptrace.GotConnInfo) {
 	w.got.Store(true)
 	if w.sent.Load() {
@@ -57,8 +57,8 @@ func (w *wire) gotConn(httptrace.GotConnInfo) {
 	}
 }
 
-// wroteHeaderField tells HTTP/2, which has pseudo-headers, from HTTP/1. HTTP/2
-// transports write the fields to the connection right after this.
+// wroteHeaderField detects HTTP/2 by its pseudo-headers. HTTP/2 transports write the header
+// to the connection directly after this hook.
 func (w *wire) wroteHeaderField(key string, _ []string) {
 	if key == ":method" {
 		w.http2.Store(true)
@@ -66,12 +66,12 @@ func (w *wire) wroteHeaderField(key string, _ []string) {
 	}
 }
 
-// gotFirstResponseByte allows a RoundTripper to send another request after a
-// response, for example with a renewed token.
+// gotFirstResponseByte allows a RoundTripper to send another request after a response, for
+// example with a renewed token.
 func (w *wire) gotFirstResponseByte() { w.sent.Store(false) }
 
-// got1xxResponse takes that back: after an informational response the request
-// still has none. net/http does not limit their number if this hook is set.
+// got1xxResponse reverts gotFirstResponseByte, because an informational response is not the
+// final response. It also limits their number: net/http does not if this hook is set.
 func (w *wire) got1xxResponse(int, textproto.MIMEHeader) error {
 	w.sent.Store(w.http2.Load())
 	if w.informational.Add(1) > maxInformational {
