@@ -72,7 +72,7 @@ func TestNewClientReportsInvalidArguments(t *testing.T) {
 		"not a URL":              {"https://hunter2hunter2 .example.com", token, nil, "is not a valid URL"},
 		"an endpoint":            {good + "/api/v4/projects/1", token, nil, "continues after /api/v4"},
 		"another version":        {good + "/api/v3", token, nil, "another API version"},
-		"an empty segment":          {good + "//api/v4", token, nil, "an empty segment"},
+		"an empty segment":       {good + "//api/v4", token, nil, "an empty segment"},
 		"dots":                   {good + "/../x", token, nil, "empty segment"},
 		"a colon":                {good + ":", token, nil, "colon without a port"},
 		"an IPv6 zone":           {"https://[fe80::1%25eth0]/gitlab", token, nil, "IPv6 zone"},
@@ -313,14 +313,14 @@ func TestRequestOptions(t *testing.T) {
 
 	seen = nil
 	for want, option := range map[string]gitlabjobs.RequestOption{
-		"set by net/http":     gitlabjobs.WithHeader("content-length", "5"),
-		"make net/http repeat writes":       gitlabjobs.WithHeader("idempotency-key", "5"),
-		"not a header's name": gitlabjobs.WithHeader("a b", "c"),
-		"name is empty":       gitlabjobs.WithHeader("", "c"),
-		"control character":   gitlabjobs.WithHeader("a", "c\r\nd"),
-		"response is nil":     gitlabjobs.WithResponse(nil),
-		"NoAuth()":            gitlabjobs.WithAuth(nil),
-		"token is empty":      gitlabjobs.WithAuth(gitlabjobs.PrivateToken("")),
+		"set by net/http":             gitlabjobs.WithHeader("content-length", "5"),
+		"make net/http repeat writes": gitlabjobs.WithHeader("idempotency-key", "5"),
+		"not a valid header name":     gitlabjobs.WithHeader("a b", "c"),
+		"name is empty":               gitlabjobs.WithHeader("", "c"),
+		"control character":           gitlabjobs.WithHeader("a", "c\r\nd"),
+		"response is nil":             gitlabjobs.WithResponse(nil),
+		"NoAuth()":                    gitlabjobs.WithAuth(nil),
+		"token is empty":              gitlabjobs.WithAuth(gitlabjobs.PrivateToken("")),
 	} {
 		_, err := client.Jobs.Get(t.Context(), "1", 2, option)
 		require.ErrorContains(t, err, want)

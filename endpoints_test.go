@@ -388,7 +388,7 @@ func TestInvalidOptionsAreErrorsBeforeAnyRequest(t *testing.T) {
 		"Pagination is OffsetPagination":      jobs(gitlabjobs.ListJobsOptions{Pagination: gitlabjobs.OffsetPagination, Cursor: "x"}),
 		"Page is set with keyset pagination":  jobs(gitlabjobs.ListJobsOptions{ListOptions: gitlabjobs.ListOptions{Page: 2}, Cursor: "x"}),
 		"Variables[1] has no Key":             play(gitlabjobs.PlayOptions{Variables: []gitlabjobs.JobVariable{{Key: "A"}, {Value: "b"}}}),
-		"encoding the request body":                  play(gitlabjobs.PlayOptions{Inputs: map[string]any{"a": make(chan int)}}),
+		"encoding the request body":           play(gitlabjobs.PlayOptions{Inputs: map[string]any{"a": make(chan int)}}),
 		"Offset is -1":                        trace(gitlabjobs.TraceOptions{Offset: -1}),
 		"Limit is -1":                         trace(gitlabjobs.TraceOptions{Limit: -1}),
 		"ListPipelineJobsOptions: Scope has":  pipeline(gitlabjobs.ListPipelineJobsOptions{Scope: []gitlabjobs.Status{"failed", ""}}),

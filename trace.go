@@ -13,47 +13,47 @@ import (
 	"time"
 )
 
-// ErrTraceChanged is returned when a log is no longer the one that was being read: it was
-// erased, or written again. Discard what was read of it.
+// ErrTraceChanged is returned if a log was erased or replaced while it was being read.
+// Discard the bytes that were read.
 var ErrTraceChanged = errors.New("the log changed while it was being read")
 
 // TraceOptions select a part of a log, in bytes. Nil or the zero value selects all
 // of it.
 type TraceOptions struct {
-	Offset int64 // The first byte, from 0.
-	Limit  int64 // The largest number of bytes; 0 for all up to the end.
+	Offset int64 // The offset of the first byte, from 0.
+	Limit  int64 // The maximum number of bytes; 0 for all bytes up to the end.
 }
 
 func (o TraceOptions) check() error {
 	switch {
 	case o.Offset < 0:
-		return fmt.Errorf("Offset is %d: give the number of bytes to leave out, or 0", o.Offset)
+		return fmt.Errorf("Offset is %d: use the number of bytes to skip, or 0", o.Offset)
 	case o.Limit < 0:
-		return fmt.Errorf("Limit is %d: give the number of bytes to read, or 0 for all", o.Limit)
+		return fmt.Errorf("Limit is %d: use the number of bytes to read, or 0 for all", o.Limit)
 	}
 	return nil
 }
 
-// Trace returns a job's log as a stream, which the caller must close. The log is not held
-// in memory, whatever its size. The log of a running job ends with what the job has
-// written so far. A job that has not written a log, or whose log was erased, has an empty
-// one. If the job lists a log but GitLab responds 404, the error is [ErrNotFound].
+// Trace returns the log of a job as a stream, which the caller must close. Trace does not
+// read the whole log into memory. The log of a running job ends with the last byte that the
+// job has written so far. If a job has not written a log, or its log was erased, the stream
+// is empty. If the job lists a log but GitLab responds with 404, the error is [ErrNotFound].
 //
-// If a response breaks off, or ends before the length that it announced, Read requests
-// the rest, within the client's [RetryPolicy], and continues at the next byte. It first
-// checks that the log is still the same, and returns [ErrTraceChanged] if not: it compares
-// a checksum of everything that was read. If the server supports byte ranges (GitLab 19.x),
-// it compares only the end, of at least 1,024 bytes, unless these bytes may also occur
-// earlier in what was read. So on such servers it does not notice a log that was replaced
-// by one with the same end in the same place, if that end occurs nowhere before.
+// If a response breaks off, or is shorter than its announced length, Read requests the rest,
+// within the limits of the client's [RetryPolicy], and continues at the next byte. Before
+// that, it checks that the log is unchanged, and returns [ErrTraceChanged] if it is not. The
+// check compares a checksum of all bytes that were read. On servers that support byte ranges
+// (GitLab 19.x), it compares only the last bytes, at least 1,024 of them, unless the same
+// bytes may also occur earlier. On such servers Read therefore does not detect a replaced
+// log if those bytes are the same at the same offset, and occur nowhere before it.
 //
-// If opts selects a part, only that part is requested from servers that support byte
-// ranges. Others send the log from its first byte, and the bytes before the part are
-// dropped. The client tests with one more request whether a server supports byte ranges,
-// and again after five minutes, or if a response does not show it. If servers behind one
-// address differ in this, read whole logs.
+// If opts selects a part, and the server supports byte ranges, only that part is requested.
+// Otherwise the server sends the log from its first byte, and Read drops the bytes before
+// the part. The client detects support for byte ranges with one additional request. It
+// repeats this after five minutes, or if a response contradicts the result. If only some of
+// the servers behind a load balancer support byte ranges, read whole logs.
 //
-// Close and the context end a Read that waits.
+// Close and the end of the context interrupt a Read that waits.
 //
 // GitLab: GET /projects/:id/jobs/:job_id/trace, [Retrieve a log file for a job].
 //
@@ -74,7 +74,7 @@ type logSource struct {
 	project Project
 	jobID   int64
 	ro      []RequestOption
-	path    *string // Of the last request, for errors.
+	path    *string // The path of the last request, for errors.
 }
 
 func newLogSource(s *JobsService, project Project, jobID int64, ro []RequestOption) logSource {
@@ -82,17 +82,17 @@ func newLogSource(s *JobsService, project Project, jobID int64, ro []RequestOpti
 	return logSource{s, project, jobID, ro, &path}
 }
 
-// rangeQuery has parameters that only newer servers know.
+// rangeQuery has the parameters for byte ranges, which only newer servers support.
 type rangeQuery struct {
 	Offset int64  `url:"byte_offset"`
 	Limit  *int64 `url:"byte_limit,omitempty"`
 }
 
-// maxByteLimit is the largest byte_limit that GitLab takes.
+// maxByteLimit is the largest byte_limit that GitLab accepts.
 const maxByteLimit = 512_000
 
-// get asks for the log, or with q for a part of it. With an etag, a log that has
-// not changed is errNotModified.
+// get requests the log, or the part that q selects. If etag is not empty and the log has not
+// changed, it returns errNotModified.
 func (s logSource) get(ctx context.Context, q *rangeQuery, etag string) (*http.Response, error) {
 	r := get(traceRoute, nil, s.project, number(s.jobID))
 	r.stream = true
@@ -107,11 +107,11 @@ func (s logSource) get(ctx context.Context, q *rangeQuery, etag string) (*http.R
 	if c != nil {
 		*s.path = c.Path
 	}
-	var answered *Error
+	var response *Error
 	switch {
 	case errors.Is(err, ErrNotFound):
-		return s.nothing(ctx, err)
-	case etag != "" && errors.As(err, &answered) && answered.StatusCode == http.StatusNotModified:
+		return s.checkNotFound(ctx, err)
+	case etag != "" && errors.As(err, &response) && response.StatusCode == http.StatusNotModified:
 		return nil, errNotModified
 	case err != nil:
 		return nil, err
@@ -128,8 +128,8 @@ func (s logSource) get(ctx context.Context, q *rangeQuery, etag string) (*http.R
 
 var errNotModified = errors.New("the log has not changed")
 
-// exactBody is the body of a response that announced its length. If it ends before, it
-// broke off.
+// exactBody is the body of a response with a Content-Length. If it ends before that length,
+// Read returns io.ErrUnexpectedEOF.
 type exactBody struct {
 	io.ReadCloser
 	left int64
@@ -143,12 +143,13 @@ func (b *exactBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// errTraceMissing is a log that a job lists and GitLab does not find.
+// errTraceMissing is returned if a job lists a log that GitLab does not find.
 var errTraceMissing = errors.New("the log is missing")
 
-// nothing distinguishes a job without a log, for which older servers and object storages
-// respond 404, from a job that does not exist and from a log that is missing.
-func (s logSource) nothing(ctx context.Context, notFound error) (*http.Response, error) {
+// checkNotFound handles a 404. It requests the job to distinguish a job without a log, for
+// which older servers and object storages respond with 404, from a job that does not exist
+// and from a missing log.
+func (s logSource) checkNotFound(ctx context.Context, notFound error) (*http.Response, error) {
 	job, err := s.jobs.Get(ctx, s.project, s.jobID, s.later().ro...)
 	switch {
 	case errors.Is(err, ErrNotFound):
@@ -162,7 +163,7 @@ func (s logSource) nothing(ctx context.Context, notFound error) (*http.Response,
 	return &http.Response{StatusCode: http.StatusNotFound, Body: http.NoBody}, nil
 }
 
-// traceSize returns the size of a finished job's log as the job lists it, or 0.
+// traceSize returns the size of the log that a finished job lists, or 0.
 func traceSize(job *Job) int64 {
 	for _, artifact := range job.Artifacts {
 		if artifact.FileType == "trace" {
@@ -172,15 +173,15 @@ func traceSize(job *Job) int64 {
 	return 0
 }
 
-// later is the source for the requests after the first, which tell nothing to
-// WithResponse: the caller may look at that by then.
+// later returns the source for requests after the first. They do not fill in the Response
+// of WithResponse, because the caller may read it at the same time.
 func (s logSource) later() logSource {
 	s.ro = append(slices.Clip(s.ro), WithResponse(new(Response)))
 	return s
 }
 
-// byteRanges remembers whether a server supports rangeQuery. Servers are upgraded and
-// rolled back, so it forgets after a while.
+// byteRanges records whether a server supports rangeQuery. The record expires, because
+// servers are upgraded and rolled back.
 type byteRanges struct {
 	mu    sync.Mutex
 	state rangesState
@@ -192,8 +193,8 @@ type rangesState int
 const (
 	rangesUnknown  rangesState = iota
 	rangesIgnored              // The server ignores the parameters.
-	rangesKnown                // The server supported them a short time ago.
-	rangesVerified             // The server supported them right now.
+	rangesKnown                // An earlier request has shown that the server supports them.
+	rangesVerified             // This request has shown that the server supports them.
 )
 
 const rangesExpire = 5 * time.Minute
@@ -215,9 +216,9 @@ func (b *byteRanges) store(state rangesState) {
 
 func (b *byteRanges) forget() { b.store(rangesUnknown) }
 
-// knowsRanges returns whether the server supports rangeQuery. It requests zero bytes,
-// unless it knows: that is an error to servers that support the parameters. Others ignore
-// them and respond with the log, which is then returned.
+// knowsRanges returns whether the server supports rangeQuery. If that is unknown, it requests
+// zero bytes. Servers that support the parameters respond with an error. Others ignore them
+// and respond with the log, which knowsRanges then returns.
 func (s logSource) knowsRanges(ctx context.Context, etag string) (rangesState, *http.Response, error) {
 	ranges := s.jobs.client.byteRanges
 	if state := ranges.load(); state != rangesUnknown {
@@ -227,7 +228,7 @@ func (s logSource) knowsRanges(ctx context.Context, etag string) (rangesState, *
 	refused, isResponse := errors.AsType[*Error](err)
 	switch {
 	case err == nil && log.StatusCode == http.StatusNotFound:
-		return rangesIgnored, log, nil // No log, which says nothing about the server.
+		return rangesIgnored, log, nil // There is no log, so the support is still unknown and not stored.
 	case err == nil || errors.Is(err, errNotModified):
 		ranges.store(rangesIgnored)
 		return rangesIgnored, log, err
@@ -237,7 +238,7 @@ func (s logSource) knowsRanges(ctx context.Context, etag string) (rangesState, *
 		ranges.store(rangesKnown)
 		return rangesVerified, nil, nil
 	default:
-		return rangesIgnored, nil, nil // Refused for another reason, which a request for the log shows.
+		return rangesIgnored, nil, nil // Refused for another reason, which the next request for the log reports.
 	}
 }
 

@@ -10,57 +10,58 @@ import (
 	"time"
 )
 
-// gates hold back the requests that a rate limit of the server would refuse. There is a
-// gate for each credential and, for the limits of single endpoints, for each endpoint of a
-// credential. A gate exists as long as a limit is known.
+// gates delay requests that a rate limit of the server would refuse. There is a gate for
+// each credential and, for the limits of single endpoints, for each endpoint of a
+// credential. A gate exists only while its rate limit is known.
 type gates struct {
 	seed   maphash.Seed
-	active atomic.Int64 // Number of gates. Without any, calls do not take the lock.
+	active atomic.Int64 // The number of gates. If it is 0, calls do not take the lock.
 
 	mu     sync.Mutex
 	gates  map[gateKey]*gate
-	sweeps int // Number of gates from which on idle ones are searched for.
+	sweeps int // The number of gates at which idle gates are removed.
 }
 
-// gateKey identifies a gate. The credential is a hash, 0 for the client's own. The
+// gateKey identifies a gate. The credential is a hash, or 0 for that of the client. The
 // endpoint is empty for the gate of all endpoints.
 type gateKey struct {
 	credential uint64
 	endpoint   endpoint
 }
 
-// gate is what is known of a rate limit.
+// gate is the state of a rate limit.
 type gate struct {
-	refused  time.Time // Closed until then by a 429.
-	used     time.Time // Closed until then by a response that was not refused, but was the last one allowed.
-	byServer bool      // The server named the time of refused.
-	message  string    // The server's, of the 429.
+	refused  time.Time // The gate is closed until this time because of a 429.
+	used     time.Time // The gate is closed until this time because RateLimit-Remaining is 0.
+	byServer bool      // The server sent the time of refused.
+	message  string    // The message of the server in the 429.
 
-	remaining int       // Requests that are left
-	reset     time.Time // until then.
+	remaining int       // The number of requests that are allowed until reset.
+	reset     time.Time // The time at which the server resets its counter.
 	window    int64     // The same time by the server's clock.
 
-	atOnce   int // Requests that may be in flight if nothing else is known: 1 after a closing, one more with each response.
+	atOnce   int // The maximum number of requests in flight while remaining is unknown: 1 after a 429, and one more with each response.
 	inFlight int
 	waiting  int
-	changed  chan struct{} // Closed if waiting calls should check again.
+	changed  chan struct{} // Closed when waiting calls should check the gate again.
 }
 
-// maxClosed is the longest time for which a gate is closed: a mistake of the server must
-// not disable a client that runs for months.
+// maxClosed is the longest time for which a gate is closed. Without it, a wrong value from
+// the server could disable a client for months.
 const maxClosed = 24 * time.Hour
 
 func newGates() *gates {
 	return &gates{seed: maphash.MakeSeed(), gates: make(map[gateKey]*gate)}
 }
 
-// credential returns the key of a call's own credentials, after they were put on its
-// request. query is what the URL had before. The credentials can't be learned from the key.
+// credential returns the key of the credentials that a call has in place of those of the
+// client, after Authorize has added them. query is the query of the URL before that. The
+// key does not reveal the credentials.
 func (g *gates) credential(c *Call, query string) (key uint64) {
 	add := func(header http.Header, isPart func(key string) bool) {
 		for name, values := range header {
 			if isPart(name) {
-				// A sum, since maps have no order.
+				// A sum does not depend on the order of iteration.
 				key += maphash.String(g.seed, name+"\n"+strings.Join(values, "\n"))
 			}
 		}
@@ -73,7 +74,7 @@ func (g *gates) credential(c *Call, query string) (key uint64) {
 	return key
 }
 
-// full reports whether as many requests are in flight as may be.
+// full reports whether the maximum number of requests is in flight.
 func (a *gate) full(now time.Time) bool {
 	if now.Before(a.reset) {
 		return a.inFlight >= a.remaining
@@ -92,15 +93,14 @@ func (a *gate) wake() {
 	}
 }
 
-// stopWaiting ends the waiting of a call at the gate, if it waited at one.
+// stopWaiting records that a call no longer waits at the gate. It does nothing if a is nil.
 func (a *gate) stopWaiting() {
 	if a != nil {
 		a.waiting--
 	}
 }
 
-// find returns a call's gates, and removes those that are idle. The caller holds
-// the lock.
+// find returns the gates of a call, and removes idle ones. The caller must hold the lock.
 func (g *gates) find(c *Call, now time.Time) (found [2]*gate) {
 	for i, key := range [2]gateKey{{c.credential, endpoint{}}, {c.credential, c.endpoint()}} {
 		a := g.gates[key]
@@ -118,9 +118,9 @@ func (g *gates) remove(key gateKey) {
 	g.active.Store(int64(len(g.gates)))
 }
 
-// create returns a gate, which it makes if there is none. Programs with many credentials
-// leave gates behind that no call asks for again: idle gates are removed each time the
-// number of gates has doubled.
+// create returns the gate with a key, and creates it if necessary. Each time the number of
+// gates has doubled, it removes idle gates, because programs with many credentials may never
+// use a gate again.
 func (g *gates) create(key gateKey, now time.Time) *gate {
 	a := g.gates[key]
 	if a == nil {
@@ -139,9 +139,9 @@ func (g *gates) create(key gateKey, now time.Time) *gate {
 	return a
 }
 
-// enter waits until an attempt may begin: until c.resume, and at the gates of the call. It
-// returns a *LimitError if a gate stays closed for longer than the call may wait, and the
-// context's error if that ends.
+// enter waits until an attempt can begin: until c.resume has passed and the gates of the
+// call are open. It returns a *LimitError if a gate is closed for longer than the call can
+// wait, and the error of the context if it ends first.
 func (g *gates) enter(ctx context.Context, c *Call) error {
 	var at *gate
 	for {
@@ -162,9 +162,9 @@ func (g *gates) enter(ctx context.Context, c *Call) error {
 	}
 }
 
-// admit counts the call as in flight, or returns how long it has to wait and what ends the
-// wait early. Then the call counts as waiting at a gate, if it has one, and no longer at
-// the gate where it waited before.
+// admit counts the call as in flight if it does not have to wait. Otherwise it returns the
+// wait, the gate at which the call now waits, if any, and a channel that ends the wait
+// early. The call no longer counts as waiting at the gate before.
 func (g *gates) admit(ctx context.Context, c *Call, before *gate) (at *gate, wait time.Duration, changed chan struct{}, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -207,9 +207,10 @@ func (g *gates) admit(ctx context.Context, c *Call, before *gate) (at *gate, wai
 	return at, wait, changed, nil
 }
 
-// closed returns until when the call has to wait at its gates. It returns an error if
-// that is too long after a 429. After another response the request is sent instead:
-// force reports at which gates.
+// closed returns the time until which the call has to wait at its gates. If the wait is too
+// long, the result depends on the gate: after a 429, closed returns an error. After
+// RateLimit-Remaining: 0, it sets force for the gate, and the request is sent without
+// waiting.
 func (c *Call) closed(ctx context.Context, found [2]*gate, now time.Time) (until time.Time, force [2]bool, err error) {
 	deadline, bounded := ctx.Deadline()
 	tooLong := func(end time.Time, byServer bool) bool {
@@ -243,8 +244,8 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-// spread returns a random time to wait after a gate has opened, so that the calls
-// that waited do not come back all at once. It leaves time before the deadline.
+// spread returns a random time to wait after a gate has opened, so that waiting calls are
+// not sent all at once. It is at most half of the time until the deadline.
 func (c *Call) spread(ctx context.Context, until, now time.Time) time.Duration {
 	spread := c.spreadOf(until.Sub(now))
 	if deadline, ok := ctx.Deadline(); ok {
@@ -253,16 +254,16 @@ func (c *Call) spread(ctx context.Context, until, now time.Time) time.Duration {
 	return spread
 }
 
-// limited sets and returns the error of a call that its gate keeps out.
+// limited sets and returns the error of a call that a gate refuses.
 func (c *Call) limited(ctx context.Context, message string, remaining time.Duration) error {
 	c.logLimit(ctx, remaining)
 	c.limit = &LimitError{Message: message, Remaining: remaining}
 	return c.limit
 }
 
-// leave counts the call as no longer in flight after an attempt, and learns from the
-// response, if there is one. The response of another host, after a redirect, says nothing
-// about the limits of this one.
+// leave counts the call as no longer in flight after an attempt. It also records the rate
+// limits in the response, if there is one. It ignores responses of other hosts after
+// redirects, because their limits do not apply to the server.
 func (g *gates) leave(c *Call, resp *http.Response) {
 	var limits rateLimits
 	if resp != nil && c.Left == "" {
@@ -317,8 +318,8 @@ func (a *gate) refuse(c *Call, until time.Time, byServer bool) {
 	a.atOnce = 1
 }
 
-// count records how many requests are left. Responses arrive in any order: until the reset
-// of the server's counter, the lowest number is right.
+// count records the number of remaining requests. Responses can arrive in any order, so it
+// uses the lowest number until the server resets its counter.
 func (a *gate) count(limits rateLimits, now time.Time) {
 	switch {
 	case limits.window < a.window:
@@ -334,16 +335,16 @@ func (a *gate) count(limits rateLimits, now time.Time) {
 	}
 }
 
-// rateLimits is what a response says about limits.
+// rateLimits are the rate limits in a response.
 type rateLimits struct {
-	known     bool // RateLimit headers:
+	known     bool // The response has RateLimit headers. If not, the next three fields are zero.
 	remaining int
 	reset     time.Duration
-	window    int64 // RateLimit-Reset as it is.
+	window    int64 // The value of RateLimit-Reset.
 
-	refused bool          // It is a 429.
-	all     bool          // It applies to all endpoints.
-	wait    time.Duration // What the server asks for, or 0.
+	refused bool          // The response is a 429.
+	all     bool          // The 429 applies to all endpoints.
+	wait    time.Duration // The wait that the server asks for, or 0.
 }
 
 func readRateLimits(resp *http.Response) (l rateLimits) {
@@ -359,7 +360,7 @@ func readRateLimits(resp *http.Response) (l rateLimits) {
 			l.remaining = int(min(remaining/time.Second, 1<<30))
 			l.reset, l.window, l.known = resetWait(resp)
 		}
-		// If requests are left, not this limit has refused the request, but one of the endpoint.
+		// If requests remain, the request was refused by a limit of the endpoint, not by this one.
 		if l.known && l.remaining > 0 && resp.Header.Get("Retry-After") == "" {
 			return l
 		}
@@ -368,8 +369,8 @@ func readRateLimits(resp *http.Response) (l rateLimits) {
 	return l
 }
 
-// sleepUnless waits for d, or until changed is closed. It returns the context's error
-// if that ends first.
+// sleepUnless waits for d, or until changed is closed. If the context ends first, it returns
+// the error of the context.
 func sleepUnless(ctx context.Context, d time.Duration, changed chan struct{}) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

@@ -11,22 +11,21 @@ import (
 	"unicode/utf8"
 )
 
-// redacted stands for a secret in a text.
+// redacted replaces a secret in a text.
 const redacted = "[REDACTED]"
 
-// Redact removes the secrets from a text that came from elsewhere, such as a
-// response that repeats the request. It finds them as they are, and escaped for JSON,
-// HTML and URLs.
+// Redact removes the secrets from a text, such as a response that repeats the request. It
+// finds secrets that are unescaped, or escaped for JSON, HTML or URLs.
 func (s Secrets) Redact(text string) string {
 	found, _ := s.find(text, false)
 	return without(text, found)
 }
 
-// RedactCut is [Secrets.Redact] for the beginning of a text: if the cut went through a secret,
-// it removes the beginning of that secret too.
+// RedactCut is like [Secrets.Redact], for a text that may have been truncated. If the text
+// ends with the beginning of a secret, RedactCut removes that too.
 func (s Secrets) RedactCut(text string) string {
 	found, end := s.find(text, true)
-	if i := lastEscape(text); i >= 0 { // A reference of HTML that was cut is another one.
+	if i := lastEscape(text); i >= 0 { // A truncated HTML reference can be another valid one.
 		if _, without := s.find(text[:i], true); without < i {
 			end = min(end, without)
 		}
@@ -34,27 +33,27 @@ func (s Secrets) RedactCut(text string) string {
 	return without(text[:end], found)
 }
 
-// in reports whether a text holds a secret.
+// in reports whether a text contains a secret.
 func (s Secrets) in(text string) bool {
 	found, _ := s.find(text, false)
 	return len(found) > 0
 }
 
-// inAddress reports whether the address of another host holds a secret. Short ones do
-// not count: a header of an Auth may hold a word that is in the address by chance.
+// inAddress reports whether the URL of another host contains a secret. It ignores short
+// secrets, because a header of an Auth may contain a word that is also in the URL.
 func (s Secrets) inAddress(text string) bool {
 	const shortest = 16
 	return slices.DeleteFunc(slices.Clone(s), func(secret string) bool { return len(secret) < shortest }).in(text)
 }
 
-// match is a part of a text: its first byte, and the one after its last.
+// match is a part of a text, from the byte at from up to the byte before to.
 type match struct{ from, to int }
 
-// maxUnescapes is how often a text is unescaped, since escapes may be nested.
+// maxUnescapes is the maximum depth of nested escapes that are resolved.
 const maxUnescapes = 4
 
-// find returns where in a text the secrets are. If the text was cut, end is where it
-// ends without the beginning of a secret.
+// find returns the positions of the secrets in a text. If cut is true, end is the length of
+// the text without the beginning of a secret at its end.
 func (s Secrets) find(text string, cut bool) (found []match, end int) {
 	end = len(text)
 	if len(s) == 0 {
@@ -84,7 +83,7 @@ func (s Secrets) find(text string, cut bool) (found []match, end int) {
 	}
 }
 
-// without returns a text without the parts found in it, which are in order.
+// without returns a text in which the matches are redacted. The matches must be sorted.
 func without(text string, found []match) string {
 	if len(found) == 0 {
 		return text
@@ -92,7 +91,7 @@ func without(text string, found []match) string {
 	var b strings.Builder
 	at := 0
 	for _, part := range found {
-		if part.from >= len(text) { // It was cut off.
+		if part.from >= len(text) { // The match is in the truncated part.
 			break
 		}
 		if part.from >= at {
@@ -104,10 +103,10 @@ func without(text string, found []match) string {
 	return b.String()
 }
 
-// view is a text in lower case, after some of its escapes were resolved.
+// view is a text in lower case in which some escapes are resolved.
 type view struct {
 	text    string
-	offsets []int // Of each byte, and of the end, in the original text. Nil if they are the same.
+	offsets []int // The offsets of each byte, and of the end, in the original text. Nil if they are unchanged.
 }
 
 func (v view) origin(i int) int {
@@ -144,8 +143,8 @@ func (v view) unescape() (view, bool) {
 	return view{lowerASCII(text.String()), offsets}, changed
 }
 
-// endWithout returns where the text ends without the beginning of a secret, and
-// without an escape that was cut, at its end.
+// endWithout returns the length of the text without the beginning of a secret at its end.
+// The beginning may be followed by a truncated escape.
 func (v view) endWithout(secret string) int {
 	for _, end := range []int{len(v.text), lastEscape(v.text)} {
 		for n := min(len(secret)-1, end); n >= minSecret/2; n-- {
@@ -157,8 +156,7 @@ func (v view) endWithout(secret string) int {
 	return len(v.text)
 }
 
-// lastEscape returns where the last escape of a text begins, if it may have been cut,
-// or else -1.
+// lastEscape returns the offset of the last escape of a text if it may be truncated, or -1.
 func lastEscape(text string) int {
 	const longest = 40
 	tail := max(0, len(text)-longest)
@@ -168,8 +166,8 @@ func lastEscape(text string) int {
 	return -1
 }
 
-// unescaped returns what the escape at the beginning of a text stands for, and the
-// escape's length, or 0 if there is none. The text is in lower case.
+// unescaped resolves the escape at the beginning of s, which must be in lower case. It
+// returns the unescaped text and the length of the escape, or 0 if there is no escape.
 func unescaped(s string) (plain string, n int) {
 	switch {
 	case s[0] == '%':
@@ -188,7 +186,7 @@ func unescaped(s string) (plain string, n int) {
 	case strings.HasPrefix(s, "&#"):
 		return reference(s, 2, 10)
 	case s[0] == '&':
-		const longest = 34 // Of the names that HTML has.
+		const longest = 34 // The length of the longest character name in HTML.
 		end := strings.IndexAny(s[1:min(len(s), longest)], ";&") + 1
 		if end <= 1 || s[end] == '&' {
 			return "", 0
@@ -200,8 +198,8 @@ func unescaped(s string) (plain string, n int) {
 	return "", 0
 }
 
-// reference resolves a character reference of HTML, of which the number begins at
-// from. The semicolon after it may be missing.
+// reference resolves a numeric character reference of HTML. The number begins at from. The
+// semicolon after it is optional.
 func reference(s string, from, base int) (plain string, n int) {
 	to := from
 	for to < len(s) && (isDigit(s[to]) || base == 16 && 'a' <= s[to] && s[to] <= 'f') {
@@ -217,7 +215,8 @@ func reference(s string, from, base int) (plain string, n int) {
 	return plain, to
 }
 
-// codePoint returns the character, or the byte, whose number is in s[from:to], and to.
+// codePoint returns the character, or the byte, with the number s[from:to]. It also returns
+// to, or 0 if the number is invalid.
 func codePoint(s string, from, to, base int, isByte bool) (plain string, n int) {
 	if to > len(s) {
 		return "", 0
@@ -233,7 +232,8 @@ func codePoint(s string, from, to, base int, isByte bool) (plain string, n int) 
 	}
 }
 
-// lowerASCII is strings.ToLower for ASCII letters only, so that no byte moves.
+// lowerASCII is like strings.ToLower, but for ASCII letters only, so that offsets stay the
+// same.
 func lowerASCII(s string) string {
 	if strings.IndexFunc(s, isUpperASCII) < 0 {
 		return s
@@ -249,8 +249,8 @@ func lowerASCII(s string) string {
 
 func isUpperASCII(r rune) bool { return 'A' <= r && r <= 'Z' }
 
-// RedactHeader copies a header without the secrets: a Link, for example, may repeat the
-// query.
+// RedactHeader returns a copy of a header without the secrets. For example, a Link header
+// may repeat the query.
 func (s Secrets) RedactHeader(h http.Header) http.Header {
 	h = h.Clone()
 	for key, values := range h {
@@ -265,9 +265,9 @@ func (s Secrets) RedactHeader(h http.Header) http.Header {
 	return h
 }
 
-// RedactError returns an error that shows no secret. If err, or an error that it wraps,
-// shows one, errors.Is still finds what err wraps, but errors.As does not. The URL that
-// net/http adds is removed.
+// RedactError returns an error whose text has no secret. It removes the *url.Error of
+// net/http, which contains the URL. If the text of err or of an error that it wraps has a
+// secret, the result works with errors.Is but not with errors.As.
 func (s Secrets) RedactError(err error) error {
 	for {
 		var u *url.Error
@@ -284,7 +284,8 @@ func (s Secrets) RedactError(err error) error {
 	return err
 }
 
-// opaqueError keeps the original error in a closure, where fmt does not find it.
+// opaqueError stores the original error in a closure, because fmt would print it if it were
+// a field.
 type opaqueError struct {
 	text string
 	is   func(error) bool
@@ -297,8 +298,8 @@ func (s Secrets) opaque(err error) error {
 	return &opaqueError{text: s.Redact(err.Error()), is: func(target error) bool { return errors.Is(err, target) }}
 }
 
-// RedactText returns err itself if its text has no secret. It does not look at the errors
-// that err wraps.
+// RedactText is like RedactError, but does not check the errors that err wraps. If the text
+// of err has no secret, it returns err.
 func (s Secrets) RedactText(err error) error {
 	if s.in(err.Error()) {
 		return s.opaque(err)

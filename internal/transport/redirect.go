@@ -8,9 +8,9 @@ import (
 
 const maxRedirects = 5
 
-// redirectGuard returns a CheckRedirect: the rules of this package, and then the caller's
-// own, which can only be stricter. A redirect that is not followed is the response of the
-// call.
+// redirectGuard returns a CheckRedirect function that applies the rules of this package, and
+// then calls own, which can refuse more redirects. If a redirect is not followed, it is the
+// response of the call.
 func redirectGuard(own func(*http.Request, []*http.Request) error) func(*http.Request, []*http.Request) error {
 	return func(req *http.Request, via []*http.Request) error {
 		c := callFrom(req.Context())
@@ -24,7 +24,7 @@ func redirectGuard(own func(*http.Request, []*http.Request) error) func(*http.Re
 			c.Refused = "the CheckRedirect of the HTTP client refused it"
 			return http.ErrUseLastResponse
 		}
-		// Once more: it may have changed the request.
+		// Check again, because own may have changed the request.
 		if c.Refused = c.redirect(req, via); c.Refused != "" {
 			return http.ErrUseLastResponse
 		}
@@ -32,17 +32,17 @@ func redirectGuard(own func(*http.Request, []*http.Request) error) func(*http.Re
 	}
 }
 
-// redirect gives a redirected request the credentials that it may have, or returns why
-// it must not be sent.
+// redirect prepares a redirected request. It keeps the credentials only for the client's own
+// server. If the request must not be sent, redirect returns the reason.
 func (c *Call) redirect(req *http.Request, via []*http.Request) (refused string) {
 	if reason := refusal(req, via); reason != "" {
 		return reason
 	}
-	req.Header.Del("Referer") // net/http puts the last URL there, its query included.
+	req.Header.Del("Referer") // net/http sets it to the last URL with its query.
 	first := via[0].URL
 	away := func(r *http.Request) bool { return !sameOrigin(r.URL, first) }
 	if away(req) || slices.ContainsFunc(via, away) {
-		c.dropCredentials(req) // For good: a way back was chosen by the other host.
+		c.dropCredentials(req) // Also after a redirect back, whose URL the other host has chosen.
 		c.Left = req.URL.Scheme + "://" + req.URL.Host
 		if c.Secrets.inAddress(req.URL.String()) {
 			return "its URL contains a credential"
@@ -57,7 +57,8 @@ func (c *Call) redirect(req *http.Request, via []*http.Request) (refused string)
 	return ""
 }
 
-// refusal returns why a redirect is not followed, whatever its request contains.
+// refusal returns the reason why a redirect is not followed, or "". It does not depend on
+// the credentials of the request.
 func refusal(req *http.Request, via []*http.Request) string {
 	last := via[len(via)-1]
 	switch {
@@ -75,7 +76,7 @@ func refusal(req *http.Request, via []*http.Request) string {
 	return ""
 }
 
-// dropCredentials removes what another host must not see.
+// dropCredentials removes all credentials from a request to another host.
 func (c *Call) dropCredentials(req *http.Request) {
 	for key := range req.Header {
 		if !harmlessHeaders[key] {
@@ -91,8 +92,8 @@ func (c *Call) dropCredentials(req *http.Request) {
 	})
 }
 
-// sameOrigin reports whether two URLs have scheme, host and port in common. Only the
-// case of ASCII letters is ignored: other folding makes different hosts equal.
+// sameOrigin reports whether two URLs have the same scheme, host and port. It ignores the
+// case of ASCII letters only, because Unicode case folding makes different hosts equal.
 func sameOrigin(a, b *url.URL) bool {
 	return a.Scheme == b.Scheme && lowerASCII(a.Hostname()) == lowerASCII(b.Hostname()) && portOf(a) == portOf(b)
 }

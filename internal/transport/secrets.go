@@ -7,12 +7,12 @@ import (
 	"strings"
 )
 
-// Secrets are the credentials of a request. They are kept in lower case, since they are
-// searched for in any case.
+// Secrets are the credentials of a request, in lower case. They are found in texts in any
+// case.
 type Secrets []string
 
-// minSecret is the length of the shortest secret. A shorter value is a word, and removing
-// it everywhere would make texts unreadable.
+// minSecret is the minimum length of a secret. A shorter value may be an ordinary word, and
+// removing it everywhere would make texts unreadable.
 const minSecret = 8
 
 // AddRequest adds all header values and query parameters of a request.
@@ -23,13 +23,13 @@ func (s *Secrets) AddRequest(req *http.Request) {
 	}
 }
 
-// AddHeader adds the values of those headers that always hold a credential.
+// AddHeader adds the values of the headers that always contain a credential.
 func (s *Secrets) AddHeader(header http.Header) {
 	s.addHeaders(header, func(key, _ string) bool { return isCredential(key) })
 }
 
-// collectSecrets finds the secrets of the call after Authorize has put them on req. query
-// is what the URL had before.
+// collectSecrets sets the secrets of the call after Authorize has added them to req. query
+// is the query of the URL before that.
 func (c *Call) collectSecrets(req *http.Request, query string) {
 	c.added = addedParams(query, req.URL.RawQuery)
 	for _, p := range c.added {
@@ -58,8 +58,8 @@ func (s *Secrets) add(value string) {
 	}
 }
 
-// addHeaders adds the values of the headers that isSecret selects, and the parts of them
-// that are secrets too.
+// addHeaders adds the header values for which isSecret returns true, and the credentials
+// within these values.
 func (s *Secrets) addHeaders(header http.Header, isSecret func(key, value string) bool) {
 	for key, values := range header {
 		for _, value := range values {
@@ -82,8 +82,8 @@ func (s *Secrets) addHeaders(header http.Header, isSecret func(key, value string
 	}
 }
 
-// addBasic adds the password of HTTP's basic authentication, or the user name if
-// there is no password.
+// addBasic adds the credential of HTTP basic authentication, its decoded form, and the
+// password in it, or the user name if the password is empty.
 func (s *Secrets) addBasic(credential string) {
 	credential = strings.TrimRight(credential, "=")
 	s.add(credential)
