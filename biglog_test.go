@@ -18,7 +18,7 @@ import (
 )
 
 // largeLog is the size of the largest log: 1 GiB if the environment variable GITLABJOBS_LARGE
-// is 1, otherwise so small that the tests stay quick.
+// is 1, otherwise less, so that the tests are fast.
 var largeLog = sized[int64](64<<20, 1<<30)
 
 // sized returns the size of a test: large if the environment variable GITLABJOBS_LARGE is 1.
@@ -38,7 +38,7 @@ func bigLog(t testing.TB, size int64, options ...gitlabjobstest.Option) (*gitlab
 	return srv, client, job.ID()
 }
 
-// meter is a writer that looks at the heap from time to time.
+// meter is a writer that measures the heap from time to time.
 type meter struct {
 	hash.Hash
 	since, peak, base uint64
@@ -106,7 +106,7 @@ func TestALargeLogThatBreaksOffTwentyTimes(t *testing.T) { //nolint:paralleltest
 	direct(t, srv, id, want)
 	srv.ResetRequests()
 	srv.Fault(gitlabjobstest.Fault{Times: gitlabjobstest.Always, Match: func(req gitlabjobstest.Request) bool {
-		return req.Query.Get("byte_limit") != "0" // The question whether the server knows parts.
+		return req.Query.Get("byte_limit") != "0" // The request that detects whether the server supports ranges.
 	}, Do: gitlabjobstest.CutBody(piece)})
 	m := newMeter()
 	log, err := client.Jobs.Trace(t.Context(), "group/app", id, nil)
@@ -126,8 +126,8 @@ func TestALargeLogThatBreaksOffTwentyTimes(t *testing.T) { //nolint:paralleltest
 	t.Logf("%d MiB in %d requests, %.6f times the bytes moved, the heap grew by %d KiB at most", n>>20, len(srv.Requests()), float64(moved)/float64(n), m.growth()>>10)
 }
 
-// BenchmarkTrace reads a log by turns with the library and without: compare the
-// two figures of one run. An iteration is 64 MiB.
+// BenchmarkTrace reads a log alternately with and without the library. Compare the two
+// results of the same run. An iteration reads 64 MiB.
 func BenchmarkTrace(b *testing.B) {
 	const size = 64 << 20
 	srv, client, id := bigLog(b, size, gitlabjobstest.KeepAlive())

@@ -17,7 +17,7 @@ import (
 	"example.com/gitlabjobs"
 )
 
-// flood is a body of a given length that is made as it is read.
+// flood is a body of a given length that is generated as it is read.
 type flood struct {
 	left int64
 	read atomic.Int64
@@ -66,7 +66,7 @@ func TestResponseBodiesAreLimited(t *testing.T) {
 	require.ErrorIs(t, err, gitlabjobs.ErrOutcomeUnknown)
 	assert.LessOrEqual(t, body.read.Load(), int64(1001))
 
-	// One that says so beforehand is not read at all.
+	// A body whose Content-Length exceeds the limit is not read at all.
 	body = &flood{left: 2000}
 	client := newClient(t, func(req *http.Request) (*http.Response, error) {
 		resp := answer{}.to(req)
@@ -77,11 +77,11 @@ func TestResponseBodiesAreLimited(t *testing.T) {
 	require.ErrorContains(t, err, "larger than the limit of the client")
 	assert.Zero(t, body.read.Load())
 
-	// The largest bound that there is is one.
+	// The largest possible limit is a limit.
 	_, err = answering(t, answer{body: oneJob}, gitlabjobs.WithMaxBody(math.MaxInt64)).Jobs.Get(t.Context(), "1", 7)
 	require.NoError(t, err)
 
-	// And one that just fits does.
+	// A body of exactly the limit is accepted.
 	job := oneJob + strings.Repeat(" ", 1000-len(oneJob))
 	_, err = answering(t, answer{body: job}, gitlabjobs.WithMaxBody(1000)).Jobs.Get(t.Context(), "1", 7)
 	require.NoError(t, err)
@@ -97,7 +97,7 @@ func TestACompressedBodyHasTheSameLimit(t *testing.T) {
 			t.Error(err)
 			return
 		}
-		_, _ = io.Copy(zip, &flood{left: 4 << 30}) // Until the client goes away.
+		_, _ = io.Copy(zip, &flood{left: 4 << 30}) // Until the client closes the connection.
 	}))
 	t.Cleanup(srv.Close)
 	client, err := gitlabjobs.NewClient(srv.URL, gitlabjobs.NoAuth(), gitlabjobs.WithMaxBody(1<<20))

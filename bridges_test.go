@@ -48,11 +48,11 @@ func TestBridgesAreListedAfterTheServerChangesItsRoute(t *testing.T) {
 	}{
 		{only("bridges"), 6, "bridges", true},
 		{only("bridges"), 6, "bridges", true},
-		{only("trigger_jobs"), 6, "bridges trigger_jobs", true}, // An upgrade,
+		{only("trigger_jobs"), 6, "bridges trigger_jobs", true}, // An upgrade.
 		{only("trigger_jobs"), 6, "trigger_jobs", true},
-		{only("trigger_jobs"), 7, "trigger_jobs bridges", false}, // without such a pipeline,
+		{only("trigger_jobs"), 7, "trigger_jobs bridges", false}, // An upgrade, and the pipeline does not exist.
 		{only("trigger_jobs"), 6, "trigger_jobs", true},
-		{only("bridges"), 6, "trigger_jobs bridges", true}, // and a rollback.
+		{only("bridges"), 6, "trigger_jobs bridges", true}, // A rollback.
 		{only("bridges"), 6, "bridges", true},
 		{only("bridges"), 7, "bridges trigger_jobs", false},
 		{only("bridges"), 6, "bridges", true},

@@ -16,14 +16,14 @@ import (
 	"example.com/gitlabjobs"
 )
 
-// A runner tells its jobs of the certificate authority of a GitLab that has its own.
+// A runner passes the certificate authority of GitLab to its jobs, if it is a private one.
 func TestNewClientFromCITrustsTheRunnersCertificateAuthority(t *testing.T) {
 	var proto string
 	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		proto = req.Proto
 		_, _ = io.WriteString(w, oneJob)
 	}))
-	srv.Config.ErrorLog = log.New(io.Discard, "", 0) // It reports the handshakes that fail on purpose.
+	srv.Config.ErrorLog = log.New(io.Discard, "", 0) // The failed handshakes are expected.
 	srv.EnableHTTP2 = true
 	srv.StartTLS()
 	t.Cleanup(srv.Close)
@@ -54,7 +54,7 @@ func TestNewClientFromCITrustsTheRunnersCertificateAuthority(t *testing.T) {
 	assert.Equal(t, "HTTP/2.0", proto)
 	require.ErrorContains(t, get(gitlabjobs.WithHTTPClient(&http.Client{Transport: http.DefaultTransport})), "certificate")
 
-	// The default transport of the program is not changed.
+	// The program's default transport is not changed.
 	resp, err := http.Get(srv.URL) //nolint:noctx // It fails before it sends anything.
 	if err == nil {
 		resp.Body.Close()
@@ -72,7 +72,7 @@ func TestNewClientFromCITrustsTheRunnersCertificateAuthority(t *testing.T) {
 		require.ErrorContains(t, err, want)
 		require.ErrorContains(t, err, path)
 
-		// Nor is it looked at, if the caller's own HTTP client does not use it.
+		// It is not used either if the caller's HTTP client does not use it.
 		require.NoError(t, get(gitlabjobs.WithHTTPClient(srv.Client())))
 	}
 }

@@ -183,7 +183,7 @@ func TestNoValuePrintsTheToken(t *testing.T) {
 		"JobToken":      gitlabjobs.JobToken(testToken),
 		"JobTokenParam": gitlabjobs.JobTokenParam(testToken),
 	} {
-		// A server that repeats what it was sent, and one that can't be reached.
+		// A server that echoes the request, and a server that can't be reached.
 		for _, rt := range []transport{
 			func(req *http.Request) (*http.Response, error) {
 				return answer{
@@ -353,7 +353,7 @@ func TestALinkThatRepeatsTheTokenDoesNotShowIt(t *testing.T) {
 	assert.Contains(t, resp.Header.Get("Link"), "job_token=[REDACTED]&page=2")
 }
 
-// headerAuth sets a header, whatever it holds.
+// headerAuth sets a header to any value, even an invalid one.
 type headerAuth [2]string
 
 func (a headerAuth) Authorize(req *http.Request) error {
@@ -398,7 +398,7 @@ func TestRetriesDoNotAccumulateCookies(t *testing.T) {
 	assert.Equal(t, []string{"", "s=v1", "s=v2", "s=v3"}, seen)
 }
 
-// expiringAuth takes so long that the context ends.
+// expiringAuth takes longer than the context allows.
 type expiringAuth func()
 
 func (a expiringAuth) Authorize(*http.Request) error { a(); return nil }

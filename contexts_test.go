@@ -26,7 +26,7 @@ func requireShutdown(t *testing.T, err error) {
 	require.ErrorContains(t, err, "context canceled: the program is shutting down")
 }
 
-// Why a context has ended is in the error of every method.
+// The error of every method contains the cause of the context's end.
 func TestTheCauseOfAContextIsInTheError(t *testing.T) {
 	t.Parallel()
 	for when, before := range map[string]bool{"before the request": true, "during the request": false} {
@@ -132,7 +132,7 @@ func TestTheCauseOfAContextIsInTheErrorOfAWait(t *testing.T) {
 	}
 }
 
-// silentBody is a body of which no more comes.
+// silentBody is a body that stalls.
 type silentBody struct{ ctx context.Context }
 
 func (e *silentBody) Read([]byte) (int, error) {

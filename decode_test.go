@@ -25,12 +25,12 @@ func decodeJob(t *testing.T, body string) *gitlabjobs.Job {
 	return job
 }
 
-// Nothing that a server puts into a field makes a job unreadable: what does not
-// fit its type is kept beside the struct, as is what this package doesn't know.
+// No field value makes a job unreadable: values that do not fit their type and unknown
+// fields are kept beside the struct.
 func TestUnexpectedValuesDoNotFailTheJob(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
-		odd   string // A field and its value.
+		odd   string // The field and its value.
 		extra string // The field that is kept, if any.
 		check func(*testing.T, *gitlabjobs.Job)
 	}{
@@ -200,7 +200,7 @@ func TestManyDifferentObjectsAreKeptApart(t *testing.T) {
 	}
 }
 
-// An answer of unknown fields is read in a time that grows with its size alone.
+// The time to decode a response of unknown fields is linear in its size.
 func TestAnyNumberOfUnknownFieldsIsRead(t *testing.T) {
 	t.Parallel()
 	const n = 50_000
@@ -230,14 +230,14 @@ func TestABodyHasABoundOfElements(t *testing.T) {
 		require.ErrorContains(t, err, "more than 100000 elements", name)
 		require.ErrorContains(t, err, "use a smaller PerPage", name)
 	}
-	// An unknown value is kept as it is, whatever is in it.
+	// An unknown value is kept unchanged.
 	job := decodeJob(t, `{"id":1,"x":[1`+strings.Repeat(",1", 200_000)+`]}`)
 	raw, ok := job.Extra("x")
 	assert.True(t, ok)
 	assert.Len(t, raw, 400_003)
 }
 
-// A configuration of an agent is free-form: it is what encoding/json makes of it.
+// The configuration of an agent is free-form: it decodes as with encoding/json.
 func TestFreeFormValuesDecodeAsWithEncodingJSON(t *testing.T) {
 	t.Parallel()
 	for _, configuration := range []string{
@@ -274,8 +274,8 @@ func TestFinishedStatuses(t *testing.T) {
 	}
 }
 
-// GitLab adds statuses over time: a job in one that this package does not know has
-// ended if GitLab says when.
+// GitLab adds statuses over time. A job in an unknown status has finished if it has a
+// time at which it finished.
 func TestAnUnknownStatusWithATimeOfItsEndIsFinished(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {

@@ -181,7 +181,7 @@ func TestDoDecodesTheResponse(t *testing.T) {
 	}
 }
 
-// Only GET and HEAD are sent again after a failure that the server may have acted on.
+// Only GET and HEAD are retried if the server may have processed the request.
 func TestDoRetriesReadsOnly(t *testing.T) {
 	t.Parallel()
 	for _, method := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"} {
@@ -205,7 +205,7 @@ func TestDoRetriesReadsOnly(t *testing.T) {
 	}
 }
 
-// artifacts is a server that redirects a download to an object storage.
+// artifacts is a server that redirects a download to object storage.
 func artifacts(t *testing.T, body func() io.Reader, length int64) transport {
 	return func(req *http.Request) (*http.Response, error) {
 		if req.URL.Host != "storage.example" {

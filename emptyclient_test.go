@@ -11,7 +11,7 @@ import (
 	"example.com/gitlabjobs"
 )
 
-// Every method of a client or a service that NewClient has not made says so.
+// Every method of a client or service that NewClient did not create returns an error.
 func TestAnEmptyClientSaysToUseNewClient(t *testing.T) {
 	t.Parallel()
 	var empty gitlabjobs.Client
@@ -38,8 +38,8 @@ func TestAnEmptyClientSaysToUseNewClient(t *testing.T) {
 	}
 }
 
-// callForErrors calls a method with plausible arguments, and returns the errors that it
-// returns or, if it returns an iterator, yields.
+// callForErrors calls a method with valid arguments. It returns the errors that the method
+// returns or that its iterator yields.
 func callForErrors(ctx context.Context, method reflect.Value) (errs []error) {
 	collect := func(results []reflect.Value) {
 		for _, result := range results {

@@ -18,8 +18,8 @@ import (
 	"example.com/gitlabjobs"
 )
 
-// An endpoint is in the library, in the table of endpoint tests, in the fault table, in
-// the fake server and in docs/promises.md, or in none of them.
+// Every endpoint is in the library, the table of endpoint tests, the fault table, the fake
+// server and docs/promises.md.
 func TestTheListsOfEndpointsAgree(t *testing.T) {
 	t.Parallel()
 	documented, documentedMethods := endpointsInDocument(t)
@@ -45,7 +45,7 @@ func TestTheListsOfEndpointsAgree(t *testing.T) {
 	}
 	assert.Equal(t, documented, served, "docs/promises.md and the requests of the fault table, as the fake server routes them")
 
-	// Methods that combine others have no endpoint of their own.
+	// Methods that combine other methods have no endpoint.
 	composed := map[string]bool{
 		"Jobs.Failed": true, "Jobs.FollowTrace": true, "Jobs.RetryFailed": true,
 		"Jobs.Wait": true, "Jobs.WaitPipeline": true, "Jobs.Watch": true,
@@ -67,7 +67,7 @@ func TestTheListsOfEndpointsAgree(t *testing.T) {
 
 	routes := map[string]bool{
 		"/projects/:id/pipelines/:pipeline_id":              true, // Only for the status of a pipeline.
-		"/projects/:id/pipelines/:pipeline_id/trigger_jobs": true, // The newer name of bridges.
+		"/projects/:id/pipelines/:pipeline_id/trigger_jobs": true, // The newer name of the bridges route.
 	}
 	for endpoint := range documented {
 		_, route, _ := strings.Cut(endpoint, " ")

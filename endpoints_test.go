@@ -14,20 +14,20 @@ import (
 	"example.com/gitlabjobs"
 )
 
-// endpoint is a row for each way to call each endpoint: the request that it
-// makes, and how to make it.
+// endpoint is a row for one way to call an endpoint: the call, and the request that it
+// sends.
 type endpoint struct {
 	name   string
 	method string
 	route  string
 	uri    string // Escaped path and raw query.
 	body   string
-	answer string // What a server answers; default a job.
-	status int    // Of a success; default 200.
+	answer string // The body of the server's response; default: a job.
+	status int    // The status code of a success; default: 200.
 	call   func(context.Context, *gitlabjobs.Client) (any, error)
 }
 
-// path is the request's path as errors show it.
+// path returns the request's path as errors show it.
 func (e endpoint) path() string {
 	path, _, _ := strings.Cut(strings.TrimPrefix(e.uri, "/api/v4"), "?")
 	return path
@@ -184,7 +184,7 @@ var endpoints = []endpoint{
 	},
 }
 
-// nilable makes a nil pointer a nil interface, so that a test can see it.
+// nilable turns a nil pointer into a nil interface, so that a test can compare it with nil.
 func nilable[T any](v *T, err error) (any, error) {
 	if v == nil {
 		return nil, err
@@ -294,7 +294,7 @@ func TestEachEndpointReportsAnErrorStatus(t *testing.T) {
 	}
 }
 
-// A success that is none must never become a nil value without an error.
+// A success status with an unusable body must never become a nil value without an error.
 func TestEachEndpointReportsAnUnusableSuccess(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
@@ -321,7 +321,7 @@ func TestEachEndpointReportsAnUnusableSuccess(t *testing.T) {
 	} {
 		for _, e := range endpoints {
 			if e.name == "trace" {
-				continue // A log may be anything.
+				continue // Any body is a valid log.
 			}
 			t.Run(name+"/"+e.name, func(t *testing.T) {
 				t.Parallel()

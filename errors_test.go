@@ -28,7 +28,7 @@ func TestAnErrorSaysWhatTheServerSaid(t *testing.T) {
 		body    string
 		message string
 		details map[string][]string
-		text    string // Of the whole error, after the route.
+		text    string // The text of the whole error after the route.
 	}{
 		"message as a string": {404, `{"message":"404 Project Not Found"}`, "404 Project Not Found", nil, "404 Project Not Found"},
 		"error as a string":   {400, `{"error":"scope does not have a valid value"}`, "scope does not have a valid value", nil, "400 Bad Request: scope does not have a valid value"},
@@ -167,7 +167,7 @@ func TestAWriteWithoutAUsableResponseHasAnUnknownOutcome(t *testing.T) {
 	assert.ErrorContains(t, err, "POST /projects/1/jobs/2/erase: connection reset by peer; the write may have happened")
 }
 
-// A refusal says what counts in its status, even where the rest is lost.
+// The status of an error response is reported even if its body is lost.
 func TestAnErrorStatusWithABrokenBodyIsStillThatError(t *testing.T) {
 	t.Parallel()
 	client := newClient(t, func(req *http.Request) (*http.Response, error) {

@@ -43,7 +43,7 @@ func TestFailedReturnsTheEndsOfTheLogs(t *testing.T) {
 	}
 }
 
-// A job lists another size of its log than the log has.
+// The size of the log in the job is wrong.
 func TestFailedReturnsTheEndOfALogOfAnotherSize(t *testing.T) {
 	t.Parallel()
 	log := someLog(50_000)
@@ -96,7 +96,7 @@ func TestRetryFailedRetriesEachJobOnce(t *testing.T) {
 	pipeline.AddJob(jobSpec{Name: "good"})
 	jobs := pipeline.AddJobs(4, func(int) jobSpec { return jobSpec{Status: gitlabjobs.StatusFailed} })
 	archived := pipeline.AddJob(jobSpec{Status: gitlabjobs.StatusFailed, Archived: true})
-	// The answer about the second is lost.
+	// The response for the second job is lost.
 	srv.Fault(gitlabjobstest.Fault{Method: "POST", Skip: 2, Do: gitlabjobstest.ResetAfter()})
 	client := srv.Client(srv.Tokens.Developer)
 	retried, err := client.Jobs.RetryFailed(t.Context(), "group/app", pipeline.ID(), nil)

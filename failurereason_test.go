@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// gitlabsReasons are the values in GitLab's source.
-const gitlabsReasons = `
+// gitlabReasons are the failure reasons in GitLab's source.
+const gitlabReasons = `
 unknown_failure script_failure api_failure stuck_or_timeout_failure runner_system_failure
 missing_dependency_failure runner_unsupported stale_schedule job_execution_timeout archived_failure
 unmet_prerequisites scheduler_failure data_integrity_failure forward_deployment_failure user_blocked
@@ -47,5 +47,5 @@ func TestEveryFailureReasonHasAConstant(t *testing.T) {
 		return true
 	})
 	assert.Len(t, constants, 52)
-	assert.ElementsMatch(t, strings.Fields(gitlabsReasons), constants)
+	assert.ElementsMatch(t, strings.Fields(gitlabReasons), constants)
 }

@@ -24,7 +24,7 @@ import (
 	"example.com/gitlabjobs/gitlabjobstest"
 )
 
-// class is how a method may be repeated.
+// class says whether a method may be retried.
 type class int
 
 const (
@@ -34,12 +34,12 @@ const (
 	stream
 )
 
-// method is a row of the fault table: a method of the library, and the job that
-// it is called for.
+// method is a row of the fault table: a method of the library, and the job that it is
+// called with.
 type method struct {
 	name   string
 	class  class
-	status gitlabjobs.Status // Of the job.
+	status gitlabjobs.Status // The status of the job.
 	bridge bool
 	action gitlabjobstest.Action
 	call   func(context.Context, *gitlabjobs.Client, int64, ...gitlabjobs.RequestOption) error
@@ -79,7 +79,7 @@ var methods = []method{
 		return drain(c.Bridges.Pages(ctx, "group/app", faultyPipeline, nil, ro...))
 	}},
 	{name: "FollowTrace", call: func(ctx context.Context, c *gitlabjobs.Client, id int64, ro ...gitlabjobs.RequestOption) error {
-		log, err := c.Jobs.FollowTrace(ctx, "group/app", id, nil, ro...) // Which asks for the job first.
+		log, err := c.Jobs.FollowTrace(ctx, "group/app", id, nil, ro...) // FollowTrace requests the job first.
 		if err == nil {
 			err = log.Close()
 		}
@@ -174,14 +174,14 @@ func notEOF(err error) error {
 	return err
 }
 
-// isWrite says whether the method changes anything.
+// isWrite reports whether the method changes anything.
 func (m method) isWrite() bool { return m.class == cancel || m.class == write }
 
-// world is a server with the job that a method is called for.
+// world is a server with the job that a method is called with.
 type world struct {
 	srv   *gitlabjobstest.Server
 	id    int64
-	count func() int // How often the method took effect.
+	count func() int // The number of times that the method took effect.
 	token string
 	auth  gitlabjobs.Auth
 }
@@ -205,12 +205,12 @@ func newWorld(t *testing.T, m method) world {
 	return w
 }
 
-// want is what a method of a class makes of a fault.
+// want is the expected result of a fault for a method of a class.
 type want struct {
 	attempts int
-	err      error // That it is, by errors.Is; nil for a success.
-	unknown  bool  // It is ErrOutcomeUnknown too.
-	status   int   // Of the *Error; 0 where there is none.
+	err      error // The error, by errors.Is; nil for a success.
+	unknown  bool  // The error is ErrOutcomeUnknown too.
+	status   int   // The status code of the *Error; 0 if there is no *Error.
 	text     string
 }
 
@@ -221,15 +221,15 @@ type fault struct {
 	times  int                                       // 0: always.
 	rt     func(http.RoundTripper) http.RoundTripper // Instead of an effect.
 	base   string
-	took   time.Duration // At least; 0: not looked at.
+	took   time.Duration // The minimum duration; 0: any.
 	want   func(class) want
 }
 
-// everywhere is for faults that all methods meet in one way.
+// everywhere is for faults with the same result for all methods.
 func everywhere(w want) func(class) want { return func(class) want { return w } }
 
-// faulty is for faults after which only a read, or a cancel, is tried again, and
-// after which a write may have happened.
+// faulty is for faults after which only a read or a cancel is retried, and after which
+// the outcome of a write is unknown.
 func faulty(status int, text string) func(class) want {
 	return func(c class) want {
 		w := want{attempts: 5, status: status, text: text, unknown: c == cancel || c == write}
@@ -240,7 +240,8 @@ func faulty(status int, text string) func(class) want {
 	}
 }
 
-// unusable is for answers that look like a success, and to a log are one.
+// unusable is for responses with a success status and an unusable body. For a log, they
+// are successes.
 func unusable(text string) func(class) want {
 	return func(c class) want {
 		if c == stream {
@@ -251,14 +252,14 @@ func unusable(text string) func(class) want {
 	}
 }
 
-// errNone: no error is wanted.
+// errNone means that no error is expected.
 var errNone = errors.New("no error")
 
 func refusal(status int, sentinel error) func(class) want {
 	return everywhere(want{attempts: 1, err: sentinel, status: status})
 }
 
-// never is for server errors that no method retries.
+// never is for server errors after which no method retries.
 func never(status int) func(class) want {
 	return func(c class) want {
 		return want{attempts: 1, err: gitlabjobs.ErrServer, status: status, unknown: c == cancel || c == write}
@@ -269,8 +270,8 @@ func jsonAnswer(status int) gitlabjobstest.Effect {
 	return gitlabjobstest.Answer(status, http.Header{"Content-Type": {"application/json"}}, `{"message":"as ordered"}`)
 }
 
-// instead makes each attempt fail with an error, of a connection that was or was
-// not made.
+// instead makes each attempt fail with an error, either before or after the connection
+// is established.
 func instead(err error, connected bool) func(http.RoundTripper) http.RoundTripper {
 	return func(http.RoundTripper) http.RoundTripper {
 		return transport(func(req *http.Request) (*http.Response, error) {
@@ -303,7 +304,7 @@ func redirects() []fault {
 					return want{attempts: 1, err: errNone}
 				},
 			},
-			fault{ // Without the token, GitLab answers 401, or 404 where a project may be public.
+			fault{ // Without the token, GitLab responds with 401, or with 404 if the project may be public.
 				name: fmt.Sprint(status, " to another host"), effect: gitlabjobstest.Redirect(status, "http://other.test/api/v4/projects/group%2Fapp/jobs"), times: 1,
 				want: func(c class) want {
 					if c == write || c == cancel {
@@ -340,7 +341,7 @@ func faults() []fault {
 		fault{name: "no header after acting", effect: gitlabjobstest.HangAfter(), took: 30 * time.Second, want: faulty(0, "response within 30s")},
 		fault{name: "cut body", effect: gitlabjobstest.CutBody(1), want: func(c class) want {
 			if c == stream {
-				return want{attempts: 1, err: io.ErrUnexpectedEOF} // Tried again in mid-log: attempts are the first answer's.
+				return want{attempts: 1, err: io.ErrUnexpectedEOF} // Retried in the middle of the log: attempts counts those for the first response.
 			}
 			return faulty(0, "unexpected EOF")(c)
 		}},
@@ -384,8 +385,8 @@ func faults() []fault {
 	)
 }
 
-// TestEveryMethodThroughEveryFault is the table: how often each method tries,
-// what it says, that nothing is done twice, and that no secret gets anywhere.
+// TestEveryMethodThroughEveryFault checks the number of attempts and the error of each
+// method after each fault, that no write takes effect twice, and that no secret leaks.
 func TestEveryMethodThroughEveryFault(t *testing.T) {
 	t.Parallel()
 	for _, f := range faults() {
@@ -447,7 +448,7 @@ func throughFault(t *testing.T, f fault, m method) {
 		assert.Equal(t, w.status != 0, errors.As(err, &e), "an *Error")
 		if e != nil {
 			if w.status == 200 {
-				assert.Equal(t, 2, e.StatusCode/100) // Of a write, 200 or 201.
+				assert.Equal(t, 2, e.StatusCode/100) // 200, or 201 for a write.
 			} else {
 				assert.Equal(t, w.status, e.StatusCode)
 			}
@@ -463,7 +464,7 @@ func throughFault(t *testing.T, f fault, m method) {
 	}
 	assert.NotContains(t, log.String(), token)
 	if lines := strings.Count(log.String(), `msg="gitlab request"`); m.class == stream || m.name == "PagesByProject" || m.name == "AllByProject" || strings.HasPrefix(m.name, "Bridges.") && m.class == read {
-		assert.GreaterOrEqual(t, lines, w.attempts) // A log, and a list that may be had in two ways, may take more requests than one.
+		assert.GreaterOrEqual(t, lines, w.attempts) // A log, and a list with two routes, may need several requests.
 	} else {
 		assert.Equal(t, w.attempts, lines, "a line an attempt")
 	}

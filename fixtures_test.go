@@ -11,8 +11,8 @@ import (
 	"example.com/gitlabjobs"
 )
 
-// The files under testdata are the example answers of GitLab's document, word
-// for word, and two answers of a GitLab 19 with every field that it sends.
+// The files in testdata are the example responses of GitLab's documentation, unchanged,
+// and two responses of GitLab 19 with every field that it sends.
 
 func at(t *testing.T, s string) time.Time {
 	t.Helper()
@@ -21,14 +21,14 @@ func at(t *testing.T, s string) time.Time {
 	return v
 }
 
-// sameTime compares instants and offsets: a time zone has no other identity.
+// sameTime compares instants and offsets, and ignores the names of time zones.
 func sameTime(t *testing.T, want string, got time.Time) {
 	t.Helper()
 	assert.Equal(t, at(t, want).Format(time.RFC3339Nano), got.Format(time.RFC3339Nano))
 }
 
-// theDocumentsCommit and theDocumentsUser are in every example.
-func theDocumentsCommit(t *testing.T, c *gitlabjobs.Commit) {
+// documentedCommit and documentedUser are in every example.
+func documentedCommit(t *testing.T, c *gitlabjobs.Commit) {
 	t.Helper()
 	require.NotNil(t, c)
 	assert.Equal(t, "admin@example.com", c.AuthorEmail)
@@ -40,7 +40,7 @@ func theDocumentsCommit(t *testing.T, c *gitlabjobs.Commit) {
 	assert.Equal(t, "Test the CI integration.", c.Title)
 }
 
-func theDocumentsUser(t *testing.T, u *gitlabjobs.User) {
+func documentedUser(t *testing.T, u *gitlabjobs.User) {
 	t.Helper()
 	require.NotNil(t, u)
 	assert.EqualValues(t, 1, u.ID)
@@ -60,7 +60,7 @@ func theDocumentsUser(t *testing.T, u *gitlabjobs.User) {
 	}
 }
 
-func theDocumentsPipeline(t *testing.T, p *gitlabjobs.Pipeline) {
+func documentedPipeline(t *testing.T, p *gitlabjobs.Pipeline) {
 	t.Helper()
 	require.NotNil(t, p)
 	assert.EqualValues(t, 6, p.ID)
@@ -72,9 +72,9 @@ func theDocumentsPipeline(t *testing.T, p *gitlabjobs.Pipeline) {
 
 func theTeaspoonJob(t *testing.T, j *gitlabjobs.Job) {
 	t.Helper()
-	theDocumentsCommit(t, j.Commit)
-	theDocumentsUser(t, j.User)
-	theDocumentsPipeline(t, j.Pipeline)
+	documentedCommit(t, j.Commit)
+	documentedUser(t, j.User)
+	documentedPipeline(t, j.Pipeline)
 	assert.EqualValues(t, 7, j.ID)
 	assert.Equal(t, "teaspoon", j.Name)
 	assert.Equal(t, "test", j.Stage)
@@ -111,9 +111,9 @@ func theTeaspoonJob(t *testing.T, j *gitlabjobs.Job) {
 
 func theRspecJob(t *testing.T, j *gitlabjobs.Job) {
 	t.Helper()
-	theDocumentsCommit(t, j.Commit)
-	theDocumentsUser(t, j.User)
-	theDocumentsPipeline(t, j.Pipeline)
+	documentedCommit(t, j.Commit)
+	documentedUser(t, j.User)
+	documentedPipeline(t, j.Pipeline)
 	assert.EqualValues(t, 6, j.ID)
 	assert.Equal(t, "rspec:other", j.Name)
 	assert.Equal(t, gitlabjobs.FailureStuckOrTimeout, j.FailureReason)
@@ -155,9 +155,9 @@ func TestListBridgesReadsTheDocumentsExample(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, page.Items, 1)
 	b := page.Items[0]
-	theDocumentsCommit(t, b.Commit)
-	theDocumentsUser(t, b.User)
-	theDocumentsPipeline(t, b.Pipeline)
+	documentedCommit(t, b.Commit)
+	documentedUser(t, b.User)
+	documentedPipeline(t, b.Pipeline)
 	sameTime(t, "2015-12-24T15:50:16.123Z", b.Pipeline.CreatedAt)
 	sameTime(t, "2015-12-24T18:00:44.432Z", b.Pipeline.UpdatedAt)
 	assert.Equal(t, "https://example.com/foo/bar/pipelines/6", b.Pipeline.WebURL)
@@ -188,9 +188,9 @@ func TestListBridgesReadsTheDocumentsExample(t *testing.T) {
 
 func theRubocopJob(t *testing.T, j *gitlabjobs.Job) {
 	t.Helper()
-	theDocumentsCommit(t, j.Commit)
-	theDocumentsUser(t, j.User)
-	theDocumentsPipeline(t, j.Pipeline)
+	documentedCommit(t, j.Commit)
+	documentedUser(t, j.User)
+	documentedPipeline(t, j.Pipeline)
 	assert.EqualValues(t, 8, j.ID)
 	assert.Equal(t, "rubocop", j.Name)
 	assert.Equal(t, gitlabjobs.StatusFailed, j.Status)
@@ -291,7 +291,7 @@ func TestActionsReadTheDocumentsExamples(t *testing.T) {
 			t.Parallel()
 			job, err := tc.call(answering(t, answer{status: 201, body: fixture(t, tc.file)}))
 			require.NoError(t, err)
-			theDocumentsCommit(t, job.Commit)
+			documentedCommit(t, job.Commit)
 			assert.EqualValues(t, 1, job.ID)
 			assert.Equal(t, "rubocop", job.Name)
 			assert.Equal(t, tc.status, job.Status)
@@ -381,8 +381,8 @@ func TestGetReadsEveryFieldOfANewerServer(t *testing.T) {
 	assert.Equal(t, new("8:00 AM"), u.LocalTime)
 }
 
-// TestFixturesMarshalToTheSameJSON: the same keys, the same values, null where
-// it was null, by this package and by encoding/json.
+// TestFixturesMarshalToTheSameJSON checks that keys, values and nulls stay the same, with
+// this package and with encoding/json.
 func TestFixturesMarshalToTheSameJSON(t *testing.T) {
 	t.Parallel()
 	for file, target := range map[string]any{
@@ -408,7 +408,7 @@ func TestFixturesMarshalToTheSameJSON(t *testing.T) {
 			sameKeyByKey(t, "", original, string(again))
 		})
 	}
-	// And as the client decodes them.
+	// The same values, decoded by the client.
 	page, err := answering(t, answer{body: fixture(t, "list_project_jobs.json")}).Jobs.ListByProject(t.Context(), "1", nil)
 	require.NoError(t, err)
 	again, err := json.Marshal(page.Items)

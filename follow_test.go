@@ -19,12 +19,12 @@ import (
 	"example.com/gitlabjobs/gitlabjobstest"
 )
 
-// metered counts the bytes of the logs that a transport moves, and its requests.
+// metered counts the requests of a transport and the bytes of the logs that it transfers.
 type metered struct {
 	http.RoundTripper
 	mu    sync.Mutex
 	logs  int64
-	asked map[string]int // By route.
+	asked map[string]int // The number of requests by route.
 }
 
 func (m *metered) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -72,7 +72,7 @@ func TestALogIsFollowedToItsEnd(t *testing.T) {
 	for name, tc := range map[string]struct {
 		options []gitlabjobstest.Option
 		faults  bool
-		most    float64 // Of the log's size.
+		most    float64 // The maximum number of bytes transferred, as a multiple of the log's size.
 	}{
 		"a newer server":              {nil, false, 1.1},
 		"a newer server, with faults": {nil, true, 1.5},

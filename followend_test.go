@@ -19,7 +19,7 @@ import (
 	"example.com/gitlabjobs/gitlabjobstest"
 )
 
-// A log is gone for a moment after the job's end.
+// A log is missing for a moment after the job's end.
 func TestFollowingToleratesALogThatIsMissingForAMoment(t *testing.T) {
 	t.Parallel()
 	short := gitlabjobstest.Script{Lines: 100, Every: 100 * time.Millisecond}
@@ -60,7 +60,7 @@ func TestFollowingToleratesALogThatIsMissingForAMoment(t *testing.T) {
 	}
 }
 
-// jobServer serves a job and its log from functions.
+// jobServer gets the responses for a job and its log from functions.
 type jobServer struct {
 	job    func() string
 	log    func() (status int, body string)
@@ -83,11 +83,11 @@ func TestFollowingEndsIfTheLogDoesNotComeBack(t *testing.T) {
 	t.Parallel()
 	const read = "read before\n"
 	for name, tc := range map[string]struct {
-		job    string // How it is once it has finished.
-		before string // What the log was.
+		job    string // The job after it has finished.
+		before string // The log before.
 		status int
 		want   error
-		text   string // Of an error without a sentinel.
+		text   string // The text of an error without a sentinel.
 	}{
 		"gone, not erased":                {job: `"erased_at":null`, before: read, status: 200, want: gitlabjobs.ErrTraceChanged},
 		"404, not erased":                 {job: `"erased_at":null`, before: read, status: 404, want: gitlabjobs.ErrTraceChanged},
@@ -135,13 +135,13 @@ func TestFollowingEndsIfTheLogDoesNotComeBack(t *testing.T) {
 	}
 }
 
-// A runner writes the end of a log two seconds after the job has finished. Whether that was
-// long ago is for the clock of the server to say.
+// A runner writes the end of a log two seconds after the job has finished. The clock of the
+// server, not the client's, decides whether the job finished long ago.
 func TestFollowingDoesNotRelyOnTheClockOfTheClient(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		date     func(now time.Time) string
-		finished time.Duration // Since then, by the clock of the server.
+		finished time.Duration // The time since the job finished, by the clock of the server.
 		traces   int
 		whole    bool
 	}{
@@ -211,7 +211,8 @@ func TestARunningJobHasALogWhateverItsStart(t *testing.T) {
 	}
 }
 
-// The interval grows with a log that is sent whole each time, up to MaxInterval.
+// If the server sends the whole log each time, the interval grows with the log, up to
+// MaxInterval.
 func TestFollowingALargeLogOfAnOlderServer(t *testing.T) {
 	t.Parallel()
 	const lines = 10_000
@@ -241,7 +242,7 @@ func TestFollowingALargeLogOfAnOlderServer(t *testing.T) {
 	}
 }
 
-// What the caller asked to know of the response is that of the first request.
+// WithResponse is set to the response of the first request.
 func TestFollowTraceReportsItsFirstResponse(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -258,13 +259,13 @@ func TestFollowTraceReportsItsFirstResponse(t *testing.T) {
 	})
 }
 
-// The part from an offset on may be missing as well as the whole log.
+// The whole log or only the part after the offset may be missing.
 func TestFollowingFromAnOffsetBeyondAShortLog(t *testing.T) {
 	t.Parallel()
 	const log, listed = "0123456789abcdef", `,"artifacts":[{"file_type":"trace","size":16}]`
 	for name, tc := range map[string]struct {
 		job    string
-		logs   []string // The last one stays.
+		logs   []string // The last one repeats.
 		offset int64
 		want   string
 		err    error
@@ -316,7 +317,7 @@ func TestFollowingReadsTheLastBytesAfterTheJobsEnd(t *testing.T) {
 	t.Parallel()
 	for _, listed := range []string{"", `,"artifacts":[{"file_type":"trace","size":10}]`} {
 		synctest.Test(t, func(t *testing.T) {
-			var seen time.Time // When the follower received the finished job.
+			var seen time.Time // The time at which the follower received the finished job.
 			start := time.Now()
 			s := &jobServer{
 				job: func() string {
@@ -345,14 +346,14 @@ func TestFollowingReadsTheLastBytesAfterTheJobsEnd(t *testing.T) {
 	}
 }
 
-// The job says that its log was erased, which is not a log that has changed.
+// The job says that its log was erased. That is not a changed log.
 func TestFollowingEndsWhenTheJobIsErased(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{200, 404} {
 		synctest.Test(t, func(t *testing.T) {
 			start := time.Now()
 			erased := func() bool { return time.Since(start) >= 30*time.Second }
-			requests := 0 // For the log after it was erased.
+			requests := 0 // The number of requests for the log after it was erased.
 			s := &jobServer{
 				job: func() string {
 					if erased() {
@@ -380,7 +381,7 @@ func TestFollowingEndsWhenTheJobIsErased(t *testing.T) {
 	}
 }
 
-// A log that breaks off is requested again without its ETag: otherwise the server would
+// If a log breaks off, it is requested again without its ETag. Otherwise the server would
 // respond that it has not changed, and the rest would never be read.
 func TestFollowingForgetsTheETagOfALogThatBreaksOff(t *testing.T) {
 	t.Parallel()
@@ -389,7 +390,7 @@ func TestFollowingForgetsTheETagOfALogThatBreaksOff(t *testing.T) {
 			log := someLog(10_000)
 			const etag = `W/"1"`
 			start := time.Now()
-			whole := 0 // Responses with the log.
+			whole := 0 // The number of responses with the whole log.
 			client := newClient(t, func(req *http.Request) (*http.Response, error) {
 				switch {
 				case !strings.HasSuffix(req.URL.Path, "/trace") && time.Since(start) < time.Minute:

@@ -105,7 +105,7 @@ func TestMaxOutageBoundsWhatFollowingTolerates(t *testing.T) {
 		outage   time.Duration
 		opts     gitlabjobs.FollowOptions
 		err      string
-		from, to time.Duration // When it ends, after the beginning of the outage.
+		from, to time.Duration // When following ends, after the beginning of the outage.
 	}{
 		"a maintenance page":            {effect: html, outage: 5 * time.Minute},
 		"a proxy's error":               {effect: gitlabjobstest.BadGateway(), outage: 5 * time.Minute},
@@ -141,7 +141,8 @@ func TestMaxOutageBoundsWhatFollowingTolerates(t *testing.T) {
 	}
 }
 
-// Each response breaks off after a few bytes: the log makes progress, and there is no outage.
+// Each response breaks off after a few bytes. Since the log makes progress, this is not an
+// outage.
 func TestFollowingContinuesAfterResponsesThatBreakOff(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -155,8 +156,8 @@ func TestFollowingContinuesAfterResponsesThatBreakOff(t *testing.T) {
 	})
 }
 
-// A server that breaks each response off before its first byte is in an outage, even though
-// it responds.
+// If each response breaks off before its first byte, this is an outage, even though the
+// server responds.
 func TestResponsesWithoutABodyAreAnOutage(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -190,7 +191,7 @@ func TestTheContextEndsFollowingDuringAnOutage(t *testing.T) {
 	})
 }
 
-// Before the first response there is nothing to follow.
+// Errors before the first response are not tolerated.
 func TestFollowTraceReturnsTheErrorOfItsFirstRequest(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

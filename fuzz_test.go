@@ -11,8 +11,8 @@ import (
 	"example.com/gitlabjobs"
 )
 
-// FuzzJobPage: no page of jobs panics, yields a nil job, or fails to marshal
-// back to a page that reads the same.
+// FuzzJobPage checks that decoding a page of jobs never panics or yields a nil job, and
+// that the jobs marshal to a page that decodes to the same jobs.
 func FuzzJobPage(f *testing.F) {
 	for _, name := range []string{"list_project_jobs.json", "list_pipeline_bridges.json"} {
 		f.Add(fixture(f, name))
@@ -24,14 +24,14 @@ func FuzzJobPage(f *testing.F) {
 		page, err := fuzzed(t, answer{body: body}).Jobs.ListByProject(t.Context(), "1", nil)
 		if err != nil {
 			if page != nil {
-				t.Fatal("a page and an error")
+				t.Fatal("got both a page and an error")
 			}
 			return
 		}
 		first := marshal(t, page.Items)
 		again, err := fuzzed(t, answer{body: first}).Jobs.ListByProject(t.Context(), "1", nil)
 		if err != nil {
-			t.Fatalf("%v: what was marshalled can't be read: %s", err, first)
+			t.Fatalf("decoding the marshaled page: %v: %s", err, first)
 		}
 		if second := marshal(t, again.Items); first != second {
 			t.Fatalf("%s\nbecame\n%s", first, second)
@@ -42,7 +42,7 @@ func FuzzJobPage(f *testing.F) {
 func marshal(t *testing.T, jobs []*gitlabjobs.Job) string {
 	for _, job := range jobs {
 		if job == nil {
-			t.Fatal("a nil job")
+			t.Fatal("the page contains a nil job")
 		}
 	}
 	b, err := json.Marshal(jobs)
@@ -52,13 +52,13 @@ func marshal(t *testing.T, jobs []*gitlabjobs.Job) string {
 	return string(b)
 }
 
-// FuzzLink: no header of a page panics or yields a negative page. A page without a next
-// one has no header that names one.
+// FuzzLink checks that no header of a page causes a panic or a negative page number, and
+// that a page that is taken for the last one has no header that names a next page.
 func FuzzLink(f *testing.F) {
 	f.Add(`<http://h/api/v4/projects/7/jobs?cursor=eyJ%3D&page=1>; rel="next", <http://h/?page=2>; rel="prev"`, "2")
 	f.Add(`<<>>;;rel="`, "-1")
 	f.Add("<%zz?cursor=\x00>;rel=next", "")
-	for link := range odderLinks {
+	for link := range unusualLinks {
 		f.Add(link, "")
 		f.Add(link, "x")
 	}
@@ -75,12 +75,12 @@ func FuzzLink(f *testing.F) {
 			t.Fatalf("%+v", page)
 		}
 		if page.HasNext() != (page.NextPage > 0 || page.NextCursor != "") {
-			t.Fatal("HasNext")
+			t.Fatal("HasNext is true for the last page")
 		}
 		if named := strings.TrimSpace(number); !page.HasNext() && named != "" && strings.Trim(named, "+-0") != "" {
 			t.Fatalf("X-Next-Page %q is taken for the last page", number)
 		}
-		// The same URL, as a proxy might write it: a parameter before rel changes nothing.
+		// A proxy may add a parameter before rel. The URL is still found.
 		if page.NextCursor != "" {
 			again, err := fuzzed(t, answer{body: "[]", header: map[string]string{
 				"Link": `<http://[h]:x/?a;b&cursor=` + url.QueryEscape(page.NextCursor) + `>; title="; rel=\"prev\", <"; rel="next"`,
@@ -92,8 +92,8 @@ func FuzzLink(f *testing.F) {
 	})
 }
 
-// FuzzErrorBody: no answer panics, and each becomes one line that a person can
-// read, without the token.
+// FuzzErrorBody checks that no error body causes a panic, and that the error is one
+// readable line without the token.
 func FuzzErrorBody(f *testing.F) {
 	for _, s := range []string{
 		`{"message":"404 Not found"}`, `{"message":{"a":["b"]}}`, `{"error":"e","error_description":"d","scope":"api"}`,
@@ -112,10 +112,10 @@ func FuzzErrorBody(f *testing.F) {
 		}
 		text := err.Error()
 		if strings.ContainsAny(text, "\n\r\x00\x1b") || !utf8.ValidString(text) || len(text) > 2000 {
-			t.Fatalf("%q is not a line", text)
+			t.Fatalf("%q is not one line", text)
 		}
 		if strings.Contains(text, testToken) {
-			t.Fatal("the token is in it")
+			t.Fatalf("%q contains the token", text)
 		}
 	})
 }

@@ -29,7 +29,7 @@ type limiter struct {
 	requests int
 	refused  int
 	inFlight int
-	most     int // Requests in flight at once.
+	most     int // The largest number of concurrent requests.
 }
 
 func (l *limiter) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -62,7 +62,7 @@ func (l *limiter) RoundTrip(req *http.Request) (*http.Response, error) {
 	return a.to(req), err
 }
 
-// sleep is a wait of virtual time.
+// sleep waits for a duration of virtual time.
 func sleep(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -93,7 +93,7 @@ func TestSixtyCallsAgainstFiveRequestsAMinute(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
 					if later == 61*time.Second && tc.headers {
-						t.Skip("nothing is known of a limit in another window")
+						t.Skip("the client does not know the limit of another window")
 					}
 					srv := &limiter{perMinute: 5, latency: 10 * time.Millisecond, headers: tc.headers}
 					client := gated(t, srv)
@@ -118,8 +118,8 @@ func TestSixtyCallsAgainstFiveRequestsAMinute(t *testing.T) {
 	}
 }
 
-// script is a server that handles each request with the next of its steps, and the
-// last one for all that follow.
+// script is a server that handles each request with its next step, and repeats the last
+// one.
 type script struct {
 	mu    sync.Mutex
 	steps []func(*http.Request) (*http.Response, error)
@@ -151,7 +151,7 @@ func refused(retryAfter string) answer {
 	return answer{status: 429, header: map[string]string{"Retry-After": retryAfter}, body: "Retry later\n"}
 }
 
-// left is a success with RateLimit headers.
+// left is a success response with RateLimit headers.
 func left(remaining int, reset time.Duration) answer {
 	return answer{body: oneJob, header: map[string]string{
 		"RateLimit-Remaining": strconv.Itoa(remaining), "RateLimit-Reset": fmt.Sprint(time.Now().Add(reset).Unix()),
@@ -294,7 +294,7 @@ func TestWaitingAtAGateUsesNoAttempts(t *testing.T) {
 			statuses[r.StatusCode]++
 		}
 		assert.Equal(t, map[int]int{429: 2, 200: 1}, statuses)
-		assert.GreaterOrEqual(t, srv.at[3], 180*time.Second) // Longer in all than MaxServerWait.
+		assert.GreaterOrEqual(t, srv.at[3], 180*time.Second) // In total longer than MaxServerWait.
 	})
 }
 
@@ -434,7 +434,7 @@ func TestWhenAGateOpensOneRequestGoesFirst(t *testing.T) {
 		first := srv.at[1]
 		assert.GreaterOrEqual(t, first, 60*time.Second)
 		assert.GreaterOrEqual(t, srv.at[2], first+latency)
-		assert.GreaterOrEqual(t, srv.at[4], first+2*latency) // One more at once with each response.
+		assert.GreaterOrEqual(t, srv.at[4], first+2*latency) // Each response allows one more concurrent request.
 		assert.LessOrEqual(t, srv.at[20], first+5*latency)
 	})
 }
@@ -447,7 +447,7 @@ func TestACallThatComesAfterTheFirstOneWaitsForItsResponse(t *testing.T) {
 			return fine.to(req), sleep(req.Context(), latency)
 		}
 		srv := newScript(refused("60").step, slow)
-		client := gated(t, srv) // Its first call comes back after 60 to 70 seconds.
+		client := gated(t, srv) // Its first call returns after 60 to 70 seconds.
 		var wg sync.WaitGroup
 		for _, after := range []time.Duration{0, 72 * time.Second} {
 			wg.Go(func() {
@@ -462,8 +462,8 @@ func TestACallThatComesAfterTheFirstOneWaitsForItsResponse(t *testing.T) {
 	})
 }
 
-// The limit of all endpoints was reached with a success, so no call fails of it. The
-// calls that are sent all the same obey the limit of their endpoint.
+// A success response used up the limit of all endpoints, so no call fails because of it.
+// Calls that are sent anyway obey the limit of their endpoint.
 func TestACallThatMayNotWaitAtOneGateWaitsAtTheOther(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -544,7 +544,7 @@ func TestAContextEndsTheWaitAtAGate(t *testing.T) {
 		assert.Equal(t, 1, attempts[0].Attempts+attempts[1].Attempts, "one waited behind the other")
 		synctest.Wait()
 		_, err = client.Jobs.Get(t.Context(), "1", 7)
-		require.NoError(t, err) // Nobody is left who would hold the gate.
+		require.NoError(t, err) // No other call holds the gate.
 	})
 }
 

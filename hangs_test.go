@@ -18,8 +18,7 @@ import (
 	"example.com/gitlabjobs"
 )
 
-// closeOnly is a body that ends only when it is closed, whatever happens to the
-// context.
+// closeOnly is a body that ends only when it is closed. It ignores the context.
 type closeOnly struct {
 	once   sync.Once
 	closed chan struct{}
@@ -35,7 +34,7 @@ func (b *closeOnly) Close() error {
 	return nil
 }
 
-// neverEnding returns a client whose server's bodies are closeOnly.
+// neverEnding returns a client of a server whose response bodies are closeOnly.
 func neverEnding(t *testing.T, status int, opts ...gitlabjobs.ClientOption) *gitlabjobs.Client {
 	return newClient(t, func(req *http.Request) (*http.Response, error) {
 		resp := answer{status: status}.to(req)
@@ -62,7 +61,7 @@ func TestABodyThatNeverEndsHasTheAttemptsLimit(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				start := time.Now()
 				err := m.call(t.Context(), neverEnding(t, 404), 7)
-				require.ErrorIs(t, err, gitlabjobs.ErrNotFound) // The status says enough.
+				require.ErrorIs(t, err, gitlabjobs.ErrNotFound) // The status code is enough.
 				assert.LessOrEqual(t, time.Since(start), 2*30*time.Second)
 			})
 			synctest.Test(t, func(t *testing.T) {
@@ -102,8 +101,8 @@ func TestALogThatNeverEndsHasTheAttemptsLimit(t *testing.T) {
 	})
 }
 
-// A 101 makes the connection its body, which ends for neither the context nor the
-// attempt's limit.
+// The body of a 101 is the connection. Neither the context nor the attempt timeout ends
+// it.
 func TestSwitchingProtocolsIsAnErrorAtOnce(t *testing.T) {
 	t.Parallel()
 	var listen net.ListenConfig

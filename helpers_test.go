@@ -15,12 +15,12 @@ import (
 
 const testToken = "glpat-secret-0123456789"
 
-// transport is a server in a function.
+// transport is a server implemented by a function.
 type transport func(*http.Request) (*http.Response, error)
 
 func (f transport) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
 
-// answer is what a test's server says to every request.
+// answer is the response of a test server to every request.
 type answer struct {
 	status int
 	header map[string]string
@@ -42,7 +42,7 @@ func (a answer) to(req *http.Request) *http.Response {
 	}
 }
 
-// newClient returns a client of a server that is rt.
+// newClient returns a client that sends its requests to rt.
 func newClient(t *testing.T, rt transport, opts ...gitlabjobs.ClientOption) *gitlabjobs.Client {
 	t.Helper()
 	opts = append([]gitlabjobs.ClientOption{gitlabjobs.WithHTTPClient(&http.Client{Transport: rt})}, opts...)
@@ -51,14 +51,14 @@ func newClient(t *testing.T, rt transport, opts ...gitlabjobs.ClientOption) *git
 	return client
 }
 
-// answering returns a client whose server always gives the same answer.
+// answering returns a client of a server that always sends the same response.
 func answering(t *testing.T, a answer, opts ...gitlabjobs.ClientOption) *gitlabjobs.Client {
 	t.Helper()
 	return newClient(t, func(req *http.Request) (*http.Response, error) { return a.to(req), nil }, opts...)
 }
 
-// inFull returns the size of a test: full with GITLABJOBS_LARGE=1, and otherwise one that
-// shows the same in less time.
+// inFull returns the size of a test: full with GITLABJOBS_LARGE=1, and otherwise a smaller
+// one that tests the same in less time.
 func inFull(full, quick int) int {
 	if os.Getenv("GITLABJOBS_LARGE") == "1" {
 		return full

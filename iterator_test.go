@@ -18,14 +18,14 @@ import (
 	"example.com/gitlabjobs/gitlabjobstest"
 )
 
-// iterator is a row of the conformance test: an iterator of the library, as one
-// over ids; a page is as many.
+// iterator is a row of the conformance test: an iterator of the library, converted to one
+// over lists of IDs.
 type iterator struct {
 	name string
-	// nilOpts is made with nil options, and pages of the default size.
+	// nilOpts is the iterator with nil options and pages of the default size.
 	nilOpts func(context.Context, *gitlabjobs.Client) iter.Seq2[[]int64, error]
-	// with is made with pages of 5 and the options returned by the second result,
-	// which says whether they are what they were.
+	// with is the iterator with pages of 5. Its second result reports whether its options are
+	// unchanged.
 	with func(context.Context, *gitlabjobs.Client, int) (iter.Seq2[[]int64, error], func() bool)
 }
 
@@ -79,7 +79,8 @@ func idsOf(job *gitlabjobs.Job) []int64 {
 func jobID(j *gitlabjobs.Job) int64       { return j.ID }
 func bridgeID(b *gitlabjobs.Bridge) int64 { return b.ID }
 
-// iterators are all of the library's. Those of a project's jobs page both ways.
+// iterators are all iterators of the library. Those of a project's jobs are listed with
+// keyset pagination and with offset pagination.
 var iterators = func() []iterator {
 	var all []iterator
 	type listJobs = gitlabjobs.ListJobsOptions
@@ -146,10 +147,10 @@ var iterators = func() []iterator {
 	})
 }()
 
-const listed = 25 // Jobs, and bridges, of the pipeline: five pages.
+const listed = 25 // The number of jobs, and of bridges, of the pipeline: five pages.
 
-// TestEveryIteratorKeepsTheRules. synctest sees to it that none leaves a goroutine
-// or a body behind: its bubble would not end.
+// TestEveryIteratorKeepsTheRules checks what all iterators promise. If an iterator leaked a
+// goroutine or a body, the bubble of synctest would not end.
 func TestEveryIteratorKeepsTheRules(t *testing.T) {
 	t.Parallel()
 	for _, it := range iterators {
@@ -175,13 +176,13 @@ func TestEveryIteratorKeepsTheRules(t *testing.T) {
 					t.Log("nil options")
 					assert.Equal(t, all, collect(t, it.nilOpts(t.Context(), client)))
 
-					t.Log("options unchanged, and used twice")
+					t.Log("the options are unchanged, and the iterator can be used twice")
 					seq, unchanged := it.with(t.Context(), client, prefetch)
 					assert.Equal(t, all, collect(t, seq))
 					assert.Equal(t, all, collect(t, seq))
 					assert.True(t, unchanged())
 
-					t.Log("left at each position")
+					t.Log("the loop ends at each position")
 					for position := 1; position <= steps(fresh(t.Context())); position++ {
 						n := 0
 						for _, err := range fresh(t.Context()) {
@@ -244,7 +245,7 @@ func TestEveryIteratorKeepsTheRules(t *testing.T) {
 					}
 					srv.ClearFaults()
 
-					t.Log("two at once")
+					t.Log("two goroutines at once")
 					seq, _ = it.with(t.Context(), client, prefetch)
 					var wg sync.WaitGroup
 					for range 2 {

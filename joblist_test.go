@@ -15,15 +15,15 @@ import (
 )
 
 // jobList is a server that has only the jobs of one project, and lists them as GitLab
-// does: keyset pages are not cut to 100 jobs, and if no rows are left after a cursor, it
-// responds with a 500. The fields are for servers and proxies that do otherwise.
+// does: keyset pages are not cut to 100 jobs, and if no jobs are left after a cursor, it
+// responds with a 500. The fields are for servers and proxies that behave differently.
 type jobList struct {
-	capped bool                                     // Pages of at most ten jobs, whatever the size asked for.
+	capped bool                                     // Pages have at most ten jobs, even if PerPage is larger.
 	older  bool                                     // No keyset pagination.
-	edit   func(n int, q url.Values, h http.Header) // Of the nth response, from 1.
-	before func(n int, q url.Values) *answer        // Of the nth request. Nil: the list's own response.
-	ids    []int64                                  // Descending.
-	log    strings.Builder                          // Of the client.
+	edit   func(n int, q url.Values, h http.Header) // Edits the nth response, counted from 1.
+	before func(n int, q url.Values) *answer        // Responds to the nth request, unless it returns nil.
+	ids    []int64                                  // In descending order.
+	log    strings.Builder                          // The log of the client.
 	asked  []string                                 // The page of each request.
 	mu     sync.Mutex
 }

@@ -46,7 +46,7 @@ func TestAListingIsCompleteIfAProxyRemovesHeaders(t *testing.T) {
 		for _, jobs := range []int{0, 1, 9, 10, 11, 20, 99, 100, 101, 200, 250, 400, 450} {
 			for _, size := range []int{2, 10, 100, 150, 200} {
 				if size == 2 && jobs > 20 {
-					continue // Many requests that show nothing new.
+					continue // Many requests that test nothing new.
 				}
 				for _, prefetch := range []int{0, 3} {
 					l := newJobList(jobs)
@@ -109,7 +109,7 @@ func TestTheCheckOfAFullPageIsRetried(t *testing.T) {
 	})
 }
 
-// More pages than may have nothing new in a row.
+// There are more pages than may have no new job in a row.
 func TestALongListingThatLosesItsLinksContinuesByOffset(t *testing.T) {
 	t.Parallel()
 	l := newJobList(1200)
@@ -122,7 +122,7 @@ func TestALongListingThatLosesItsLinksContinuesByOffset(t *testing.T) {
 	assert.Equal(t, l.ids, descendingIDs(t, l.client(t).Jobs.AllByProject(t.Context(), "1", opts)))
 }
 
-// Jobs that are created before the check of a full page are not the rows it is for.
+// Jobs that are created before the check of a full page do not count as jobs after it.
 func TestNewJobsAreNotMistakenForTheEndOfAListing(t *testing.T) {
 	t.Parallel()
 	for _, created := range []int{1, 5, 30, 200} {
@@ -175,7 +175,7 @@ func TestALongListingWithoutLinkEndsWithAnError(t *testing.T) {
 	require.ErrorContains(t, failure, "gitlabjobs: page 501: offset pagination has reached its limit, and the server's keyset pages have no Link header")
 	require.ErrorIs(t, failure, gitlabjobs.ErrMethodNotAllowed)
 
-	// The same from the other end: offset pagination first.
+	// The same in the other order: offset pagination first.
 	n, l.asked = 0, nil
 	opts := &gitlabjobs.ListJobsOptions{ListOptions: gitlabjobs.ListOptions{Page: 500}}
 	for _, err := range l.client(t).Jobs.AllByProject(t.Context(), "1", opts) {
@@ -192,7 +192,7 @@ func TestALongListingWithoutLinkEndsWithAnError(t *testing.T) {
 func TestAListingIsCompleteIfNoJobsAreLeftAfterTheCursor(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
-		remove int64 // Jobs up to this one, after 20 of 45 jobs were read.
+		remove int64 // The jobs up to this ID are removed after 20 of 45 jobs were read.
 		want   []string
 	}{
 		"all but the first page":    {37, []string{"cursor x10", "cursor 36 x10", "cursor 26 x10", "cursor 36 x11", "cursor x11"}},
@@ -238,11 +238,11 @@ func failing(status int) *answer {
 func TestAnInternalServerErrorThatJobsFollowIsRetried(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
-		fails    int // How often the second page does.
-		attempts int // Of the policy.
+		fails    int // The number of times that the second page fails.
+		attempts int // MaxAttempts of the policy.
 		before   func(l *jobList, n int) *answer
 		edit     func(int, url.Values, http.Header)
-		jobs     int // That come; the rest is lost to the error.
+		jobs     int // The number of jobs before the error.
 		requests int
 	}{
 		"once": {fails: 1, attempts: 5, jobs: 45, requests: 7},
@@ -315,7 +315,7 @@ func TestAnInternalServerErrorThatJobsFollowIsRetried(t *testing.T) {
 	}
 }
 
-// Without a page before it, a 500 explains nothing, and is retried as any other.
+// A 500 of the first page does not mean that no jobs are left. It is retried.
 func TestAnInternalServerErrorOfTheFirstPageIsAnError(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -330,7 +330,7 @@ func TestAnInternalServerErrorOfTheFirstPageIsAnError(t *testing.T) {
 	})
 }
 
-// If the context ends during the check of a 500, that is the error.
+// If the context ends during the check of a 500, the error is that of the context.
 func TestAContextThatEndsDuringTheCheckOfAnInternalServerError(t *testing.T) {
 	t.Parallel()
 	l := newJobList(20)

@@ -9,12 +9,11 @@ import (
 	"example.com/gitlabjobs"
 )
 
-// unreadable is what odderLinks have in place of a cursor if the next page can't be
-// read.
+// unreadable is the value in unusualLinks of a Link whose next page can't be parsed.
 const unreadable = "unreadable"
 
-// odderLinks are Link headers and the cursor of the next page in them.
-var odderLinks = map[string]string{
+// unusualLinks maps Link headers to the cursor of the next page.
+var unusualLinks = map[string]string{
 	`<http://h/x?cursor=abc>; rel="next"`:                                     "abc",
 	`<http://h/x?cursor=abc>; rel=next`:                                       "abc",
 	`<http://h/x?cursor=abc>;REL="NEXT"`:                                      "abc",
@@ -63,7 +62,7 @@ var odderLinks = map[string]string{
 
 func TestANextPageThatCannotBeReadIsAnError(t *testing.T) {
 	t.Parallel()
-	for link, want := range odderLinks {
+	for link, want := range unusualLinks {
 		client := answering(t, answer{body: "[]", header: map[string]string{"Link": link}})
 		for _, opts := range []*gitlabjobs.ListJobsOptions{nil, {Pagination: gitlabjobs.KeysetPagination}, {Cursor: "eyJ"}} {
 			page, err := client.Jobs.ListByProject(t.Context(), "1", opts)
@@ -100,8 +99,7 @@ func TestAnUnreadableNextPageEndsAListingWithAnError(t *testing.T) {
 	}
 }
 
-// The page number says enough: then a Link that can't be read is none of the client's
-// business.
+// If there is a page number, a Link that can't be parsed is ignored.
 func TestXNextPageIsEnoughToContinue(t *testing.T) {
 	t.Parallel()
 	for number, want := range map[string]int{"2": 2, "": 0} {
@@ -112,7 +110,7 @@ func TestXNextPageIsEnoughToContinue(t *testing.T) {
 	}
 }
 
-// A Link repeats the query of the request, which may have a token.
+// A Link repeats the query of the request, which may contain a token.
 func TestAnUnreadableLinkIsNotInTheError(t *testing.T) {
 	t.Parallel()
 	client := answering(t, answer{body: "[]", header: map[string]string{"Link": `<http://h/x?job_token=64_other>; rel="next"`}})

@@ -14,7 +14,7 @@ import (
 	"example.com/gitlabjobs"
 )
 
-// Pages whose jobs have all been deleted are empty, and others follow them.
+// A page is empty if all of its jobs were deleted. More pages may follow.
 func TestEmptyKeysetPagesDoNotEndAListing(t *testing.T) {
 	t.Parallel()
 	pages := [][]int64{{9, 8}, nil, nil, {5}, nil, {2, 1}}
@@ -34,7 +34,7 @@ func TestEmptyKeysetPagesDoNotEndAListing(t *testing.T) {
 	}
 }
 
-// The second page says that the fourth is the next, when the third has been fetched already.
+// The second page names the fourth as the next, after the third was prefetched.
 func TestAPageThatWasFetchedAheadIsNotTakenForAnother(t *testing.T) {
 	t.Parallel()
 	pages := [][]int64{{10, 9}, {8, 7}, {100, 99}, {6, 5}, {4, 3}}
@@ -50,7 +50,7 @@ func TestAPageThatWasFetchedAheadIsNotTakenForAnother(t *testing.T) {
 	assert.Equal(t, []int64{10, 9, 8, 7, 6, 5, 4, 3}, ids)
 }
 
-// A transport may take a while to notice that its request was canceled. Once the loop is left, none uses it anymore.
+// A transport may be slow to notice that its request was canceled. After the end of the loop, no request uses it anymore.
 func TestALoopThatIsLeftWaitsForTheRequestsInProgress(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -70,7 +70,7 @@ func TestALoopThatIsLeftWaitsForTheRequestsInProgress(t *testing.T) {
 		opts := &gitlabjobs.ListPipelineJobsOptions{ListOptions: gitlabjobs.ListOptions{Prefetch: 4}}
 		for _, err := range client.Jobs.AllByPipeline(t.Context(), "1", 6, opts) {
 			require.NoError(t, err)
-			synctest.Wait() // The requests ahead are on their way.
+			synctest.Wait() // The prefetching requests are in progress.
 			assert.EqualValues(t, 4, running.Load())
 			break
 		}

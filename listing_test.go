@@ -20,8 +20,8 @@ import (
 	"example.com/gitlabjobs/gitlabjobstest"
 )
 
-// descendingIDs checks that each job comes once, newest first, and returns the
-// ids.
+// descendingIDs returns the IDs of the jobs. It fails the test unless each job is yielded
+// once, newest first.
 func descendingIDs(t *testing.T, seq iter.Seq2[*gitlabjobs.Job, error]) []int64 {
 	t.Helper()
 	var ids []int64
@@ -59,8 +59,8 @@ func TestAllByProjectFallsBackToOffset(t *testing.T) {
 		requests int
 		log      string
 	}{
-		"where the server ignores keyset": {[]gitlabjobstest.Option{gitlabjobstest.OlderServer()}, nil, 3, "has no keyset pagination"},
-		"where the server answers 405": {nil, &gitlabjobstest.Fault{Do: gitlabjobstest.Answer(405, refusing,
+		"the server ignores keyset": {[]gitlabjobstest.Option{gitlabjobstest.OlderServer()}, nil, 3, "has no keyset pagination"},
+		"the server responds with 405": {nil, &gitlabjobstest.Fault{Do: gitlabjobstest.Answer(405, refusing,
 			`{"error":"Keyset pagination is not yet available for this type of request"}`)}, 4, "can't list these jobs by keyset pagination"},
 	} {
 		for _, prefetch := range []int{0, 4} {
@@ -85,7 +85,7 @@ func TestAllByProjectFallsBackToOffset(t *testing.T) {
 	}
 }
 
-// The fallback is for the first page: a cursor is never dropped in silence.
+// Only the first page may fall back to offset pagination: a cursor is never dropped silently.
 func TestAnIteratorReportsAnIgnoredCursor(t *testing.T) {
 	t.Parallel()
 	srv := gitlabjobstest.NewMemoryServer(t, gitlabjobstest.OlderServer())
@@ -105,11 +105,11 @@ func TestOffsetListingContinuesByKeysetAfter50000Jobs(t *testing.T) {
 	srv.AddProject("group/app").AddPipeline(gitlabjobstest.PipelineSpec{}).AddJobs(jobs, nil)
 	for _, older := range []bool{false, true} {
 		t.Run(fmt.Sprintf("older %t", older), func(t *testing.T) {
-			if older { // One with the limit, yet without keyset pagination.
+			if older { // An older server has the limit but no keyset pagination.
 				srv.Fault(gitlabjobstest.Fault{Skip: 3, Times: gitlabjobstest.Always, Do: gitlabjobstest.Answer(405, nil, `{"error":"Keyset pagination is not yet available"}`)})
 			}
 			client := srv.Client(srv.Tokens.Reporter)
-			const begin = 499 // Of 500 pages that offset pagination has.
+			const begin = 499 // Offset pagination has at most 500 pages.
 			opts := &gitlabjobs.ListJobsOptions{ListOptions: gitlabjobs.ListOptions{Page: begin}, Pagination: gitlabjobs.OffsetPagination}
 			n, last := (begin-1)*100, int64(1<<62)
 			var failure error
@@ -153,10 +153,10 @@ func TestOffsetListingEndsAfter50000JobsWithoutKeyset(t *testing.T) {
 	require.ErrorContains(t, err, "gitlabjobs: page 3: offset pagination has reached its limit, and the server has no keyset pagination: list fewer jobs, with Scope or Ref")
 }
 
-// large is how many jobs the largest lists have.
+// large is the number of jobs in the largest lists.
 var large = inFull(100_000, 20_000)
 
-// Many jobs, a tenth of the requests failing one way or another.
+// There are many jobs, and a tenth of the requests fail.
 func TestEveryJobOnceThroughFaults(t *testing.T) { //nolint:paralleltest // It is heavy: no test that looks at a clock runs beside it.
 	jobs := large
 	synctest.Test(t, func(t *testing.T) {
@@ -177,7 +177,7 @@ func TestEveryJobOnceThroughFaults(t *testing.T) { //nolint:paralleltest // It i
 			last = job.ID
 			n++
 			if n%2000 == 0 {
-				srv.ResetRequests() // The fake's own memory is not the library's.
+				srv.ResetRequests() // The memory of the fake does not count.
 				runtime.GC()
 				runtime.ReadMemStats(&now)
 				peak = max(peak, now.HeapAlloc)
@@ -190,7 +190,7 @@ func TestEveryJobOnceThroughFaults(t *testing.T) { //nolint:paralleltest // It i
 	})
 }
 
-// Jobs are created, and others leave the scope, while the list is read.
+// While the list is read, jobs are created and others leave the scope.
 func TestEveryJobOnceWhileJobsComeAndGo(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
@@ -201,7 +201,7 @@ func TestEveryJobOnceWhileJobsComeAndGo(t *testing.T) {
 		"keyset, prefetching":      {gitlabjobs.ListJobsOptions{ListOptions: gitlabjobs.ListOptions{Prefetch: 2}, Scope: []gitlabjobs.Status{gitlabjobs.StatusPending}}, true},
 		"offset":                   {gitlabjobs.ListJobsOptions{Pagination: gitlabjobs.OffsetPagination, Scope: []gitlabjobs.Status{gitlabjobs.StatusPending}}, false},
 		"offset, prefetching":      {gitlabjobs.ListJobsOptions{ListOptions: gitlabjobs.ListOptions{Prefetch: 4}, Pagination: gitlabjobs.OffsetPagination, Scope: []gitlabjobs.Status{gitlabjobs.StatusPending}}, false},
-		"offset without the scope": {gitlabjobs.ListJobsOptions{Pagination: gitlabjobs.OffsetPagination}, true}, // The way around.
+		"offset without the scope": {gitlabjobs.ListJobsOptions{Pagination: gitlabjobs.OffsetPagination}, true}, // The documented workaround.
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -218,7 +218,7 @@ func TestEveryJobOnceWhileJobsComeAndGo(t *testing.T) {
 				seen[job.ID]++
 				if len(seen)%8 == 0 && leaving < leave {
 					pipeline.AddJobs(1, pending)
-					jobs[leaving*10].Start() // One of every ten, all over the list.
+					jobs[leaving*10].Start() // Every tenth job of the list.
 					leaving++
 				}
 			}
@@ -233,7 +233,7 @@ func TestEveryJobOnceWhileJobsComeAndGo(t *testing.T) {
 			if tc.complete {
 				assert.Zero(t, missed, "jobs that were there throughout")
 			}
-			t.Logf("%d of %d jobs that were there throughout were missed", missed, 9*leave)
+			t.Logf("missed %d of the %d jobs that were in the list throughout", missed, 9*leave)
 		})
 	}
 }
@@ -268,7 +268,7 @@ func TestAPageErrorSaysWhereToResume(t *testing.T) {
 						require.Nil(t, failure, "nothing comes after an error")
 						ids = append(ids, job.ID)
 					}
-					if failure == nil && prefetch > 1 { // What failed was past the last page: nobody asked for it.
+					if failure == nil && prefetch > 1 { // The request that failed was for a page after the last one.
 						assert.Len(t, ids, 48)
 						return
 					}
@@ -286,8 +286,8 @@ func TestAPageErrorSaysWhereToResume(t *testing.T) {
 	}
 }
 
-// Ten jobs are created between two pages of ten: the second page is the first one
-// again.
+// Ten jobs are created between two pages of ten. The second page has the same jobs as the
+// first.
 func TestAPageThatIsShiftedByItsSizeDoesNotEndTheListing(t *testing.T) {
 	t.Parallel()
 	for _, prefetch := range []int{0, 2} {
@@ -312,7 +312,7 @@ func TestAPageThatIsShiftedByItsSizeDoesNotEndTheListing(t *testing.T) {
 	}
 }
 
-// A proxy took away all that says of pages.
+// A proxy removes all headers about pages.
 func TestAFullPageWithoutPageHeadersDoesNotEndTheListing(t *testing.T) {
 	t.Parallel()
 	srv := gitlabjobstest.NewMemoryServer(t)
@@ -380,15 +380,15 @@ func TestAListingThatRepeatsPagesEndsWithAnError(t *testing.T) {
 					jobs, err := gitlabjobs.Collect(client.Jobs.AllByProject(t.Context(), "1", opts), 0)
 					require.ErrorContains(t, err, "the listing cannot continue")
 					assert.LessOrEqual(t, len(jobs), 3)
-					assert.LessOrEqual(t, <-requests, 3+3*prefetch) // Those ahead of a page that repeats are fetched anew.
+					assert.LessOrEqual(t, <-requests, 3+3*prefetch) // Pages prefetched after a repeated page are fetched again.
 				})
 			})
 		}
 	}
 }
 
-// Cursors mean nothing to the lists of a pipeline: what a server says of them there
-// does not bring its first page again.
+// The lists of a pipeline have no cursors. If a server sends one, the first page is not
+// requested again.
 func TestAPipelinesListIgnoresCursors(t *testing.T) {
 	t.Parallel()
 	requests := 0

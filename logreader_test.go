@@ -20,8 +20,8 @@ import (
 	"example.com/gitlabjobs"
 )
 
-// breaking cuts each answer of a server after some bytes of its body, and counts
-// what it moved.
+// breaking cuts each response of a server after some bytes of its body, and counts the
+// bytes transferred.
 type breaking struct {
 	transport
 	after int64
@@ -38,7 +38,7 @@ func (b breaking) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// ifMore is an error where the body goes on.
+// ifMore is returned if the body has more bytes.
 type ifMore struct{ io.Reader }
 
 func (m *ifMore) Read([]byte) (int, error) {
@@ -65,7 +65,7 @@ func TestALogResumesAtTheByteWhereTheResponseBroke(t *testing.T) {
 					var moved int64
 					after := int64(50_000)
 					if !newer {
-						after = 290_000 // An older one sends all from the beginning.
+						after = 290_000 // An older server sends the whole log again.
 					}
 					client := newClient(t, breaking{logServer(log, newer, 0, &seen), after, &moved}.RoundTrip)
 					got, err := readAll(client.Jobs.Trace(t.Context(), "1", 7, &o))
@@ -88,7 +88,7 @@ func TestALogResumesAtTheByteWhereTheResponseBroke(t *testing.T) {
 	}
 }
 
-// Where an older server breaks off once, what was read before is skipped.
+// If a response of an older server breaks off once, the bytes that were read are skipped.
 func TestALogOfAnOlderServerResumesAtTheSameByte(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -109,7 +109,7 @@ func TestALogOfAnOlderServerResumesAtTheSameByte(t *testing.T) {
 	})
 }
 
-// A response that ends without an error, but before the length that it announced.
+// The response ends without an error, but before its Content-Length.
 func TestAResponseThatEndsEarlyIsContinued(t *testing.T) {
 	t.Parallel()
 	log := someLog(100_000)
@@ -143,7 +143,7 @@ func TestAResponseThatEndsEarlyIsContinued(t *testing.T) {
 	}
 }
 
-// readThenChanged reads a log that breaks off after some bytes, and is another one then.
+// readThenChanged reads a log that breaks off after some bytes and then changes.
 func readThenChanged(t *testing.T, log string, at int, then string, newer bool) (string, error) {
 	t.Helper()
 	var seen []string
@@ -167,7 +167,7 @@ func readThenChanged(t *testing.T, log string, at int, then string, newer bool) 
 	return string(got), err
 }
 
-// followThenChanged follows a log that is another one once it has grown.
+// followThenChanged follows a log that changes after it has grown.
 func followThenChanged(t *testing.T, log string, at int, then string, newer bool) (string, error) {
 	t.Helper()
 	var seen []string
@@ -231,8 +231,8 @@ func TestALogThatHasChangedIsNeverSpliced(t *testing.T) {
 	}
 }
 
-// The limit of the promise: on servers that support byte ranges only the end of what was
-// read is compared, if it occurs only there.
+// The limit of the promise: on servers that support byte ranges, only the end of the bytes
+// that were read is compared, if it occurs only once in them.
 func TestALogWithTheSameEndInTheSamePlace(t *testing.T) {
 	t.Parallel()
 	log := someLog(100_000)
@@ -242,7 +242,7 @@ func TestALogWithTheSameEndInTheSamePlace(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				got, err := read(t, log, 50_000, then, true)
-				require.NoError(t, err, "not noticed")
+				require.NoError(t, err, "the change can't be noticed")
 				assert.Equal(t, log, got)
 
 				_, err = read(t, log, 50_000, then, false)
@@ -252,7 +252,7 @@ func TestALogWithTheSameEndInTheSamePlace(t *testing.T) {
 	}
 }
 
-// A log of repeated lines that has not changed is continued, wherever it breaks off.
+// An unchanged log of repeated lines is continued wherever it breaks off.
 func TestALogOfRepeatedLinesResumesAtTheSameByte(t *testing.T) {
 	t.Parallel()
 	log := "head\n" + strings.Repeat("the same line\n", 5000)
@@ -272,8 +272,8 @@ func TestALogOfRepeatedLinesResumesAtTheSameByte(t *testing.T) {
 	}
 }
 
-// A log of many megabytes, whose second half is the first again. Of so many blocks not all
-// are remembered.
+// The second half of a log of many megabytes equals the first half. The reader does not
+// remember all blocks of such a log.
 func TestALargeLogThatHasChangedIsNeverSpliced(t *testing.T) {
 	t.Parallel()
 	size := sized(4_500_000, 9_000_000)
@@ -307,7 +307,7 @@ func TestFollowingNoticesAServerWithoutRanges(t *testing.T) {
 		client := newClient(t, func(req *http.Request) (*http.Response, error) {
 			requests++
 			if requests <= 2 {
-				return newer(req) // The question, and the first piece.
+				return newer(req) // The request that detects ranges, and the first piece.
 			}
 			return older(req)
 		})
@@ -315,15 +315,15 @@ func TestFollowingNoticesAServerWithoutRanges(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, log[100:], string(got.([]byte)))
 
-		// The very first piece is known by its size.
+		// The first piece is recognized by its size.
 		got, err = readAll(client.Jobs.Trace(t.Context(), "1", 7, &gitlabjobs.TraceOptions{Offset: 100, Limit: 50}))
 		require.NoError(t, err)
 		assert.Equal(t, log[100:150], string(got.([]byte)))
 	})
 }
 
-// A response without a length, from a server that ignores the range, is noticed when it is
-// longer than the range.
+// If a server ignores the range and sends no Content-Length, the reader notices that the
+// response is longer than the range.
 func TestAResponseLongerThanItsRangeIsNotTakenForIt(t *testing.T) {
 	t.Parallel()
 	var seen []string
@@ -331,7 +331,7 @@ func TestAResponseLongerThanItsRangeIsNotTakenForIt(t *testing.T) {
 	newer, older := logServer(log, true, 0, &seen), logServer(log, false, 0, &seen)
 	client := newClient(t, func(req *http.Request) (*http.Response, error) {
 		if req.URL.Query().Get("byte_limit") == "0" {
-			return newer(req) // The server that is asked whether it supports ranges does.
+			return newer(req) // The server that responds to the detection request supports ranges.
 		}
 		resp, err := older(req)
 		resp.ContentLength = -1

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// TestMain fails a run that leaves a goroutine of a request behind.
+// TestMain fails if the tests leak a goroutine of a request.
 func TestMain(m *testing.M) {
 	debug.SetGCPercent(400) // A fifth of the tests' time would be garbage collection.
 	code := m.Run()
@@ -25,7 +25,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// goroutinesLeft gives goroutines that are about to end the time to do so.
+// goroutinesLeft waits for goroutines that are about to end.
 func goroutinesLeft() string {
 	var left []string
 	for range 100 {
@@ -40,7 +40,7 @@ func goroutinesLeft() string {
 		if len(left) == 0 {
 			return ""
 		}
-		time.Sleep(20 * time.Millisecond) // The one clock here that is real: no test waits for it.
+		time.Sleep(20 * time.Millisecond) // Real time. No test waits for it.
 	}
 	return strings.Join(left, "\n\n")
 }

@@ -17,7 +17,7 @@ import (
 	"example.com/gitlabjobs"
 )
 
-// numbered is a server that has the given pages, by number.
+// numbered is a server with the given numbered pages.
 func numbered(pages ...[]int64) transport {
 	return func(req *http.Request) (*http.Response, error) {
 		n := number(req.URL.Query().Get("page"), 1)
@@ -67,7 +67,7 @@ func TestAListInAnyOrderYieldsEachItemOnce(t *testing.T) {
 			require.NoError(t, err, name)
 			assert.Equal(t, tc.want, ids, name)
 
-			// The same of a project, on servers without keyset pagination.
+			// The same for a project, on servers without keyset pagination.
 			for _, server := range []transport{numbered(tc.pages...), withoutKeyset(numbered(tc.pages...))} {
 				opts := &gitlabjobs.ListJobsOptions{ListOptions: gitlabjobs.ListOptions{Prefetch: prefetch}}
 				ids, err := collectIDs(newClient(t, server).Jobs.AllByProject(t.Context(), "1", opts))
@@ -108,7 +108,7 @@ func TestPagesInAnyOrderYieldEachItemOnce(t *testing.T) {
 	}
 }
 
-// A long order proves nothing about the rest of the list.
+// Even if many pages are in order, the rest of the list may be out of order.
 func TestAListThatIsOutOfOrderLateYieldsEachItemOnce(t *testing.T) {
 	t.Parallel()
 	for name, direction := range map[string]int64{"descending": -1, "ascending": 1} {
@@ -120,7 +120,7 @@ func TestAListThatIsOutOfOrderLateYieldsEachItemOnce(t *testing.T) {
 		want = append(want, late...)
 		for _, size := range []int{1, 100} {
 			pages := slices.Collect(slices.Chunk(want, size))
-			pages = append(pages, []int64{late[1], 7, late[0]}) // Two of these repeat.
+			pages = append(pages, []int64{late[1], 7, late[0]}) // Two of these jobs are repeated.
 			ids, err := collectIDs(newClient(t, numbered(pages...)).Jobs.AllByPipeline(t.Context(), "1", 6, nil))
 			require.NoError(t, err, name)
 			assert.Equal(t, append(slices.Clone(want), 7), ids, "%s, %d jobs a page", name, size)
@@ -159,7 +159,7 @@ func TestAKeysetPageThatDoesNotDescendIsAnError(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		pages [][]int64
-		jobs  int // Before the error.
+		jobs  int // The number of jobs before the error.
 	}{
 		"in a page":         {[][]int64{{9, 7, 8}, {6}}, 0},
 		"in a later page":   {[][]int64{{9, 8}, {6, 7}}, 2},
@@ -230,7 +230,7 @@ func TestEmptyPagesWithoutAnEndAreAnError(t *testing.T) {
 			})
 		}
 	}
-	// A few of them are no harm.
+	// A few of them are tolerated.
 	ids, err := collectIDs(newClient(t, numbered(nil, nil, []int64{2}, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil, []int64{1})).Jobs.AllByPipeline(t.Context(), "1", 6, nil))
 	require.NoError(t, err)
 	assert.Equal(t, []int64{2, 1}, ids)
@@ -240,7 +240,7 @@ func TestPagesThatShiftForeverAreAnError(t *testing.T) {
 	t.Parallel()
 	requests := 0
 	client := newClient(t, func(req *http.Request) (*http.Response, error) {
-		requests++ // Two pages in turn.
+		requests++ // Two alternating pages.
 		return answer{body: jobsOf([][]int64{{9, 8}, {8, 7}}[requests%2]), header: map[string]string{"X-Page": fmt.Sprint(requests), "X-Next-Page": fmt.Sprint(requests + 1)}}.to(req), nil
 	})
 	_, err := collectIDs(client.Jobs.AllByPipeline(t.Context(), "1", 6, nil))
@@ -265,7 +265,7 @@ func TestPagesThatShiftForeverAfterAFallbackAreAnError(t *testing.T) {
 	assert.LessOrEqual(t, len(l.asked), 1100)
 }
 
-// GitLab cuts the size of offset pages to 100. Without headers, that is a full page.
+// GitLab cuts offset pages to 100 jobs. Without headers, such a page counts as full.
 func TestPagesOfMoreThanAHundredWithoutHeaders(t *testing.T) {
 	t.Parallel()
 	for _, jobs := range []int{99, 100, 250, 300} {
@@ -320,7 +320,7 @@ func errorsOf[T any](seq iter.Seq2[*T, error]) func(func(error) bool) {
 	}
 }
 
-// An offset listing ends at its first page, and continues by keyset pagination.
+// An offset listing reaches its limit at the first page, and continues by keyset pagination.
 func TestAnOffsetListingThatEndsAtOnceLosesNoJob(t *testing.T) {
 	t.Parallel()
 	client := newClient(t, func(req *http.Request) (*http.Response, error) {

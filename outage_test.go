@@ -17,7 +17,7 @@ import (
 	"example.com/gitlabjobs/gitlabjobstest"
 )
 
-// waiters wait for a job or for its pipeline, and return the status as last seen.
+// waiters wait for a job or its pipeline, and return the last known status.
 func waiters() map[string]func(context.Context, *gitlabjobs.Client, int64, int64, gitlabjobs.WaitOptions) (gitlabjobs.Status, error) {
 	pipeline := func(ctx context.Context, c *gitlabjobs.Client, pipeline, _ int64, o gitlabjobs.WaitOptions) (gitlabjobs.Status, error) {
 		result, err := c.Jobs.WaitPipeline(ctx, "group/app", pipeline, &o)
@@ -95,7 +95,7 @@ func TestEachOutageIsMeasuredFromItsFirstPoll(t *testing.T) {
 				srv := gitlabjobstest.NewMemoryServer(t)
 				pipeline := srv.AddProject("group/app").AddPipeline()
 				job := pipeline.AddJob(after(2*time.Hour, success))
-				// Two outages of 10 minutes are tolerated. Of the third, the attempts of the
+				// Two outages of 10 minutes are tolerated. In the third, only the attempts of the
 				// first poll count.
 				srv.Fault(during(time.Now().Add(5*time.Minute), 10*time.Minute, gitlabjobstest.BadGateway()))
 				srv.Fault(during(time.Now().Add(20*time.Minute), 10*time.Minute, gitlabjobstest.BadGateway()))
@@ -110,7 +110,7 @@ func TestEachOutageIsMeasuredFromItsFirstPoll(t *testing.T) {
 	}
 }
 
-// during is a fault that strikes all requests for some time.
+// during makes all requests fail for some time.
 func during(began time.Time, lasts time.Duration, effect gitlabjobstest.Effect) gitlabjobstest.Fault {
 	return gitlabjobstest.Fault{Times: gitlabjobstest.Always, Do: effect, Match: func(gitlabjobstest.Request) bool {
 		since := time.Since(began)
@@ -123,11 +123,11 @@ func TestWaitToleratesTemporaryErrors(t *testing.T) {
 	html := gitlabjobstest.Answer(200, http.Header{"Content-Type": {"text/html"}}, "<html><title>Down for maintenance</title></html>")
 	for name, tc := range map[string]struct {
 		effect   gitlabjobstest.Effect
-		lasts    time.Duration // From the third minute on.
+		lasts    time.Duration // The duration of the fault, from the third minute on.
 		opts     gitlabjobs.WaitOptions
-		err      error         // nil: tolerated.
-		within   time.Duration // After the third minute, a minute by default.
-		requests int           // At most; 0: any.
+		err      error         // nil: the fault is tolerated.
+		within   time.Duration // The maximum time to the end of the wait after the third minute; default: a minute.
+		requests int           // The maximum number of requests; 0: any.
 	}{
 		"bad gateway":                            {effect: gitlabjobstest.BadGateway(), lasts: 10 * time.Minute},
 		"GitLab's 500":                           {effect: gitlabjobstest.InternalError(), lasts: 10 * time.Minute},
@@ -147,7 +147,7 @@ func TestWaitToleratesTemporaryErrors(t *testing.T) {
 		"no MaxOutage, and no time passes":       {effect: gitlabjobstest.Unavailable(time.Hour), lasts: 20 * time.Minute, opts: gitlabjobs.WaitOptions{MaxOutage: 1}, err: gitlabjobs.ErrServer, requests: 1},
 		"a token that is revoked":                {effect: gitlabjobstest.Answer(401, nil, `{"message":"401 Unauthorized"}`), lasts: 20 * time.Minute, err: gitlabjobs.ErrUnauthorized, requests: 1},
 		"a project that is gone":                 {effect: gitlabjobstest.Answer(404, nil, `{"message":"404 Project Not Found"}`), lasts: 20 * time.Minute, err: gitlabjobs.ErrNotFound, requests: 1},
-		"not implemented, which does not change": {effect: gitlabjobstest.Answer(501, nil, `{}`), lasts: 20 * time.Minute, err: gitlabjobs.ErrServer, requests: 1},
+		"not implemented": {effect: gitlabjobstest.Answer(501, nil, `{}`), lasts: 20 * time.Minute, err: gitlabjobs.ErrServer, requests: 1},
 	} {
 		for waiter, wait := range waiters() {
 			t.Run(name+", "+waiter, func(t *testing.T) {
@@ -198,7 +198,7 @@ func TestAWaitToleratesErrorsOnceTheServerHasResponded(t *testing.T) {
 		"the bridges fail":    func(r gitlabjobstest.Request) bool { return strings.HasSuffix(r.Path, "/bridges") },
 		"the second page":     func(r gitlabjobstest.Request) bool { return r.Query.Get("page") == "2" },
 		"the pipeline below":  func(r gitlabjobstest.Request) bool { return strings.HasSuffix(r.Path, "/pipelines/11/jobs") },
-		"the bridges of that": func(r gitlabjobstest.Request) bool { return strings.HasSuffix(r.Path, "/pipelines/11/bridges") },
+		"the bridges of the pipeline below": func(r gitlabjobstest.Request) bool { return strings.HasSuffix(r.Path, "/pipelines/11/bridges") },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -224,7 +224,7 @@ func TestAWaitToleratesErrorsOnceTheServerHasResponded(t *testing.T) {
 	}
 }
 
-// A context that ends while a pipeline below is read is not an error of that pipeline.
+// If the context ends while a downstream pipeline is read, this is not an error of that pipeline.
 func TestWaitPipelineEndsWithItsContextWhileReadingBelow(t *testing.T) {
 	t.Parallel()
 	srv := gitlabjobstest.NewMemoryServer(t)
@@ -258,8 +258,7 @@ func TestAPollDuringAnOutageIsOneAttempt(t *testing.T) {
 	})
 }
 
-// Once GitLab responds again, its errors are retried as before the outage, even if there
-// are too many for any poll to pass without one.
+// After an outage, errors are retried as before it, even if every poll has one.
 func TestALargeWaitSurvivesErrorsAfterAnOutage(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -279,7 +278,7 @@ func TestALargeWaitSurvivesErrorsAfterAnOutage(t *testing.T) {
 	})
 }
 
-// The time without a response and the time without a complete poll are not added up.
+// The time without a response and the time without a complete poll are not added.
 func TestAPollThatFailsInPartAfterALongOutageIsTolerated(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -22,7 +22,7 @@ func TestAPageHasTheValuesOfItsHeaders(t *testing.T) {
 		next   bool
 	}{
 		"no header": {nil, page{Total: -1, TotalPages: -1}, false},
-		"the first of a project's": {
+		"the first page of a project": {
 			map[string]string{
 				"X-Page": "1", "X-Per-Page": "2", "X-Next-Page": "2", "X-Prev-Page": "",
 				"Link": `<http://10.0.0.1/api/v4/projects/7/jobs?id=7&page=2&per_page=2>; rel="next", <http://10.0.0.1/api/v4/projects/7/jobs?id=7&page=1&per_page=2>; rel="first"`,
@@ -30,12 +30,12 @@ func TestAPageHasTheValuesOfItsHeaders(t *testing.T) {
 			page{Page: 1, PerPage: 2, NextPage: 2, Total: -1, TotalPages: -1},
 			true,
 		},
-		"the last of a pipeline's": {
+		"the last page of a pipeline": {
 			map[string]string{"X-Page": "3", "X-Per-Page": "20", "X-Next-Page": "", "X-Prev-Page": "2", "X-Total": "45", "X-Total-Pages": "3"},
 			page{Page: 3, PerPage: 20, PrevPage: 2, Total: 45, TotalPages: 3},
 			false,
 		},
-		"an empty pipeline's": {
+		"an empty pipeline": {
 			map[string]string{"X-Page": "1", "X-Per-Page": "20", "X-Next-Page": "", "X-Prev-Page": "", "X-Total": "0", "X-Total-Pages": "1"},
 			page{Page: 1, PerPage: 20, Total: 0, TotalPages: 1},
 			false,
@@ -50,7 +50,7 @@ func TestAPageHasTheValuesOfItsHeaders(t *testing.T) {
 			page{NextCursor: "eyJpZCI6IjEyMyJ9==", Total: -1, TotalPages: -1},
 			true,
 		},
-		"keyset, the last": {map[string]string{"X-Prev-Cursor": "eyJ"}, page{Total: -1, TotalPages: -1}, false},
+		"the last keyset page": {map[string]string{"X-Prev-Cursor": "eyJ"}, page{Total: -1, TotalPages: -1}, false},
 		"nonsense": {
 			map[string]string{"X-Page": "one", "X-Per-Page": "-3", "X-Next-Page": "99999999999999999999", "X-Prev-Page": "-1", "X-Total": "-1", "X-Total-Pages": "many", "Link": `<?page=3>; rel="next"`},
 			page{NextPage: 3, Total: -1, TotalPages: -1},
@@ -70,7 +70,7 @@ func TestAPageHasTheValuesOfItsHeaders(t *testing.T) {
 	}
 }
 
-// pagedServer answers pages of two jobs by number, ids descending from total.
+// pagedServer serves numbered pages of two jobs, with IDs that descend from total.
 func pagedServer(t *testing.T, total int, seen *[]string) transport {
 	return func(req *http.Request) (*http.Response, error) {
 		*seen = append(*seen, req.URL.RawQuery)
@@ -102,7 +102,7 @@ func TestAllReadsEveryPage(t *testing.T) {
 		"include_retried=true&page=1&per_page=100", "include_retried=true&page=2&per_page=100", "include_retried=true&page=3&per_page=100",
 	}, seen)
 
-	// From a page in the middle, with a size of the caller's own.
+	// From a page in the middle, with another size.
 	seen, ids = nil, nil
 	for bridge, err := range client.Bridges.All(t.Context(), "1", 6, &gitlabjobs.ListBridgesOptions{ListOptions: gitlabjobs.ListOptions{Page: 2, PerPage: 7}}) {
 		require.NoError(t, err)
@@ -111,7 +111,7 @@ func TestAllReadsEveryPage(t *testing.T) {
 	assert.Equal(t, []int64{3, 2, 1}, ids)
 	assert.Equal(t, []string{"page=2&per_page=7", "page=3&per_page=7"}, seen)
 
-	// The same iterator twice, and left early.
+	// The same iterator is used twice, and the loop ends early.
 	seen = nil
 	seq := client.Jobs.AllByPipeline(t.Context(), "1", 6, nil)
 	for range 2 {
@@ -204,7 +204,7 @@ func TestAllYieldsAnErrorOnceAndStops(t *testing.T) {
 		assert.Equal(t, 1, failures)
 		assert.Equal(t, 2*(failing-1), jobs)
 	}
-	// An option that can't be: the iterator says so, and nothing is sent.
+	// An invalid option: the iterator yields an error, and nothing is sent.
 	client := newClient(t, func(*http.Request) (*http.Response, error) { return nil, errors.New("sent") })
 	for _, err := range client.Jobs.AllByProject(t.Context(), "app", nil) {
 		require.ErrorContains(t, err, "neither a number nor a full path")

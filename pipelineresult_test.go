@@ -16,7 +16,7 @@ import (
 	"example.com/gitlabjobs/gitlabjobstest"
 )
 
-// summary describes a result and those below it in one line.
+// summary describes a result and the results of its downstream pipelines in one line.
 func summary(r *gitlabjobs.PipelineResult) string {
 	text := fmt.Sprint(r.Project, "/", r.PipelineID, " ", r.Status)
 	if r.Err != nil {
@@ -96,7 +96,7 @@ func TestAResultSucceedsIfGitLabSaysSo(t *testing.T) {
 	}
 }
 
-// pollsOf counts how often a pipeline's jobs were listed.
+// pollsOf returns the number of times that a pipeline's jobs were listed.
 func pollsOf(srv *gitlabjobstest.Server, pl *gitlabjobstest.Pipeline) int {
 	n := 0
 	for _, req := range srv.Requests() {
@@ -184,7 +184,7 @@ func TestWaitPipelineEndsIfTheStatusIsForbidden(t *testing.T) {
 		return answer{body: "[]"}.to(req), nil
 	})
 	_, err := client.Jobs.WaitPipeline(t.Context(), "1", 5, nil)
-	require.ErrorIs(t, err, gitlabjobs.ErrBadRequest, "not a refusal")
+	require.ErrorIs(t, err, gitlabjobs.ErrBadRequest, "not ErrForbidden")
 }
 
 func TestWaitPipelineContinuesAfterAContradictoryPoll(t *testing.T) {
@@ -209,15 +209,15 @@ func TestWaitPipelineContinuesAfterAContradictoryPoll(t *testing.T) {
 	})
 }
 
-// A job that is retried while the pages are read is on none of them, nor is the new one,
-// and the pipeline's status may be stale.
+// If a job is retried while the pages are read, no page has the old job or the new one, and
+// the pipeline's status may be stale.
 func TestWaitPipelineDoesNotMissAJobThatIsRetriedWhileItReads(t *testing.T) {
 	t.Parallel()
 	const n = 150
 	job := func(id int, status string) string {
 		return fmt.Sprintf(`{"id":%d,"name":"j","status":%q,"pipeline":{"id":5,"status":"success"}}`, id, status)
 	}
-	for name, polls := range map[string][][]string{ // What is listed before the first n jobs.
+	for name, polls := range map[string][][]string{ // The jobs listed before the first n jobs.
 		"at the first poll": {{}, {job(1000, "running")}, {job(1000, "running")}, {job(1000, "success")}},
 		"at a later poll":   {{job(999, "running")}, {}, {job(1000, "running")}, {job(1000, "success")}},
 	} {
@@ -274,7 +274,8 @@ func TestWaitPipelineSendsItsRequestOptionsWithEveryRequest(t *testing.T) {
 	})
 }
 
-// What a bridge shows of a pipeline far below is not read again once all that is near has ended.
+// The status of a pipeline below the maximum depth, as its bridge shows it, is not read
+// again after all pipelines above it have ended.
 func TestWaitPipelineReadsTheWholeTreeBeforeItEnds(t *testing.T) {
 	t.Parallel()
 	for _, second := range []gitlabjobs.Status{failed, success} {
@@ -316,7 +317,7 @@ func TestWaitPipelineReadsTheWholeTreeBeforeItEnds(t *testing.T) {
 	}
 }
 
-// If the last look at the tree fails, nobody knows whether it is a success.
+// If the last poll of the tree fails, the result is unknown.
 func TestWaitPipelineIsNoSuccessIfTheWholeTreeCannotBeReadBeforeItEnds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -16,13 +16,13 @@ import (
 	"example.com/gitlabjobs/gitlabjobstest"
 )
 
-// playServer responds to play as GitLab does. It holds job 7, which is playable while
-// it is manual or scheduled.
+// playServer responds to play as GitLab does. It has job 7, which is playable while it is
+// manual or scheduled.
 type playServer struct {
-	status gitlabjobs.Status // Of job 7.
+	status gitlabjobs.Status // The status of job 7.
 	race   bool              // The job finishes between a get and a play.
-	stuck  bool              // GitLab leaves the job as it is, for a reason of its own.
-	bridge bool              // 7 is a bridge.
+	stuck  bool              // GitLab does not start the job.
+	bridge bool              // Job 7 is a bridge.
 
 	requests []string
 	played   string // The body of the play.
@@ -71,7 +71,7 @@ func TestPlay(t *testing.T) {
 		opts     *gitlabjobs.PlayOptions
 		requests string
 		body     string
-		id       int64 // Of the job that is returned; 0 for none.
+		id       int64 // The ID of the job that is returned; 0 for none.
 		is       error
 		text     string
 	}{
@@ -192,7 +192,7 @@ func TestPlayChecksVariableKeys(t *testing.T) {
 			assert.Empty(t, server.requests, "%q: a request was sent", key)
 		}
 	}
-	// What is accepted here, GitLab accepts, and what is refused it ignores.
+	// GitLab accepts the keys that the library accepts, and ignores the others.
 	for key, starts := range map[string]bool{"A": true, " A\n": true, "A-B": false, "\u00a0A": false, strings.Repeat("k", 256): false} {
 		srv := gitlabjobstest.NewMemoryServer(t)
 		job := srv.AddProject("group/app").AddPipeline().AddJob(gitlabjobstest.JobSpec{Status: gitlabjobs.StatusManual})

@@ -20,8 +20,7 @@ import (
 
 const roundTrip = 30 * time.Millisecond
 
-// slow is a memory server on which each request takes a round trip of virtual
-// time.
+// slow is a server in memory. Each request takes a round trip of virtual time.
 func slow(t *testing.T, jobs int, options ...gitlabjobstest.Option) (*gitlabjobstest.Server, *gitlabjobs.Client) {
 	srv := gitlabjobstest.NewMemoryServer(t, options...)
 	srv.AddProject("group/app").AddPipeline(gitlabjobstest.PipelineSpec{ID: faultyPipeline}).AddJobs(jobs, nil)
@@ -46,7 +45,7 @@ func TestPrefetchOfAPipelineIsNearItsBound(t *testing.T) {
 			return took(t, jobs, client.Jobs.AllByPipeline(t.Context(), "group/app", faultyPipeline, opts))
 		}
 		none, eight := with(0), with(8)
-		t.Logf("without: %v, with 8 ahead: %v, %.1f times as fast", none, eight, float64(none)/float64(eight))
+		t.Logf("Prefetch 0: %v, Prefetch 8: %v, %.1f times as fast", none, eight, float64(none)/float64(eight))
 		assert.Equal(t, pages*roundTrip, none)
 		assert.GreaterOrEqual(t, none, 6*eight)
 		bound := ((pages-1+7)/8 + 1) * roundTrip
@@ -71,7 +70,7 @@ func TestPrefetchByKeysetHidesTheRoundTrip(t *testing.T) {
 			return time.Since(start)
 		}
 		none, one := with(0), with(1)
-		t.Logf("without: %v, with one ahead: %v, %.2f of it", none, one, float64(one)/float64(none))
+		t.Logf("Prefetch 0: %v, Prefetch 1: %v, %.2f of the time", none, one, float64(one)/float64(none))
 		assert.LessOrEqual(t, one, none*6/10)
 	})
 }
@@ -83,13 +82,13 @@ func TestPrefetchPastTheEndCostsAtMostItsNumber(t *testing.T) {
 		for n := range 9 {
 			srv.ResetRequests()
 			opts := &gitlabjobs.ListJobsOptions{ListOptions: gitlabjobs.ListOptions{Prefetch: n}, Pagination: gitlabjobs.OffsetPagination}
-			took(t, 500, client.Jobs.AllByProject(t.Context(), "group/app", opts)) // Whose lists have no totals.
+			took(t, 500, client.Jobs.AllByProject(t.Context(), "group/app", opts)) // The lists of a project have no totals.
 			assert.LessOrEqual(t, len(srv.Requests()), 5+n)
 
 			srv.ResetRequests()
 			pipeline := &gitlabjobs.ListPipelineJobsOptions{ListOptions: gitlabjobs.ListOptions{Prefetch: n}}
 			took(t, 500, client.Jobs.AllByPipeline(t.Context(), "group/app", faultyPipeline, pipeline))
-			assert.Len(t, srv.Requests(), 5, "where there are totals, none is too much")
+			assert.Len(t, srv.Requests(), 5, "with totals, no request is unnecessary")
 		}
 	})
 }
@@ -111,7 +110,7 @@ func TestAListThatGrowsIsReadToItsEnd(t *testing.T) {
 				}
 			}
 			for _, job := range first {
-				assert.True(t, seen[job.ID()], "a job that was there throughout")
+				assert.True(t, seen[job.ID()], "a job that was in the list throughout")
 			}
 		})
 	}
@@ -128,7 +127,7 @@ func TestRateLimitsSlowAPrefetchingListDown(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
 					srv := gitlabjobstest.NewMemoryServer(t, option)
-					jobs, perPage := 7000, 10 // 700 pages, in no time but for the limit.
+					jobs, perPage := 7000, 10 // 700 pages. Only the rate limit takes time.
 					if name == "of the instance, with Retry-After" {
 						jobs = 1000
 					}
@@ -159,9 +158,9 @@ func TestLeavingAPrefetchingLoopEndsItsRequests(t *testing.T) {
 	})
 }
 
-// Pages that are fetched at a time are not all of one moment: the third may be from
-// before a job was created, and the second from after it. What has moved from the one
-// to the other must not be missed.
+// Concurrent requests see the list at different times. If the third page is from before a
+// job was created, and the second page from after it, a job moves from the second page to
+// the third, and is on neither. It must not be missed.
 func TestPrefetchedPagesFromBeforeAChangeAreFetchedAgain(t *testing.T) {
 	t.Parallel()
 	size := gitlabjobs.ListOptions{PerPage: 10, Prefetch: 4}
@@ -195,7 +194,7 @@ func TestPrefetchedPagesFromBeforeAChangeAreFetchedAgain(t *testing.T) {
 	}
 }
 
-// Without totals, nobody knows where the list ends.
+// Without totals, the end of the list is unknown.
 func TestALargePrefetchOfAFewPagesSendsFewRequests(t *testing.T) {
 	t.Parallel()
 	for pages, most := range map[int]int{1: 1, 2: 3, 3: 5, 10: 20, 40: 80} {
@@ -214,7 +213,7 @@ type authFunc func(*http.Request) error
 
 func (f authFunc) Authorize(req *http.Request) error { return f(req) }
 
-// Where a program recovers its panics is its own affair.
+// The panic must reach the goroutine of the caller, which may recover it.
 func TestAPanicWhileFetchingAheadReachesTheCaller(t *testing.T) {
 	t.Parallel()
 	for _, pagination := range []gitlabjobs.Pagination{gitlabjobs.KeysetPagination, gitlabjobs.OffsetPagination} {
@@ -249,7 +248,7 @@ func TestAPanicWhileFetchingAheadReachesTheCaller(t *testing.T) {
 	}
 }
 
-// A caller that has what it wants does not hear of pages that it never asked for.
+// A caller whose loop has ended does not see errors of later pages.
 func TestAPanicOfAnUnusedPrefetchedPageIsIgnored(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -268,7 +267,7 @@ func TestAPanicOfAnUnusedPrefetchedPageIsIgnored(t *testing.T) {
 	})
 }
 
-// Such as a test's FailNow, which must not be called there.
+// For example, a test's FailNow exits the goroutine.
 func TestAGoroutineThatExitsWhileFetchingAheadIsAnError(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

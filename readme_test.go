@@ -17,8 +17,8 @@ import (
 // goBlock matches a block of Go code and the comment before it, which names its source.
 var goBlock = regexp.MustCompile("(?s)(?:<!-- ([^\n]*) -->\n)?```go\n(.*?)```")
 
-// A comment names the source of each block of Go code: an Example, of which it shows all
-// but the first paragraph and the output, or a file. A program needs no comment:
+// The comment before each block of Go code names its source: a file, or an Example without
+// its first paragraph and its output. A block that is a program needs no comment, because
 // .ci/newcomer builds it.
 func TestDocumentsShowTestedCode(t *testing.T) {
 	t.Parallel()
@@ -44,8 +44,8 @@ func TestDocumentsShowTestedCode(t *testing.T) {
 	}
 }
 
-// exampleBodies returns the bodies of the Examples by name, without their set-up, which is
-// the first paragraph, and their output.
+// exampleBodies returns the bodies of the Examples by name, without their output and their
+// first paragraph, which is the setup.
 func exampleBodies(t *testing.T) map[string]string {
 	t.Helper()
 	paths, err := filepath.Glob("example*_test.go")
@@ -90,7 +90,7 @@ func prose(t *testing.T, document string) string {
 	return regexp.MustCompile("(?s)```.*?```|<!--.*?-->").ReplaceAllString(string(text), "")
 }
 
-// The links between documents, and to files and directories, lead somewhere.
+// The targets of links between documents, and to files and directories, exist.
 func TestLinksInDocuments(t *testing.T) {
 	t.Parallel()
 	documents, err := filepath.Glob("*.md")

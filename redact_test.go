@@ -20,8 +20,8 @@ import (
 	"example.com/gitlabjobs"
 )
 
-// basicAuth, cookieAuth and queryAuth are ways to send a token that this library does
-// not have.
+// basicAuth, cookieAuth and queryAuth send a token in ways that the library does not
+// provide.
 type (
 	basicAuth  struct{}
 	cookieAuth struct{}
@@ -43,7 +43,7 @@ func (queryAuth) Authorize(req *http.Request) error {
 	return nil
 }
 
-// escapedTokens are ways in which a server may repeat the token.
+// escapedTokens are encodings in which a server may repeat the token.
 func escapedTokens() map[string]string {
 	each := func(format string) string {
 		var b strings.Builder
@@ -53,7 +53,7 @@ func escapedTokens() map[string]string {
 		return b.String()
 	}
 	return map[string]string{
-		"as it is":                    testToken,
+		"unescaped":                    testToken,
 		"in capitals":                 strings.ToUpper(testToken),
 		"one JSON escape":             `\u0067` + testToken[1:],
 		"JSON escapes":                each(`\u%04x`),
@@ -71,11 +71,11 @@ func escapedTokens() map[string]string {
 		"an escaped percent escape":   "%2567" + testToken[1:],
 		"an escaped reference":        "&amp;#103;" + testToken[1:],
 		"an escaped JSON escape":      `\\u0067` + testToken[1:],
-		"two kinds by turns":          "%67&#108;" + testToken[2:],
+		"two kinds alternating":          "%67&#108;" + testToken[2:],
 	}
 }
 
-// plainText resolves escapes as everybody who reads a text might do.
+// plainText resolves all escapes in a text.
 func plainText(s string) string {
 	for range 5 {
 		s = html.UnescapeString(s)
@@ -168,18 +168,18 @@ func TestAnEscapedTokenIsNotInErrors(t *testing.T) {
 	}
 }
 
-// hidingError does not show what it wraps.
+// hidingError does not show the text of the error that it wraps.
 type hidingError struct{ error }
 
 func (*hidingError) Error() string   { return "a proxy failed" }
 func (e *hidingError) Unwrap() error { return e.error }
 
-// The beginning of a token is redacted too, if a body is cut.
+// If a body is cut, the beginning of a token is redacted too.
 func TestACutEscapedTokenIsNotInErrors(t *testing.T) {
 	t.Parallel()
 	for name, token := range escapedTokens() {
 		for kept := range len(token) {
-			body := "not " + token[:kept] // Where the connection was lost.
+			body := "not " + token[:kept] // The connection was lost in the token.
 			_, err := answering(t, answer{status: 400, body: body}, oneAttempt()).Jobs.Get(t.Context(), "1", 2)
 			var e *gitlabjobs.Error
 			require.ErrorAs(t, err, &e)
@@ -188,7 +188,7 @@ func TestACutEscapedTokenIsNotInErrors(t *testing.T) {
 	}
 }
 
-// What a text says besides the token stays.
+// The text around the token is kept.
 func TestRedactionKeepsTheRestOfAText(t *testing.T) {
 	t.Parallel()
 	const said = "caf\u00e9 100% of a\\b & c &amp; %zz \\ud83d \u212a &#; &#x; "
@@ -205,7 +205,7 @@ func TestRedactionKeepsTheRestOfAText(t *testing.T) {
 	}
 }
 
-// An error of a log's connection may repeat the request too.
+// An error of the connection of a log may contain the request.
 func TestABrokenLogDoesNotShowTheToken(t *testing.T) {
 	t.Parallel()
 	client := newClient(t, func(req *http.Request) (*http.Response, error) {

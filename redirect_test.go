@@ -14,13 +14,13 @@ import (
 	"example.com/gitlabjobs/gitlabjobstest"
 )
 
-// hop is a request that a server in a chain of redirects saw.
+// hop is a request that a server in a chain of redirects received.
 type hop struct {
 	url    string
 	header http.Header
 }
 
-// chain answers each URL with a redirect to the next, and the last with a job.
+// chain redirects each URL to the next, and responds to the last with a job.
 func chain(hops *[]hop, urls ...string) transport {
 	return func(req *http.Request) (*http.Response, error) {
 		*hops = append(*hops, hop{req.URL.String(), req.Header.Clone()})
@@ -31,8 +31,7 @@ func chain(hops *[]hop, urls ...string) transport {
 	}
 }
 
-// keyAuth is an Auth of a user's own, with a header that this library has never
-// heard of.
+// keyAuth is a custom Auth with a header that the library does not know.
 type keyAuth struct{ asked *[]string }
 
 func (a keyAuth) Authorize(req *http.Request) error {
@@ -58,7 +57,7 @@ func TestNoCredentialLeavesItsHost(t *testing.T) {
 		for authName, auth := range map[string]gitlabjobs.Auth{
 			"PrivateToken": gitlabjobs.PrivateToken(testToken), "BearerToken": gitlabjobs.BearerToken(testToken),
 			"JobToken": gitlabjobs.JobToken(testToken), "JobTokenParam": gitlabjobs.JobTokenParam(testToken),
-			"an Auth of one's own": keyAuth{new([]string)},
+			"a custom Auth": keyAuth{new([]string)},
 		} {
 			t.Run(name+"/"+authName, func(t *testing.T) {
 				t.Parallel()
@@ -81,8 +80,8 @@ func TestNoCredentialLeavesItsHost(t *testing.T) {
 	}
 }
 
-// Unicode knows a K and an s that are others than those of ASCII, and are the same to
-// a comparison that ignores case by Unicode's rules.
+// Unicode has a K and an s outside ASCII. A comparison that ignores case by Unicode's rules
+// takes them for the ASCII letters.
 func TestHostsAreComparedIgnoringOnlyASCIICase(t *testing.T) {
 	t.Parallel()
 	for name, to := range map[string]string{
@@ -134,14 +133,14 @@ func TestAQueryParameterOfAnAuthStaysWithItsHost(t *testing.T) {
 			var hops []hop
 			client := newClient(t, chain(&hops, tc.to))
 			_, err := client.Jobs.ListByProject(t.Context(), "1", nil, gitlabjobs.WithAuth(auth))
-			require.Error(t, err) // One job is no list.
+			require.Error(t, err) // One job is not a list.
 			require.Len(t, hops, 2)
 			assert.Equal(t, tc.want, hops[1].url)
 		})
 	}
 }
 
-// A word that an Auth sends in a header may be in the address of an object storage too.
+// A short credential may occur in the URL of object storage by chance.
 func TestAShortCredentialDoesNotStopARedirect(t *testing.T) {
 	t.Parallel()
 	const signed = "https://storage.example/production/log?bucket=production&X-Sig=a%2Fb"
@@ -153,7 +152,7 @@ func TestAShortCredentialDoesNotStopARedirect(t *testing.T) {
 	assert.Empty(t, hops[1].header.Get("X-Environment"))
 }
 
-// A parameter can be left out of an address, its host and path can't.
+// A query parameter can be removed from a URL. Its host and path can't.
 func TestARedirectThatRepeatsTheTokenInItsPathIsNotFollowed(t *testing.T) {
 	t.Parallel()
 	for _, to := range []string{"https://evil.example/x/" + testToken, "https://" + testToken + ".evil.example/x", "https://evil.example/%67" + testToken[1:]} {
