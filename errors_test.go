@@ -55,19 +55,19 @@ func TestAnErrorSaysWhatTheServerSaid(t *testing.T) {
 			map[string][]string{"scope": {"api read_api"}},
 			"403 Forbidden: insufficient_scope: The request requires higher privileges.",
 		},
-		"plain text":               {429, "Retry later\n", "Retry later", nil, "429 Too Many Requests: Retry later"},
-		"a proxy's page":           {502, "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body><h1>x</h1></body></html>", "502 Bad Gateway", nil, "502 Bad Gateway"},
-		"a page without a title":   {503, "<!DOCTYPE html><style>b{}</style><script>var a='<b>';</script><!-- no --><p>GitLab is&nbsp;<b>down</b> &amp; out</p>", "GitLab is down & out", nil, "503 Service Unavailable: GitLab is down & out"},
-		"a page that is cut":       {502, "<html><title>Bad", "Bad", nil, "502 Bad Gateway: Bad"},
-		"nothing":                  {500, "", "500 Internal Server Error", nil, "500 Internal Server Error"},
-		"nothing of a rare status": {599, "", "599", nil, "599"},
-		"an empty object":          {400, "{}", "400 Bad Request", nil, "400 Bad Request"},
-		"null":                     {400, "null", "400 Bad Request", nil, "400 Bad Request"},
-		"other keys":               {400, `{"reason":"because"}`, `{"reason":"because"}`, nil, `400 Bad Request: {"reason":"because"}`},
-		"a list":                   {400, `["a"]`, `["a"]`, nil, `400 Bad Request: ["a"]`},
-		"control character":        {400, "{\"message\":\"a\\u0000\\u001b[31m\\nb\"}", "a [31m b", nil, "400 Bad Request: a [31m b"},
-		"not UTF-8":                {400, "caf\xe9", "caf\uFFFD", nil, "400 Bad Request: caf\uFFFD"},
-		"not modified":             {304, "", "304 Not Modified", nil, "304 Not Modified"},
+		"plain text":                     {429, "Retry later\n", "Retry later", nil, "429 Too Many Requests: Retry later"},
+		"a proxy's page":                 {502, "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body><h1>x</h1></body></html>", "502 Bad Gateway", nil, "502 Bad Gateway"},
+		"a page without a title":         {503, "<!DOCTYPE html><style>b{}</style><script>var a='<b>';</script><!-- no --><p>GitLab is&nbsp;<b>down</b> &amp; out</p>", "GitLab is down & out", nil, "503 Service Unavailable: GitLab is down & out"},
+		"a page that is cut":             {502, "<html><title>Bad", "Bad", nil, "502 Bad Gateway: Bad"},
+		"nothing":                        {500, "", "500 Internal Server Error", nil, "500 Internal Server Error"},
+		"an empty body of a rare status": {599, "", "599", nil, "599"},
+		"an empty object":                {400, "{}", "400 Bad Request", nil, "400 Bad Request"},
+		"null":                           {400, "null", "400 Bad Request", nil, "400 Bad Request"},
+		"other keys":                     {400, `{"reason":"because"}`, `{"reason":"because"}`, nil, `400 Bad Request: {"reason":"because"}`},
+		"a list":                         {400, `["a"]`, `["a"]`, nil, `400 Bad Request: ["a"]`},
+		"control character":              {400, "{\"message\":\"a\\u0000\\u001b[31m\\nb\"}", "a [31m b", nil, "400 Bad Request: a [31m b"},
+		"not UTF-8":                      {400, "caf\xe9", "caf\uFFFD", nil, "400 Bad Request: caf\uFFFD"},
+		"not modified":                   {304, "", "304 Not Modified", nil, "304 Not Modified"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -129,11 +129,11 @@ func TestAnErrorSaysHowLongToWait(t *testing.T) {
 		want   time.Duration
 	}{
 		"seconds":                      {429, map[string]string{"Retry-After": "30"}, 30 * time.Second},
-		"a date, by the answer's own":  {503, map[string]string{"Retry-After": "Tue, 05 Mar 2024 09:01:30 GMT", "Date": date}, 90 * time.Second},
-		"a date gone by":               {503, map[string]string{"Retry-After": "Tue, 05 Mar 2024 08:00:00 GMT", "Date": date}, 0},
+		"a date, relative to Date":     {503, map[string]string{"Retry-After": "Tue, 05 Mar 2024 09:01:30 GMT", "Date": date}, 90 * time.Second},
+		"a date in the past":           {503, map[string]string{"Retry-After": "Tue, 05 Mar 2024 08:00:00 GMT", "Date": date}, 0},
 		"the rate limit's reset":       {429, map[string]string{"RateLimit-Reset": "1709629245", "Date": date}, 45 * time.Second},
 		"Retry-After before the reset": {429, map[string]string{"RateLimit-Reset": "1709629245", "Date": date, "Retry-After": "7"}, 7 * time.Second},
-		"a reset gone by":              {429, map[string]string{"RateLimit-Reset": "1709629000", "Date": date}, 0},
+		"a reset in the past":          {429, map[string]string{"RateLimit-Reset": "1709629000", "Date": date}, 0},
 		"a reset with a success's":     {403, map[string]string{"RateLimit-Reset": "1709629245", "Date": date}, 0},
 		"negative":                     {429, map[string]string{"Retry-After": "-5"}, 0},
 		"no number":                    {429, map[string]string{"Retry-After": "soon", "RateLimit-Reset": "soon"}, 0},
@@ -202,9 +202,9 @@ func TestARedirectThatIsNotFollowedIsAnError(t *testing.T) {
 	}{
 		"to another scheme": {"ftp://elsewhere.example/x?sig=abc", "302 redirect to ftp://elsewhere.example/x, not followed: its scheme is neither http nor https"},
 		"to plain http":     {"http://gitlab.example.com/x", "302 redirect to http://gitlab.example.com/x, not followed: it leads from https to http"},
-		"to nowhere":        {"https://%zz/", "302 redirect, not followed"},
-		"without a place":   {"", "302 redirect, not followed"},
-		"in a circle":       {"https://gitlab.example.com/api/v4/projects/1/jobs/2", "302 redirect to https://gitlab.example.com/api/v4/projects/1/jobs/2, not followed: too many redirects"},
+		"to an invalid URL": {"https://%zz/", "302 redirect, not followed"},
+		"no Location":       {"", "302 redirect, not followed"},
+		"in a loop":         {"https://gitlab.example.com/api/v4/projects/1/jobs/2", "302 redirect to https://gitlab.example.com/api/v4/projects/1/jobs/2, not followed: too many redirects"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -129,25 +129,25 @@ func TestWaitToleratesTemporaryErrors(t *testing.T) {
 		within   time.Duration // The maximum time to the end of the wait after the third minute; default: a minute.
 		requests int           // The maximum number of requests; 0: any.
 	}{
-		"bad gateway":                            {effect: gitlabjobstest.BadGateway(), lasts: 10 * time.Minute},
-		"GitLab's 500":                           {effect: gitlabjobstest.InternalError(), lasts: 10 * time.Minute},
-		"unavailable, with a time":               {effect: gitlabjobstest.Unavailable(time.Hour), lasts: 10 * time.Minute},
-		"a limit without a time":                 {effect: gitlabjobstest.TooManyRequests(), lasts: 10 * time.Minute},
-		"a limit with a time":                    {effect: gitlabjobstest.TooManyRequestsFor(30 * time.Second), lasts: 10 * time.Minute},
-		"a limit longer than a call waits":       {effect: gitlabjobstest.TooManyRequestsFor(8 * time.Minute), lasts: time.Minute, requests: 2},
-		"a limit beyond MaxOutage":               {effect: gitlabjobstest.TooManyRequestsFor(16 * time.Minute), lasts: time.Minute, err: gitlabjobs.ErrRateLimited, requests: 1},
-		"a limit beyond the rest of MaxOutage":   {effect: gitlabjobstest.TooManyRequestsFor(8 * time.Minute), lasts: 20 * time.Minute, err: gitlabjobs.ErrRateLimited, within: 9 * time.Minute, requests: 2},
-		"a maintenance page":                     {effect: html, lasts: 10 * time.Minute},
-		"a server that hangs":                    {effect: gitlabjobstest.Hang(), lasts: 10 * time.Minute},
-		"a short MaxOutage":                      {effect: gitlabjobstest.BadGateway(), lasts: 20 * time.Minute, opts: gitlabjobs.WaitOptions{MaxOutage: 5 * time.Minute}, err: gitlabjobs.ErrServer, within: 6 * time.Minute},
-		"a long MaxOutage":                       {effect: gitlabjobstest.BadGateway(), lasts: 50 * time.Minute, opts: gitlabjobs.WaitOptions{MaxOutage: time.Hour}},
-		"a long interval":                        {effect: gitlabjobstest.BadGateway(), lasts: 14 * time.Minute, opts: gitlabjobs.WaitOptions{MinInterval: 2 * time.Minute, MaxInterval: 5 * time.Minute}, requests: 11, within: 14 * time.Minute},
-		"no MaxOutage":                           {effect: gitlabjobstest.BadGateway(), lasts: 20 * time.Minute, opts: gitlabjobs.WaitOptions{MaxOutage: 1}, err: gitlabjobs.ErrServer, requests: 5},
-		"unavailable for longer than MaxOutage":  {effect: gitlabjobstest.Unavailable(time.Hour), lasts: 20 * time.Minute, err: gitlabjobs.ErrServer, within: 16 * time.Minute, requests: 2},
-		"no MaxOutage, and no time passes":       {effect: gitlabjobstest.Unavailable(time.Hour), lasts: 20 * time.Minute, opts: gitlabjobs.WaitOptions{MaxOutage: 1}, err: gitlabjobs.ErrServer, requests: 1},
-		"a token that is revoked":                {effect: gitlabjobstest.Answer(401, nil, `{"message":"401 Unauthorized"}`), lasts: 20 * time.Minute, err: gitlabjobs.ErrUnauthorized, requests: 1},
-		"a project that is gone":                 {effect: gitlabjobstest.Answer(404, nil, `{"message":"404 Project Not Found"}`), lasts: 20 * time.Minute, err: gitlabjobs.ErrNotFound, requests: 1},
-		"not implemented": {effect: gitlabjobstest.Answer(501, nil, `{}`), lasts: 20 * time.Minute, err: gitlabjobs.ErrServer, requests: 1},
+		"bad gateway":                           {effect: gitlabjobstest.BadGateway(), lasts: 10 * time.Minute},
+		"GitLab's 500":                          {effect: gitlabjobstest.InternalError(), lasts: 10 * time.Minute},
+		"unavailable, with a time":              {effect: gitlabjobstest.Unavailable(time.Hour), lasts: 10 * time.Minute},
+		"a limit without a time":                {effect: gitlabjobstest.TooManyRequests(), lasts: 10 * time.Minute},
+		"a limit with a time":                   {effect: gitlabjobstest.TooManyRequestsFor(30 * time.Second), lasts: 10 * time.Minute},
+		"a limit longer than a call waits":      {effect: gitlabjobstest.TooManyRequestsFor(8 * time.Minute), lasts: time.Minute, requests: 2},
+		"a limit beyond MaxOutage":              {effect: gitlabjobstest.TooManyRequestsFor(16 * time.Minute), lasts: time.Minute, err: gitlabjobs.ErrRateLimited, requests: 1},
+		"a limit beyond the rest of MaxOutage":  {effect: gitlabjobstest.TooManyRequestsFor(8 * time.Minute), lasts: 20 * time.Minute, err: gitlabjobs.ErrRateLimited, within: 9 * time.Minute, requests: 2},
+		"a maintenance page":                    {effect: html, lasts: 10 * time.Minute},
+		"a server that hangs":                   {effect: gitlabjobstest.Hang(), lasts: 10 * time.Minute},
+		"a short MaxOutage":                     {effect: gitlabjobstest.BadGateway(), lasts: 20 * time.Minute, opts: gitlabjobs.WaitOptions{MaxOutage: 5 * time.Minute}, err: gitlabjobs.ErrServer, within: 6 * time.Minute},
+		"a long MaxOutage":                      {effect: gitlabjobstest.BadGateway(), lasts: 50 * time.Minute, opts: gitlabjobs.WaitOptions{MaxOutage: time.Hour}},
+		"a long interval":                       {effect: gitlabjobstest.BadGateway(), lasts: 14 * time.Minute, opts: gitlabjobs.WaitOptions{MinInterval: 2 * time.Minute, MaxInterval: 5 * time.Minute}, requests: 11, within: 14 * time.Minute},
+		"no MaxOutage":                          {effect: gitlabjobstest.BadGateway(), lasts: 20 * time.Minute, opts: gitlabjobs.WaitOptions{MaxOutage: 1}, err: gitlabjobs.ErrServer, requests: 5},
+		"unavailable for longer than MaxOutage": {effect: gitlabjobstest.Unavailable(time.Hour), lasts: 20 * time.Minute, err: gitlabjobs.ErrServer, within: 16 * time.Minute, requests: 2},
+		"no MaxOutage, and no time passes":      {effect: gitlabjobstest.Unavailable(time.Hour), lasts: 20 * time.Minute, opts: gitlabjobs.WaitOptions{MaxOutage: 1}, err: gitlabjobs.ErrServer, requests: 1},
+		"a token that is revoked":               {effect: gitlabjobstest.Answer(401, nil, `{"message":"401 Unauthorized"}`), lasts: 20 * time.Minute, err: gitlabjobs.ErrUnauthorized, requests: 1},
+		"a project that is gone":                {effect: gitlabjobstest.Answer(404, nil, `{"message":"404 Project Not Found"}`), lasts: 20 * time.Minute, err: gitlabjobs.ErrNotFound, requests: 1},
+		"not implemented":                       {effect: gitlabjobstest.Answer(501, nil, `{}`), lasts: 20 * time.Minute, err: gitlabjobs.ErrServer, requests: 1},
 	} {
 		for waiter, wait := range waiters() {
 			t.Run(name+", "+waiter, func(t *testing.T) {
@@ -195,9 +195,9 @@ func TestTheFirstRequestOfAWaitMustSucceed(t *testing.T) {
 func TestAWaitToleratesErrorsOnceTheServerHasResponded(t *testing.T) {
 	t.Parallel()
 	for name, fails := range map[string]func(gitlabjobstest.Request) bool{
-		"the bridges fail":    func(r gitlabjobstest.Request) bool { return strings.HasSuffix(r.Path, "/bridges") },
-		"the second page":     func(r gitlabjobstest.Request) bool { return r.Query.Get("page") == "2" },
-		"the pipeline below":  func(r gitlabjobstest.Request) bool { return strings.HasSuffix(r.Path, "/pipelines/11/jobs") },
+		"the bridges fail":                  func(r gitlabjobstest.Request) bool { return strings.HasSuffix(r.Path, "/bridges") },
+		"the second page":                   func(r gitlabjobstest.Request) bool { return r.Query.Get("page") == "2" },
+		"the pipeline below":                func(r gitlabjobstest.Request) bool { return strings.HasSuffix(r.Path, "/pipelines/11/jobs") },
 		"the bridges of the pipeline below": func(r gitlabjobstest.Request) bool { return strings.HasSuffix(r.Path, "/pipelines/11/bridges") },
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -53,7 +53,7 @@ func escapedTokens() map[string]string {
 		return b.String()
 	}
 	return map[string]string{
-		"unescaped":                    testToken,
+		"unescaped":                   testToken,
 		"in capitals":                 strings.ToUpper(testToken),
 		"one JSON escape":             `\u0067` + testToken[1:],
 		"JSON escapes":                each(`\u%04x`),
@@ -71,7 +71,7 @@ func escapedTokens() map[string]string {
 		"an escaped percent escape":   "%2567" + testToken[1:],
 		"an escaped reference":        "&amp;#103;" + testToken[1:],
 		"an escaped JSON escape":      `\\u0067` + testToken[1:],
-		"two kinds alternating":          "%67&#108;" + testToken[2:],
+		"two kinds alternating":       "%67&#108;" + testToken[2:],
 	}
 }
 

@@ -18,7 +18,7 @@ func TestRequestOptionsReachEveryRequest(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		call     func(context.Context, *gitlabjobs.Client, []gitlabjobs.RequestOption) error
-		requests int // At least.
+		requests int // The minimum number of requests.
 	}{
 		"Wait": {func(ctx context.Context, c *gitlabjobs.Client, ro []gitlabjobs.RequestOption) error {
 			_, err := c.Jobs.Wait(ctx, "group/app", 2, &gitlabjobs.WaitOptions{FollowRetries: true}, ro...)
@@ -27,7 +27,7 @@ func TestRequestOptionsReachEveryRequest(t *testing.T) {
 		"WaitPipeline": {func(ctx context.Context, c *gitlabjobs.Client, ro []gitlabjobs.RequestOption) error {
 			_, err := c.Jobs.WaitPipeline(ctx, "group/app", 5, &gitlabjobs.WaitOptions{Downstream: true}, ro...)
 			return err
-		}, 6}, // Jobs, bridges and the status, of two pipelines.
+		}, 6}, // The jobs, bridges and status of two pipelines.
 		"PipelineTree": {func(ctx context.Context, c *gitlabjobs.Client, ro []gitlabjobs.RequestOption) error {
 			return drain(c.PipelineTree(ctx, "group/app", 5, nil, ro...))
 		}, 4},
@@ -57,7 +57,7 @@ func TestRequestOptionsReachEveryRequest(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var older []gitlabjobstest.Option
 				if name == "WaitPipeline" {
-					older = append(older, gitlabjobstest.WithoutPipelineObjects()) // So that the status is requested, too.
+					older = append(older, gitlabjobstest.WithoutPipelineObjects()) // Then the status is requested, too.
 				}
 				srv := gitlabjobstest.NewMemoryServer(t, older...)
 				project := srv.AddProject("group/app")

@@ -22,7 +22,7 @@ import (
 	"example.com/gitlabjobs/gitlabjobstest"
 )
 
-// failingFirst answers the first n requests with a, and then with a job.
+// failingFirst responds to the first n requests with a, and to the others with a job.
 func failingFirst(n int, a answer, times *[]time.Time) transport {
 	return func(req *http.Request) (*http.Response, error) {
 		*times = append(*times, time.Now())
@@ -166,7 +166,7 @@ func TestRetriesAfterRetryAfterAreSpread(t *testing.T) {
 			client := newClient(t, func(req *http.Request) (*http.Response, error) {
 				since := time.Since(start)
 				if since == 0 {
-					time.Sleep(time.Millisecond) // The others are on their way.
+					time.Sleep(time.Millisecond) // The other requests are in progress.
 					return answer{status: status, header: map[string]string{"Retry-After": "1"}}.to(req), nil
 				}
 				mu.Lock()
@@ -264,8 +264,8 @@ func TestAContextThatEndsStopsARequestAtOnce(t *testing.T) {
 	t.Parallel()
 	const timeout = 1500 * time.Millisecond
 	for name, effect := range map[string]gitlabjobstest.Effect{
-		"while no answer comes": gitlabjobstest.HangAfter(),
-		"while a body trickles": gitlabjobstest.SlowBody(1, time.Second),
+		"while no response arrives":   gitlabjobstest.HangAfter(),
+		"while a body arrives slowly": gitlabjobstest.SlowBody(1, time.Second),
 	} {
 		for _, m := range methods {
 			t.Run(name+"/"+m.name, func(t *testing.T) {
@@ -395,7 +395,7 @@ func TestRateLimitsDoNotUseUpTheRetries(t *testing.T) {
 	})
 }
 
-// pool is a transport that counts how often its idle connections are closed.
+// pool is a transport that counts the calls of CloseIdleConnections.
 type pool struct {
 	transport
 	closed int
@@ -436,8 +436,8 @@ func TestATransportThatReturnsNothingIsAnError(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// Sixty-four goroutines share a client: each call has a token of its own, and
-// each must find what it asked for, whatever goes wrong.
+// Sixty-four goroutines share a client. Each call has its own token, and each must receive
+// its own response despite all faults.
 func TestOneClientServesManyGoroutines(t *testing.T) {
 	t.Parallel()
 	srv := gitlabjobstest.NewServer(t)
@@ -507,7 +507,7 @@ func TestOneClientServesManyGoroutines(t *testing.T) {
 		var i int
 		_, err := fmt.Sscanf(req.Header.Get("X-Caller"), "caller-%d", &i)
 		require.NoError(t, err)
-		assert.Equal(t, []string{tokens[i%len(tokens)]}, req.Header.Values("PRIVATE-TOKEN"), "a token of another call")
+		assert.Equal(t, []string{tokens[i%len(tokens)]}, req.Header.Values("PRIVATE-TOKEN"), "the token of another call")
 	}
 	client.CloseIdleConnections()
 }

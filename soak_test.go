@@ -24,8 +24,8 @@ import (
 	"example.com/gitlabjobs"
 )
 
-// soakServer responds to every method, or fails in one of many ways, and counts how
-// often each write took effect.
+// soakServer responds to every method or fails in one of many ways. It counts how often
+// each write takes effect.
 type soakServer struct {
 	requests, faults atomic.Int64
 	writes           sync.Map // Job ID to *atomic.Int64.
@@ -56,7 +56,7 @@ func (s *soakServer) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		http.Error(w, `{"message":"429 Too Many Requests"}`, http.StatusTooManyRequests)
 		return
 	case 3:
-		<-req.Context().Done() // The attempt's limit ends it.
+		<-req.Context().Done() // The attempt timeout ends it.
 		return
 	case 4:
 		http.Redirect(w, req, "/api/v4/job", http.StatusTemporaryRedirect)
@@ -79,7 +79,7 @@ func (s *soakServer) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		body = body[:len(body)/2]
 	case 10:
 		time.Sleep(20 * time.Millisecond) // Real time: a slow server.
-	case 11: // Headers, and then silence.
+	case 11: // The body stalls after the headers.
 		_ = http.NewResponseController(w).Flush()
 		<-req.Context().Done()
 		return
@@ -87,7 +87,7 @@ func (s *soakServer) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	_, _ = io.WriteString(w, body)
 }
 
-// act does what a request asks for, and returns the response's body.
+// act performs the action of a request and returns the body of the response.
 func (s *soakServer) act(req *http.Request) string {
 	const job = `{"id":%d,"name":"rspec","status":"success","finished_at":"2024-05-22T12:43:46.962Z","pipeline":{"id":6,"status":"success"}}`
 	switch last := path.Base(req.URL.Path); {
@@ -106,8 +106,8 @@ func (s *soakServer) act(req *http.Request) string {
 	}
 }
 
-// TestSoak sends every method from 64 goroutines for as long as GITLABJOBS_SOAK says,
-// such as 1m, to a server that fails in many ways. It is not part of a normal run.
+// TestSoak calls every method from 64 goroutines, with a server that fails in many ways. It
+// is skipped unless GITLABJOBS_SOAK is set to a duration, such as 1m.
 func TestSoak(t *testing.T) { //nolint:paralleltest // It measures the heap of the process.
 	duration, err := time.ParseDuration(os.Getenv("GITLABJOBS_SOAK"))
 	if err != nil {

@@ -23,8 +23,8 @@ import (
 	"example.com/gitlabjobs"
 )
 
-// A GET is retried after exactly the failures that are temporary, except for HTML
-// pages: the number of attempts and Temporary must agree.
+// A GET is retried if and only if Temporary reports true for its error, except for HTML
+// pages.
 func TestTemporaryIsWhatAGetIsRetriedAfter(t *testing.T) {
 	t.Parallel()
 	for status := 300; status <= 599; status++ {
@@ -63,8 +63,8 @@ func TestTemporaryFailuresWithoutAResponse(t *testing.T) {
 	}
 	for name, tc := range map[string]struct {
 		transport transport
-		call      func(context.Context, *gitlabjobs.Client) error // A Get unless set.
-		limit     time.Duration                                   // Of the context.
+		call      func(context.Context, *gitlabjobs.Client) error // Default: Get.
+		limit     time.Duration                                   // The timeout of the context.
 		want      bool
 	}{
 		"connection refused": {transport: failing(&net.OpError{Op: "dial", Err: errors.New("connection refused")}), want: true},
@@ -89,9 +89,9 @@ func TestTemporaryFailuresWithoutAResponse(t *testing.T) {
 		"a write that was never sent": {
 			transport: failing(&net.OpError{Op: "dial", Err: errors.New("connection refused")}), call: play, want: true,
 		},
-		"an HTML page in answer to a write": {transport: serving(html), call: play},
-		"a rate limited write":              {transport: serving(answer{status: 429}), call: play, want: true},
-		"a failed write":                    {transport: serving(answer{status: 502}), call: play},
+		"an HTML page as the response to a write": {transport: serving(html), call: play},
+		"a rate limited write":                    {transport: serving(answer{status: 429}), call: play, want: true},
+		"a failed write":                          {transport: serving(answer{status: 502}), call: play},
 		"a bad argument": {transport: hanging, call: func(ctx context.Context, c *gitlabjobs.Client) error {
 			_, err := c.Jobs.Get(ctx, "app", 2)
 			return err
@@ -140,7 +140,7 @@ func TestARealCertificateErrorIsNotTemporary(t *testing.T) {
 	assert.False(t, gitlabjobs.Temporary(err))
 }
 
-// A token that is given in the wrong place is in no error and no log line.
+// A token that is passed in the wrong place is in no error and no log line.
 func TestTokensInTheWrongPlaceAreNotInErrors(t *testing.T) {
 	t.Parallel()
 	var log strings.Builder
@@ -178,7 +178,7 @@ func TestTokensInTheWrongPlaceAreNotInErrors(t *testing.T) {
 	assert.NotContains(t, log.String(), testToken)
 }
 
-// The path is in every error and log line, and repeats no credential.
+// The path is in every error and log line, without credentials.
 func TestErrorPathsHaveNoCredentials(t *testing.T) {
 	t.Parallel()
 	var log strings.Builder

@@ -17,8 +17,7 @@ import (
 	"example.com/gitlabjobs"
 )
 
-// What a real net/http reports of connections that fail early, for a write: whether
-// it was sent decides whether it is tried again.
+// If a connection of net/http fails, a write is retried only if it was not sent.
 func TestAWriteOverRealConnections(t *testing.T) {
 	t.Parallel()
 	quick := gitlabjobs.WithRetry(gitlabjobs.RetryPolicy{MinWait: time.Millisecond, MaxWait: time.Millisecond})
@@ -32,7 +31,7 @@ func TestAWriteOverRealConnections(t *testing.T) {
 	})
 	tlsServer := httptest.NewUnstartedServer(handler)
 	tlsServer.EnableHTTP2 = true
-	tlsServer.Config.ErrorLog = log.New(io.Discard, "", 0) // It tells of what is wanted here.
+	tlsServer.Config.ErrorLog = log.New(io.Discard, "", 0) // The failed handshakes are expected.
 	tlsServer.StartTLS()
 	t.Cleanup(tlsServer.Close)
 	plainServer := httptest.NewServer(handler)
@@ -61,13 +60,13 @@ func TestAWriteOverRealConnections(t *testing.T) {
 		attempts int
 		sent     bool
 	}{
-		"nobody listens":                {"http://" + closed.Addr().String(), nil, 5, false},
-		"the TLS handshake breaks off":  {"https://" + hangsUp.Addr().String(), nil, 5, false},
-		"the certificate is untrusted":  {tlsServer.URL, nil, 1, false},
-		"https to a plain http server":  {"https" + plainServer.URL[len("http"):], nil, 1, false},
-		"hung up before the answer":     {"http://" + hangsUp.Addr().String(), nil, 1, true},
-		"HTTP/1.1, reset in the answer": {plainServer.URL, nil, 1, true},
-		"HTTP/2, reset in the answer":   {tlsServer.URL, tlsServer.Client(), 1, true},
+		"connection refused":              {"http://" + closed.Addr().String(), nil, 5, false},
+		"the TLS handshake breaks off":    {"https://" + hangsUp.Addr().String(), nil, 5, false},
+		"the certificate is untrusted":    {tlsServer.URL, nil, 1, false},
+		"https to a plain http server":    {"https" + plainServer.URL[len("http"):], nil, 1, false},
+		"closed before the response":      {"http://" + hangsUp.Addr().String(), nil, 1, true},
+		"HTTP/1.1, reset in the response": {plainServer.URL, nil, 1, true},
+		"HTTP/2, reset in the response":   {tlsServer.URL, tlsServer.Client(), 1, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			options := []gitlabjobs.ClientOption{quick}

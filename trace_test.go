@@ -21,8 +21,8 @@ import (
 	"example.com/gitlabjobs/gitlabjobstest"
 )
 
-// logServer serves log, by byte_offset and byte_limit if it is a newer one. Where
-// a piece has a bound, it never sends more at once.
+// logServer serves log. A newer server supports byte_offset and byte_limit. If piece is not
+// zero, it limits the size of a response.
 func logServer(log string, newer bool, piece int, seen *[]string) transport {
 	return func(req *http.Request) (*http.Response, error) {
 		*seen = append(*seen, req.URL.RawQuery)
@@ -46,7 +46,7 @@ func logServer(log string, newer bool, piece int, seen *[]string) transport {
 	}
 }
 
-// someLog is a log of n bytes in which no two places look alike.
+// someLog returns a log of n bytes without repetitions.
 func someLog(n int) string {
 	b := make([]byte, 0, n+32)
 	for i := 0; len(b) < n; i++ {
@@ -79,7 +79,7 @@ func TestTraceReadsAPartOnAnyServer(t *testing.T) {
 			t.Run(fmt.Sprintf("%s/%+v", name, o), func(t *testing.T) {
 				t.Parallel()
 				if o == (gitlabjobs.TraceOptions{}) && tc.piece > 0 {
-					return // A whole log comes whole.
+					return // A whole log is one response.
 				}
 				var seen []string
 				client := newClient(t, logServer(log, tc.newer, tc.piece, &seen))
@@ -95,8 +95,8 @@ func TestTraceReadsAPartOnAnyServer(t *testing.T) {
 	}
 }
 
-// A part from a server that is known to support byte ranges may still be the whole log of
-// one that was rolled back, whatever its size: one more request shows that it is not.
+// A server that supports byte ranges may be rolled back. Then the response to a range may be
+// the whole log. An additional request detects this.
 func TestTraceDetectsWhetherAServerSupportsRanges(t *testing.T) {
 	t.Parallel()
 	for newer, want := range map[bool][]string{
@@ -181,7 +181,7 @@ func TestTraceNoticesAServerThatStartsSupportingRanges(t *testing.T) {
 	})
 }
 
-// A job without a log says nothing about the server.
+// If a job has no log, support for ranges stays unknown.
 func TestA404DoesNotChangeWhatIsKnownOfRanges(t *testing.T) {
 	t.Parallel()
 	var seen []string
@@ -243,8 +243,8 @@ func TestTraceReportsAnErrorOfARangeRequest(t *testing.T) {
 	}
 }
 
-// endless is a body that never ends. It counts the bytes that were read and the calls of Close, and, as the body of
-// another transport may, it allows no two calls of Close at a time.
+// endless is a body that never ends. It counts the bytes that were read and the calls of
+// Close. Its Close, as in some transports, must not be called concurrently.
 type endless struct {
 	read   int
 	closed int
@@ -287,7 +287,7 @@ func TestTheBodyOfALogIsClosedOnce(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		log, err := client.Jobs.Trace(ctx, "1", 7, nil)
 		require.NoError(t, err)
-		cancel() // Which closes the body beside Close.
+		cancel() // This closes the body while Close runs.
 		require.NoError(t, log.Close())
 		assert.Equal(t, 1, body.closed)
 	}
@@ -301,7 +301,7 @@ func TestAPageIsNotALog(t *testing.T) {
 	assert.Nil(t, log)
 }
 
-// A refusal for another reason says nothing of what a server knows.
+// An error response for another reason does not change what the client knows about ranges.
 func TestOtherErrorsDoNotChangeWhatIsKnownOfRanges(t *testing.T) {
 	t.Parallel()
 	log := someLog(20_000)
@@ -320,7 +320,7 @@ func TestOtherErrorsDoNotChangeWhatIsKnownOfRanges(t *testing.T) {
 	assert.Equal(t, log[100:], string(got.([]byte)))
 }
 
-// What there is so far of a log that is being written, and not a poll for more.
+// Trace returns the log of a running job up to its current end, and does not poll.
 func TestTraceOfARunningJobEndsAtTheCurrentEnd(t *testing.T) {
 	t.Parallel()
 	for _, begin := range []int{10_000, 600_000} {
@@ -407,7 +407,7 @@ func TestASlowResponseIsATimeout(t *testing.T) {
 	t.Parallel()
 	for _, m := range methods {
 		if m.class == stream {
-			continue // A log may come as slowly as its job writes.
+			continue // The timeout does not apply to a log as long as bytes arrive.
 		}
 		synctest.Test(t, func(t *testing.T) {
 			w := newWorld(t, m)
@@ -421,7 +421,7 @@ func TestASlowResponseIsATimeout(t *testing.T) {
 	}
 }
 
-// An attempt is all the way to its answer, redirects included.
+// The attempt timeout includes redirects.
 func TestTheTimeLimitIsForAllHopsOfARedirect(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

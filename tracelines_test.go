@@ -21,7 +21,7 @@ import (
 )
 
 const (
-	// stamp and its likes are what newer runners write before a line.
+	// These are the prefixes of lines from newer runners.
 	stamp       = "2024-05-22T12:43:46.962646Z 00O "
 	stampAppend = "2024-05-22T12:43:47.962646Z 00O+"
 	stampNext   = "2024-05-22T12:43:48.962646Z 00O "
@@ -30,7 +30,7 @@ const (
 	closing = "\r\x1b[0K"
 )
 
-// sampleLog has some of everything.
+// sampleLog contains all kinds of lines.
 const sampleLog = "\x1b[0KRunning with gitlab-runner 17.9.0 (abcd1234)\n" +
 	"\x1b[0;msection_start:1709629331:prepare\r\x1b[0Kline ü → ✓\n" +
 	"section_end:1709629339:prepare\r\x1b[0Ksection_start:1709629339:build[collapsed=true,hide_duration=true]\r\x1b[0K\x1b[36;1mBuild\x1b[0;m\r\n" +
@@ -97,13 +97,13 @@ func TestTraceLineTextIsWhatATerminalShows(t *testing.T) {
 		"invalid UTF-8":                      {"a\xff\xfeb\xe2\x86\n", []string{"a��b��"}},
 		"colors":                             {"\x1b[32;1mgreen\x1b[0;m plain\n", []string{"green plain"}},
 		"a title and a link":                 {"\x1b]0;title\aa \x1b]8;;http://h/\x1b\\link\x1b]8;;\x1b\\\n", []string{"a link"}},
-		"a string of a device":               {"a\x1bPq#0\x1b\\b\x1b_x\x1b\\c\n", []string{"abc"}},
-		"an escape before text":              {"a\x1b→b\x1b(\n", []string{"a→b"}},
+		"a device control string":            {"a\x1bPq#0\x1b\\b\x1b_x\x1b\\c\n", []string{"abc"}},
+		"an escape character before text":    {"a\x1b→b\x1b(\n", []string{"a→b"}},
 		"a character set":                    {"a\x1b(Bb\x1b=c\n", []string{"abc"}},
 		"a title that never ends":            {"a\x1b]0;title\nb\n", []string{"a", "b"}},
 		"a title that a color ends":          {"a\x1b]0;title\x1b[1mb\n", []string{"ab"}},
 		"a sequence that never ends":         {"a\x1b[31\nb\x1b\nc\n", []string{"a", "b", "c"}},
-		"a sequence that is none":            {"a\x1b[3→b\x1b\x01c\n", []string{"a→bc"}},
+		"an invalid sequence":                {"a\x1b[3→b\x1b\x01c\n", []string{"a→bc"}},
 		"a progress bar":                     {"10%\r50%\r100%\n", []string{"100%"}},
 		"shorter text replaces the line":     {"Fetching 100%\rdone\n", []string{"done"}},
 		"colors alone replace nothing":       {"abcdef\r\x1b[31m\x1b[0m\r\n", []string{"abcdef"}},
@@ -117,10 +117,10 @@ func TestTraceLineTextIsWhatATerminalShows(t *testing.T) {
 		"erased from the beginning, at end":  {"abc\x1b[1Kd\n", []string{"   d"}},
 		"erased":                             {"abcdef\rxy\x1b[2K\n", []string{""}},
 		"erased, and the cursor stays":       {"abc\x1b[2Kd\n", []string{"   d"}},
-		"erased, and some of it again":       {"abc\r\x1b[Kxyz\b\bq\nabc\r\x1b[2Kxyz\b\bq\n", []string{"xqz", "xqz"}},
+		"erased, and partly rewritten":       {"abc\r\x1b[Kxyz\b\bq\nabc\r\x1b[2Kxyz\b\bq\n", []string{"xqz", "xqz"}},
 		"at the beginning, and back":         {"\rxyz\b\bq\n\x1b[Gxyz\b\b\bq\n", []string{"xqz", "qyz"}},
-		"replaced, and some of it again":     {"abc\rxyz\b\bq\n", []string{"xqz"}},
-		"erased, and written anew":           {"abcdef\x1b[2K\rxy\n", []string{"xy"}},
+		"replaced, and partly rewritten":     {"abc\rxyz\b\bq\n", []string{"xqz"}},
+		"erased, and rewritten":              {"abcdef\x1b[2K\rxy\n", []string{"xy"}},
 		"erased, and to the first column":    {"abcdef\x1b[2K\x1b[1Gxy\n", []string{"xy"}},
 		"erased twice":                       {"abc\x1b[1K\rx\x1b[1Kyz\x1b[2Kq\n", []string{"   q"}},
 		"to a column":                        {"abcdef\x1b[3Gx\x1b[99Gy\n", []string{"abxyef"}},
@@ -141,23 +141,23 @@ func TestTraceLineTextIsWhatATerminalShows(t *testing.T) {
 func TestTraceLineStyledIsTheTextInColor(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct{ line, want string }{
-		"plain":                  {"a", "a"},
-		"a color":                {"\x1b[31ma\x1b[0mb", "\x1b[0;31ma\x1b[0mb"},
-		"is reset at the end":    {"\x1b[1;31ma", "\x1b[0;1;31ma\x1b[0m"},
-		"changes":                {"\x1b[1ma\x1b[31mb\x1b[22mc\x1b[39md", "\x1b[0;1ma\x1b[0;1;31mb\x1b[0;31mc\x1b[0md"},
-		"is of what is left":     {"\x1b[31mabc\b\b\b\x1b[32mx", "\x1b[0;32mx\x1b[0;31mbc\x1b[0m"},
-		"without text":           {"\x1b[31m\x1b[0m", ""},
-		"a palette's":            {"\x1b[38;5;208;48;5;9ma", "\x1b[0;38;5;208;101ma\x1b[0m"},
-		"an exact one":           {"\x1b[38;2;1;2;3;48;2;4;5;6ma", "\x1b[0;38;2;1;2;3;48;2;4;5;6ma\x1b[0m"},
-		"one of several parts":   {"\x1b[38:2::1:2:3;48:5:20;4:3ma\x1b[4:0mb", "\x1b[0;4;38;2;1;2;3;48;5;20ma\x1b[0;38;2;1;2;3;48;5;20mb\x1b[0m"},
-		"bright, and no more":    {"\x1b[93;104ma\x1b[39;49mb", "\x1b[0;93;104ma\x1b[0mb"},
-		"a line's is left out":   {"\x1b[58;5;3;58;2;1;2;3;31ma", "\x1b[0;31ma\x1b[0m"},
-		"attributes":             {"\x1b[3;4;5;7;8;9ma\x1b[23;24;25;27;28;29mb", "\x1b[0;3;4;5;7;8;9ma\x1b[0mb"},
-		"twice underlined":       {"\x1b[21ma", "\x1b[0;4ma\x1b[0m"},
-		"of a private sequence":  {"\x1b[>4;2ma\x1b[?1mb", "ab"},
-		"with a bad parameter":   {"\x1b[38ma\x1b[38;9mb\x1b[38;5mc\x1b[99999999999mdef\x1b[:mx", "abcdefx"},
-		"with a wrong number":    {"\x1b[38;2;1ma\x1b[12;;=1mb", "ab"},
-		"other sequences are no": {"\x1b[2K\x1b[?25l\x1b[31ma\x1b]0;t\a", "\x1b[0;31ma\x1b[0m"},
+		"plain":                           {"a", "a"},
+		"a color":                         {"\x1b[31ma\x1b[0mb", "\x1b[0;31ma\x1b[0mb"},
+		"reset at the end":                {"\x1b[1;31ma", "\x1b[0;1;31ma\x1b[0m"},
+		"changes":                         {"\x1b[1ma\x1b[31mb\x1b[22mc\x1b[39md", "\x1b[0;1ma\x1b[0;1;31mb\x1b[0;31mc\x1b[0md"},
+		"of text that is partly replaced": {"\x1b[31mabc\b\b\b\x1b[32mx", "\x1b[0;32mx\x1b[0;31mbc\x1b[0m"},
+		"without text":                    {"\x1b[31m\x1b[0m", ""},
+		"of the palette":                  {"\x1b[38;5;208;48;5;9ma", "\x1b[0;38;5;208;101ma\x1b[0m"},
+		"24 bits":                         {"\x1b[38;2;1;2;3;48;2;4;5;6ma", "\x1b[0;38;2;1;2;3;48;2;4;5;6ma\x1b[0m"},
+		"with colons":                     {"\x1b[38:2::1:2:3;48:5:20;4:3ma\x1b[4:0mb", "\x1b[0;4;38;2;1;2;3;48;5;20ma\x1b[0;38;2;1;2;3;48;5;20mb\x1b[0m"},
+		"bright, then the default":        {"\x1b[93;104ma\x1b[39;49mb", "\x1b[0;93;104ma\x1b[0mb"},
+		"of an underline is ignored":      {"\x1b[58;5;3;58;2;1;2;3;31ma", "\x1b[0;31ma\x1b[0m"},
+		"attributes":                      {"\x1b[3;4;5;7;8;9ma\x1b[23;24;25;27;28;29mb", "\x1b[0;3;4;5;7;8;9ma\x1b[0mb"},
+		"twice underlined":                {"\x1b[21ma", "\x1b[0;4ma\x1b[0m"},
+		"of a private sequence":           {"\x1b[>4;2ma\x1b[?1mb", "ab"},
+		"with a bad parameter":            {"\x1b[38ma\x1b[38;9mb\x1b[38;5mc\x1b[99999999999mdef\x1b[:mx", "abcdefx"},
+		"with a wrong number":             {"\x1b[38;2;1ma\x1b[12;;=1mb", "ab"},
+		"other sequences are ignored":     {"\x1b[2K\x1b[?25l\x1b[31ma\x1b]0;t\a", "\x1b[0;31ma\x1b[0m"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -201,15 +201,15 @@ func TestTraceLinesOfANewerRunner(t *testing.T) {
 func TestTraceLineWithAnInvalidPrefix(t *testing.T) {
 	t.Parallel()
 	for name, prefix := range map[string]string{
-		"month 13":          "2024-13-22T12:43:46.962646Z 00O ",
-		"no time of day":    "2024-05-22T25:43:46.962646Z 00O ",
-		"three digits":      "2024-05-22T12:43:46.962Z 00O    ",
-		"another zone":      "2024-05-22T12:43:46.962646+ 00O ",
-		"no stream":         "2024-05-22T12:43:46.962646Z 00X ",
-		"capital hex":       "2024-05-22T12:43:46.962646Z 0FO ",
-		"an unknown flag":   "2024-05-22T12:43:46.962646Z 00O*",
-		"cut short":         "2024-05-22T12:43:46.962646Z 00",
-		"not at its begin ": " " + stamp,
+		"month 13":             "2024-13-22T12:43:46.962646Z 00O ",
+		"no time of day":       "2024-05-22T25:43:46.962646Z 00O ",
+		"three digits":         "2024-05-22T12:43:46.962Z 00O    ",
+		"another zone":         "2024-05-22T12:43:46.962646+ 00O ",
+		"no stream":            "2024-05-22T12:43:46.962646Z 00X ",
+		"capital hex":          "2024-05-22T12:43:46.962646Z 0FO ",
+		"an unknown flag":      "2024-05-22T12:43:46.962646Z 00O*",
+		"cut short":            "2024-05-22T12:43:46.962646Z 00",
+		"not at the beginning": " " + stamp,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -225,7 +225,7 @@ func TestTraceLinesJoinWhatARunnerCut(t *testing.T) {
 	long := strings.Repeat("x", 8<<10)
 	for name, tt := range map[string]struct {
 		log  string
-		want []string // One that is Continued begins with +.
+		want []string // The text of a Continued line begins with +.
 	}{
 		"a progress bar":           {stamp + "10%\r\n" + stampAppend + "50%\r\n" + stampAppend + "100%\n", []string{"100%"}},
 		"a long line":              {stamp + long + "\n" + stampAppend + "end\n" + stampNext + "next\n", []string{long + "end", "next"}},
@@ -241,7 +241,7 @@ func TestTraceLinesJoinWhatARunnerCut(t *testing.T) {
 		"before a mark":            {stamp + "a\r\n" + stampAppend + "section_start:1:a" + closing + "Title\n", []string{"a", "Title"}},
 		"before the log's end":     {stamp + "10%\r\n" + stampAppend, []string{"10%"}},
 		"and the rest is missing":  {stamp + "10%\r\n" + stampAppend[:20], []string{"10%", stampAppend[:20]}},
-		"and it was no cut":        {stamp + "a\r\n" + stampNext + "b\r\n", []string{"a", "b"}},
+		"and the line was not cut": {stamp + "a\r\n" + stampNext + "b\r\n", []string{"a", "b"}},
 		"but on another stream":    {stamp + "10%\r\n" + stampErr + "w\n" + stampAppend + "50%\r\n" + stampAppend + "100%\n", []string{"10%", "w", "+100%"}},
 		"but of another kind":      {stamp + "10%\r\n" + strings.Replace(stampAppend, "O+", "E+", 1) + "50%\n", []string{"10%", "+50%"}},
 		"but it was a whole line":  {stamp + "a\n" + stampAppend + "b\n", []string{"a", "+b"}},
@@ -272,23 +272,23 @@ func TestTraceSections(t *testing.T) {
 	end := func(name string) string { return "section_end:160:" + name + closing }
 	for name, tt := range map[string]struct {
 		log  string
-		want []string // Text [sections] +started -ended.
+		want []string // The format is: Text [sections] +started -ended.
 	}{
-		"with a title":             {start("a") + "A\nx\n" + end("a") + "\ny\n", []string{"A [a] +a", "x [a]", " [] -a", "y []"}},
-		"on a line of its own":     {start("a") + "\nx\n", []string{" [a] +a", "x [a]"}},
-		"nested":                   {start("a") + "A\n" + start("b") + "B\n" + end("b") + "\n" + end("a") + "\n", []string{"A [a] +a", "B [a/b] +b", " [a] -b", " [] -a"}},
-		"interleaved":              {start("a") + "\n" + start("b") + "\n" + end("a") + "x\n" + end("b") + "y\n", []string{" [a] +a", " [a/b] +b", "x [b] -a", "y [] -b"}},
-		"of one name":              {start("a") + "\n" + start("a") + "\n" + end("a") + "x\n" + end("a") + "y\n", []string{" [a] +a", " [a/a] +a", "x [a] -a", "y [] -a"}},
-		"one after the other":      {start("a") + "A\n" + end("a") + start("b") + "B\n", []string{"A [a] +a", "B [b] +b -a"}},
-		"several on a line":        {start("a") + start("b") + end("b") + start("c") + "C\n", []string{"C [a/c] +a/b/c -b"}},
-		"after text":               {start("a") + "A\nx" + end("a") + start("b") + "B\n", []string{"A [a] +a", "x [a]", "B [b] +b -a"}},
-		"after colors":             {"\x1b[0;m\x1b[0K" + start("a") + "A\n", []string{"A [a] +a"}},
-		"an end without a start":   {end("a") + "x\n" + start("b") + end("a") + "y\n", []string{"x []", "y [b] +b"}},
-		"a title with other title": {start("a") + "A" + start("b") + "B\n", []string{"A [a] +a", "B [a/b] +b"}},
-		"an end of no section":     {"x" + end("a") + "y" + end("b") + "\nz\n", []string{"xy []", "z []"}},
-		"an end of a closed one":   {start("a") + "A\n" + end("a") + "x" + end("a") + "y\n", []string{"A [a] +a", "xy [] -a"}},
-		"after a carriage return":  {"10%\r" + start("a") + "A\r" + end("a") + "x\n", []string{"10% []", "A [a] +a", "x [] -a"}},
-		"of a newer runner":        {stamp + start("a") + "A\n" + stamp + end("a") + "\n", []string{"A [a] +a", " [] -a"}},
+		"with a title":                  {start("a") + "A\nx\n" + end("a") + "\ny\n", []string{"A [a] +a", "x [a]", " [] -a", "y []"}},
+		"on a line of its own":          {start("a") + "\nx\n", []string{" [a] +a", "x [a]"}},
+		"nested":                        {start("a") + "A\n" + start("b") + "B\n" + end("b") + "\n" + end("a") + "\n", []string{"A [a] +a", "B [a/b] +b", " [a] -b", " [] -a"}},
+		"interleaved":                   {start("a") + "\n" + start("b") + "\n" + end("a") + "x\n" + end("b") + "y\n", []string{" [a] +a", " [a/b] +b", "x [b] -a", "y [] -b"}},
+		"of one name":                   {start("a") + "\n" + start("a") + "\n" + end("a") + "x\n" + end("a") + "y\n", []string{" [a] +a", " [a/a] +a", "x [a] -a", "y [] -a"}},
+		"one after the other":           {start("a") + "A\n" + end("a") + start("b") + "B\n", []string{"A [a] +a", "B [b] +b -a"}},
+		"several on a line":             {start("a") + start("b") + end("b") + start("c") + "C\n", []string{"C [a/c] +a/b/c -b"}},
+		"after text":                    {start("a") + "A\nx" + end("a") + start("b") + "B\n", []string{"A [a] +a", "x [a]", "B [b] +b -a"}},
+		"after colors":                  {"\x1b[0;m\x1b[0K" + start("a") + "A\n", []string{"A [a] +a"}},
+		"an end without a start":        {end("a") + "x\n" + start("b") + end("a") + "y\n", []string{"x []", "y [b] +b"}},
+		"a title with another title":    {start("a") + "A" + start("b") + "B\n", []string{"A [a] +a", "B [a/b] +b"}},
+		"the end of an unknown section": {"x" + end("a") + "y" + end("b") + "\nz\n", []string{"xy []", "z []"}},
+		"the end of an ended section":   {start("a") + "A\n" + end("a") + "x" + end("a") + "y\n", []string{"A [a] +a", "xy [] -a"}},
+		"after a carriage return":       {"10%\r" + start("a") + "A\r" + end("a") + "x\n", []string{"10% []", "A [a] +a", "x [] -a"}},
+		"of a newer runner":             {stamp + start("a") + "A\n" + stamp + end("a") + "\n", []string{"A [a] +a", " [] -a"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -349,7 +349,7 @@ func TestTraceSectionWithAnInvalidMark(t *testing.T) {
 		line := linesOf(t, text+"\n")[0]
 		assert.Equal(t, text, line.Text)
 		assert.Empty(t, line.Started)
-		// The bytes at a mark's end do as a terminal does. Before other text they erase.
+		// The bytes at the end of a mark are a terminal's: they erase the text before them.
 		line = linesOf(t, text+" "+closing+"x\n")[0]
 		assert.Equal(t, "x", line.Text)
 		assert.Empty(t, line.Started)
@@ -420,7 +420,7 @@ func TestTraceLinesRecordedFromAServer(t *testing.T) {
 	assert.Equal(t, "\x1b[0;1;32mJob succeeded\x1b[0m", lines[3].Styled)
 }
 
-// nextLine pulls a line.
+// nextLine returns the next line of a log.
 func nextLine(t *testing.T, next func() (*gitlabjobs.TraceLine, error, bool)) string {
 	t.Helper()
 	line, err, ok := next()
@@ -471,12 +471,12 @@ func TestTraceLinesYieldAnErrorOnceAndLast(t *testing.T) {
 		r    io.Reader
 		want error
 	}{
-		"after data":      {io.MultiReader(strings.NewReader("a\nb"), iotest.ErrReader(broken)), broken},
-		"with data":       {iotest.DataErrReader(io.MultiReader(strings.NewReader("a\nb"), iotest.ErrReader(broken))), broken},
-		"that wraps EOF":  {io.MultiReader(strings.NewReader("a\nb"), iotest.ErrReader(fmt.Errorf("lost: %w", io.EOF))), io.EOF},
-		"that is no EOF":  {io.MultiReader(strings.NewReader("a\nb"), iotest.ErrReader(io.ErrUnexpectedEOF)), io.ErrUnexpectedEOF},
-		"with no more":    {io.MultiReader(strings.NewReader("a\nb"), reader(func([]byte) (int, error) { return 0, nil })), io.ErrNoProgress},
-		"and a held line": {io.MultiReader(strings.NewReader("a\n"+stamp+"b\r\n"), iotest.ErrReader(broken)), broken},
+		"after data":             {io.MultiReader(strings.NewReader("a\nb"), iotest.ErrReader(broken)), broken},
+		"with data":              {iotest.DataErrReader(io.MultiReader(strings.NewReader("a\nb"), iotest.ErrReader(broken))), broken},
+		"that wraps EOF":         {io.MultiReader(strings.NewReader("a\nb"), iotest.ErrReader(fmt.Errorf("lost: %w", io.EOF))), io.EOF},
+		"that is not EOF":        {io.MultiReader(strings.NewReader("a\nb"), iotest.ErrReader(io.ErrUnexpectedEOF)), io.ErrUnexpectedEOF},
+		"without progress":       {io.MultiReader(strings.NewReader("a\nb"), reader(func([]byte) (int, error) { return 0, nil })), io.ErrNoProgress},
+		"and an unfinished line": {io.MultiReader(strings.NewReader("a\n"+stamp+"b\r\n"), iotest.ErrReader(broken)), broken},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -548,7 +548,7 @@ func TestLongTraceLinesAreSplit(t *testing.T) {
 		t.Parallel()
 		first := strings.Repeat("x", kib64-4096)
 		begin := stamp + first + "\n"
-		fill := strings.Repeat("y", kib64-len(begin+stampAppend)) // Up to the end of the first piece.
+		fill := strings.Repeat("y", kib64-len(begin+stampAppend)) // Fills the line up to the end of its first piece.
 		long := strings.Repeat("z", 8<<10+1-len(stampAppend+fill))
 		for rest, want := range map[string][]string{
 			"z":      {"z", "+next"},
@@ -579,7 +579,7 @@ func TestLongTraceLinesAreSplit(t *testing.T) {
 		assert.False(t, lines[1].Continued)
 		assert.Equal(t, "Title", lines[1].Started[0].Header)
 	})
-	t.Run("of what never ends", func(t *testing.T) {
+	t.Run("of an endless log", func(t *testing.T) {
 		t.Parallel()
 		for _, s := range []string{"\x1b]0;", "\x1b[", "section_start:1:a["} {
 			linesOf(t, s+strings.Repeat("1", 3*kib64)+"\n")
@@ -587,7 +587,7 @@ func TestLongTraceLinesAreSplit(t *testing.T) {
 	})
 }
 
-// repeating is a log of so many bytes.
+// repeating is a log of size bytes that repeats text.
 func repeating(text string, size int) io.Reader {
 	at := 0
 	return io.LimitReader(reader(func(b []byte) (int, error) {
@@ -598,7 +598,7 @@ func repeating(text string, size int) io.Reader {
 }
 
 func TestTraceLinesUseLittleMemory(t *testing.T) { //nolint:paralleltest // It counts what is allocated.
-	size := sized(6<<20, 8<<20) // More than may be held.
+	size := sized(6<<20, 8<<20) // More than the memory that TraceLines may use.
 	if large < 100_000 {        // With the race detector.
 		size = 5 << 20
 	}
@@ -606,13 +606,13 @@ func TestTraceLinesUseLittleMemory(t *testing.T) { //nolint:paralleltest // It c
 		text string
 		size int
 	}{
-		"one line":                {"x", sized(8<<20, 64<<20)},
-		"one of colors":           {"\x1b[31mx", size},
-		"one that is drawn again": {"10%\r", size},
-		"one that is erased":      {strings.Repeat("a", 20) + "\x1b[2K", size},
-		"one title":               {"\x1b]0;", size},
-		"sections":                {"section_start:1:a" + closing, size},
-		"of a newer runner":       {stampAppend + "50%\r\n", size},
+		"one line":            {"x", sized(8<<20, 64<<20)},
+		"one of colors":       {"\x1b[31mx", size},
+		"one that is redrawn": {"10%\r", size},
+		"one that is erased":  {strings.Repeat("a", 20) + "\x1b[2K", size},
+		"one title":           {"\x1b]0;", size},
+		"sections":            {"section_start:1:a" + closing, size},
+		"of a newer runner":   {stampAppend + "50%\r\n", size},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var before, during runtime.MemStats
@@ -632,26 +632,26 @@ func TestTraceLinesUseLittleMemory(t *testing.T) { //nolint:paralleltest // It c
 	}
 }
 
-// hostile are lines that cost the most for their bytes.
+// hostile are the lines that take the most time per byte.
 var hostile = map[string]string{
-	"erasing":          strings.Repeat("a", 30_000) + strings.Repeat("\x1b[1K", 8_000) + "\n",
-	"erasing all":      strings.Repeat("a", 30_000) + strings.Repeat("\x1b[2Kb", 6_000) + "\n",
-	"going back":       strings.Repeat("a", 30_000) + strings.Repeat("\rx\x1b[99999G\x1b[2K", 2_000) + "\n",
-	"splitting":        strings.Repeat("asection_start:1:x"+closing+"bsection_end:1:x"+closing, 1_500) + "\n",
-	"ends of nothing":  strings.Repeat("asection_end:1:x"+closing, 3_000) + "\n",
-	"sections":         strings.Repeat("section_start:1:x"+closing, 3_000) + "\n",
-	"half marks":       strings.Repeat("section_start:1:section_start:1:a[a=b,", 1_600) + "\n",
-	"titles":           strings.Repeat("\x1b]0;", 15_000) + "\n",
-	"sequences":        strings.Repeat("\x1b[1;1;1;1", 6_000) + "\n",
-	"colors":           strings.Repeat("\x1b[1ma\x1b[38;2;1;2;3;48;2;1;2;3mb", 1_800) + "\n",
-	"records":          stamp + strings.Repeat("\r\n"+stampAppend, 4_000) + "\n",
-	"records of marks": stamp + strings.Repeat("asection_end:1:x"+closing+"\r\n"+stampAppend, 2_000) + "\n",
-	"line breaks":      strings.Repeat("\n", 60_000),
-	"carriage returns": strings.Repeat(stamp+"\r\n", 2_000),
+	"erasing":                  strings.Repeat("a", 30_000) + strings.Repeat("\x1b[1K", 8_000) + "\n",
+	"erasing all":              strings.Repeat("a", 30_000) + strings.Repeat("\x1b[2Kb", 6_000) + "\n",
+	"cursor movements":         strings.Repeat("a", 30_000) + strings.Repeat("\rx\x1b[99999G\x1b[2K", 2_000) + "\n",
+	"splitting":                strings.Repeat("asection_start:1:x"+closing+"bsection_end:1:x"+closing, 1_500) + "\n",
+	"ends of unknown sections": strings.Repeat("asection_end:1:x"+closing, 3_000) + "\n",
+	"sections":                 strings.Repeat("section_start:1:x"+closing, 3_000) + "\n",
+	"incomplete marks":         strings.Repeat("section_start:1:section_start:1:a[a=b,", 1_600) + "\n",
+	"titles":                   strings.Repeat("\x1b]0;", 15_000) + "\n",
+	"sequences":                strings.Repeat("\x1b[1;1;1;1", 6_000) + "\n",
+	"colors":                   strings.Repeat("\x1b[1ma\x1b[38;2;1;2;3;48;2;1;2;3mb", 1_800) + "\n",
+	"records":                  stamp + strings.Repeat("\r\n"+stampAppend, 4_000) + "\n",
+	"records of marks":         stamp + strings.Repeat("asection_end:1:x"+closing+"\r\n"+stampAppend, 2_000) + "\n",
+	"line breaks":              strings.Repeat("\n", 60_000),
+	"carriage returns":         strings.Repeat(stamp+"\r\n", 2_000),
 }
 
-// What goes over a line for each of its bytes would take minutes here, up to the
-// test binary's own time limit.
+// If the time were quadratic in the length of a line, this test would run into the timeout
+// of the test binary.
 func TestTraceLinesReadHostileLogs(t *testing.T) {
 	t.Parallel()
 	size := sized(192<<10, 1<<20)
@@ -690,39 +690,39 @@ func FuzzTraceLines(f *testing.F) {
 			}
 		}
 		if !reflect.DeepEqual(lines, traceLines(t, iotest.OneByteReader(strings.NewReader(log)))) {
-			t.Fatalf("%q: byte by byte it is other lines", log)
+			t.Fatalf("%q has different lines if it is read byte by byte", log)
 		}
 		if n := len(log); n < 100 || n > 1000 || n%8 != 0 {
 			return
 		}
-		// What repeats is long, and is cut where lines are.
+		// The repeated text is longer than a piece of a line.
 		log = strings.Repeat(log, (70<<10)/len(log))
 		lines = traceLines(t, strings.NewReader(log))
 		checkLines(t, log, lines)
 		if !reflect.DeepEqual(lines, traceLines(t, iotest.HalfReader(strings.NewReader(log)))) {
-			t.Fatalf("%q: in halves it is other lines", log)
+			t.Fatalf("%q has different lines if reads are halved", log)
 		}
 	})
 }
 
-// checkLines looks for what holds for the lines of any log.
+// checkLines checks the invariants of the lines of any log.
 func checkLines(t *testing.T, log string, lines []*gitlabjobs.TraceLine) {
 	if rawOf(lines) != log {
-		t.Fatalf("%q came back as %q", log, rawOf(lines))
+		t.Fatalf("the raw lines of %q are %q", log, rawOf(lines))
 	}
 	number := int64(0)
 	for i, line := range lines {
 		if line.Raw == "" || len(line.Raw) > 64<<10 {
-			t.Fatalf("a line of %d bytes", len(line.Raw))
+			t.Fatalf("a line has %d bytes", len(line.Raw))
 		}
 		if !utf8.ValidString(line.Text) || strings.ContainsFunc(line.Text, func(r rune) bool { return r != '\t' && unicode.IsControl(r) }) {
-			t.Fatalf("%q is no text", line.Text)
+			t.Fatalf("%q is not valid text", line.Text)
 		}
 		if !line.Continued || i == 0 {
 			number++
 		}
 		if line.Number != number {
-			t.Fatalf("line %d is numbered %d", number, line.Number)
+			t.Fatalf("line %d has the number %d", number, line.Number)
 		}
 	}
 }

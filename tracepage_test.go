@@ -28,27 +28,26 @@ const (
 	reset         = "\x1b[0m"
 )
 
-// The reasons for which a line differs from that of GitLab's page.
+// The reasons for lines that differ from those of GitLab's page.
 const (
-	emptyLines   = "every line of the log is returned, empty ones too: the Raw of all is the log"
-	exactNames   = "names are as the log has them; the page has them in lower case, with - for other characters"
-	prefixBegins = "a runner's prefix is one only at the beginning of a line, where runners write it"
-	runnersOnly  = "a line is joined only to one that runners do continue, so that no other line waits for the next"
+	emptyLines   = "all lines of the log are returned, even empty ones, so that the Raw of all lines is the log"
+	exactNames   = "names are those of the log; the page changes them to lower case and replaces other characters with -"
+	prefixBegins = "a runner's prefix is recognized only at the beginning of a line, because runners write it only there"
+	runnersOnly  = "a line is joined only to a line that runners continue, so that other lines need not wait for the next line"
 )
 
-// GitLab's page has its own reader of logs, with a specification: these are its
-// cases, with the lines that the page shows. A line begins with the time and ends
-// with its section, which has a + in the line that is its header. The end of a
-// section is a line of the page: - with its duration. Several parts of a log come
-// in several reads; the page is what they show together.
+// These are the test cases of the log parser of GitLab's page, with the lines that the page
+// shows. A line begins with its time and ends with its section. The section has a + in its
+// header line. The end of a section is a line that begins with - and has the duration. Each
+// part of a log is a separate read.
 func TestTraceLinesAreThoseOfGitLabsPage(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name   string
 		parts  []string
 		page   []string
-		lines  []string // Where they differ.
-		differ string   // Why. Empty: as GitLab.
+		lines  []string // The lines of TraceLines, if they differ.
+		differ string   // The reason for the difference. Empty: same as GitLab.
 	}{
 		{name: "text", parts: []string{"Hello"}, page: []string{"Hello"}},
 
@@ -147,7 +146,7 @@ func TestTraceLinesAreThoseOfGitLabsPage(t *testing.T) {
 			page: []string{at19 + "Hello", at20 + "world"}, lines: []string{at19 + "Hello", "", at20 + "world"}, differ: emptyLines,
 		},
 		{
-			name: "a time behind a carriage return", parts: []string{page19 + "Hello \r" + page20 + "world!"},
+			name: "a time after a carriage return", parts: []string{page19 + "Hello \r" + page20 + "world!"},
 			page: []string{at20 + "world!"}, lines: []string{at19 + page20 + "world!"}, differ: prefixBegins,
 		},
 		{
@@ -181,22 +180,22 @@ func TestTraceLinesAreThoseOfGitLabsPage(t *testing.T) {
 			page: []string{"Hello world! [+prepare-script]", "-prepare-script 1m3s"},
 		},
 
-		// The page's reader does these, and its specification leaves them out.
+		// These cases are not in GitLab's tests.
 		{
-			name: "sections of one name", parts: []string{pageStart + "A\n" + pageStart + "B\n" + pageEnd + "x" + pageEnd + "y"},
+			name: "sections with the same name", parts: []string{pageStart + "A\n" + pageStart + "B\n" + pageEnd + "x" + pageEnd + "y"},
 			page:   []string{"A [+prepare-script]", "B [+prepare-script]", "-prepare-script 1m3s", "xy"},
 			lines:  []string{"A [+prepare-script]", "B [+prepare-script]", "-prepare-script 1m3s", "x [prepare-script]", "-prepare-script 1m3s", "y"},
-			differ: "sections of one name nest, as others do: each start has its end",
+			differ: "sections with the same name nest: each start has its own end",
 		},
 		{
 			name: "an unfinished progress bar", parts: []string{"10%\r50%\r"}, page: nil, lines: []string{"50%"},
-			differ: "text stays until other text replaces it, so that a line is never lost",
+			differ: "text is kept until other text replaces it, so that no line is lost",
 		},
 		{
 			name: "erasing without a carriage return", parts: []string{"Hello\x1b[2K\x1b[1Gworld"}, page: []string{"Helloworld"}, lines: []string{"world"},
-			differ: "the page knows no sequence but colors; a terminal erases, and so do many progress bars",
+			differ: "the page supports no sequences but colors; terminals erase, and many progress bars use this",
 		},
-		{name: "options with a blank", parts: []string{strings.Replace(pageStart, "\r", "[a=b, c=d]\r", 1) + "hello"}, page: []string{"hello [+prepare-script map[a:b  c:d]]"}, lines: []string{"hello [+prepare-script map[a:b c:d]]"}, differ: "the blank after a comma is not part of a name"},
+		{name: "options with a space", parts: []string{strings.Replace(pageStart, "\r", "[a=b, c=d]\r", 1) + "hello"}, page: []string{"hello [+prepare-script map[a:b  c:d]]"}, lines: []string{"hello [+prepare-script map[a:b c:d]]"}, differ: "the space after a comma is not part of a name"},
 		{name: "looser options", parts: []string{strings.Replace(pageStart, "\r", "[a = b]\r", 1) + "hello"}, page: []string{"hello"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -216,7 +215,7 @@ func TestTraceLinesAreThoseOfGitLabsPage(t *testing.T) {
 	}
 }
 
-// pageOf writes lines as GitLab's page has them.
+// pageOf formats lines as GitLab's page does.
 func pageOf(lines []*gitlabjobs.TraceLine) []string {
 	var page []string
 	for _, line := range lines {

@@ -16,12 +16,12 @@ import (
 	"example.com/gitlabjobs/gitlabjobstest"
 )
 
-// longRecord fills the buffer of a runner, so that the runner splits the line.
+// longRecord fills the buffer of a runner, which splits the line.
 var longRecord = strings.Repeat("0123456789abcdef", 8<<10/16)
 
-// recordsUpTo190 are the records that runners 16 to 19.0 write of a job, without
-// times: a write that contains a carriage return and no line break ends a record
-// behind its last carriage return.
+// recordsUpTo190 are the records that runners 16 to 19.0 write for a job, without times. If
+// a write contains a carriage return but no line break, the record ends after its last
+// carriage return.
 var recordsUpTo190 = []string{
 	"00O \x1b[0KRunning with gitlab-runner VERSION (abcd1234)\x1b[0;m",
 	"00O section_start:1709629331:prepare_executor\r",
@@ -48,7 +48,7 @@ var recordsUpTo190 = []string{
 	"00O+\x1b[0K\x1b[32;1mJob succeeded\x1b[0;m",
 }
 
-// recordsFrom191 are those of runners since 19.1, where a record has all of a write.
+// recordsFrom191 are the records of runners since 19.1. A record contains a whole write.
 var recordsFrom191 = []string{
 	"00O \x1b[0KRunning with gitlab-runner VERSION (abcd1234)\x1b[0;m",
 	"00O section_start:1709629331:prepare_executor\r\x1b[0K",
@@ -75,15 +75,15 @@ var recordsFrom191 = []string{
 	"00O+\x1b[32;1mJob succeeded\x1b[0;m",
 }
 
-// longRecords are those of a long line, the same in all versions.
+// longRecords are the records of a long line. They are the same in all versions.
 var longRecords = []string{
 	"01O " + longRecord + "\xc3",
 	"01O+\xbc",
 	"01O next",
 }
 
-// runnerFormats have the records of each version. Those of 16 to 19.0 differ in
-// nothing, so that it is the version's name alone that tells them apart.
+// runnerFormats maps versions to their records. The records of 16 to 19.0 differ only in
+// the name of the version.
 var runnerFormats = map[string][]string{
 	"16.11.4": recordsUpTo190,
 	"17.9.0":  recordsUpTo190,
@@ -93,7 +93,8 @@ var runnerFormats = map[string][]string{
 	"19.3.0":  recordsFrom191,
 }
 
-// stampedLog writes records as the runner of a version does, one a second.
+// stampedLog returns the log that the runner of a version writes, with one record per
+// second.
 func stampedLog(version string, records []string) string {
 	var b strings.Builder
 	at := time.Unix(1709629331, 962646000).UTC()
@@ -154,8 +155,8 @@ func TestTraceLinesOfEachRunnerVersion(t *testing.T) {
 	})
 }
 
-// sameInParts checks that a log has the same lines read byte by byte, and in two
-// parts, whatever their lengths.
+// sameInParts checks that a log has the same lines if it is read byte by byte, or in two
+// parts of any length.
 func sameInParts(t *testing.T, log string, lines []*gitlabjobs.TraceLine) {
 	t.Helper()
 	require.Equal(t, lines, traceLines(t, iotest.OneByteReader(strings.NewReader(log))), "byte by byte")
@@ -167,8 +168,8 @@ func sameInParts(t *testing.T, log string, lines []*gitlabjobs.TraceLine) {
 	}
 }
 
-// FuzzTraceLinesOfRunners: a log has the lines that the job wrote, whatever the
-// runner's version and however the job's writes and the reads are cut.
+// FuzzTraceLinesOfRunners checks that a log has the lines that the job wrote, for each
+// version of the runner and all sizes of the job's writes and of the reads.
 func FuzzTraceLinesOfRunners(f *testing.F) {
 	for _, records := range [][]string{recordsUpTo190, recordsFrom191, longRecords} {
 		text := ""
@@ -193,10 +194,10 @@ func FuzzTraceLinesOfRunners(f *testing.F) {
 			lines := traceLines(t, strings.NewReader(log))
 			checkLines(t, log, lines)
 			if !reflect.DeepEqual(lines, traceLines(t, inReads(log, 1+int(read)))) {
-				t.Fatalf("%s: other lines in reads of %d bytes: %q", version, 1+int(read), log)
+				t.Fatalf("%s: the lines differ in reads of %d bytes: %q", version, 1+int(read), log)
 			}
 			if !sameText(want, lines) {
-				t.Fatalf("%s: writes of %d bytes: the lines of %q are those of %q", version, 1+int(write), textsOf(want), textsOf(lines))
+				t.Fatalf("%s: writes of %d bytes: got the lines %q, want %q", version, 1+int(write), textsOf(lines), textsOf(want))
 			}
 		}
 	})
@@ -214,14 +215,14 @@ func written(t *testing.T, text string, size int, version string) string {
 	return job.Log()
 }
 
-// inReads reads so many bytes at once.
+// inReads returns a reader that reads at most size bytes at once.
 func inReads(log string, size int) io.Reader {
 	r := strings.NewReader(log)
 	return reader(func(b []byte) (int, error) { return r.Read(b[:min(len(b), size)]) })
 }
 
-// sameText compares the lines that a job wrote with those of its stamped log. It
-// does not if the job wrote prefixes itself, or lines that come in pieces.
+// sameText compares the lines that a job wrote with those of its stamped log. It skips jobs
+// that write prefixes or lines in pieces.
 func sameText(want, lines []*gitlabjobs.TraceLine) bool {
 	for _, line := range want {
 		if line.Stream != "" || line.Continued || len(line.Raw) > 32<<10 {

@@ -23,8 +23,8 @@ type (
 	jobSpec      = gitlabjobstest.JobSpec
 )
 
-// walk returns a line for each node of a tree.
-func walk(t *testing.T, client *gitlabjobs.Client, project gitlabjobs.Project, pipeline int64, opts *gitlabjobs.TreeOptions) []string {
+// treeText returns a line for each node of a tree.
+func treeText(t *testing.T, client *gitlabjobs.Client, project gitlabjobs.Project, pipeline int64, opts *gitlabjobs.TreeOptions) []string {
 	t.Helper()
 	var lines []string
 	for node, err := range client.PipelineTree(t.Context(), project, pipeline, opts) {
@@ -69,7 +69,7 @@ func TestTheTreeReadsEveryPipelineOnce(t *testing.T) {
 				root.AddBridge(bridgeSpec{Name: "to other", Downstream: foreign})
 				child.AddJob(jobSpec{Name: "child test"})
 				foreign.AddJob(jobSpec{Name: "foreign test"})
-				got := walk(t, srv.Client(srv.Tokens.Developer), "group/app", root.ID(), &gitlabjobs.TreeOptions{Concurrency: concurrency})
+				got := treeText(t, srv.Client(srv.Tokens.Developer), "group/app", root.ID(), &gitlabjobs.TreeOptions{Concurrency: concurrency})
 				assert.Equal(t, []string{"build", "-> to other", "-> to child", "  foreign test", "  child test"}, got)
 			})
 		}
@@ -96,7 +96,7 @@ func TestTheTreeIsReadFiveLevelsDeep(t *testing.T) {
 			want = append(want, strings.Repeat("  ", level+1)+fmt.Sprint("-> bridge ", level+1))
 		}
 	}
-	assert.Equal(t, want, walk(t, srv.Client(srv.Tokens.Developer), "group/app", root.ID(), nil))
+	assert.Equal(t, want, treeText(t, srv.Client(srv.Tokens.Developer), "group/app", root.ID(), nil))
 
 	for node, err := range srv.Client(srv.Tokens.Developer).PipelineTree(t.Context(), "group/app", root.ID(), nil) {
 		require.NoError(t, err)
@@ -108,7 +108,7 @@ func TestTheTreeIsReadFiveLevelsDeep(t *testing.T) {
 	}
 }
 
-// treeServer answers with bridges of each pipeline that lead to others.
+// treeServer serves pipelines whose bridges trigger other pipelines.
 func treeServer(bridges map[string]string) transport {
 	return func(req *http.Request) (*http.Response, error) {
 		var project, pipeline, list string
@@ -140,23 +140,23 @@ func TestTreeNodesWithErrors(t *testing.T) {
 			"2/6": "[" + bridge(61, `{"id":5,"project_id":1}`) + "]",
 		}, []string{"job of 5", "-> b51", "  job of 6", "  -> b61"}},
 		"a pipeline that triggers itself": {map[string]string{"1/5": "[" + bridge(51, `{"id":5,"project_id":1}`) + "]"}, []string{"job of 5", "-> b51"}},
-		"two ways to one pipeline": {map[string]string{
+		"two bridges to one pipeline": {map[string]string{
 			"1/5": "[" + bridge(52, `{"id":6,"project_id":1}`) + "," + bridge(51, `{"id":6,"project_id":1}`) + "]", "1/6": "[]",
 		}, []string{"job of 5", "-> b52", "-> b51", "  job of 6"}},
 		"a project that is missing": {map[string]string{"1/5": "[" + bridge(51, `{"id":6,"project_id":9}`) + "]"}, []string{"job of 5", "-> b51", "  pipeline: error"}},
 		"a project that is missing, and one that is not": {map[string]string{
 			"1/5": "[" + bridge(52, `{"id":6,"project_id":9}`) + "," + bridge(51, `{"id":7,"project_id":1}`) + "]", "1/7": "[]",
 		}, []string{"job of 5", "-> b52", "-> b51", "  pipeline: error", "  job of 7"}},
-		"no downstream pipeline":            {map[string]string{"1/5": "[" + bridge(51, `null`) + "]"}, []string{"job of 5", "-> b51: error"}},
-		"the project in the address alone":  {map[string]string{"1/5": "[" + bridge(51, `{"id":6,"web_url":"https://h/group/sub/app/-/pipelines/6"}`) + "]", "group%2Fsub%2Fapp/6": "[]"}, []string{"job of 5", "-> b51", "  job of 6"}},
-		"the project in an older address":   {map[string]string{"1/5": "[" + bridge(51, `{"id":6,"web_url":"https://h/group/app/pipelines/6"}`) + "]", "group%2Fapp/6": "[]"}, []string{"job of 5", "-> b51", "  job of 6"}},
-		"the project nowhere":               {map[string]string{"1/5": "[" + bridge(51, `{"id":6}`) + "]"}, []string{"job of 5", "-> b51: error"}},
-		"an address that is no pipeline's":  {map[string]string{"1/5": "[" + bridge(51, `{"id":6,"web_url":"https://h/group/app"}`) + "]"}, []string{"job of 5", "-> b51: error"}},
-		"a project's name that is not safe": {map[string]string{"1/5": "[" + bridge(51, `{"id":6,"web_url":"https://h/../../-/pipelines/6"}`) + "]"}, []string{"job of 5", "-> b51", "  pipeline: error"}},
+		"no downstream pipeline":      {map[string]string{"1/5": "[" + bridge(51, `null`) + "]"}, []string{"job of 5", "-> b51: error"}},
+		"the project only in the URL": {map[string]string{"1/5": "[" + bridge(51, `{"id":6,"web_url":"https://h/group/sub/app/-/pipelines/6"}`) + "]", "group%2Fsub%2Fapp/6": "[]"}, []string{"job of 5", "-> b51", "  job of 6"}},
+		"the project in an older URL": {map[string]string{"1/5": "[" + bridge(51, `{"id":6,"web_url":"https://h/group/app/pipelines/6"}`) + "]", "group%2Fapp/6": "[]"}, []string{"job of 5", "-> b51", "  job of 6"}},
+		"no project":                  {map[string]string{"1/5": "[" + bridge(51, `{"id":6}`) + "]"}, []string{"job of 5", "-> b51: error"}},
+		"the URL is not a pipeline's": {map[string]string{"1/5": "[" + bridge(51, `{"id":6,"web_url":"https://h/group/app"}`) + "]"}, []string{"job of 5", "-> b51: error"}},
+		"an unsafe project name":      {map[string]string{"1/5": "[" + bridge(51, `{"id":6,"web_url":"https://h/../../-/pipelines/6"}`) + "]"}, []string{"job of 5", "-> b51", "  pipeline: error"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			assert.Equal(t, tc.want, walk(t, newClient(t, treeServer(tc.bridges)), "1", 5, nil))
+			assert.Equal(t, tc.want, treeText(t, newClient(t, treeServer(tc.bridges)), "1", 5, nil))
 		})
 	}
 }
@@ -174,7 +174,7 @@ func TestTheProjectIsFoundBelowARelativeRoot(t *testing.T) {
 	})
 	client, err := gitlabjobs.NewClient("https://host.example/gitlab", gitlabjobs.NoAuth(), gitlabjobs.WithHTTPClient(&http.Client{Transport: rt}))
 	require.NoError(t, err)
-	walk(t, client, "1", 5, nil)
+	treeText(t, client, "1", 5, nil)
 	assert.Contains(t, asked, "/gitlab/api/v4/projects/group%2Fapp/pipelines/6/jobs")
 }
 
@@ -209,7 +209,7 @@ func TestAPipelineCreatedDuringTheIterationIsFound(t *testing.T) {
 		if node.Job != nil {
 			names = append(names, node.Job.Name)
 		}
-		if len(names) == 1 && node.Job != nil { // The child has not been read yet, or is just being.
+		if len(names) == 1 && node.Job != nil { // The child has not been read yet, or is being read.
 			child.AddJob(jobSpec{Name: "old"})
 		}
 	}
@@ -240,7 +240,7 @@ func TestTheTreeReadsSeveralPipelinesAtATime(t *testing.T) {
 		client := srv.Client(srv.Tokens.Developer)
 		with := func(n int) time.Duration {
 			start := time.Now()
-			assert.Len(t, walk(t, client, "group/app", root.ID(), &gitlabjobs.TreeOptions{Concurrency: n}), 240)
+			assert.Len(t, treeText(t, client, "group/app", root.ID(), &gitlabjobs.TreeOptions{Concurrency: n}), 240)
 			return time.Since(start)
 		}
 		one, eight := with(1), with(8)
@@ -329,8 +329,8 @@ func TestTreeOptionsLimitTheTree(t *testing.T) {
 	var asked []string
 	for name, tc := range map[string]struct {
 		opts  gitlabjobs.TreeOptions
-		nodes int // Of all.
-		polls int // Requests for jobs.
+		nodes int // The total number of nodes.
+		polls int // The number of requests for jobs.
 	}{
 		"no limit":     {gitlabjobs.TreeOptions{}, 7, 4},
 		"one level":    {gitlabjobs.TreeOptions{MaxDepth: 1}, 4, 2},
@@ -342,13 +342,13 @@ func TestTreeOptionsLimitTheTree(t *testing.T) {
 		}}, 4, 2},
 	} {
 		srv.ResetRequests()
-		assert.Equal(t, all[:tc.nodes], walk(t, client, "group/app", pipelines[0].ID(), &tc.opts), name)
+		assert.Equal(t, all[:tc.nodes], treeText(t, client, "group/app", pipelines[0].ID(), &tc.opts), name)
 		assert.Len(t, srv.Requests(), 2*tc.polls, name)
 	}
 	assert.Equal(t, []string{"bridge 0", "bridge 1"}, asked, "not a bridge without a pipeline")
 }
 
-// With -race this shows that no goroutine writes the caller's Response.
+// With -race, this test fails if another goroutine writes the caller's Response.
 func TestTheTreeReportsTheResponsesOfEachPipeline(t *testing.T) {
 	t.Parallel()
 	srv := gitlabjobstest.NewMemoryServer(t)

@@ -10,7 +10,7 @@ import (
 	"example.com/gitlabjobs/gitlabjobstest"
 )
 
-// A caller may keep the nodes: the path of one does not change when another is made.
+// A caller may keep nodes. The path of a node does not change when other nodes are created.
 func TestThePathOfANodeStaysTheSame(t *testing.T) {
 	t.Parallel()
 	srv := gitlabjobstest.NewMemoryServer(t)
@@ -54,6 +54,6 @@ func TestTheTreeHasRetriedJobsIfTheOptionsSaySo(t *testing.T) {
 		false: {"test", "-> to child", "  test"},
 		true:  {"test", "test", "-> to child", "  test", "  test"},
 	} {
-		assert.Equal(t, want, walk(t, client, "group/app", root.ID(), &gitlabjobs.TreeOptions{IncludeRetried: retried}))
+		assert.Equal(t, want, treeText(t, client, "group/app", root.ID(), &gitlabjobs.TreeOptions{IncludeRetried: retried}))
 	}
 }

@@ -47,8 +47,7 @@ func TestWaitEndsAtEveryFinishedState(t *testing.T) {
 	}
 }
 
-// statusServer answers with a job in one status after the other, the last for
-// ever.
+// statusServer responds with a job in each status in order, and repeats the last one.
 func statusServer(statuses ...string) transport {
 	return func(req *http.Request) (*http.Response, error) {
 		status := statuses[0]
@@ -156,12 +155,12 @@ func TestWaitFollowsARetryUnderItsNewID(t *testing.T) {
 				assert.Equal(t, job.ID(), final.ID)
 				assert.Equal(t, gitlabjobs.StatusFailed, final.Status)
 			}
-			time.Sleep(15 * time.Minute) // Until all that was planned has happened.
+			time.Sleep(15 * time.Minute) // Until all scheduled events have happened.
 		})
 	}
 }
 
-// Three hundred jobs in three stages over ten minutes.
+// There are 300 jobs in three stages, which run for ten minutes.
 func TestWaitPipelineReadsJobsAndBridgesOncePerPoll(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -205,8 +204,8 @@ func TestWaitPipelineSurvivesFaults(t *testing.T) {
 	})
 }
 
-// A job of the last page is retried after the first page was read: the old one has
-// left the list, and the new one stands where the look has been.
+// A job of the last page is retried after the first page was read. The old job is no longer
+// in the list, and the new one is on the first page.
 func TestAJobRetriedDuringAPollIsNotLost(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -265,7 +264,7 @@ func TestWaitingIsBoundByItsContext(t *testing.T) {
 		assert.False(t, result.Succeeded())
 		assert.Equal(t, 17*time.Minute, time.Since(start))
 
-		// During an outage, the error says so.
+		// During an outage, the error contains the error of the last poll.
 		ctx, cancel = context.WithTimeout(t.Context(), 10*time.Minute)
 		defer cancel()
 		time.AfterFunc(5*time.Minute, func() { srv.Down(time.Hour) })

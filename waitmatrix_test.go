@@ -15,7 +15,7 @@ import (
 	"example.com/gitlabjobs/gitlabjobstest"
 )
 
-// stage is what a row of the matrix builds its pipelines in.
+// stage is the environment in which a row of the matrix builds its pipelines.
 type stage struct {
 	t    *testing.T
 	srv  *gitlabjobstest.Server
@@ -32,15 +32,15 @@ func (s stage) child(job jobSpec, bridge bridgeSpec) *gitlabjobstest.Pipeline {
 	return child
 }
 
-// at calls f after some time.
+// at calls f after a duration.
 func (s stage) at(d time.Duration, f func()) { time.AfterFunc(d, f) }
 
-// after is a job that runs for some time.
+// after returns a job that runs for a duration.
 func after(d time.Duration, result gitlabjobs.Status) jobSpec {
 	return jobSpec{Script: &gitlabjobstest.Script{Runs: d, Result: result}}
 }
 
-// waitRow is a pipeline, the status that GitLab gives it in the end, and the result.
+// waitRow is a pipeline, its final status in GitLab, and the result of the wait.
 type waitRow struct {
 	name   string
 	server []gitlabjobstest.Option
@@ -50,10 +50,10 @@ type waitRow struct {
 	token  bool // Wait with the token of a job in the project.
 
 	gitlab    gitlabjobs.Status
-	status    *gitlabjobs.Status // Of the result, if it is not GitLab's.
+	status    *gitlabjobs.Status // The status of the result, if it is not GitLab's.
 	succeeded bool
 	err       error
-	low, high time.Duration // When the wait ends; high is low and a minute by default.
+	low, high time.Duration // The range of the wait's duration; high defaults to low plus a minute.
 }
 
 const (
@@ -78,7 +78,7 @@ func waitRows() []waitRow {
 	}
 	downstream := gitlabjobs.WaitOptions{Downstream: true}
 	return []waitRow{
-		// Jobs alone.
+		// Jobs only.
 		{name: "all jobs succeeded", build: jobs(jobSpec{}, jobSpec{Status: skipped}), gitlab: success, succeeded: true},
 		{name: "jobs that run", build: jobs(after(5*minute, success), jobSpec{}), gitlab: success, succeeded: true, low: 5 * minute},
 		{name: "a failed job", build: jobs(jobSpec{}, jobSpec{Status: failed}), gitlab: failed},
@@ -128,7 +128,7 @@ func waitRows() []waitRow {
 			s.root.AddJob(jobSpec{AutoRetry: 2, Script: &gitlabjobstest.Script{Runs: minute, Result: failed}})
 		}, gitlab: failed, low: 3 * minute},
 
-		// The pipeline's status.
+		// The status of the pipeline.
 		{name: "a status that lags behind", spec: pipelineSpec{StatusLag: 3 * minute}, build: jobs(after(5*minute, success)), gitlab: success, succeeded: true, low: 8 * minute},
 		{name: "a failure that lags behind", spec: pipelineSpec{StatusLag: 3 * minute}, build: jobs(after(5*minute, failed), jobSpec{}), gitlab: failed, low: 8 * minute},
 		{name: "a manual status that lags behind", spec: pipelineSpec{StatusLag: 3 * minute}, build: jobs(after(5*minute, success), jobSpec{Status: manual}), gitlab: manual, err: gitlabjobs.ErrBlocked, low: 8 * minute},
@@ -167,7 +167,7 @@ func waitRows() []waitRow {
 			s.srv.Fault(gitlabjobstest.Fault{Times: gitlabjobstest.Always, Do: gitlabjobstest.UnknownStatus("brand_new")})
 		}, gitlab: success, err: context.DeadlineExceeded, low: 2 * time.Hour},
 
-		// No jobs, and no pipeline objects.
+		// No jobs, or no pipeline objects.
 		{name: "empty, broken YAML", spec: pipelineSpec{Status: failed}, gitlab: failed},
 		{name: "empty, external checks that passed", spec: pipelineSpec{Status: success}, gitlab: success, succeeded: true},
 		{name: "empty at first", build: func(s stage) {
@@ -369,7 +369,7 @@ func TestWaitPipelineEndsAsGitLabDecides(t *testing.T) {
 				assert.GreaterOrEqual(t, took, row.low)
 				assert.LessOrEqual(t, took, high)
 				cancel()
-				time.Sleep(24 * time.Hour) // Until all timers have fired.
+				time.Sleep(24 * time.Hour) // Until all timers have expired.
 			})
 		})
 	}

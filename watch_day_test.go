@@ -19,14 +19,13 @@ import (
 	"example.com/gitlabjobs/gitlabjobstest"
 )
 
-// interval is the time from which, and to which, a job had a status.
+// interval is the time in which a job had a status.
 type interval struct {
 	status   gitlabjobs.Status
 	from, to time.Time
 }
 
-// busyProject is a project that changes by itself in virtual time, and what really
-// happened in it.
+// busyProject is a project whose jobs change in virtual time. It records the changes.
 type busyProject struct {
 	srv     *gitlabjobstest.Server
 	project *gitlabjobstest.Project
@@ -48,7 +47,7 @@ func newBusyProject(t *testing.T, seed uint64, opts ...gitlabjobstest.Option) *b
 	}
 }
 
-// became notes the status of a job; an empty one is for a deleted job.
+// became records the status of a job. An empty status means that the job was deleted.
 func (b *busyProject) became(id int64, status gitlabjobs.Status) {
 	now := time.Now()
 	h := b.history[id]
@@ -63,7 +62,7 @@ func (b *busyProject) became(id int64, status gitlabjobs.Status) {
 	b.history[id] = h
 }
 
-// after calls do, which has the project to itself, after a random time of this mean.
+// after calls do, with the lock held, after a random time with the given mean.
 func (b *busyProject) after(mean time.Duration, do func()) {
 	time.AfterFunc(time.Duration(float64(mean)*b.rand.ExpFloat64())+1, func() {
 		b.mu.Lock()
@@ -72,13 +71,13 @@ func (b *busyProject) after(mean time.Duration, do func()) {
 	})
 }
 
-// fill adds jobs, in pipelines, until there are so many, at an even rate.
+// fill adds pipelines at a constant rate until the project has enough jobs.
 func (b *busyProject) fill(jobs int, every time.Duration) {
 	pipeline := b.project.AddPipeline()
 	stages := []gitlabjobs.Status{"pending", "pending", "created", "created", "created", "created", "created", "manual"}
 	for _, status := range stages {
 		if status == "manual" && b.rand.IntN(4) > 0 {
-			status = "created" // Most are played before long.
+			status = "created" // Few jobs are manual.
 		}
 		b.run(pipeline.AddJob(gitlabjobstest.JobSpec{Status: status, NoLog: true}))
 	}
@@ -88,7 +87,7 @@ func (b *busyProject) fill(jobs int, every time.Duration) {
 	}
 }
 
-// run lets a job go the way of its kind.
+// run schedules the changes of a job.
 func (b *busyProject) run(job *gitlabjobstest.Job) {
 	id, status := job.ID(), job.Status()
 	b.became(id, status)
@@ -114,7 +113,7 @@ func (b *busyProject) run(job *gitlabjobstest.Job) {
 	}
 }
 
-// last returns the present status of a job, or an empty one if it was deleted.
+// last returns the current status of a job, or an empty status if it was deleted.
 func (b *busyProject) last(id int64) gitlabjobs.Status {
 	h := b.history[id]
 	if n := len(h); h[n-1].to.IsZero() {
@@ -168,7 +167,7 @@ func (b *busyProject) finish(job *gitlabjobstest.Job) {
 	})
 }
 
-// trouble is what a day brings: errors, and every few hours an outage of some minutes.
+// trouble schedules the failures of a day: errors, and every few hours an outage of some minutes.
 func (b *busyProject) trouble(day time.Duration) {
 	b.srv.Fault(gitlabjobstest.Fault{
 		Method: http.MethodGet, Times: gitlabjobstest.Always, Probability: 0.02, Seed: 1, Do: gitlabjobstest.BadGateway(),
@@ -182,7 +181,7 @@ func (b *busyProject) trouble(day time.Duration) {
 	}
 }
 
-// pollLog is a transport that notes when polls were made.
+// pollLog is a transport that records polls.
 type pollLog struct {
 	next     http.RoundTripper
 	requests int
@@ -190,7 +189,7 @@ type pollLog struct {
 	polls    []poll
 }
 
-// poll is the time from the first response of a poll to the last.
+// poll is the time between the first and the last response of a poll.
 type poll struct {
 	from, to    time.Time
 	listed, end bool // The newest jobs were listed; the last response was usable, and all events were consumed.
@@ -202,7 +201,7 @@ func (l *pollLog) RoundTrip(req *http.Request) (*http.Response, error) {
 	usable := err == nil && (resp.StatusCode == http.StatusOK || resp.StatusCode == http.StatusNotFound)
 	query := req.URL.Query()
 	now := time.Now()
-	// With another size, or a number, a page is requested only to see whether the list is complete.
+	// A request with another size or a page number only checks whether the list is complete.
 	if query.Has("scope[]") && !query.Has("cursor") && !query.Has("page") && query.Get("per_page") == "100" {
 		l.polls = append(l.polls, poll{from: now})
 	}
@@ -214,13 +213,13 @@ func (l *pollLog) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// cut notes that the loop over the events of the last poll was left.
+// cut records that the loop over the events of the last poll ended early.
 func (l *pollLog) cut() {
 	l.cuts++
 	l.polls[len(l.polls)-1].end = false
 }
 
-// covered reports whether a whole poll was made within an interval.
+// covered reports whether a complete poll was made within an interval.
 func (l *pollLog) covered(in interval) bool {
 	i, _ := slices.BinarySearchFunc(l.polls, in.from, func(p poll, t time.Time) int { return p.from.Compare(t) })
 	for ; i < len(l.polls); i++ {
@@ -235,29 +234,30 @@ func (l *pollLog) covered(in interval) bool {
 	return false
 }
 
-// change is an event as a program notes it.
+// change is the part of an event that the tests compare.
 type change struct {
 	id       int64
 	previous gitlabjobs.Status
 	status   gitlabjobs.Status
 }
 
-// watch is Watch of the project, from a state on, until the day is over.
+// watch watches the project from a state until the end of the day.
 type watch func(since gitlabjobs.WatchState) iter.Seq2[*gitlabjobs.JobEvent, error]
 
-// watchedJobs is how many jobs are added in the part of a day that is tested.
+// watchedJobs is the number of jobs that are added in the tested part of a day.
 var watchedJobs = inFull(2_000, 150)
 
-// day is how many jobs are added in how long: at the rate of 10,000 in a day.
+// day returns the number of jobs and the time in which they are added, at a rate of 10,000
+// jobs a day.
 func day() (jobs int, length time.Duration) {
 	return watchedJobs, 24 * time.Hour / 10_000 * time.Duration(watchedJobs)
 }
 
-// watchDay lets consume watch a busy project for a day and half an hour, and compares what it
-// reports with what happened.
+// watchDay calls consume to watch a busy project for a day and half an hour. It compares the
+// reported changes with the actual ones.
 //
-// Where a watch is killed before the state of an event is stored, what happened since then
-// may have another previous status: repeats says so.
+// If consume kills the watch before it stores the state of an event, repeats must be true:
+// the changes since then may be reported with another previous status.
 func watchDay(t *testing.T, repeats bool, consume func(*pollLog, watch) []change) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBusyProject(t, 1, gitlabjobstest.JobsRateLimit(25))
@@ -288,8 +288,8 @@ func watchDay(t *testing.T, repeats bool, consume func(*pollLog, watch) []change
 	})
 }
 
-// check compares what was reported with what happened. It returns how many of the events
-// are of a status that no poll began and ended in.
+// check compares the reported changes with the actual ones. It returns the number of events
+// whose status did not last for a complete poll.
 func check(t *testing.T, b *busyProject, log *pollLog, repeats bool, reported []change) (between int) {
 	events := make(map[int64][]change)
 	for _, c := range reported {
@@ -324,10 +324,10 @@ func check(t *testing.T, b *busyProject, log *pollLog, repeats bool, reported []
 
 func active(s gitlabjobs.Status) bool { return !s.Finished() && !s.Blocked() }
 
-// note returns an event as a change.
+// note converts an event to a change.
 func note(e *gitlabjobs.JobEvent) change { return change{e.Job.ID, e.Previous, e.Job.Status} }
 
-// stored returns a state as it is after it was stored.
+// stored returns a state after a round trip through JSON.
 func stored(t *testing.T, state gitlabjobs.WatchState) (read gitlabjobs.WatchState) {
 	t.Helper()
 	data, err := json.Marshal(state)
@@ -357,7 +357,7 @@ func TestWatchContinuesFromTheStateOfAnyEvent(t *testing.T) {
 		chance := rand.New(rand.NewPCG(2, 2))
 		var state gitlabjobs.WatchState
 		for restarts := 0; ; restarts++ {
-			left := 1 + chance.IntN(3*jobs/100) // Of the events before the next restart: there are about three for each job.
+			left := 1 + chance.IntN(3*jobs/100) // The number of events before the next restart. Each job has about three events.
 			for event, err := range watch(stored(t, state)) {
 				if err != nil {
 					require.ErrorIs(t, err, context.DeadlineExceeded)
@@ -380,7 +380,7 @@ func TestWatchRepeatsAtMostTheEventsSinceTheStoredState(t *testing.T) {
 	watchDay(t, true, func(log *pollLog, watch watch) (reported []change) {
 		chance := rand.New(rand.NewPCG(2, 2))
 		var state gitlabjobs.WatchState
-		var since []change // The events since state was stored.
+		var since []change // The changes since state was stored.
 		for kills := 0; ; kills++ {
 			repeatable := slices.Clone(since)
 			left := 1 + chance.IntN(30)
@@ -399,7 +399,7 @@ func TestWatchRepeatsAtMostTheEventsSinceTheStoredState(t *testing.T) {
 					reported, since = append(reported, c), append(since, c)
 				}
 				if unstored++; unstored == 10 {
-					// What was reported before a kill and is not in this state either may yet be repeated.
+					// Changes that were reported before a kill and are not in this state may be repeated.
 					state, since, unstored = event.State(), slices.Clone(repeatable), 0
 				}
 				if left--; left == 0 {

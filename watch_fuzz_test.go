@@ -9,8 +9,8 @@ import (
 	"example.com/gitlabjobs"
 )
 
-// FuzzWatchState: a state is read completely or refused, and marshals back to one that
-// reads the same.
+// FuzzWatchState checks that a state is either unmarshaled completely or rejected, and that
+// it marshals to JSON that unmarshals to the same state.
 func FuzzWatchState(f *testing.F) {
 	f.Add([]byte(`{"version":1,"project_id":7,"ref":"main","newest_id":12,"jobs":{"":[3],"pending":[9,11],"running":[5]}}`))
 	f.Add([]byte(`{"version":1,"project_id":0,"newest_id":0,"jobs":{}}`))

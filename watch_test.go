@@ -20,7 +20,7 @@ import (
 	"example.com/gitlabjobs/gitlabjobstest"
 )
 
-// watchFor watches group/app for a time. It returns the events as "ID previous>status" and
+// watchFor watches group/app for a duration. It returns the events as "ID previous>status" and
 // the state after the last of them.
 func watchFor(t *testing.T, d time.Duration, client *gitlabjobs.Client, opts gitlabjobs.WatchOptions) (events []string, state gitlabjobs.WatchState) {
 	t.Helper()
@@ -36,17 +36,17 @@ func watchFor(t *testing.T, d time.Duration, client *gitlabjobs.Client, opts git
 		events = append(events, fmt.Sprintf("%d %s>%s", event.Job.ID, event.Previous, event.Job.Status))
 		state = event.State()
 	}
-	require.Fail(t, "a watch ends with an error")
+	require.Fail(t, "the watch ended without an error")
 	return nil, state
 }
 
-// newApp is a server with one project and one pipeline.
+// newApp returns a server with one project and one pipeline.
 func newApp(t *testing.T, opts ...gitlabjobstest.Option) (*gitlabjobstest.Server, *gitlabjobstest.Pipeline, *gitlabjobs.Client) {
 	srv := gitlabjobstest.NewMemoryServer(t, opts...)
 	return srv, srv.AddProject("group/app", gitlabjobstest.ProjectSpec{ID: 7}).AddPipeline(), srv.Client(srv.Tokens.Maintainer)
 }
 
-// job is a job with this ID and status.
+// job returns a job with the given ID and status.
 func job(id int64, status gitlabjobs.Status) gitlabjobstest.JobSpec {
 	return gitlabjobstest.JobSpec{ID: id, Status: status, NoLog: true, AnyStatus: true}
 }
@@ -145,7 +145,7 @@ func TestWatchReportsChanges(t *testing.T) {
 			},
 			want: []string{"1 >manual", "1 manual>success"},
 		},
-		"a status that is not known": {
+		"an unknown status": {
 			world: func(_ *gitlabjobstest.Server, pl *gitlabjobstest.Pipeline, _ *gitlabjobs.Client) {
 				pl.AddJob(job(1, "running"))
 				time.AfterFunc(time.Minute, func() {
@@ -210,7 +210,7 @@ func TestWatchReportsChanges(t *testing.T) {
 				tc.world(srv, pl, client)
 				events, state := watchFor(t, 90*time.Minute, client, tc.opts)
 				assert.Equal(t, tc.want, events)
-				// The state has what is needed to repeat nothing.
+				// A watch from this state repeats no event.
 				again, _ := watchFor(t, 30*time.Minute, client, gitlabjobs.WatchOptions{Since: stored(t, state), Ref: tc.opts.Ref})
 				assert.Empty(t, again)
 			})
@@ -224,7 +224,7 @@ func TestWatchReportsBothStatusesThatOnePollSees(t *testing.T) {
 		srv, pl, client := newApp(t)
 		time.AfterFunc(time.Minute, func() {
 			j := pl.AddJob(job(1, "pending"))
-			srv.Fault(gitlabjobstest.Fault{ // Between the lists of the next poll it starts, and a new one appears.
+			srv.Fault(gitlabjobstest.Fault{ // Between the lists of the next poll, the job starts and a new one is created.
 				Match:   func(r gitlabjobstest.Request) bool { return !r.Query.Has("scope[]") },
 				Latency: time.Second,
 			})
@@ -252,7 +252,7 @@ func TestWatchOnAnOldServerReportsMoreThanAPage(t *testing.T) {
 	})
 }
 
-// A watch that was away for long reads more new jobs than it holds in memory.
+// After a long pause, there are more new jobs than a watch holds in memory.
 func TestWatchReportsABacklogInOrder(t *testing.T) {
 	t.Parallel()
 	for name, option := range map[string]gitlabjobstest.Option{"keyset": gitlabjobstest.KeepAlive(), "offset": gitlabjobstest.OlderServer()} {
@@ -268,7 +268,7 @@ func TestWatchReportsABacklogInOrder(t *testing.T) {
 					}
 					return job(int64(i+2), "success")
 				})
-				// Undisturbed, it holds ten pages at a time, reads the others twice, and does not pause.
+				// Without interruption, it holds ten pages at a time, reads the others twice, and does not pause.
 				before, begun, count, turns, last := len(srv.Requests()), time.Now(), 0, 0, int64(0)
 				for event, err := range client.Jobs.Watch(t.Context(), "group/app", &gitlabjobs.WatchOptions{Since: state}) {
 					require.NoError(t, err)
@@ -285,7 +285,7 @@ func TestWatchReportsABacklogInOrder(t *testing.T) {
 				assert.LessOrEqual(t, len(srv.Requests())-before, 75)
 
 				seen := make(map[string]bool)
-				// Interrupted, it continues where it was.
+				// After an interruption, it continues from its state.
 				for range 4 {
 					left := 1000
 					for event, err := range client.Jobs.Watch(t.Context(), "group/app", &gitlabjobs.WatchOptions{Since: stored(t, state)}) {
@@ -295,7 +295,7 @@ func TestWatchReportsABacklogInOrder(t *testing.T) {
 						seen[key] = true
 						state = event.State()
 						if len(seen) == 500 {
-							srv.Job(3402).Succeed() // It is known as active, and not yet among the newest.
+							srv.Job(3402).Succeed() // The state has the job as active. It is not among the newest jobs yet.
 						}
 						if left--; left == 0 || len(seen) == 3501 {
 							break
@@ -339,21 +339,21 @@ func TestWatchToleratesAnOutage(t *testing.T) {
 		events, state := watchFor(t, time.Hour, client, gitlabjobs.WatchOptions{})
 		assert.Equal(t, []string{"1 >running", "1 running>success", "2 >failed"}, events)
 
-		srv.Down(10 * time.Minute) // A watch that continues tolerates it from the beginning.
+		srv.Down(10 * time.Minute) // A watch that continues from a state tolerates an outage of its first poll.
 		pl.AddJob(job(3, "success"))
 		events, _ = watchFor(t, time.Hour, client, gitlabjobs.WatchOptions{Since: state})
 		assert.Equal(t, []string{"3 >success"}, events)
 	})
 }
 
-// The poll that looks at manual jobs every ten minutes fails half-way: the next one makes up for it.
+// Every ten minutes, a poll lists the manual jobs. If it fails, the next poll lists them.
 func TestWatchListsManualJobsAgainAfterAFailedPoll(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]gitlabjobstest.Fault{
-		"at the newest jobs": {
+		"listing the newest jobs": {
 			Route: "/projects/:id/jobs", Match: func(r gitlabjobstest.Request) bool { return !r.Query.Has("scope[]") },
 		},
-		"at a job": {Route: "/projects/:id/jobs/:job_id"},
+		"requesting a job": {Route: "/projects/:id/jobs/:job_id"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -375,7 +375,7 @@ func TestWatchListsManualJobsAgainAfterAFailedPoll(t *testing.T) {
 	}
 }
 
-// Without any job, nothing tells whether the state is one of this project.
+// Without a job, the watch can't tell whether the state belongs to this project.
 func TestWatchKeepsItsJobsUntilItHasSeenTheProject(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -383,7 +383,7 @@ func TestWatchKeepsItsJobsUntilItHasSeenTheProject(t *testing.T) {
 		j := pl.AddJob(job(1, "running"))
 		_, state := watchFor(t, time.Minute, client, gitlabjobs.WatchOptions{})
 		j.Succeed()
-		// For a while, another project without jobs has the path.
+		// For a while, the path belongs to another project without jobs.
 		srv.Fault(gitlabjobstest.Fault{
 			Route: "/projects/:id/jobs", Times: gitlabjobstest.Always,
 			Do: gitlabjobstest.Answer(http.StatusOK, nil, "[]"),
@@ -423,13 +423,13 @@ func TestWatchSeldomRequestsMissingJobs(t *testing.T) {
 					gets++
 				}
 			}
-			assert.Equal(t, want, gets, project) // Every ten minutes, and when there is a job to compare.
+			assert.Equal(t, want, gets, project) // Every ten minutes, and once there is a job to compare.
 			assert.Contains(t, marshaled(t, state), `"jobs":{"running":[2]}`)
 		})
 	}
 }
 
-// One job that can't be read does not keep the others from being reported.
+// If one job can't be read, the others are still reported.
 func TestWatchReportsJobsSeenBeforeAnError(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -508,7 +508,7 @@ func TestWatchEndsWithOneError(t *testing.T) {
 			want: []error{context.Canceled, cause},
 			text: "watching the jobs of group/app",
 		},
-		"the project is another one by then": {
+		"the path belongs to another project": {
 			world: func(srv *gitlabjobstest.Server, _ context.CancelCauseFunc) {
 				time.AfterFunc(time.Minute, func() {
 					srv.Project("group/app").Delete()
@@ -601,7 +601,7 @@ func TestWatchSendsFewRequests(t *testing.T) {
 	})
 }
 
-// Thousands of states of thousands of jobs are held, but no job.
+// Thousands of states of thousands of jobs do not keep the jobs in memory.
 func TestWatchEventsShareTheirStates(t *testing.T) { //nolint:paralleltest // It measures the heap.
 	synctest.Test(t, func(t *testing.T) {
 		const n = 5000

@@ -7,8 +7,8 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// Ten thousand jobs come and go, ten at a time: what a watch holds is bounded by the ten,
-// and a state that was handed out never changes.
+// Ten thousand jobs run, ten at a time. A watch holds only the ten unfinished jobs, and a
+// state that it returned never changes.
 func TestWatchHoldsOnlyUnfinishedJobs(t *testing.T) {
 	t.Parallel()
 	jobs := newWatchJobs(&WatchState{})

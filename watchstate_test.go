@@ -20,7 +20,7 @@ func marshaled(t *testing.T, state gitlabjobs.WatchState) string {
 	return string(data)
 }
 
-// statuses are n jobs in JSON, the first of which are manual and the others not reported.
+// statuses returns n jobs in JSON. The first ones are manual, and the others are unreported.
 func statuses(manual, n int) string {
 	ids := func(from, to int) string {
 		var s []string
@@ -78,8 +78,8 @@ func TestWatchStateRejectsInvalidJSON(t *testing.T) {
 	}
 }
 
-// A state of another project is an error before anything is reported: by its number before
-// any request.
+// A state of another project is an error before any event. If the project was given by its
+// ID, it is an error before any request.
 func TestWatchRejectsTheStateOfAnotherProjectOrRef(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
