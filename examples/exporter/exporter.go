@@ -24,7 +24,7 @@ type exporter struct {
 	mu      sync.Mutex
 	live    stats
 	changed bool
-	served  stats // A copy of what is stored. It is replaced, never modified.
+	served  stats // A copy of the stored counters. It is replaced, never modified.
 }
 
 // open reads the file, if it exists, and adds the projects that it lacks. Projects that
@@ -147,8 +147,8 @@ var (
 	unfinishedDesc = prometheus.NewDesc("gitlab_jobs_unfinished", "Jobs that have not finished.", []string{"project", "stage", "status"}, nil)
 	finishedDesc   = prometheus.NewDesc("gitlab_jobs_finished_total", "Jobs that have finished.", []string{"project", "stage", "status"}, nil)
 	failedDesc     = prometheus.NewDesc("gitlab_jobs_failed_total", "Jobs that have failed.", []string{"project", "stage", "reason"}, nil)
-	durationDesc   = prometheus.NewDesc("gitlab_job_duration_seconds", "How long the jobs ran that have finished.", []string{"project", "stage"}, nil)
-	queueDesc      = prometheus.NewDesc("gitlab_job_queue_seconds", "How long the jobs waited for a runner that have finished.", []string{"project", "stage"}, nil)
+	durationDesc   = prometheus.NewDesc("gitlab_job_duration_seconds", "Durations of the finished jobs.", []string{"project", "stage"}, nil)
+	queueDesc      = prometheus.NewDesc("gitlab_job_queue_seconds", "Times for which the finished jobs waited for a runner.", []string{"project", "stage"}, nil)
 )
 
 // Describe implements [prometheus.Collector].

@@ -48,7 +48,7 @@ type settings struct {
 func parse(args []string) (s settings, projects []string, err error) {
 	flags := flag.NewFlagSet("exporter", flag.ContinueOnError)
 	flags.StringVar(&s.listen, "listen", "127.0.0.1:9168", "the `address` that serves /metrics")
-	flags.StringVar(&s.state, "state", "exporter.json", "the `file` that holds the counters and the state of the watch")
+	flags.StringVar(&s.state, "state", "exporter.json", "the `file` with the counters and the states of the watches")
 	flags.DurationVar(&s.interval, "interval", 0, "the shortest time between two polls; 0 for 5s")
 	flags.DurationVar(&s.save, "save", time.Second, "how often the file is written and the metrics are updated")
 	if err := flags.Parse(args); err != nil {

@@ -211,7 +211,7 @@ gitlab_jobs_finished_total{project="group/app",stage="test",status="success"} 1
 # HELP gitlab_jobs_failed_total Jobs that have failed.
 # TYPE gitlab_jobs_failed_total counter
 gitlab_jobs_failed_total{project="group/app",reason="script_failure",stage="test"} 1
-# HELP gitlab_job_duration_seconds How long the jobs ran that have finished.
+# HELP gitlab_job_duration_seconds Durations of the finished jobs.
 # TYPE gitlab_job_duration_seconds histogram
 gitlab_job_duration_seconds_bucket{project="group/app",stage="test",le="1"} 0
 gitlab_job_duration_seconds_bucket{project="group/app",stage="test",le="5"} 0
@@ -272,7 +272,7 @@ func TestUnfinishedJobs(t *testing.T) {
 	})
 }
 
-// Counters that could not be stored are not served.
+// Counters are not served unless they are stored.
 func TestMetricsAreThoseThatWereStored(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

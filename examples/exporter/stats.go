@@ -14,8 +14,8 @@ func buckets() []float64 {
 	return []float64{1, 5, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200}
 }
 
-// stats contains all counters and the states of the watches up to which they count. Both
-// are stored in one file.
+// stats contains all counters and the states of the watches. Both are stored in one file, so
+// that they are consistent.
 type stats struct {
 	Projects map[gitlabjobs.Project]*projectStats `json:"projects"`
 }
@@ -98,8 +98,8 @@ func (p *projectStats) record(event *gitlabjobs.JobEvent) {
 	stage.Queue.observe(job.QueuedDuration)
 }
 
-// prune removes unfinished jobs that the watch does not know any more. Such a job was
-// deleted, for which there is no event.
+// prune removes unfinished jobs that are no longer in the state of the watch. They were
+// deleted, and a deletion is not an event.
 func (p *projectStats) prune() error {
 	data, err := json.Marshal(p.State)
 	if err != nil {
@@ -131,7 +131,7 @@ func (s *stats) marshal() ([]byte, error) {
 	return json.Marshal(s)
 }
 
-// check reports missing parts, which record and Collect rely on.
+// check returns an error if a part that record and Collect rely on is missing.
 func (s *stats) check() error {
 	for _, project := range s.Projects {
 		if project == nil || project.Stages == nil || project.Unfinished == nil {
@@ -140,7 +140,7 @@ func (s *stats) check() error {
 		for _, stage := range project.Stages {
 			if stage == nil || stage.Finished == nil || stage.Failed == nil ||
 				len(stage.Duration.Buckets) != len(buckets())+1 || len(stage.Queue.Buckets) != len(buckets())+1 {
-				return errors.New("a stage lacks counters, or has other buckets than this program")
+				return errors.New("a stage lacks counters, or its buckets differ from those of this program")
 			}
 		}
 	}

@@ -51,7 +51,8 @@ func TestAJobThatCannotBeRetriedIsSkipped(t *testing.T) {
 		&gitlabjobs.Job{ID: 8, FailureReason: gitlabjobs.FailureRunnerSystem},
 		&gitlabjobs.Job{ID: 7, FailureReason: gitlabjobs.FailureRunnerSystem},
 	))
-	// A response that is hard to provoke: the job has been retried since it was listed.
+	// This response is hard to produce with the fake server: the job was retried after it was
+	// listed.
 	m.On("Retry", mock.Anything, int64(8), mock.Anything).Return(nil, &gitlabjobs.Error{StatusCode: 403})
 	m.On("Retry", mock.Anything, int64(7), mock.Anything).Return(&gitlabjobs.Job{ID: 9}, nil)
 

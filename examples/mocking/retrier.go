@@ -2,12 +2,12 @@
 // test retries the jobs of a pipeline whose runner failed.
 //
 // fake_test.go runs it against the fake GitLab server of package gitlabjobstest: the
-// test sets up jobs, calls the code and checks the jobs. Prefer this way. It needs no
-// expectations, and it finds errors that a mock repeats, such as a wrong idea of how
-// GitLab paginates.
+// test sets up jobs, calls the code and checks the jobs. Prefer the fake server. It needs no
+// expectations, and it finds errors that a mock would repeat, such as a wrong assumption
+// about GitLab's pagination.
 //
-// mock_test.go runs it against a mock of the two methods that the code calls. This way
-// suits a test of a single response that is hard to provoke.
+// mock_test.go runs it against a mock of the two methods that the code calls. Use a mock to
+// test a single response that is hard to produce with the fake server.
 package mocking
 
 import (

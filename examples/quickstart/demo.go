@@ -20,7 +20,7 @@ ERROR: Job failed: exit code 1
 `
 
 // demo is a project with two pipelines. As in GitLab, the jobs of a pipeline are created
-// together, in the order of their stages, and a stage starts when the one before is over.
+// together, in the order of their stages, and a stage starts when the previous one ends.
 func demo(srv *gitlabjobstest.Server) (string, int64) {
 	const path = "group/app"
 	project := srv.AddProject(path)

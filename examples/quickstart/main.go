@@ -1,9 +1,9 @@
-// Quickstart lists the newest jobs of a project, shows one of them and the end of
+// Quickstart lists the newest jobs of a project, and shows one of them with the end of
 // its log.
 //
 //	GITLAB_URL=https://gitlab.example.com GITLAB_TOKEN=... go run ./examples/quickstart group/app
 //
-// Without arguments it does the same with a GitLab that is embedded in this program.
+// Without arguments, it uses a GitLab server embedded in this program.
 package main
 
 import (
@@ -56,11 +56,11 @@ func show(ctx context.Context, w io.Writer, client *gitlabjobs.Client, project g
 	fmt.Fprintf(w, "\nThe newest jobs of %s\n\n", project)
 	table(w, page.Items)
 	if len(page.Items) == 0 {
-		fmt.Fprintln(w, "There are none yet.")
+		fmt.Fprintln(w, "The project has no jobs yet.")
 		return nil
 	}
 
-	// Get answers with the job as it is now; the list above may be older.
+	// The list may be outdated. Get returns the current state of the job.
 	job, err := client.Jobs.Get(ctx, project, interesting(page.Items).ID)
 	if err != nil {
 		return err
@@ -91,14 +91,15 @@ func show(ctx context.Context, w io.Writer, client *gitlabjobs.Client, project g
 func table(w io.Writer, jobs []*gitlabjobs.Job) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	defer t.Flush()
-	fmt.Fprintln(t, "  ID\tSTATUS\tSTAGE\tNAME\tREF\tTOOK\tCREATED")
+	fmt.Fprintln(t, "  ID\tSTATUS\tSTAGE\tNAME\tREF\tDURATION\tCREATED")
 	for _, job := range jobs {
-		fmt.Fprintf(t, "  %d\t%s\t%s\t%s\t%s\t%s\t%s\n", job.ID, job.Status, job.Stage, job.Name, job.Ref, terminal.Took(job.Duration),
+		fmt.Fprintf(t, "  %d\t%s\t%s\t%s\t%s\t%s\t%s\n", job.ID, job.Status, job.Stage, job.Name, job.Ref, terminal.JobDuration(job.Duration),
 			job.CreatedAt.Local().Format("2006-01-02 15:04"))
 	}
 }
 
-// interesting returns the newest job that failed, or else the newest that has started.
+// interesting returns the newest failed job. Without one, it returns the newest job that has
+// started.
 func interesting(jobs []*gitlabjobs.Job) *gitlabjobs.Job {
 	var started *gitlabjobs.Job
 	for _, job := range jobs {
@@ -112,7 +113,7 @@ func interesting(jobs []*gitlabjobs.Job) *gitlabjobs.Job {
 	return cmp.Or(started, jobs[0])
 }
 
-// lastLines returns the last lines of a job's log that are not empty, without their colors.
+// lastLines returns the last n lines of a job's log that are not empty, without colors.
 func lastLines(ctx context.Context, client *gitlabjobs.Client, project gitlabjobs.Project, jobID int64, n int) ([]string, error) {
 	log, err := client.Jobs.Trace(ctx, project, jobID, nil)
 	if err != nil {

@@ -21,15 +21,15 @@ func TestWithoutArgumentsItShowsTheDemo(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	set := environment(map[string]string{"GITLAB_URL": "https://gitlab.example.com"})
-	require.NoError(t, run(t.Context(), &out, set, nil), "whatever is in the environment")
-	assert.Contains(t, out.String(), "A demo, on a GitLab embedded in this program.")
+	require.NoError(t, run(t.Context(), &out, set, nil), "the environment is ignored")
+	assert.Contains(t, out.String(), "This is a demo with a GitLab server embedded in this program.")
 	assert.Contains(t, out.String(), "The newest jobs of group/app")
 	assert.Contains(t, out.String(), "test: failed (script_failure)")
 	assert.Contains(t, out.String(), "  | --- FAIL: TestCheckout (0.03s)\n")
-	assert.NotContains(t, out.String(), "\x1b", "the log's colors are for terminals")
+	assert.NotContains(t, out.String(), "\x1b", "the output has no colors")
 }
 
-func TestWithSettingsItShowsYourProject(t *testing.T) {
+func TestWithArgumentsItShowsTheProject(t *testing.T) {
 	t.Parallel()
 	srv := gitlabjobstest.NewServer(t)
 	project := srv.AddProject("my/project")
@@ -37,7 +37,7 @@ func TestWithSettingsItShowsYourProject(t *testing.T) {
 
 	var out bytes.Buffer
 	require.NoError(t, run(t.Context(), &out, env, []string{"my/project"}))
-	assert.Contains(t, out.String(), "There are none yet.")
+	assert.Contains(t, out.String(), "The project has no jobs yet.")
 
 	project.AddPipeline(gitlabjobstest.PipelineSpec{}).AddJob(gitlabjobstest.JobSpec{Name: "only", Log: strings.Repeat("line\n", 20) + "end\n"})
 	out.Reset()

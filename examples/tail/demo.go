@@ -10,10 +10,10 @@ import (
 
 const (
 	demoPending = time.Second
-	demoPace    = 500 * time.Millisecond // Between two lines.
+	demoPace    = 500 * time.Millisecond // The time between two lines.
 )
 
-// demo is a job of some seconds.
+// demo adds a job that runs for a few seconds.
 func demo(srv *gitlabjobstest.Server) (string, int64) {
 	const path = "group/app"
 	lines := demoLines(time.Now().Add(demoPending))
@@ -28,8 +28,8 @@ func demo(srv *gitlabjobstest.Server) (string, int64) {
 	return path, job.ID()
 }
 
-// demoLines is the log of a job that starts at a time. The times of its sections are those
-// at which their lines are written.
+// demoLines returns the log of a job that starts at the given time. The times of the
+// sections are the times of their lines.
 func demoLines(start time.Time) []string {
 	var lines []string
 	at := func() int64 { return start.Add(time.Duration(len(lines)+1) * demoPace).Unix() }

@@ -2,19 +2,19 @@
 //
 //	GITLAB_URL=https://gitlab.example.com GITLAB_TOKEN=... go run ./examples/tail group/app 4712
 //
-// In a terminal it keeps the log's colors, folds the runner's own sections into a line each
-// with the time that they took (-unfold shows them), and has a status line at the bottom.
-// Elsewhere it writes plain text.
+// In a terminal, it shows the log's colors and a status line, and folds each section of the
+// runner into one line with its duration. The flag -unfold shows all lines. If the output is
+// not a terminal, it writes plain text.
 //
-// The last line says what happened and why, and the exit code says it to programs:
+// The last line has the result and its reason. The exit codes are:
 //
 //	0    The job succeeded.
 //	1    The job failed, was canceled or was skipped.
 //	2    The arguments are wrong, or there was an error.
-//	3    The job is manual and has to be played first.
+//	3    The job is manual and must be played first.
 //	130  Interrupted.
 //
-// Without arguments it follows a job of a GitLab that is embedded in the program.
+// Without arguments, it follows a job of a GitLab server embedded in the program.
 package main
 
 import (
@@ -38,7 +38,7 @@ func main() {
 	os.Exit(code)
 }
 
-// run runs the program, on a screen unless that is nil. What is wrong with the arguments goes to errs.
+// run runs the program. If screen is nil, it writes plain text to w. It writes errors in the arguments to errs.
 func run(ctx context.Context, w, errs io.Writer, screen *terminal.Screen, getenv func(string) string, args []string) int {
 	flags := flag.NewFlagSet("tail", flag.ContinueOnError)
 	unfold := flags.Bool("unfold", false, "show the lines of all sections")
@@ -48,8 +48,8 @@ func run(ctx context.Context, w, errs io.Writer, screen *terminal.Screen, getenv
 		ID:    "job",
 		Demo:  demo,
 		Flags: flags,
-		Notes: `In a terminal it shows colors, sections and a status line. With NO_COLOR or TERM=dumb in the
-environment, and outside of terminals, it writes plain text.
+		Notes: `In a terminal, it shows colors, sections and a status line. It writes plain text if NO_COLOR or
+		TERM=dumb is set, or if the output is not a terminal.
 
 ` + exit.Notes,
 	}.Open(w, getenv, args)
@@ -74,15 +74,15 @@ func tail(ctx context.Context, w io.Writer, screen *terminal.Screen, unfold bool
 	outcome := outcomeOf(t, job, lines, err)
 	v.end(outcome.code == exit.Failed)
 	if screen == nil {
-		fmt.Fprintf(w, "%s: %s\n", outcome.word, outcome.why)
+		fmt.Fprintf(w, "%s: %s\n", outcome.label, outcome.reason)
 	} else {
-		fmt.Fprintf(w, "%s%s %s%s: %s\n", outcome.color, outcome.sign, outcome.word, terminal.Reset, outcome.why)
+		fmt.Fprintf(w, "%s%s %s%s: %s\n", outcome.color, outcome.sign, outcome.label, terminal.Reset, outcome.reason)
 	}
 	return outcome.code
 }
 
-// follow shows the log until it ends. It returns the job as it was last seen, nil if it
-// never was, and how many lines its log has.
+// follow shows the log until it ends. It returns the last known state of the job, or nil if
+// there was no response, and the number of lines of its log.
 func follow(ctx context.Context, t *target.Target, v view) (job *gitlabjobs.Job, lines int, err error) {
 	log, err := t.Client.Jobs.FollowTrace(ctx, t.Project, t.ID, &gitlabjobs.FollowOptions{OnUpdate: func(now *gitlabjobs.Job) {
 		job = now

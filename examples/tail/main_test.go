@@ -20,7 +20,7 @@ import (
 	"example.com/gitlabjobs/gitlabjobstest"
 )
 
-// buffer is for two goroutines.
+// buffer is a buffer for concurrent writes.
 type buffer struct {
 	mu sync.Mutex
 	bytes.Buffer
@@ -32,7 +32,7 @@ func (b *buffer) Write(p []byte) (int, error) {
 	return b.Buffer.Write(p)
 }
 
-// follow follows the log of job 1001 of group/app in virtual time, without a terminal.
+// followPlain follows the log of a job in virtual time, without a terminal.
 func followPlain(t *testing.T, spec gitlabjobstest.JobSpec) (code int, out string) {
 	t.Helper()
 	var w buffer
@@ -42,19 +42,19 @@ func followPlain(t *testing.T, spec gitlabjobstest.JobSpec) (code int, out strin
 	return code, w.String()
 }
 
-// followLive follows it on a screen of so many columns. It returns what is on the screen at
-// the end.
+// followLive follows the log of a job on a screen with the given number of columns. It
+// returns the text on the screen at the end.
 func followLive(t *testing.T, columns int, unfold bool, spec gitlabjobstest.JobSpec) string {
 	t.Helper()
 	screen := screentest.New(t, columns, 50)
 	synctest.Test(t, func(t *testing.T) {
 		tail(t.Context(), screen, screen.Terminal(), unfold, jobOf(t, spec))
 	})
-	assert.Zero(t, screen.Lost())
+	assert.Zero(t, screen.Truncated())
 	return screen.String()
 }
 
-// jobOf returns a job of a GitLab in memory.
+// jobOf returns a target with a job of a GitLab server in memory.
 func jobOf(t *testing.T, spec gitlabjobstest.JobSpec) *target.Target {
 	t.Helper()
 	srv := gitlabjobstest.NewMemoryServer(t)
@@ -73,24 +73,24 @@ func lastLine(out string) string {
 	return lines[len(lines)-1]
 }
 
-func TestTheExitCodeAndTheLastLineSayHowItEnded(t *testing.T) {
+func TestExitCodesAndLastLines(t *testing.T) {
 	t.Parallel()
-	mayFail := script("failed", "a line\n")
-	mayFail.AllowFailure = true
+	allowFailure := script("failed", "a line\n")
+	allowFailure.AllowFailure = true
 	erased := gitlabjobstest.JobSpec{Name: "test", NoLog: true, ErasedAt: time.Date(1999, 12, 31, 3, 4, 5, 0, time.UTC)}
 	for name, tc := range map[string]struct {
 		spec gitlabjobstest.JobSpec
 		code int
 		last string
 	}{
-		"success":                   {script("success", "a line\n"), exit.Success, "success: job test (1001) of group/app after 2s"},
-		"failed":                    {script("failed", "a line\n"), exit.Failed, "failed: job test (1001) of group/app after 2s: script_failure"},
-		"a failure that is allowed": {mayFail, exit.Failed, "failed: job test (1001) of group/app after 2s: script_failure, which is allowed"},
-		"canceled":                  {script("canceled", "a line\n"), exit.Failed, "canceled: job test (1001) of group/app after 2s"},
-		"skipped":                   {gitlabjobstest.JobSpec{Name: "test", Status: "skipped"}, exit.Failed, "skipped: job test (1001) of group/app; the log is empty, as the job never started"},
-		"manual":                    {gitlabjobstest.JobSpec{Name: "test", Status: "manual"}, exit.Blocked, "blocked: job test (1001) of group/app is manual: it waits until somebody plays it"},
-		"empty":                     {gitlabjobstest.JobSpec{Name: "test", NoLog: true}, exit.Success, "success: job test (1001) of group/app after 38s; the log is empty"},
-		"erased":                    {erased, exit.Success, "success: job test (1001) of group/app after 38s; the log was erased at " + erased.ErasedAt.Local().Format(time.DateTime)},
+		"success":            {script("success", "a line\n"), exit.Success, "success: job test (1001) of group/app after 2s"},
+		"failed":             {script("failed", "a line\n"), exit.Failed, "failed: job test (1001) of group/app after 2s: script_failure"},
+		"an allowed failure": {allowFailure, exit.Failed, "failed: job test (1001) of group/app after 2s: script_failure (allowed to fail)"},
+		"canceled":           {script("canceled", "a line\n"), exit.Failed, "canceled: job test (1001) of group/app after 2s"},
+		"skipped":            {gitlabjobstest.JobSpec{Name: "test", Status: "skipped"}, exit.Failed, "skipped: job test (1001) of group/app; the log is empty, because the job never started"},
+		"manual":             {gitlabjobstest.JobSpec{Name: "test", Status: "manual"}, exit.Blocked, "blocked: job test (1001) of group/app is manual: play it to start it"},
+		"empty":              {gitlabjobstest.JobSpec{Name: "test", NoLog: true}, exit.Success, "success: job test (1001) of group/app after 38s; the log is empty"},
+		"erased":             {erased, exit.Success, "success: job test (1001) of group/app after 38s; the log was erased at " + erased.ErasedAt.Local().Format(time.DateTime)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -102,7 +102,7 @@ func TestTheExitCodeAndTheLastLineSayHowItEnded(t *testing.T) {
 	}
 }
 
-func TestAnInterruptAndAnErrorAreTold(t *testing.T) {
+func TestTheLastLineReportsInterruptsAndErrors(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		tgt := jobOf(t, script("running", "a line\n"))
@@ -118,7 +118,7 @@ func TestAnInterruptAndAnErrorAreTold(t *testing.T) {
 	})
 }
 
-// formats are the formats of the log of one job: without times, and with those of older
+// formats returns the same log in each format: without times, and with the times of older
 // and newer runners.
 func formats(lines ...string) map[string]gitlabjobstest.JobSpec {
 	plain := script("failed", lines...)
@@ -128,7 +128,7 @@ func formats(lines ...string) map[string]gitlabjobstest.JobSpec {
 	return map[string]gitlabjobstest.JobSpec{"plain": plain, "19.0": older, "19.1": newer}
 }
 
-func TestAPipeGetsPlainText(t *testing.T) {
+func TestOutputToAPipeIsPlainText(t *testing.T) {
 	t.Parallel()
 	for format, spec := range formats(demoLines(time.Unix(1709629331, 0))...) {
 		_, out := followPlain(t, spec)
@@ -153,7 +153,7 @@ failed: job test (1001) of group/app after 34s: script_failure
 	}
 }
 
-func TestATerminalGetsFoldedSections(t *testing.T) {
+func TestSectionsAreFoldedInATerminal(t *testing.T) {
 	t.Parallel()
 	for format, spec := range formats(demoLines(time.Unix(1709629331, 0))...) {
 		assert.Equal(t, `Running with gitlab-runner 19.1.0
@@ -177,7 +177,7 @@ ERROR: Job failed: exit code 1
 	}
 }
 
-func TestASectionsOptionsAndName(t *testing.T) {
+func TestSectionsHaveTheirTitleAndOptions(t *testing.T) {
 	t.Parallel()
 	for format, spec := range formats(
 		"section_start:100:no_title\r\x1b[0K\n", "its line\n", "section_end:160:no_title\r\x1b[0K\n",
@@ -196,7 +196,7 @@ its line
 	}
 }
 
-func TestATitleIsShownOnceWithoutItsOuterBlanks(t *testing.T) {
+func TestATitleIsShownOnceWithoutSpaceAroundIt(t *testing.T) {
 	t.Parallel()
 	for format, spec := range formats(
 		"section_start:100:blanks\r\x1b[0K  A title  \n", "its line\n", "section_end:160:blanks\r\x1b[0K\n",
@@ -206,14 +206,14 @@ func TestATitleIsShownOnceWithoutItsOuterBlanks(t *testing.T) {
 	}
 }
 
-func TestAJobThatFailsInAFoldedSectionShowsItsEnd(t *testing.T) {
+func TestAFailureInAFoldedSectionShowsTheEndOfTheSection(t *testing.T) {
 	t.Parallel()
 	out := followLive(t, 80, false, script("failed",
 		"section_start:1709629331:get_sources\r\x1b[0KGetting source\n", "fatal: repository not found\n"))
 	assert.Contains(t, out, "fatal: repository not found\n")
 }
 
-func TestTheStatusLineFitsAndItsClockIsSmooth(t *testing.T) {
+func TestTheStatusLineFitsAndCountsSeconds(t *testing.T) {
 	t.Parallel()
 	spec := script("success", "a line\n", "section_start:100:get_sources\r\x1b[0KGetting source from Git repository\n", strings.Repeat("x", 300)+"\n", "end\n")
 	spec.Name = "integration: [a long name, of a matrix' job]\x1b[2J"
@@ -227,7 +227,7 @@ func TestTheStatusLineFitsAndItsClockIsSmooth(t *testing.T) {
 		screen := screentest.New(t, columns, 20)
 		synctest.Test(t, func(t *testing.T) {
 			var clock []string
-			for i := range 6 { // The job starts after 5 seconds, and is read each second.
+			for i := range 6 { // The job starts after 5 seconds and is polled every second.
 				time.AfterFunc(10*time.Second+time.Duration(i)*500*time.Millisecond+150*time.Millisecond, func() {
 					line := lastLine(screen.String())
 					if i == 0 && want != "" {
@@ -243,7 +243,7 @@ func TestTheStatusLineFitsAndItsClockIsSmooth(t *testing.T) {
 				assert.Equal(t, []string{"5s", "5s", "6s", "6s", "7s", "7s"}, clock)
 			}
 		})
-		assert.Zero(t, screen.Lost(), columns)
+		assert.Zero(t, screen.Truncated(), columns)
 	}
 }
 
@@ -253,8 +253,8 @@ func TestWithoutArgumentsItFollowsTheDemo(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	var out buffer
-	assert.Equal(t, exit.Interrupted, run(ctx, &out, io.Discard, nil, set, nil), "whatever is in the environment")
-	assert.Equal(t, "A demo, on a GitLab embedded in this program. For your own: tail -h\ninterrupted: job 1001 of group/app\n", out.String())
+	assert.Equal(t, exit.Interrupted, run(ctx, &out, io.Discard, nil, set, nil), "the environment is ignored")
+	assert.Equal(t, "This is a demo with a GitLab server embedded in this program. To use your own server, see tail -h.\ninterrupted: job 1001 of group/app\n", out.String())
 }
 
 func TestHelpAndWrongArguments(t *testing.T) {
@@ -272,8 +272,8 @@ func TestHelpAndWrongArguments(t *testing.T) {
 	assert.Empty(t, out.String(), "a file of it stays clean")
 }
 
-// The demo's times agree: those of the sections, of the log and of the job.
-func TestTheDemosPicture(t *testing.T) {
+// In the demo, the times of the sections, of the lines and of the job are consistent.
+func TestThePictureOfTheDemo(t *testing.T) {
 	t.Parallel()
 	screen := screentest.New(t, 80, 24)
 	synctest.Test(t, func(t *testing.T) {

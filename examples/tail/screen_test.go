@@ -16,7 +16,7 @@ import (
 	"example.com/gitlabjobs/gitlabjobstest"
 )
 
-// TestMain runs the program with the job of this file in tmux.
+// TestMain also runs the program in tmux, with the job below.
 func TestMain(m *testing.M) {
 	screentest.Main(m, map[string]func() int{
 		"endless": func() int {
@@ -33,7 +33,7 @@ func TestMain(m *testing.M) {
 	})
 }
 
-// endless is a job that never ends, in a section that is folded.
+// endless adds a job that never ends. The end of its log is in a folded section.
 func endless(srv *gitlabjobstest.Server) (string, int64) {
 	var log strings.Builder
 	for i := range 30 {
@@ -65,7 +65,7 @@ func TestInARealTerminal(t *testing.T) {
 			t.Log("\n" + strings.Join(rows, "\n"))
 			assert.Less(t, terminal.Width(rows[23]), columns)
 
-			// It follows the size of the terminal, loses no line and leaves no status line behind.
+			// If the terminal is resized, the output has all lines and only one status line.
 			for _, narrower := range []int{columns - 7, columns * 2 / 3, columns} {
 				tmux.Resize(narrower, 24)
 				rows = tmux.Until(func(rows []string) bool {

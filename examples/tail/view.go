@@ -13,9 +13,9 @@ import (
 	"example.com/gitlabjobs/examples/internal/terminal"
 )
 
-// view shows a log while it grows.
+// view shows a growing log.
 type view interface {
-	update(*gitlabjobs.Job) // Its status has changed.
+	update(*gitlabjobs.Job) // The status has changed.
 	line(*gitlabjobs.TraceLine)
 	end(failed bool)
 }
@@ -32,7 +32,7 @@ func (p *plain) line(line *gitlabjobs.TraceLine) {
 	}
 }
 
-// marksOnly reports whether a line has nothing but the marks of sections.
+// marksOnly reports whether a line consists only of marks of sections.
 func marksOnly(line *gitlabjobs.TraceLine) bool {
 	return line.Text == "" && len(line.Started)+len(line.Ended) > 0
 }
@@ -44,18 +44,19 @@ type live struct {
 	stop   context.CancelFunc
 	drawer sync.WaitGroup
 
-	mu     sync.Mutex // Of what follows.
-	job    *gitlabjobs.Job
-	seen   time.Time                // When the job was received.
-	folded *gitlabjobs.TraceSection // The one that is open now.
-	hidden []string                 // Its last lines.
-	status string                   // The status line on the screen. Empty if there is none.
-	width  int                      // Its columns.
-	size   int                      // The screen's columns at that time.
+	mu       sync.Mutex // Protects the fields below.
+	job      *gitlabjobs.Job
+	received time.Time                // The time at which the job was received.
+	folded   *gitlabjobs.TraceSection // The current section, if it is folded.
+	hidden   []string                 // The last lines of the folded section.
+	status   string                   // The status line on the screen. Empty if there is none.
+	width    int                      // The width of the status line.
+	size     int                      // The width of the screen when the status line was written.
 }
 
-// keptHidden is how many lines of a folded section are shown if the job fails in it.
-const keptHidden = 20
+// maxHidden is the maximum number of lines of a folded section that are shown if the job
+// fails in it.
+const maxHidden = 20
 
 func newLive(ctx context.Context, screen *terminal.Screen, unfold bool) *live {
 	l := &live{screen: screen, unfold: unfold}
@@ -66,7 +67,7 @@ func newLive(ctx context.Context, screen *terminal.Screen, unfold bool) *live {
 
 func (l *live) update(job *gitlabjobs.Job) {
 	l.mu.Lock()
-	l.job, l.seen = job, time.Now()
+	l.job, l.received = job, time.Now()
 	l.mu.Unlock()
 	l.print()
 }
@@ -76,7 +77,7 @@ func (l *live) print(lines ...string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	columns, _ := l.screen.Size()
-	status, width := l.statusLine(columns - len("^C") - 1) // The terminal adds that at an interrupt.
+	status, width := l.statusLine(columns - len("^C") - 1) // The terminal shows ^C at an interrupt.
 	if len(lines) == 0 && status == l.status && columns == l.size {
 		return
 	}
@@ -92,8 +93,8 @@ func (l *live) print(lines ...string) {
 	l.status, l.width, l.size = status, width, columns
 }
 
-// clear removes the status line. If the terminal has become narrower since, it has moved
-// what did not fit to rows below.
+// clear returns the codes that remove the status line. If the terminal has become narrower,
+// the status line may span several rows.
 func (l *live) clear(columns int) string {
 	if l.status == "" {
 		return ""
@@ -101,8 +102,8 @@ func (l *live) clear(columns int) string {
 	return "\r" + terminal.Up((l.width-1)/columns) + terminal.ClearBelow
 }
 
-// statusLine is the status line in so many columns at most, and how many it takes. It is
-// empty before the job is known.
+// statusLine returns the status line, cut to a number of columns, and its width. The status
+// line is empty if the job is not known yet.
 func (l *live) statusLine(columns int) (line string, width int) {
 	if l.job == nil {
 		return "", 0
@@ -120,12 +121,12 @@ func (l *live) statusLine(columns int) (line string, width int) {
 		terminal.Span{Style: color, Text: state}, terminal.Span{Text: elapsed + name}, terminal.Span{Style: terminal.Dim, Text: section}), width
 }
 
-// elapsed is how long the job has run or, if it does not, waited.
+// elapsed returns the time for which the job has run or, if it has not started, has waited.
 func (l *live) elapsed() string {
-	since := time.Since(l.seen)
+	since := time.Since(l.received)
 	switch {
 	case l.job.Status.Finished():
-		return terminal.Took(l.job.Duration)
+		return terminal.JobDuration(l.job.Duration)
 	case l.job.Duration != nil:
 		return terminal.Elapsed(terminal.Seconds(l.job.Duration) + since)
 	default:
@@ -149,7 +150,7 @@ func (l *live) line(line *gitlabjobs.TraceLine) {
 	}
 	if folded != nil {
 		l.hidden = append(l.hidden, line.Styled)
-		l.hidden = l.hidden[max(0, len(l.hidden)-keptHidden):]
+		l.hidden = l.hidden[max(0, len(l.hidden)-maxHidden):]
 	}
 	l.mu.Unlock()
 	switch {
@@ -161,7 +162,7 @@ func (l *live) line(line *gitlabjobs.TraceLine) {
 	}
 }
 
-// isHeader reports whether a line is that of a section's mark: its text is the title.
+// isHeader reports whether the text of a line is the title of a section.
 func isHeader(line *gitlabjobs.TraceLine) bool {
 	return len(line.Started) > 0 && line.Started[len(line.Started)-1].Header == line.Text
 }
@@ -179,22 +180,22 @@ func (l *live) sectionEnds(section *gitlabjobs.TraceSection) {
 	}
 }
 
-// heading is a row with a section's title, and the time that it took.
+// heading returns a row with the title of a section and its duration.
 func (l *live) heading(mark, style string, section *gitlabjobs.TraceSection, took string) string {
 	columns, _ := l.screen.Size()
 	return terminal.Row(columns, terminal.Span{Style: terminal.Dim, Text: mark + " "},
 		terminal.Span{Style: style, Text: terminal.End(title(section), columns-2-terminal.Width(took))}, terminal.Span{Style: terminal.Dim, Text: took})
 }
 
-// runnersOwn are the sections of a runner around a job's script.
-var runnersOwn = []string{
+// runnerSections are the sections that the runner adds before and after a job's script.
+var runnerSections = []string{
 	"prepare_executor", "prepare_script", "get_sources", "restore_cache", "download_artifacts",
 	"archive_cache", "archive_cache_on_failure", "upload_artifacts_on_success", "upload_artifacts_on_failure",
 	"cleanup_file_variables",
 }
 
 func (l *live) folds(section *gitlabjobs.TraceSection) bool {
-	return !l.unfold && (section.Options["collapsed"] == "true" || slices.Contains(runnersOwn, section.Name))
+	return !l.unfold && (section.Options["collapsed"] == "true" || slices.Contains(runnerSections, section.Name))
 }
 
 func (l *live) outermostFolded(sections []*gitlabjobs.TraceSection) *gitlabjobs.TraceSection {
@@ -218,7 +219,7 @@ func (l *live) end(failed bool) {
 	l.drawer.Wait()
 	columns, _ := l.screen.Size()
 	fmt.Fprint(l.screen, l.clear(columns))
-	if failed { // In a section that is folded, if there are lines.
+	if failed { // Show the end of the folded section that failed.
 		for _, line := range l.hidden {
 			fmt.Fprintln(l.screen, line)
 		}

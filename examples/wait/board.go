@@ -10,24 +10,24 @@ import (
 	"example.com/gitlabjobs/examples/internal/terminal"
 )
 
-// item is a job, or a bridge to another pipeline, as it was last seen.
+// item is the last known state of a job or a bridge.
 type item struct {
 	id, pipeline int64
 	name, stage  string
 	status       gitlabjobs.Status
-	mayFail      bool
+	allowFailure bool
 	reason       gitlabjobs.FailureReason
-	took         *float64 // Seconds, when seen. Nil: it has not started.
-	seen         time.Time
+	duration     *float64 // In seconds, when received. Nil if the job has not started.
+	received     time.Time
 
-	bridge bool
-	below  *gitlabjobs.Pipeline // What the bridge has triggered. Nil if nothing, and of a job.
+	bridge     bool
+	downstream *gitlabjobs.Pipeline // The pipeline that the bridge triggered. May be nil; nil for jobs.
 }
 
 func jobItem(job *gitlabjobs.Job) item {
 	it := item{
 		id: job.ID, name: terminal.Clean(job.Name), stage: terminal.Clean(job.Stage), status: job.Status,
-		mayFail: job.AllowFailure, reason: job.FailureReason, took: job.Duration, seen: time.Now(),
+		allowFailure: job.AllowFailure, reason: job.FailureReason, duration: job.Duration, received: time.Now(),
 	}
 	if job.Pipeline != nil {
 		it.pipeline = job.Pipeline.ID
@@ -38,45 +38,46 @@ func jobItem(job *gitlabjobs.Job) item {
 func bridgeItem(pipeline int64, bridge *gitlabjobs.Bridge) item {
 	return item{
 		id: bridge.ID, pipeline: pipeline, name: terminal.Clean(bridge.Name), stage: terminal.Clean(bridge.Stage), status: bridge.Status,
-		mayFail: bridge.AllowFailure, reason: bridge.FailureReason, took: bridge.Duration, seen: time.Now(),
-		bridge: true, below: bridge.DownstreamPipeline,
+		allowFailure: bridge.AllowFailure, reason: bridge.FailureReason, duration: bridge.Duration, received: time.Now(),
+		bridge: true, downstream: bridge.DownstreamPipeline,
 	}
 }
 
-// shown is the status to show: that of the pipeline that a bridge has triggered, or its own.
+// shown returns the status to show. For a bridge, it is the status of the pipeline that the
+// bridge triggered.
 func (it item) shown() gitlabjobs.Status {
-	if it.below != nil && it.below.Status != "" && it.status != gitlabjobs.StatusFailed {
-		return it.below.Status
+	if it.downstream != nil && it.downstream.Status != "" && it.status != gitlabjobs.StatusFailed {
+		return it.downstream.Status
 	}
 	return it.status
 }
 
-// elapsed is how long it has run by now. A bridge that does not wait for its pipeline does
-// not know that.
+// elapsed returns the time for which the item has run. It is "-" for a bridge that does not
+// wait for its pipeline, because such a bridge has no duration of the pipeline.
 func (it item) elapsed(now time.Time) string {
-	if it.took == nil || it.shown() != it.status {
+	if it.duration == nil || it.shown() != it.status {
 		return "-"
 	}
-	took := terminal.Seconds(it.took)
+	took := terminal.Seconds(it.duration)
 	if it.status == gitlabjobs.StatusRunning || it.status == gitlabjobs.StatusCanceling {
-		took += now.Sub(it.seen)
+		took += now.Sub(it.received)
 	}
 	return terminal.Elapsed(took)
 }
 
-// urgency orders what is shown first if there is no room for all: what has failed or runs,
-// then what waits, then what is over.
+// urgency orders the items if there are more than fit on the screen: failed and running
+// items are first, then waiting ones, then finished ones.
 func (it item) urgency() int {
 	switch it.shown() {
 	case gitlabjobs.StatusFailed:
-		if it.mayFail {
+		if it.allowFailure {
 			return 2
 		}
 		return 0
 	case gitlabjobs.StatusRunning, gitlabjobs.StatusCanceling:
 		return 1
 	case gitlabjobs.StatusManual:
-		if it.mayFail {
+		if it.allowFailure {
 			return 7
 		}
 		return 3
@@ -88,38 +89,38 @@ func (it item) urgency() int {
 		return 8
 	case gitlabjobs.StatusSuccess:
 		return 9
-	default: // It is about to start.
+	default: // The item is about to start.
 		return 4
 	}
 }
 
-// board has the newest attempt of each job and bridge, by pipeline.
+// board contains the newest attempt of each job and bridge, by pipeline.
 type board struct {
 	root      int64
-	pipelines map[int64][]place
+	pipelines map[int64][]entry
 }
 
-// place is where a job or a bridge is shown, whichever attempt it is.
-type place struct {
+// entry is a job or a bridge. A new attempt replaces the item, but keeps the position.
+type entry struct {
 	item
-	first int64 // The ID of the first attempt that was seen. GitLab gives IDs in the order of the stages.
+	first int64 // The ID of the first attempt. GitLab assigns IDs in the order of the stages.
 }
 
 // put adds an item, or replaces an earlier attempt.
 func (b *board) put(it item) {
-	places := b.pipelines[it.pipeline]
-	for i, p := range places {
+	entries := b.pipelines[it.pipeline]
+	for i, p := range entries {
 		if p.name == it.name && p.bridge == it.bridge {
 			if p.id <= it.id {
-				places[i].item = it
+				entries[i].item = it
 			}
 			return
 		}
 	}
-	b.pipelines[it.pipeline] = append(places, place{it, it.id})
+	b.pipelines[it.pipeline] = append(entries, entry{it, it.id})
 }
 
-// putAll adds a pipeline and those below it.
+// putAll adds the items of a pipeline and its downstream pipelines.
 func (b *board) putAll(r *gitlabjobs.PipelineResult) {
 	for _, job := range r.Jobs {
 		it := jobItem(job)
@@ -134,13 +135,14 @@ func (b *board) putAll(r *gitlabjobs.PipelineResult) {
 	}
 }
 
-// line is an item and how deep below the first pipeline it is.
+// line is an item and the depth of its pipeline below the first one.
 type line struct {
 	item
 	depth int
 }
 
-// lines lists everything: stage by stage, and pipelines below their bridges.
+// lines returns all items, ordered by stage. The items of a downstream pipeline follow its
+// bridge.
 func (b *board) lines() []line {
 	var lines []line
 	listed := make(map[int64]bool)
@@ -150,26 +152,26 @@ func (b *board) lines() []line {
 			return
 		}
 		listed[pipeline] = true
-		places := b.pipelines[pipeline]
+		entries := b.pipelines[pipeline]
 		stages := make(map[string]int64)
-		for _, p := range places {
+		for _, p := range entries {
 			if first, known := stages[p.stage]; !known || p.first < first {
 				stages[p.stage] = p.first
 			}
 		}
-		slices.SortFunc(places, func(p, q place) int {
+		slices.SortFunc(entries, func(p, q entry) int {
 			return cmp.Or(cmp.Compare(stages[p.stage], stages[q.stage]), cmp.Compare(p.first, q.first))
 		})
-		for _, p := range places {
+		for _, p := range entries {
 			lines = append(lines, line{p.item, depth})
-			if p.below != nil {
-				list(p.below.ID, depth+1)
+			if p.downstream != nil {
+				list(p.downstream.ID, depth+1)
 			}
 		}
 	}
 	list(b.root, 0)
 	for _, pipeline := range slices.Sorted(maps.Keys(b.pipelines)) {
-		list(pipeline, 1) // Its bridge is not known yet.
+		list(pipeline, 1) // The bridge of this pipeline is not known yet.
 	}
 	return lines
 }

@@ -7,8 +7,8 @@ import (
 	"example.com/gitlabjobs/gitlabjobstest"
 )
 
-// demo is a pipeline of some seconds. Its stages start one after the other, and the jobs
-// of a stage together.
+// demo adds a pipeline that runs for a few seconds. Its stages start one after the other. The
+// jobs of a stage start together.
 func demo(srv *gitlabjobstest.Server) (string, int64) {
 	const path = "group/app"
 	project := srv.AddProject(path)
@@ -42,7 +42,7 @@ func demo(srv *gitlabjobstest.Server) (string, int64) {
 	add(child, "scan", "licenses", 2*s, success)
 	add(child, "scan", "secrets", 4*s, success)
 
-	// When a stage is over, the fake leaves it to its user to start the next one.
+	// The fake server does not start the next stage when a stage ends.
 	at := func(after time.Duration, starts []func()) {
 		for _, start := range starts {
 			time.AfterFunc(after, start)
@@ -54,7 +54,7 @@ func demo(srv *gitlabjobstest.Server) (string, int64) {
 	return path, root.ID()
 }
 
-// demoOptions polls often: the demo is near, and short.
+// demoOptions polls often, because the demo is short and its server is local.
 func demoOptions() gitlabjobs.WaitOptions {
 	return gitlabjobs.WaitOptions{MinInterval: 250 * time.Millisecond, MaxInterval: 250 * time.Millisecond}
 }

@@ -10,10 +10,10 @@ import (
 	"example.com/gitlabjobs/examples/internal/terminal"
 )
 
-// From so many columns on, there is room for more than the essential.
+// The minimum widths of a screen with more columns of the table.
 const (
-	medium = 60  // Stages.
-	roomy  = 100 // Reasons, and the numbers of pipelines.
+	mediumScreen = 60  // Shows stages.
+	wideScreen   = 100 // Shows failure reasons and pipeline IDs.
 )
 
 // The widths of the columns.
@@ -24,8 +24,8 @@ const (
 	timeWidth    = 6
 )
 
-// frame draws all rows of a screen: a title, the progress and the jobs. No row is wider than
-// the screen, and there are no more rows than it has.
+// frame returns the rows of a screen: a title, the progress and the jobs. The rows fit on
+// the screen.
 func (b *board) frame(title string, began, now time.Time, columns, rows int) []string {
 	lines := b.lines()
 	frame := []string{
@@ -33,7 +33,7 @@ func (b *board) frame(title string, began, now time.Time, columns, rows int) []s
 		progress(lines, terminal.Elapsed(now.Sub(began)), columns),
 	}
 	if len(lines) == 0 {
-		return append(frame, terminal.Row(columns, terminal.Span{Style: terminal.Dim, Text: "No jobs so far."}))
+		return append(frame, terminal.Row(columns, terminal.Span{Style: terminal.Dim, Text: "No jobs yet."}))
 	}
 	room := max(rows-len(frame), 1)
 	var more string
@@ -43,7 +43,7 @@ func (b *board) frame(title string, began, now time.Time, columns, rows int) []s
 		more = terminal.Row(columns, terminal.Span{Style: terminal.Dim, Text: fmt.Sprintf("… %d more: %s", len(rest), summary(rest))})
 		lines = slices.Clone(lines[:room-1])
 		for i := range lines {
-			lines[i].depth = 0 // Without its bridge above it, this says nothing.
+			lines[i].depth = 0 // The bridge may be missing, so the indentation has no meaning.
 		}
 	}
 	frame = append(frame, jobRows(lines, now, columns)...)
@@ -53,7 +53,7 @@ func (b *board) frame(title string, began, now time.Time, columns, rows int) []s
 	return frame
 }
 
-// progress is how many jobs are finished, as a bar and in numbers. Bridges are no jobs, but may fail.
+// progress returns the number of finished jobs, with a bar. Bridges are not counted as jobs.
 func progress(lines []line, elapsed string, columns int) string {
 	jobs, finished, failed := 0, 0, 0
 	for _, l := range lines {
@@ -63,12 +63,12 @@ func progress(lines []line, elapsed string, columns int) string {
 				finished++
 			}
 		}
-		if l.shown() == gitlabjobs.StatusFailed && !l.mayFail {
+		if l.shown() == gitlabjobs.StatusFailed && !l.allowFailure {
 			failed++
 		}
 	}
 	width, noun := min(columns/4, 30), " jobs"
-	if columns < medium {
+	if columns < mediumScreen {
 		width, noun = 8, ""
 	}
 	full := 0
@@ -90,7 +90,7 @@ func progress(lines []line, elapsed string, columns int) string {
 	return terminal.Row(columns, spans...)
 }
 
-// summary counts the statuses, the most urgent first.
+// summary counts the lines by status, the most urgent first.
 func summary(lines []line) string {
 	var names []string
 	counts := make(map[string]int)
@@ -107,26 +107,26 @@ func summary(lines []line) string {
 	return strings.Join(names, ", ")
 }
 
-// jobRows draws a row for each job and bridge.
+// jobRows returns a row for each job and bridge.
 func jobRows(lines []line, now time.Time, columns int) []string {
-	statusWidth, used := narrowStatus, 2+2+narrowStatus+2+timeWidth // With the sign, and spaces between the columns.
-	if columns >= medium {
+	statusWidth, used := narrowStatus, 2+2+narrowStatus+2+timeWidth // Includes the sign and the space between the columns.
+	if columns >= mediumScreen {
 		statusWidth, used = wideStatus, 2+2+wideStatus+2+stageWidth+2+timeWidth
 	}
 	names, width := shortNames(lines, columns-used)
 	rows := make([]string, len(lines))
 	for i, l := range lines {
-		status, color := l.shown(), terminal.Color(l.shown(), l.mayFail)
+		status, color := l.shown(), terminal.Color(l.shown(), l.allowFailure)
 		spans := []terminal.Span{
-			{Style: color, Text: terminal.Sign(status, l.mayFail) + " "},
+			{Style: color, Text: terminal.Sign(status, l.allowFailure) + " "},
 			{Text: terminal.Left(names[i], width) + "  "},
-			{Style: color, Text: terminal.Left(statusText(l.item, columns >= medium), statusWidth) + "  "},
+			{Style: color, Text: terminal.Left(statusText(l.item, columns >= mediumScreen), statusWidth) + "  "},
 		}
-		if columns >= medium {
+		if columns >= mediumScreen {
 			spans = append(spans, terminal.Span{Style: terminal.Dim, Text: terminal.Left(l.stage, stageWidth) + "  "})
 		}
 		spans = append(spans, terminal.Span{Text: terminal.Right(l.elapsed(now), timeWidth)})
-		if note := note(l.item); columns >= roomy && note != "" {
+		if note := note(l.item); columns >= wideScreen && note != "" {
 			spans = append(spans, terminal.Span{Style: terminal.Dim, Text: "  " + note})
 		}
 		rows[i] = terminal.Row(columns, spans...)
@@ -134,8 +134,8 @@ func jobRows(lines []line, now time.Time, columns int) []string {
 	return rows
 }
 
-// shortNames indents the names by their depth and shortens them to so many columns at most.
-// It returns the width that they need.
+// shortNames indents the names by their depth, and shortens them to at most most columns. It
+// also returns the width of the widest name.
 func shortNames(lines []line, most int) (names []string, width int) {
 	most = max(most, 4)
 	byDepth := make(map[int][]string)
@@ -154,16 +154,17 @@ func shortNames(lines []line, most int) (names []string, width int) {
 	return names, min(width, most)
 }
 
-// statusText says how an item is: of a bridge, how the pipeline is that it has triggered.
+// statusText returns the text for the status of an item. An arrow marks the status of a
+// downstream pipeline.
 func statusText(it item, wide bool) string {
 	status, arrow := it.shown(), ""
-	if it.below != nil {
+	if it.downstream != nil {
 		arrow = "→ "
 	}
 	switch {
-	case status == gitlabjobs.StatusFailed && it.mayFail && wide:
+	case status == gitlabjobs.StatusFailed && it.allowFailure && wide:
 		return arrow + "failed (allowed)"
-	case status == gitlabjobs.StatusFailed && it.mayFail:
+	case status == gitlabjobs.StatusFailed && it.allowFailure:
 		return arrow + "allowed"
 	case status == gitlabjobs.StatusWaitingForResource, status == gitlabjobs.StatusWaitingForCallback:
 		return arrow + "waiting"
@@ -172,11 +173,11 @@ func statusText(it item, wide bool) string {
 	}
 }
 
-// note is what there is room for in a wide terminal.
+// note returns the details of an item that are shown on a wide screen.
 func note(it item) string {
 	var notes []string
-	if it.below != nil {
-		notes = append(notes, fmt.Sprintf("pipeline %d", it.below.ID))
+	if it.downstream != nil {
+		notes = append(notes, fmt.Sprintf("pipeline %d", it.downstream.ID))
 	}
 	if it.status == gitlabjobs.StatusFailed {
 		notes = append(notes, terminal.Clean(string(it.reason)))

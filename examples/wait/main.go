@@ -1,17 +1,18 @@
-// Wait waits for a pipeline and the pipelines that it triggers. In a terminal it shows their
-// jobs as they are; elsewhere it writes a line for each change. It is a gate for a deployment:
+// Wait waits for a pipeline and the pipelines that it triggers. In a terminal, it shows the
+// current state of their jobs. Otherwise it writes a line for each change. A deployment can
+// depend on its exit code:
 //
 //	GITLAB_URL=https://gitlab.example.com GITLAB_TOKEN=... go run ./examples/wait group/app 4711
 //
-// The last line says what happened and why, and the exit code says it to programs:
+// The last line has the result and its reason. The exit codes are:
 //
-//	0    GitLab calls the pipeline, and those below it, a success.
-//	1    The pipeline or one below it failed, was canceled or was skipped.
+//	0    GitLab reports success for the pipeline and its downstream pipelines.
+//	1    One of these pipelines failed, was canceled or was skipped.
 //	2    The arguments are wrong, or there was an error.
-//	3    A manual job has to be played first.
+//	3    A manual job must be played first.
 //	130  Interrupted.
 //
-// Without arguments it waits for a pipeline of a GitLab that is embedded in the program.
+// Without arguments, it waits for a pipeline of a GitLab server embedded in the program.
 package main
 
 import (
@@ -35,8 +36,8 @@ var command = target.Command{
 	Does: "Waits for a pipeline and the pipelines that it triggers.",
 	ID:   "pipeline",
 	Demo: demo,
-	Notes: `In a terminal it shows the jobs as they are. With NO_COLOR or TERM=dumb in the environment,
-and outside of terminals, it writes a line for each change.
+	Notes: `In a terminal, it shows the current state of the jobs. It writes a line for each change if
+	NO_COLOR or TERM=dumb is set, or if the output is not a terminal.
 
 ` + exit.Notes,
 }
@@ -48,7 +49,7 @@ func main() {
 	os.Exit(code)
 }
 
-// run runs the program, on a screen unless that is nil. What is wrong with the arguments goes to errs.
+// run runs the program. If screen is nil, it writes plain text to w. It writes errors in the arguments to errs.
 func run(ctx context.Context, w, errs io.Writer, screen *terminal.Screen, getenv func(string) string, args []string) int {
 	t, err := command.Open(w, getenv, args)
 	switch {
@@ -68,7 +69,7 @@ func run(ctx context.Context, w, errs io.Writer, screen *terminal.Screen, getenv
 
 // wait waits for the pipelines, writes the last line and returns the exit code.
 func wait(ctx context.Context, w io.Writer, screen *terminal.Screen, t *target.Target, opts gitlabjobs.WaitOptions) int {
-	var v view = &plain{w: w, seen: make(map[int64]string)}
+	var v view = &plain{w: w, written: make(map[int64]string)}
 	if screen != nil {
 		v = newLive(ctx, screen, t)
 	}
@@ -87,9 +88,9 @@ func wait(ctx context.Context, w io.Writer, screen *terminal.Screen, t *target.T
 	return outcome.code
 }
 
-// followBridges reports the bridges of a pipeline and of those below it, until the context
-// ends. WaitPipeline reports jobs only. It also reports errors, so that here a pipeline
-// that can't be read has no bridges.
+// followBridges calls update for the bridges of a pipeline and its downstream pipelines until
+// the context ends, because WaitPipeline reports only jobs. It ignores errors, because
+// WaitPipeline reports them.
 func followBridges(ctx context.Context, t *target.Target, interval time.Duration, update func(item)) {
 	if interval == 0 {
 		interval = 5 * time.Second

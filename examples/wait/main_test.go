@@ -34,8 +34,8 @@ func (b *buffer) Write(p []byte) (int, error) {
 	return b.Buffer.Write(p)
 }
 
-// waitFor waits for a pipeline with one job and one in a child, in virtual time and without
-// a terminal. It returns the exit code and the output.
+// waitFor waits for a pipeline with a job and a child pipeline, in virtual time and without a
+// terminal. It returns the exit code and the output.
 func waitFor(t *testing.T, spec, childSpec gitlabjobstest.JobSpec) (int, string) {
 	t.Helper()
 	return waitForPipeline(t, func(root *gitlabjobstest.Pipeline) {
@@ -47,7 +47,8 @@ func waitFor(t *testing.T, spec, childSpec gitlabjobstest.JobSpec) (int, string)
 	})
 }
 
-// waitForPipeline waits for pipeline 101 of group/app for ten minutes at most.
+// waitForPipeline waits for pipeline 101 of group/app. It interrupts the program after ten
+// minutes.
 func waitForPipeline(t *testing.T, fill func(*gitlabjobstest.Pipeline)) (code int, out string) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -73,10 +74,10 @@ func lastLine(out string) string {
 	return lines[len(lines)-1]
 }
 
-func TestTheExitCodeAndTheLastLineSayHowItEnded(t *testing.T) {
+func TestExitCodesAndLastLines(t *testing.T) {
 	t.Parallel()
-	success, mayFail := runs(time.Minute, "success"), runs(time.Minute, "failed")
-	mayFail.AllowFailure = true
+	success, allowFailure := runs(time.Minute, "success"), runs(time.Minute, "failed")
+	allowFailure.AllowFailure = true
 	for name, tc := range map[string]struct {
 		first, below gitlabjobstest.JobSpec
 		code         int
@@ -85,13 +86,13 @@ func TestTheExitCodeAndTheLastLineSayHowItEnded(t *testing.T) {
 		"success":                    {success, success, 0, "success: pipeline 101 of group/app"},
 		"a failed job":               {runs(time.Minute, "failed"), success, 1, "failed: pipeline 101 of group/app: job first (1001) failed: script_failure"},
 		"a failed job below":         {success, runs(time.Minute, "failed"), 1, "failed: pipeline 101 of group/app: job below (1003) failed: script_failure"},
-		"a failed job that may fail": {success, mayFail, 0, "success: pipeline 101 of group/app, although this failed, which is allowed: job below (1003)"},
+		"a failed job that may fail": {success, allowFailure, 0, "success: pipeline 101 of group/app; failed, but allowed to fail: job below (1003)"},
 		"an optional manual job":     {gitlabjobstest.JobSpec{Status: "manual", AllowFailure: true}, success, 0, "success: pipeline 101 of group/app"},
 		"a skipped job below":        {success, gitlabjobstest.JobSpec{Status: "skipped"}, 1, "failed: pipeline 101 of group/app: pipeline 102 is skipped"},
 		"a canceled job":             {runs(time.Minute, "canceled"), success, 1, "canceled: pipeline 101 of group/app: job first (1001) was canceled"},
-		"a manual job":               {gitlabjobstest.JobSpec{Status: "manual"}, success, 3, "blocked: pipeline 101 of group/app waits until somebody plays job first (1001) in pipeline 101"},
-		"a manual job below":         {success, gitlabjobstest.JobSpec{Status: "manual"}, 3, "blocked: pipeline 101 of group/app waits until somebody plays job below (1003) in pipeline 102"},
-		"an interrupt":               {gitlabjobstest.JobSpec{Status: "created"}, success, 130, "interrupted: pipeline 101 of group/app, with 1 of 3 jobs and bridges to go: job first (1001) is created"},
+		"a manual job":               {gitlabjobstest.JobSpec{Status: "manual"}, success, 3, "blocked: pipeline 101 of group/app waits for a manual job: play job first (1001) in pipeline 101"},
+		"a manual job below":         {success, gitlabjobstest.JobSpec{Status: "manual"}, 3, "blocked: pipeline 101 of group/app waits for a manual job: play job below (1003) in pipeline 102"},
+		"an interrupt":               {gitlabjobstest.JobSpec{Status: "created"}, success, 130, "interrupted: pipeline 101 of group/app, with 1 of 3 jobs and bridges unfinished: job first (1001) is created"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -102,7 +103,7 @@ func TestTheExitCodeAndTheLastLineSayHowItEnded(t *testing.T) {
 	}
 }
 
-func TestWhatIsUnderABridgeThatMayFailIsNoReason(t *testing.T) {
+func TestPipelinesOfABridgeThatMayFailAreNotReasons(t *testing.T) {
 	t.Parallel()
 	code, out := waitForPipeline(t, func(p *gitlabjobstest.Pipeline) {
 		p.AddJob(gitlabjobstest.JobSpec{Name: "deploy", Status: gitlabjobs.StatusManual})
@@ -114,7 +115,7 @@ func TestWhatIsUnderABridgeThatMayFailIsNoReason(t *testing.T) {
 		p.SetStatus(gitlabjobs.StatusManual)
 	})
 	assert.Equal(t, exit.Blocked, code)
-	assert.Equal(t, "blocked: pipeline 101 of group/app waits until somebody plays job deploy (1001) in pipeline 101", lastLine(out))
+	assert.Equal(t, "blocked: pipeline 101 of group/app waits for a manual job: play job deploy (1001) in pipeline 101", lastLine(out))
 
 	code, out = waitForPipeline(t, func(p *gitlabjobstest.Pipeline) {
 		p.AddJob(gitlabjobstest.JobSpec{Name: "unit", Status: gitlabjobs.StatusFailed})
@@ -126,7 +127,7 @@ func TestWhatIsUnderABridgeThatMayFailIsNoReason(t *testing.T) {
 	assert.Equal(t, "failed: pipeline 101 of group/app: job unit (1001) failed: script_failure", lastLine(out))
 }
 
-func TestTheLastLineNamesSomeOfMany(t *testing.T) {
+func TestTheLastLineHasAFewReasonsAndCountsTheOthers(t *testing.T) {
 	t.Parallel()
 	code, out := waitForPipeline(t, func(p *gitlabjobstest.Pipeline) {
 		p.AddJobs(9, func(int) gitlabjobstest.JobSpec { return gitlabjobstest.JobSpec{Status: "failed"} })
@@ -135,12 +136,12 @@ func TestTheLastLineNamesSomeOfMany(t *testing.T) {
 	assert.True(t, strings.HasSuffix(lastLine(out), "failed: script_failure; 6 more"), lastLine(out))
 }
 
-func TestAnEmptyPipelineIsCalledEmpty(t *testing.T) {
+func TestTheLastLineForAnEmptyPipeline(t *testing.T) {
 	t.Parallel()
 	for status, want := range map[gitlabjobs.Status]string{
 		"":         "interrupted: pipeline 101 of group/app, which had no jobs yet",
 		"failed":   "failed: pipeline 101 of group/app: pipeline 101 is empty: its configuration may be invalid",
-		"skipped":  "skipped: pipeline 101 of group/app: pipeline 101 is empty: its commit or its push may have asked to skip it",
+		"skipped":  "skipped: pipeline 101 of group/app: pipeline 101 is empty: its commit message or a push option may have skipped it",
 		"canceled": "canceled: pipeline 101 of group/app: pipeline 101 is empty",
 	} {
 		_, out := waitForPipeline(t, func(p *gitlabjobstest.Pipeline) { p.SetStatus(status) })
@@ -148,28 +149,28 @@ func TestAnEmptyPipelineIsCalledEmpty(t *testing.T) {
 	}
 }
 
-func TestTheOutcomeOfOddResults(t *testing.T) {
+func TestTheLastLineForUnusualResults(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		result *gitlabjobs.PipelineResult
 		err    error
 		code   int
-		why    string
+		reason string
 	}{
 		"an error":             {nil, errors.New("404 Not\x1b[2Jfound"), 2, "404 Not\ufffd[2Jfound"},
 		"a time limit":         {nil, context.DeadlineExceeded, 2, "context deadline exceeded"},
-		"an early interrupt":   {nil, context.Canceled, 130, "pipeline 5 of 1, before it was read"},
-		"an unknown status":    {&gitlabjobs.PipelineResult{PipelineID: 5, Jobs: []*gitlabjobs.Job{{}}}, nil, 1, "pipeline 5 of 1: the status of pipeline 5 is not known"},
+		"an early interrupt":   {nil, context.Canceled, 130, "pipeline 5 of 1, before the first response"},
+		"an unknown status":    {&gitlabjobs.PipelineResult{PipelineID: 5, Jobs: []*gitlabjobs.Job{{}}}, nil, 1, "pipeline 5 of 1: the status of pipeline 5 is unknown"},
 		"a pipeline not found": {&gitlabjobs.PipelineResult{PipelineID: 5, Status: "success", Downstream: []*gitlabjobs.PipelineResult{{PipelineID: 6, Err: gitlabjobs.ErrNotFound}}}, nil, 1, "pipeline 5 of 1: pipeline 6 can't be read: not found"},
 		"a failed bridge":      {&gitlabjobs.PipelineResult{PipelineID: 5, Status: "failed", Bridges: []*gitlabjobs.Bridge{{ID: 7, Name: "b", Status: "failed", FailureReason: "r"}}}, nil, 1, "pipeline 5 of 1: bridge b (7) failed: r"},
 	} {
 		o := outcomeOf(&target.Target{Project: "1", ID: 5}, tc.result, tc.err)
 		assert.Equal(t, tc.code, o.code, name)
-		assert.Equal(t, tc.why, o.why, name)
+		assert.Equal(t, tc.reason, o.reason, name)
 	}
 }
 
-func TestAPipeGetsALineForEachChange(t *testing.T) {
+func TestOutputToAPipeHasALineForEachChange(t *testing.T) {
 	t.Parallel()
 	_, out := waitFor(t, runs(time.Minute, "success"), runs(2*time.Minute, "failed"))
 	assert.NotContains(t, out, "\x1b")
@@ -200,8 +201,8 @@ func TestWithoutArgumentsItWaitsForTheDemo(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	var out buffer
-	assert.Equal(t, exit.Interrupted, run(ctx, &out, io.Discard, nil, set, nil), "whatever is in the environment")
-	assert.Equal(t, "A demo, on a GitLab embedded in this program. For your own: wait -h\ninterrupted: pipeline 101 of group/app, before it was read\n", out.String())
+	assert.Equal(t, exit.Interrupted, run(ctx, &out, io.Discard, nil, set, nil), "the environment is ignored")
+	assert.Equal(t, "This is a demo with a GitLab server embedded in this program. To use your own server, see wait -h.\ninterrupted: pipeline 101 of group/app, before the first response\n", out.String())
 }
 
 func TestHelpAndWrongArguments(t *testing.T) {
@@ -218,8 +219,8 @@ func TestHelpAndWrongArguments(t *testing.T) {
 	assert.Empty(t, out.String(), "a file of it stays clean")
 }
 
-// The demo's screen does not depend on how fast the machine is.
-func TestTheDemosPicture(t *testing.T) {
+// The demo runs in virtual time, so its screen does not depend on the speed of the machine.
+func TestThePictureOfTheDemo(t *testing.T) {
 	t.Parallel()
 	screen := screentest.New(t, 80, 24)
 	var picture string
@@ -237,5 +238,5 @@ func TestTheDemosPicture(t *testing.T) {
 	assert.Equal(t, exit.Success, code)
 	assert.Contains(t, picture, "● integration: [postgres, 17]")
 	assert.Contains(t, screen.String(), "11 of 11 jobs  15s")
-	assert.Zero(t, screen.Lost())
+	assert.Zero(t, screen.Truncated())
 }

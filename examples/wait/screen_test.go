@@ -39,27 +39,27 @@ func TestMain(m *testing.M) {
 			time.AfterFunc(3*time.Second, terminate)
 			return program(many, nil)()
 		},
-		"over":     program(over, nil),
-		"dumb":     program(over, map[string]string{"TERM": "dumb"}),
-		"no color": program(over, map[string]string{"NO_COLOR": "1"}),
+		"finished": program(finished, nil),
+		"dumb":     program(finished, map[string]string{"TERM": "dumb"}),
+		"no color": program(finished, map[string]string{"NO_COLOR": "1"}),
 	})
 }
 
-// terminate does what kill does.
+// terminate sends SIGTERM to this process, as kill does.
 func terminate() {
 	if self, err := os.FindProcess(os.Getpid()); err == nil {
-		_ = self.Signal(syscall.SIGTERM) // Windows has none.
+		_ = self.Signal(syscall.SIGTERM) // Not on Windows.
 	}
 }
 
-// over is a pipeline that has ended.
-func over(srv *gitlabjobstest.Server) (string, int64) {
+// finished adds a pipeline that has finished.
+func finished(srv *gitlabjobstest.Server) (string, int64) {
 	pipeline := srv.AddProject("group/app").AddPipeline()
 	pipeline.AddJob(gitlabjobstest.JobSpec{Name: "unit"})
 	return "group/app", pipeline.ID()
 }
 
-// many is a pipeline of 60 jobs and two bridges that never ends.
+// many adds a pipeline with 60 jobs and two bridges that never ends.
 func many(srv *gitlabjobstest.Server) (string, int64) {
 	const path = "group/app"
 	project := srv.AddProject(path)
@@ -111,7 +111,7 @@ func assertMany(t *testing.T, rows []string, columns, height int) {
 	names := make(map[string]bool)
 	for _, row := range rows[2 : height-1] {
 		name, _, _ := strings.Cut(row[strings.Index(row, " ")+1:], "  ")
-		assert.False(t, names[name], "two jobs look alike: "+name)
+		assert.False(t, names[name], "two jobs have the same short name: "+name)
 		names[name] = true
 	}
 }
@@ -129,16 +129,16 @@ func TestMoreJobsThanRows(t *testing.T) {
 			tgt := &target.Target{Client: srv.Client(srv.Tokens.Developer), Project: gitlabjobs.Project(project), ID: id}
 			assert.Equal(t, exit.Interrupted, wait(ctx, screen, screen.Terminal(), tgt, gitlabjobs.WaitOptions{}))
 		})
-		assert.Zero(t, screen.Lost(), columns)
-		assert.Contains(t, strings.ReplaceAll(screen.String(), "\n", ""), "with 40 of 62 jobs and bridges to go: job test: [shard-1")
+		assert.Zero(t, screen.Truncated(), columns)
+		assert.Contains(t, strings.ReplaceAll(screen.String(), "\n", ""), "with 40 of 62 jobs and bridges unfinished: job test: [shard-1")
 	}
 }
 
 func TestTheRestIsCountedByStatus(t *testing.T) {
 	t.Parallel()
 	lines := []line{
-		{item: item{status: gitlabjobs.StatusFailed, mayFail: true}},
-		{item: item{status: gitlabjobs.StatusRunning, bridge: true, below: &gitlabjobs.Pipeline{Status: gitlabjobs.StatusSuccess}}},
+		{item: item{status: gitlabjobs.StatusFailed, allowFailure: true}},
+		{item: item{status: gitlabjobs.StatusRunning, bridge: true, downstream: &gitlabjobs.Pipeline{Status: gitlabjobs.StatusSuccess}}},
 		{item: item{status: gitlabjobs.StatusSuccess}},
 	}
 	assert.Equal(t, "1 allowed, 2 success", summary(lines))
@@ -161,11 +161,11 @@ func TestATinyTerminal(t *testing.T) {
 			tgt := &target.Target{Client: srv.Client(srv.Tokens.Developer), Project: gitlabjobs.Project(project), ID: id}
 			wait(ctx, screen, screen.Terminal(), tgt, gitlabjobs.WaitOptions{})
 		})
-		assert.Zero(t, screen.Lost())
+		assert.Zero(t, screen.Truncated())
 	}
 }
 
-func TestAnEmptyPipelineAndOneThatIsNotFound(t *testing.T) {
+func TestAnEmptyPipelineAndAMissingPipeline(t *testing.T) {
 	t.Parallel()
 	screen := screentest.New(t, 80, 24)
 	synctest.Test(t, func(t *testing.T) {
@@ -173,7 +173,7 @@ func TestAnEmptyPipelineAndOneThatIsNotFound(t *testing.T) {
 		tgt := &target.Target{Client: srv.Client(srv.Tokens.Developer), Project: "group/app", ID: srv.AddProject("group/app").AddPipeline().ID()}
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(10*time.Second+time.Second/2, func() {
-			assert.Equal(t, "Pipeline 101 of group/app\n░░░░░░░░░░░░░░░░░░░░  0 of 0 jobs  10s\nNo jobs so far.", screen.String())
+			assert.Equal(t, "Pipeline 101 of group/app\n░░░░░░░░░░░░░░░░░░░░  0 of 0 jobs  10s\nNo jobs yet.", screen.String())
 			cancel()
 		})
 		assert.Equal(t, exit.Interrupted, wait(ctx, screen, screen.Terminal(), tgt, gitlabjobs.WaitOptions{}))
@@ -201,7 +201,7 @@ func TestInARealTerminal(t *testing.T) {
 			assertMany(t, rows, columns, 24)
 			t.Log("\n" + strings.Join(rows, "\n"))
 
-			// It follows the size of the terminal, and leaves nothing of an earlier drawing.
+			// If the terminal is resized, nothing of an earlier frame remains.
 			tmux.Resize(columns+20, 20)
 			assertMany(t, tmux.Until(full(20)), columns+20, 20)
 			tmux.Resize(columns, 30)
@@ -226,9 +226,9 @@ func TestATerminatedProgramLeavesTheTerminalAsItWas(t *testing.T) {
 	assert.Equal(t, "screen 0, cursor 1, wrap 1", tmux.Modes())
 }
 
-func TestColorsAreForTerminalsThatWantThem(t *testing.T) {
+func TestColorsAreOffIfTheEnvironmentSaysSo(t *testing.T) {
 	t.Parallel()
-	for program, colors := range map[string]bool{"over": true, "dumb": false, "no color": false} {
+	for program, colors := range map[string]bool{"finished": true, "dumb": false, "no color": false} {
 		tmux := screentest.StartTmux(t, 80, 24, program)
 		rows := tmux.Until(func(rows []string) bool { return strings.HasPrefix(rows[len(rows)-1], "exit code ") })
 		assert.Equal(t, []string{"success: pipeline 101 of group/app", "exit code 0"}, rows[len(rows)-2:], program)

@@ -17,9 +17,9 @@ import (
 
 // view shows the jobs and bridges of the pipelines.
 type view interface {
-	update(item) // It may have changed. More than one goroutine calls it.
+	update(item) // The item may have changed. Must be safe for concurrent use.
 
-	// end writes the last line. The pipelines are as they were last seen, nil if never.
+	// end writes the last line. The result is nil if there was no response.
 	end(*gitlabjobs.PipelineResult, outcome)
 }
 
@@ -28,43 +28,43 @@ type view interface {
 type plain struct {
 	mu      sync.Mutex
 	w       io.Writer
-	seen    map[int64]string // By ID, what was written of it, or is about to be.
+	written map[int64]string // The last text for each ID, which may still be in changes.
 	changes []change
 }
 
-// change is a line that is about to be written.
+// change is a line to write.
 type change struct {
 	pipeline, id int64
 	line         string
 }
 
-// together is how long changes wait for others.
-const together = 100 * time.Millisecond
+// batchDelay is how long changes wait for others, so that they can be sorted.
+const batchDelay = 100 * time.Millisecond
 
 func (p *plain) update(it item) {
-	what, state := "job", string(it.status)
+	kind, state := "job", string(it.status)
 	if it.bridge {
-		what = "bridge"
+		kind = "bridge"
 	}
 	if it.status == gitlabjobs.StatusFailed {
 		state += fmt.Sprintf(" (%s)", it.reason)
-		if it.mayFail {
-			state += ", which is allowed"
+		if it.allowFailure {
+			state += ", allowed to fail"
 		}
 	}
-	if it.below != nil {
-		state += fmt.Sprintf(", pipeline %d: %s", it.below.ID, it.below.Status)
+	if it.downstream != nil {
+		state += fmt.Sprintf(", pipeline %d: %s", it.downstream.ID, it.downstream.Status)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.seen[it.id] == state {
+	if p.written[it.id] == state {
 		return
 	}
-	p.seen[it.id] = state
-	line := fmt.Sprintf("%s  pipeline %d  %s %s: %s\n", time.Now().Format(time.TimeOnly), it.pipeline, what, it.name, terminal.Clean(state))
+	p.written[it.id] = state
+	line := fmt.Sprintf("%s  pipeline %d  %s %s: %s\n", time.Now().Format(time.TimeOnly), it.pipeline, kind, it.name, terminal.Clean(state))
 	p.changes = append(p.changes, change{it.pipeline, it.id, line})
 	if len(p.changes) == 1 {
-		time.AfterFunc(together, p.flush)
+		time.AfterFunc(batchDelay, p.flush)
 	}
 }
 
@@ -83,10 +83,10 @@ func (p *plain) flush() {
 
 func (p *plain) end(_ *gitlabjobs.PipelineResult, o outcome) {
 	p.flush()
-	fmt.Fprintf(p.w, "%s: %s\n", o.word, o.why)
+	fmt.Fprintf(p.w, "%s: %s\n", o.label, o.reason)
 }
 
-// live shows everything on a screen of its own, and leaves the end of it in the terminal.
+// live draws the jobs on the alternate screen, and writes their final state to the terminal.
 type live struct {
 	screen *terminal.Screen
 	title  string
@@ -94,16 +94,16 @@ type live struct {
 	stop   context.CancelFunc
 	drawer sync.WaitGroup
 
-	mu    sync.Mutex // Of what follows.
+	mu    sync.Mutex // Protects the fields below.
 	board board
 	drawn []string // The rows on the screen. Nil before the first drawing.
-	size  [2]int   // Of the screen at that time.
+	size  [2]int   // The size of the screen when drawn was drawn.
 }
 
 func newLive(ctx context.Context, screen *terminal.Screen, t *target.Target) *live {
 	l := &live{
 		screen: screen, title: fmt.Sprintf("Pipeline %d of %s", t.ID, terminal.Clean(string(t.Project))), began: time.Now(),
-		board: board{root: t.ID, pipelines: make(map[int64][]place)},
+		board: board{root: t.ID, pipelines: make(map[int64][]entry)},
 	}
 	ctx, l.stop = context.WithCancel(ctx)
 	l.drawer.Go(func() { screen.Redraw(ctx, l.draw) })
@@ -116,8 +116,8 @@ func (l *live) update(it item) {
 	l.board.put(it)
 }
 
-// draw draws what has changed since the last drawing. It begins when there is a job, or when
-// there is none for seconds: an error may come first.
+// draw draws the screen if it has changed. It draws nothing until there is a job or 3 seconds
+// have passed, so that an early error is the only output.
 func (l *live) draw() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -151,10 +151,10 @@ func (l *live) end(r *gitlabjobs.PipelineResult, o outcome) {
 	if r != nil {
 		l.board.putAll(r)
 		columns, rows := l.screen.Size()
-		below := 2 + terminal.Width(o.word+": "+o.why)/columns // The last line and the shell's prompt.
+		below := 2 + terminal.Width(o.label+": "+o.reason)/columns // The last line and the shell's prompt.
 		for _, row := range l.board.frame(l.title, l.began, time.Now(), columns, rows-below) {
 			fmt.Fprintln(l.screen, row)
 		}
 	}
-	fmt.Fprintf(l.screen, "%s%s%s: %s\n", o.color, o.word, terminal.Reset, o.why)
+	fmt.Fprintf(l.screen, "%s%s%s: %s\n", o.color, o.label, terminal.Reset, o.reason)
 }

@@ -1,5 +1,5 @@
-// Package screentest has what the tests of the examples need to look at a terminal: one in
-// memory, that can be saved as a picture, and a real one, tmux.
+// Package screentest has terminals for the tests of the examples: a terminal in memory, which
+// can be saved as a picture, and a real one, tmux.
 package screentest
 
 import (
@@ -10,20 +10,20 @@ import (
 	"example.com/gitlabjobs/examples/internal/terminal"
 )
 
-// Screen is a terminal in memory. It obeys the codes that the examples use.
+// Screen is a terminal in memory. It supports the control codes that the examples use.
 type Screen struct {
 	tb            testing.TB
 	columns, rows int
 
-	mu       sync.Mutex // Of what follows.
-	cells    [][]cell   // By row. Those that have left the screen at the top are kept.
-	main     *Screen    // What was on the screen before full screen.
-	top      int        // The first row that is on the screen.
-	x, y     int        // The cursor. y counts from the first row that is kept.
-	style    style
-	noWrap   bool
-	lost     int // The characters that did not fit.
-	unparsed string
+	mu        sync.Mutex // Protects the fields below.
+	cells     [][]cell   // The rows, including those that have scrolled off the top.
+	main      *Screen    // The state before FullScreen.
+	top       int        // The index of the first row on the screen.
+	x, y      int        // The cursor. y is an index of cells.
+	style     style
+	noWrap    bool
+	truncated int // The number of characters that did not fit.
+	unparsed  string
 }
 
 // cell is a column of a row. The second column of a wide character is empty.
@@ -32,25 +32,25 @@ type cell struct {
 	style style
 }
 
-// New returns a screen of so many columns and rows.
+// New returns a screen of the given size.
 func New(tb testing.TB, columns, rows int) *Screen {
 	tb.Helper()
 	return &Screen{tb: tb, columns: columns, rows: rows, cells: make([][]cell, 1)}
 }
 
-// Terminal is the screen for the program that draws on it.
+// Terminal returns the screen for the program under test.
 func (s *Screen) Terminal() *terminal.Screen {
 	return &terminal.Screen{Writer: s, Size: func() (int, int) { return s.columns, s.rows }}
 }
 
-// Lost counts the characters that did not fit into a row, where rows are not to wrap.
-func (s *Screen) Lost() int {
+// Truncated returns the number of characters that did not fit into a row with NoWrap.
+func (s *Screen) Truncated() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.lost
+	return s.truncated
 }
 
-// String returns the text on the screen, without blanks at the ends.
+// String returns the text on the screen, without space at the ends of rows.
 func (s *Screen) String() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -65,7 +65,7 @@ func (s *Screen) String() string {
 	return strings.TrimRight(text.String(), "\n")
 }
 
-// Write shows a text and obeys its codes.
+// Write writes text and control codes to the screen.
 func (s *Screen) Write(p []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -82,7 +82,7 @@ func (s *Screen) Write(p []byte) (int, error) {
 			s.unparsed = "\x1b[" + text
 			break
 		}
-		s.obey(text[:end], text[end])
+		s.apply(text[:end], text[end])
 		text = text[end+1:]
 	}
 	return len(p), nil
@@ -93,13 +93,13 @@ func (s *Screen) print(text string) {
 		switch c {
 		case "\r":
 			s.x = 0
-		case "\n": // As a terminal shows what a program writes.
+		case "\n": // Terminals add a carriage return to the line breaks of a program.
 			s.x = 0
 			s.down()
 		default:
 			if s.x+width > s.columns {
 				if s.noWrap {
-					s.lost++
+					s.truncated++
 					continue
 				}
 				s.x = 0
@@ -130,7 +130,7 @@ func (s *Screen) down() {
 	s.top = max(s.top, s.y-s.rows+1)
 }
 
-func (s *Screen) obey(parameter string, code byte) {
+func (s *Screen) apply(parameter string, code byte) {
 	switch string(code) + parameter {
 	case "H":
 		s.x, s.y = 0, s.top
@@ -150,11 +150,11 @@ func (s *Screen) obey(parameter string, code byte) {
 	default:
 		switch code {
 		case 'm':
-			s.style.obey(parameter)
+			s.style.apply(parameter)
 		case 'A':
 			s.y = max(s.y-number(parameter), s.top)
 		default:
-			s.tb.Errorf("the screen does not know the code %q", parameter+string(code))
+			s.tb.Errorf("the screen does not support the control code %q", parameter+string(code))
 		}
 	}
 }

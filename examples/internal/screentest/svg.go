@@ -9,14 +9,14 @@ import (
 	"example.com/gitlabjobs/examples/internal/terminal"
 )
 
-// style is how a character looks.
+// style is the style of a character.
 type style struct {
 	bold, dim bool
 	color     int // From 31, red, to 36, cyan. 0 is the default.
 }
 
-// obey changes the style by the numbers of a code.
-func (s *style) obey(parameter string) {
+// apply applies the parameters of a control code.
+func (s *style) apply(parameter string) {
 	for code := range strings.SplitSeq(parameter, ";") {
 		switch n := number(code); {
 		case n == 0:
@@ -33,7 +33,7 @@ func (s *style) obey(parameter string) {
 	}
 }
 
-// class is the style in the picture's style sheet.
+// class returns the classes of the style in the style sheet of the picture.
 func (s style) class() string {
 	var names []string
 	if s.bold {
@@ -49,11 +49,11 @@ func (s style) class() string {
 }
 
 func number(s string) int {
-	n, _ := strconv.Atoi(s) // No number is 0.
+	n, _ := strconv.Atoi(s) // An empty parameter is 0.
 	return n
 }
 
-// The size of a character in a picture, and the frame around all.
+// The size of a character and of the frame in a picture.
 const (
 	charWidth, charHeight, baseline = 9, 20, 15
 	frameWidth                      = 16
@@ -63,7 +63,7 @@ const styleSheet = `text { font: 15px ui-monospace, "SF Mono", Menlo, Consolas, 
 .b { font-weight: bold } .d { opacity: .6 }
 .c1 { fill: #ff7b72 } .c2 { fill: #56d364 } .c3 { fill: #e3b341 } .c4 { fill: #79c0ff } .c5 { fill: #d2a8ff } .c6 { fill: #56d4dd }`
 
-// SVG draws what is on the screen.
+// SVG returns the screen as an SVG picture.
 func (s *Screen) SVG(title string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()

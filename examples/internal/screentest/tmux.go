@@ -16,10 +16,11 @@ type Tmux struct {
 	socket string
 }
 
-// program names, in the environment of a test's own program, what it is to do in tmux.
+// program is the environment variable that names the program for the test binary to run in
+// tmux.
 const program = "SCREENTEST_PROGRAM"
 
-// Main is for TestMain: in tmux it runs one of the programs, and elsewhere the tests.
+// Main is for TestMain. In tmux, it runs one of the programs; otherwise it runs the tests.
 func Main(m *testing.M, programs map[string]func() int) {
 	if run := programs[os.Getenv(program)]; run != nil {
 		os.Exit(run())
@@ -27,12 +28,12 @@ func Main(m *testing.M, programs map[string]func() int) {
 	os.Exit(m.Run())
 }
 
-// StartTmux runs a program of [Main] in a terminal of so many columns and rows, and skips the
-// test without tmux. When the program has ended, its exit code is in the last row.
+// StartTmux runs a program of [Main] in a terminal of the given size. It skips the test if
+// tmux is not installed. After the program has ended, the last row has its exit code.
 func StartTmux(tb testing.TB, columns, rows int, name string) *Tmux {
 	tb.Helper()
 	if _, err := exec.LookPath("tmux"); err != nil {
-		tb.Skip("there is no tmux")
+		tb.Skip("tmux is not installed")
 	}
 	self, err := os.Executable()
 	if err != nil {
@@ -44,7 +45,7 @@ func StartTmux(tb testing.TB, columns, rows int, name string) *Tmux {
 	}
 	t := &Tmux{tb: tb, socket: filepath.Join(dir, "socket")}
 	tb.Cleanup(func() {
-		_ = t.command("kill-server").Run() // It may have ended.
+		_ = t.command("kill-server").Run() // The server may have ended.
 		_ = os.RemoveAll(dir)
 	})
 	t.run("-f", "/dev/null", "new-session", "-d", "-x", fmt.Sprint(columns), "-y", fmt.Sprint(rows),
@@ -53,7 +54,7 @@ func StartTmux(tb testing.TB, columns, rows int, name string) *Tmux {
 }
 
 func (t *Tmux) command(args ...string) *exec.Cmd {
-	cmd := exec.Command("tmux", append([]string{"-u", "-S", t.socket}, args...)...) //nolint:gosec,noctx // It ends at once, and the tests name the programs.
+	cmd := exec.Command("tmux", append([]string{"-u", "-S", t.socket}, args...)...) //nolint:gosec,noctx // The command ends at once, and the tests name the programs.
 	cmd.Env = append(os.Environ(), "TERM=xterm-256color", "NO_COLOR=", "LC_ALL=C.UTF-8")
 	return cmd
 }
@@ -85,8 +86,8 @@ func (t *Tmux) Interrupt() {
 	t.run("send-keys", "C-c")
 }
 
-// Until waits until what is on the screen is as wanted, and returns its rows without the
-// empty ones at the end.
+// Until waits until wanted returns true for the rows on the screen. It returns the rows
+// without the empty ones at the end.
 func (t *Tmux) Until(wanted func(rows []string) bool) []string {
 	t.tb.Helper()
 	deadline := time.Now().Add(time.Minute)
@@ -96,13 +97,13 @@ func (t *Tmux) Until(wanted func(rows []string) bool) []string {
 			return rows
 		}
 		if time.Now().After(deadline) {
-			t.tb.Fatalf("the screen does not become as wanted:\n%s", strings.Join(rows, "\n"))
+			t.tb.Fatalf("timed out waiting for the expected screen; the screen is:\n%s", strings.Join(rows, "\n"))
 		}
 		<-time.After(20 * time.Millisecond)
 	}
 }
 
-// Styled returns what is on the screen, with codes for the colors.
+// Styled returns the text on the screen with control codes for the colors.
 func (t *Tmux) Styled() string {
 	t.tb.Helper()
 	return t.run("capture-pane", "-p", "-e")

@@ -1,6 +1,5 @@
-// Package target reads the arguments of the examples, and connects to what they name: a
-// project of yours or, without arguments, a demo on a GitLab that is embedded in the
-// program.
+// Package target parses the arguments of the examples and connects to a GitLab server. Without
+// arguments, this is a server with a demo, embedded in the program.
 package target
 
 import (
@@ -17,30 +16,31 @@ import (
 
 // Command describes a program and its arguments.
 type Command struct {
-	Name  string        // Of the program.
-	Does  string        // What the program does, as a sentence.
-	ID    string        // "job" or "pipeline": what the second argument is the ID of. Empty: there is no second argument.
-	Flags *flag.FlagSet // The program's own flags. Nil if it has none.
-	Notes string        // What -h says at the end.
+	Name  string        // The name of the program.
+	Does  string        // The description of the program, a sentence.
+	ID    string        // "job" or "pipeline", if the second argument is an ID. Empty if there is no second argument.
+	Flags *flag.FlagSet // The flags of the program, or nil.
+	Notes string        // The end of the help text.
 	Demo  Demo
 }
 
-// Demo fills the embedded GitLab, and returns what there is to look at.
+// Demo adds a project to the embedded GitLab server. It returns the path of the project and
+// the ID of the job or pipeline.
 type Demo func(*gitlabjobstest.Server) (project string, id int64)
 
-// Target is what a program looks at.
+// Target is the project, job or pipeline that the arguments name.
 type Target struct {
 	Client  *gitlabjobs.Client
 	Project gitlabjobs.Project
-	ID      int64 // Of the job or the pipeline, if the program takes one.
-	Demo    bool  // It is on the embedded GitLab.
+	ID      int64 // The ID of the job or the pipeline, if the program has one as an argument.
+	Demo    bool  // The server is the embedded one.
 
 	server *gitlabjobstest.Server
 }
 
-// Open parses the arguments and connects to what they name. Without arguments that is the
-// demo, whatever is in the environment, and a line on w says so. For -h it writes help to
-// w and returns [flag.ErrHelp].
+// Open parses the arguments and connects to the server. Without arguments, it ignores the
+// environment, starts the demo and writes a note to w. For -h, it writes the help text to w
+// and returns [flag.ErrHelp].
 func (c Command) Open(w io.Writer, getenv func(string) string, args []string) (*Target, error) {
 	args, err := c.parse(args)
 	switch {
@@ -50,7 +50,7 @@ func (c Command) Open(w io.Writer, getenv func(string) string, args []string) (*
 	case err != nil:
 		return nil, err
 	case len(args) == 0:
-		fmt.Fprintf(w, "A demo, on a GitLab embedded in this program. For your own: %s -h\n", c.Name)
+		fmt.Fprintf(w, "This is a demo with a GitLab server embedded in this program. To use your own server, see %s -h.\n", c.Name)
 		return openDemo(c.Demo)
 	}
 	url, token := getenv("GITLAB_URL"), getenv("GITLAB_TOKEN")
@@ -65,12 +65,12 @@ func (c Command) Open(w io.Writer, getenv func(string) string, args []string) (*
 		missing = append(missing, "GITLAB_TOKEN in the environment")
 	}
 	if len(missing) > 0 {
-		return nil, fmt.Errorf("missing: %s: %s -h explains each; without arguments there is a demo", strings.Join(missing, "; "), c.Name)
+		return nil, fmt.Errorf("missing: %s: see %s -h, or run it without arguments for a demo", strings.Join(missing, "; "), c.Name)
 	}
 	t := &Target{Project: gitlabjobs.Project(args[0])}
 	if c.ID != "" {
 		if t.ID, err = strconv.ParseInt(args[1], 10, 64); err != nil || t.ID <= 0 {
-			return nil, fmt.Errorf("%q is no %s ID: use the number at the end of the %[2]s's address", args[1], c.ID)
+			return nil, fmt.Errorf("%q is not a %s ID: use the number at the end of the %[2]s's URL", args[1], c.ID)
 		}
 	}
 	t.Client, err = gitlabjobs.NewClient(url, gitlabjobs.PrivateToken(token))
@@ -80,25 +80,25 @@ func (c Command) Open(w io.Writer, getenv func(string) string, args []string) (*
 // parse parses the flags, which may be anywhere, and returns the other arguments.
 func (c Command) parse(args []string) (rest []string, err error) {
 	flags := c.flags()
-	flags.Usage = func() {} // The caller tells.
+	flags.Usage = func() {} // The caller reports errors.
 	flags.SetOutput(io.Discard)
 	for {
 		if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
 			return nil, err
 		} else if err != nil {
-			return nil, fmt.Errorf("%w: %s -h lists the flags", err, c.Name)
+			return nil, fmt.Errorf("%w: see %s -h for the flags", err, c.Name)
 		}
 		if args = flags.Args(); len(args) == 0 {
 			break
 		}
 		rest, args = append(rest, args[0]), args[1:]
 	}
-	most, takes := 1, "a project"
+	limit, expected := 1, "a project"
 	if c.ID != "" {
-		most, takes = 2, "a project and a "+c.ID+" ID"
+		limit, expected = 2, "a project and a "+c.ID+" ID"
 	}
-	if len(rest) > most {
-		return nil, fmt.Errorf("unexpected argument %q: the arguments are %s: %s -h explains them", rest[most], takes, c.Name)
+	if len(rest) > limit {
+		return nil, fmt.Errorf("unexpected argument %q: pass %s: see %s -h", rest[limit], expected, c.Name)
 	}
 	return rest, nil
 }
@@ -119,14 +119,14 @@ func (c Command) help(w io.Writer) {
 		args += " " + id
 	}
 	fmt.Fprintf(w, "%s\n\nUsage:\n", c.Does)
-	fmt.Fprintf(w, "  %-*s  a demo, on a GitLab embedded in this program\n", len(demo+args), demo)
-	fmt.Fprintf(w, "  %s%s  %s of your GitLab\n\nArguments:\n", demo, args, what)
+	fmt.Fprintf(w, "  %-*s  a demo with a GitLab server embedded in this program\n", len(demo+args), demo)
+	fmt.Fprintf(w, "  %s%s  %s of your GitLab server\n\nArguments:\n", demo, args, what)
 	fmt.Fprintln(w, "  PROJECT       the project's full path or its ID, such as group/app or 42")
 	if id != "" {
-		fmt.Fprintf(w, "  %-12s  the %s's ID, the number at the end of its address\n", id, c.ID)
+		fmt.Fprintf(w, "  %-12s  the %s's ID, the number at the end of its URL\n", id, c.ID)
 	}
-	fmt.Fprintln(w, "\nEnvironment:\n  GITLAB_URL    the address of your GitLab, such as https://gitlab.example.com")
-	fmt.Fprintln(w, "  GITLAB_TOKEN  an access token with the scope read_api, of somebody who may see the project's jobs")
+	fmt.Fprintln(w, "\nEnvironment:\n  GITLAB_URL    the URL of your GitLab server, such as https://gitlab.example.com")
+	fmt.Fprintln(w, "  GITLAB_TOKEN  an access token with the scope read_api and access to the project's jobs")
 	if demo != c.Name {
 		fmt.Fprintln(w, "\nFlags:")
 		flags.SetOutput(w)
@@ -152,7 +152,7 @@ func openDemo(demo Demo) (*Target, error) {
 	return t, nil
 }
 
-// Close ends the connections, and the embedded GitLab if there is one.
+// Close closes the connections and the embedded server, if any.
 func (t *Target) Close() {
 	t.Client.CloseIdleConnections()
 	if t.server != nil {

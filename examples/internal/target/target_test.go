@@ -30,7 +30,7 @@ func environment(vars map[string]string) func(string) string {
 
 var both = map[string]string{"GITLAB_URL": "https://gitlab.example.com", "GITLAB_TOKEN": "secret"}
 
-func TestWithoutArgumentsThereIsADemo(t *testing.T) {
+func TestWithoutArgumentsOpenStartsTheDemo(t *testing.T) {
 	t.Parallel()
 	for _, vars := range []map[string]string{nil, both} {
 		for _, args := range [][]string{nil, {"-all"}} {
@@ -41,7 +41,7 @@ func TestWithoutArgumentsThereIsADemo(t *testing.T) {
 			assert.Equal(t, gitlabjobs.Project("a/demo"), tgt.Project)
 			_, err = tgt.Client.Jobs.Get(t.Context(), tgt.Project, tgt.ID)
 			require.NoError(t, err)
-			assert.Equal(t, "A demo, on a GitLab embedded in this program. For your own: show -h\n", out.String())
+			assert.Equal(t, "This is a demo with a GitLab server embedded in this program. To use your own server, see show -h.\n", out.String())
 			tgt.Close()
 		}
 	}
@@ -63,10 +63,10 @@ func TestArgumentsNameAJob(t *testing.T) {
 	}
 }
 
-func TestAnErrorNamesExactlyWhatIsMissing(t *testing.T) {
+func TestErrorsNameTheMissingArgumentsAndVariables(t *testing.T) {
 	t.Parallel()
 	url, token := map[string]string{"GITLAB_URL": "https://gitlab.example.com"}, map[string]string{"GITLAB_TOKEN": "secret"}
-	const end = ": show -h explains each; without arguments there is a demo"
+	const end = ": see show -h, or run it without arguments for a demo"
 	for _, tc := range []struct {
 		args []string
 		vars map[string]string
@@ -77,17 +77,17 @@ func TestAnErrorNamesExactlyWhatIsMissing(t *testing.T) {
 		{[]string{"a/b", "7"}, nil, "missing: GITLAB_URL in the environment; GITLAB_TOKEN in the environment" + end},
 		{[]string{"a/b", "7"}, token, "missing: GITLAB_URL in the environment" + end},
 		{[]string{"a/b", "7"}, url, "missing: GITLAB_TOKEN in the environment" + end},
-		{[]string{"a/b", "x"}, both, `"x" is no job ID: use the number at the end of the job's address`},
-		{[]string{"a/b", "-7"}, both, `flag provided but not defined: -7: show -h lists the flags`},
-		{[]string{"a/b", "7", "8"}, both, `unexpected argument "8": the arguments are a project and a job ID: show -h explains them`},
-		{[]string{"-none"}, nil, "flag provided but not defined: -none: show -h lists the flags"},
+		{[]string{"a/b", "x"}, both, `"x" is not a job ID: use the number at the end of the job's URL`},
+		{[]string{"a/b", "-7"}, both, `flag provided but not defined: -7: see show -h for the flags`},
+		{[]string{"a/b", "7", "8"}, both, `unexpected argument "8": pass a project and a job ID: see show -h`},
+		{[]string{"-none"}, nil, "flag provided but not defined: -none: see show -h for the flags"},
 		{[]string{"a/b", "7"}, map[string]string{"GITLAB_URL": "://", "GITLAB_TOKEN": "secret"}, "://"},
 	} {
 		var out bytes.Buffer
 		_, err := command().Open(&out, environment(tc.vars), tc.args)
 		require.ErrorContains(t, err, tc.want, tc.args)
 		assert.NotContains(t, err.Error(), "secret")
-		assert.Empty(t, out.String(), "the caller tells it")
+		assert.Empty(t, out.String(), "the caller reports the error")
 	}
 }
 
@@ -100,16 +100,16 @@ func TestHelpExplainsEachArgument(t *testing.T) {
 		assert.Equal(t, `Shows a job.
 
 Usage:
-  show [flags]              a demo, on a GitLab embedded in this program
-  show [flags] PROJECT JOB  a job of your GitLab
+  show [flags]              a demo with a GitLab server embedded in this program
+  show [flags] PROJECT JOB  a job of your GitLab server
 
 Arguments:
   PROJECT       the project's full path or its ID, such as group/app or 42
-  JOB           the job's ID, the number at the end of its address
+  JOB           the job's ID, the number at the end of its URL
 
 Environment:
-  GITLAB_URL    the address of your GitLab, such as https://gitlab.example.com
-  GITLAB_TOKEN  an access token with the scope read_api, of somebody who may see the project's jobs
+  GITLAB_URL    the URL of your GitLab server, such as https://gitlab.example.com
+  GITLAB_TOKEN  an access token with the scope read_api and access to the project's jobs
 
 Flags:
   -all
@@ -122,6 +122,6 @@ The end.
 	var out bytes.Buffer
 	_, err := target.Command{Name: "list", Does: "Lists jobs."}.Open(&out, environment(nil), []string{"-h"})
 	require.ErrorIs(t, err, flag.ErrHelp)
-	assert.Contains(t, out.String(), "\n  list          a demo, on a GitLab embedded in this program\n  list PROJECT  a project of your GitLab\n")
+	assert.Contains(t, out.String(), "\n  list          a demo with a GitLab server embedded in this program\n  list PROJECT  a project of your GitLab server\n")
 	assert.NotContains(t, out.String(), "Flags")
 }

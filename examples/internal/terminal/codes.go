@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Codes that a terminal obeys.
+// Control codes.
 const (
 	Reset  = "\x1b[0m"
 	Bold   = "\x1b[1m"
@@ -18,10 +18,10 @@ const (
 	Home       = "\x1b[H"        // Moves the cursor to the first row.
 	ClearRight = "\x1b[K"        // Clears the rest of the row.
 	ClearBelow = "\x1b[0m\x1b[J" // Clears the rest of the row, and the rows below.
-	NoWrap     = "\x1b[?7l"      // What does not fit into a row is not shown.
+	NoWrap     = "\x1b[?7l"      // Cuts text that does not fit into a row.
 	Wrap       = "\x1b[?7h"
 
-	// FullScreen leaves what was on the screen alone until FullScreenEnd. The cursor is hidden.
+	// FullScreen switches to the alternate screen and hides the cursor, until FullScreenEnd.
 	FullScreen    = "\x1b[?1049h\x1b[?25l" + NoWrap
 	FullScreenEnd = Wrap + "\x1b[?25h\x1b[?1049l"
 )
@@ -34,13 +34,13 @@ func Up(n int) string {
 	return fmt.Sprintf("\x1b[%dA", n)
 }
 
-// Span is a text in one style.
+// Span is text in one style.
 type Span struct {
-	Style string // A code, or none.
+	Style string // A control code, or empty.
 	Text  string
 }
 
-// Row makes a row of at most so many columns. What does not fit is left out at the end.
+// Row joins spans to a row and cuts it after a number of columns.
 func Row(columns int, spans ...Span) string {
 	var row strings.Builder
 	for _, span := range spans {

@@ -7,13 +7,13 @@ import (
 	"example.com/gitlabjobs"
 )
 
-// Color is the code of a status's color. A failure that is allowed is a warning.
-func Color(s gitlabjobs.Status, mayFail bool) string {
+// Color returns the control code for the color of a status. An allowed failure is yellow.
+func Color(s gitlabjobs.Status, allowFailure bool) string {
 	switch s {
 	case gitlabjobs.StatusSuccess:
 		return Green
 	case gitlabjobs.StatusFailed:
-		if mayFail {
+		if allowFailure {
 			return Yellow
 		}
 		return Red
@@ -26,13 +26,13 @@ func Color(s gitlabjobs.Status, mayFail bool) string {
 	}
 }
 
-// Sign is a status in one character. A failure that is allowed is a warning.
-func Sign(s gitlabjobs.Status, mayFail bool) string {
+// Sign returns a character for a status. An allowed failure is an exclamation mark.
+func Sign(s gitlabjobs.Status, allowFailure bool) string {
 	switch s {
 	case gitlabjobs.StatusSuccess:
 		return "✓"
 	case gitlabjobs.StatusFailed:
-		if mayFail {
+		if allowFailure {
 			return "!"
 		}
 		return "✗"
@@ -49,15 +49,15 @@ func Sign(s gitlabjobs.Status, mayFail bool) string {
 	}
 }
 
-// Took is how long a job has run, in whole seconds; a dash before it has started.
-func Took(duration *float64) string {
+// JobDuration formats the duration of a job. It is a dash if the job has not started.
+func JobDuration(duration *float64) string {
 	if duration == nil {
 		return "-"
 	}
 	return Elapsed(Seconds(duration))
 }
 
-// Seconds makes a duration of GitLab's seconds; 0 of none.
+// Seconds converts a duration from GitLab. It returns 0 for nil.
 func Seconds(duration *float64) time.Duration {
 	if duration == nil {
 		return 0
@@ -65,8 +65,8 @@ func Seconds(duration *float64) time.Duration {
 	return time.Duration(*duration * float64(time.Second))
 }
 
-// Elapsed writes a time in at most 6 columns, for less than 100 hours: 48s, 2m03s,
-// 1h07m.
+// Elapsed formats a duration in whole seconds, such as 48s, 2m03s or 1h07m. For less than 100
+// hours, the text has at most 6 columns.
 func Elapsed(d time.Duration) string {
 	switch {
 	case d < time.Minute:

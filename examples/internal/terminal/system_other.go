@@ -4,6 +4,6 @@ package terminal
 
 import "os"
 
-func obeysCodes(*os.File) bool { return true }
+func enableCodes(*os.File) bool { return true }
 
 func resized() <-chan os.Signal { return nil }

@@ -8,7 +8,7 @@ import (
 	"syscall"
 )
 
-func obeysCodes(*os.File) bool { return true }
+func enableCodes(*os.File) bool { return true }
 
 func resized() <-chan os.Signal {
 	c := make(chan os.Signal, 1)

@@ -5,8 +5,9 @@ import (
 	"syscall"
 )
 
-// obeysCodes makes the console obey control codes. Consoles before Windows 10 can't.
-func obeysCodes(f *os.File) bool {
+// enableCodes enables control codes in the console, and reports whether it supports them.
+// Consoles before Windows 10 do not.
+func enableCodes(f *os.File) bool {
 	const virtualTerminal = 4
 	var mode uint32
 	if syscall.GetConsoleMode(syscall.Handle(f.Fd()), &mode) != nil {

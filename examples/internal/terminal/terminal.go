@@ -1,4 +1,4 @@
-// Package terminal is what the examples know about terminals.
+// Package terminal writes text and control codes to terminals.
 package terminal
 
 import (
@@ -14,14 +14,14 @@ import (
 type Screen struct {
 	io.Writer
 	Size    func() (columns, rows int)
-	Resized <-chan os.Signal // Receives when the size has changed. Nil where the system does not tell.
+	Resized <-chan os.Signal // Receives a value when the size has changed. Nil if the system does not report this.
 }
 
-// Open returns a screen for a file. It is nil if views should write plain text: the file
-// is no terminal, or the terminal or the user does not want control codes.
+// Open returns a screen for a file. It returns nil if the program should write plain text,
+// because the file is not a terminal, or because the environment disables control codes.
 func Open(f *os.File, getenv func(string) string) *Screen {
 	fd := int(f.Fd())
-	if !term.IsTerminal(fd) || getenv("TERM") == "dumb" || getenv("NO_COLOR") != "" || !obeysCodes(f) {
+	if !term.IsTerminal(fd) || getenv("TERM") == "dumb" || getenv("NO_COLOR") != "" || !enableCodes(f) {
 		return nil
 	}
 	return &Screen{Writer: f, Resized: resized(), Size: func() (columns, rows int) {
@@ -33,8 +33,8 @@ func Open(f *os.File, getenv func(string) string) *Screen {
 	}}
 }
 
-// Redraw calls draw when the screen's size has changed, and often enough that a clock in
-// seconds looks smooth, until the context ends.
+// Redraw calls draw every 100 milliseconds, and when the size of the screen has changed, until
+// the context ends.
 func (s *Screen) Redraw(ctx context.Context, draw func()) {
 	ticker := time.NewTicker(100 * time.Millisecond)
 	defer ticker.Stop()

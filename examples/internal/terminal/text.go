@@ -8,8 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// Clean replaces what a terminal would obey instead of showing it, such as control
-// characters and marks that turn the direction of writing.
+// Clean replaces characters that would control the terminal: control characters, and marks
+// that change the direction of text.
 func Clean(s string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029' {
@@ -19,7 +19,7 @@ func Clean(s string) string {
 	}, strings.ToValidUTF8(s, string(utf8.RuneError)))
 }
 
-// Width is how many columns a text takes.
+// Width returns the number of columns of a text.
 func Width(s string) int {
 	width := 0
 	for _, columns := range Characters(s) {
@@ -28,25 +28,26 @@ func Width(s string) int {
 	return width
 }
 
-// Left makes a text exactly so many columns wide, by spaces at its end or by [Middle].
+// Left makes a text exactly width columns wide: it adds spaces at the end or calls [Middle].
 func Left(s string, width int) string {
 	s = Middle(s, width)
 	return s + strings.Repeat(" ", width-Width(s))
 }
 
-// Right makes a text exactly so many columns wide, by spaces before it or by [Middle].
+// Right makes a text exactly width columns wide: it adds spaces before it or calls [Middle].
 func Right(s string, width int) string {
 	s = Middle(s, width)
 	return strings.Repeat(" ", width-Width(s)) + s
 }
 
-// End cuts a text to so many columns, at its end.
+// End cuts a text to at most width columns, at its end.
 func End(s string, width int) string { return cut(s, width, width-1) }
 
-// Middle cuts a text to so many columns, in its middle.
+// Middle cuts a text to at most width columns, in its middle.
 func Middle(s string, width int) string { return cut(s, width, width/2) }
 
-// cut leaves out what does not fit, after so many columns.
+// cut replaces the part of a text after head columns by an ellipsis, so that the text has at
+// most width columns.
 func cut(s string, width, head int) string {
 	switch {
 	case width <= 0:
@@ -74,19 +75,19 @@ func cut(s string, width, head int) string {
 	return before.String() + "…" + strings.Join(after[first:], "")
 }
 
-// Names shortens names to so many columns. Names that differ still do: what is left out
-// is where they are alike, such as in the names of a matrix's jobs. If no place tells them
-// apart, as in a matrix of many dimensions, they are numbered.
+// Names shortens names to at most width columns. Names that differ stay different: it removes
+// the parts that are equal, such as in the names of the jobs of a matrix. If this is not
+// possible, as in a matrix of many dimensions, it numbers the names.
 func Names(names []string, width int) []string {
 	short := make([]string, len(names))
 	for i, name := range names {
 		short[i] = Middle(name, width)
 	}
-	for _, group := range lookAlikes(names, short) {
-		separate(group, names, short, width)
+	for _, group := range collisions(names, short) {
+		disambiguate(group, names, short, width)
 	}
 	numbers := make(map[string]int)
-	for _, group := range lookAlikes(names, short) {
+	for _, group := range collisions(names, short) {
 		for _, i := range group {
 			if numbers[names[i]] == 0 {
 				numbers[names[i]] = len(numbers) + 1
@@ -98,8 +99,8 @@ func Names(names []string, width int) []string {
 	return short
 }
 
-// lookAlikes returns the groups of different names that are shortened to the same, in order.
-func lookAlikes(names, short []string) [][]int {
+// collisions returns the groups of different names that have the same short name, in order.
+func collisions(names, short []string) [][]int {
 	groups := make(map[string][]int)
 	for i := range names {
 		groups[short[i]] = append(groups[short[i]], i)
@@ -113,7 +114,7 @@ func lookAlikes(names, short []string) [][]int {
 	return alike
 }
 
-// distinct counts the different texts of a group.
+// distinct returns the number of different texts in a group.
 func distinct(group []int, texts []string) int {
 	found := make(map[string]bool)
 	for _, i := range group {
@@ -122,8 +123,9 @@ func distinct(group []int, texts []string) int {
 	return len(found)
 }
 
-// separate shortens the names of a group where that tells them apart, if there is a place.
-func separate(group []int, names, short []string, width int) {
+// disambiguate looks for a position at which to cut the names of a group so that they differ.
+// If there is one, it sets the short names.
+func disambiguate(group []int, names, short []string, width int) {
 	cuts := make([]string, len(names))
 	all := distinct(group, names)
 	for head := width / 2; head < 3*width/2; head++ { // The middle first.
@@ -139,8 +141,8 @@ func separate(group []int, names, short []string, width int) {
 	}
 }
 
-// Characters iterates over what a reader takes for one character, with its columns. How
-// many columns an emoji takes is not the same in all terminals: this is the most common.
+// Characters iterates over the user-perceived characters of a text and their columns. The
+// number of columns of an emoji depends on the terminal; this is the most common one.
 func Characters(s string) iter.Seq2[string, int] {
 	return func(yield func(string, int) bool) {
 		for s != "" {
@@ -190,12 +192,12 @@ func runeColumns(r rune) int {
 	}
 }
 
-// isFlag reports whether two of these make a flag.
+// isFlag reports whether r is a regional indicator. Two of them form a flag.
 func isFlag(r rune) bool { return r >= 0x1f1e6 && r <= 0x1f1ff }
 
 var skinTones = &unicode.RangeTable{R32: []unicode.Range32{{Lo: 0x1f3fb, Hi: 0x1f3ff, Stride: 1}}}
 
-// wide are the characters of two columns: East Asian ones, and emoji.
+// wide contains the characters with two columns: East Asian characters and emoji.
 var wide = &unicode.RangeTable{
 	R16: []unicode.Range16{
 		{Lo: 0x1100, Hi: 0x115f, Stride: 1},

@@ -14,7 +14,7 @@ import (
 	"example.com/gitlabjobs/examples/internal/terminal"
 )
 
-func TestAPipeAndAFileAreNoScreens(t *testing.T) {
+func TestOpenReturnsNilForAPipeOrAFile(t *testing.T) {
 	t.Parallel()
 	none := func(string) string { return "" }
 	r, w, err := os.Pipe()
@@ -38,7 +38,7 @@ func TestWidth(t *testing.T) {
 		"":                   0,
 		"abc":                3,
 		"äöü":                3,
-		"a\u0308":            1, // Combined.
+		"a\u0308":            1, // A combining character.
 		"検査":                 4,
 		"한국":                 4,
 		"✓●…→":               4,
@@ -47,7 +47,7 @@ func TestWidth(t *testing.T) {
 		"👩\u200d🚀":           2,
 		"👍🏽":                 2, // With a skin tone.
 		"🇩🇪🇫🇷":               4,
-		"a\u200bb":           2, // A space of no width.
+		"a\u200bb":           2, // A zero-width space.
 		"\u0644\u200d\u0627": 2,
 	} {
 		assert.Equal(t, want, terminal.Width(text), "%q", text)
@@ -68,7 +68,7 @@ func TestCutTextsFit(t *testing.T) {
 			for _, cut := range []string{terminal.Middle(text, width), terminal.End(text, width)} {
 				assert.LessOrEqual(t, terminal.Width(cut), width, cut)
 				assert.True(t, utf8.ValidString(cut), cut)
-				assert.NotContains(t, cut, "…\u200d", "an emoji is cut into pieces")
+				assert.NotContains(t, cut, "…\u200d", "an emoji is cut")
 				assert.NotContains(t, cut, "\u200d…")
 				assert.NotContains(t, cut, "…\u0301")
 			}
@@ -91,7 +91,7 @@ func TestShortenedNamesStillDiffer(t *testing.T) {
 	} {
 		for _, width := range []int{12, 16, 24} {
 			short := terminal.Names(names, width)
-			assert.Equal(t, short, terminal.Names(names, width), "they do not change while somebody looks")
+			assert.Equal(t, short, terminal.Names(names, width), "the short names are stable")
 			seen := make(map[string]string)
 			for i, name := range short {
 				assert.LessOrEqual(t, terminal.Width(name), width)
@@ -101,7 +101,7 @@ func TestShortenedNamesStillDiffer(t *testing.T) {
 		}
 	}
 	again := terminal.Names([]string{"the same long name", "the same long name"}, 10)
-	assert.Equal(t, again[0], again[1], "jobs of two pipelines may have one name")
+	assert.Equal(t, again[0], again[1], "jobs of two pipelines may have the same name")
 }
 
 func matrix(values ...string) (names []string) {
@@ -115,7 +115,7 @@ func matrix(values ...string) (names []string) {
 	return names
 }
 
-func TestCleanShowsWhatATerminalWouldObey(t *testing.T) {
+func TestCleanReplacesControlCharacters(t *testing.T) {
 	t.Parallel()
 	assert.Equal(t, "a\ufffd[2Jb\ufffdc\ufffdd\ufffde", terminal.Clean("a\x1b[2Jb\u009bc\u202ed\xffe"))
 	assert.Equal(t, "a, ✓ 🚀", terminal.Clean("a, ✓ 🚀"))

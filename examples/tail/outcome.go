@@ -12,15 +12,16 @@ import (
 	"example.com/gitlabjobs/examples/internal/terminal"
 )
 
-// outcome is how it has ended.
+// outcome is the result of the program.
 type outcome struct {
 	code        int
 	color, sign string
-	word        string // In one word.
-	why         string
+	label       string // For example, "success".
+	reason      string
 }
 
-// outcomeOf says how it has ended, and why. The job is nil if it was never seen.
+// outcomeOf returns the outcome for a job and an error. The job is nil if there was no
+// response.
 func outcomeOf(t *target.Target, job *gitlabjobs.Job, lines int, err error) outcome {
 	name := fmt.Sprintf("job %d of %s", t.ID, terminal.Clean(string(t.Project)))
 	if job != nil {
@@ -28,7 +29,7 @@ func outcomeOf(t *target.Target, job *gitlabjobs.Job, lines int, err error) outc
 	}
 	switch {
 	case errors.Is(err, gitlabjobs.ErrBlocked):
-		return outcome{exit.Blocked, terminal.Yellow, "▷", "blocked", name + " is manual: it waits until somebody plays it"}
+		return outcome{exit.Blocked, terminal.Yellow, "▷", "blocked", name + " is manual: play it to start it"}
 	case errors.Is(err, context.Canceled):
 		if job != nil {
 			name += fmt.Sprintf(", which was %s", terminal.Clean(string(job.Status)))
@@ -42,23 +43,23 @@ func outcomeOf(t *target.Target, job *gitlabjobs.Job, lines int, err error) outc
 		terminal.Clean(string(job.Status)), name,
 	}
 	if job.Duration != nil {
-		o.why += " after " + terminal.Took(job.Duration)
+		o.reason += " after " + terminal.JobDuration(job.Duration)
 	}
 	if job.Status == gitlabjobs.StatusFailed {
 		if job.FailureReason != "" {
-			o.why += ": " + terminal.Clean(string(job.FailureReason))
+			o.reason += ": " + terminal.Clean(string(job.FailureReason))
 		}
 		if job.AllowFailure {
-			o.why += ", which is allowed"
+			o.reason += " (allowed to fail)"
 		}
 	}
 	switch {
 	case !job.ErasedAt.IsZero():
-		o.why += "; the log was erased at " + job.ErasedAt.Local().Format(time.DateTime)
+		o.reason += "; the log was erased at " + job.ErasedAt.Local().Format(time.DateTime)
 	case lines == 0 && job.StartedAt.IsZero():
-		o.why += "; the log is empty, as the job never started"
+		o.reason += "; the log is empty, because the job never started"
 	case lines == 0:
-		o.why += "; the log is empty"
+		o.reason += "; the log is empty"
 	}
 	return o
 }

@@ -14,20 +14,20 @@ import (
 	"example.com/gitlabjobs/examples/internal/terminal"
 )
 
-// outcome is how a wait has ended.
+// outcome is the result of the program.
 type outcome struct {
-	code  int
-	color string
-	word  string // In one word.
-	why   string
+	code   int
+	color  string
+	label  string // For example, "success".
+	reason string
 }
 
-// outcomeOf says how a wait has ended, and why.
+// outcomeOf returns the outcome for the result of a wait and its error.
 func outcomeOf(t *target.Target, r *gitlabjobs.PipelineResult, err error) outcome {
 	name := fmt.Sprintf("pipeline %d of %s", t.ID, terminal.Clean(string(t.Project)))
 	switch {
 	case errors.Is(err, gitlabjobs.ErrBlocked):
-		return outcome{exit.Blocked, terminal.Yellow, "blocked", name + " waits until somebody plays " + list(manual(r))}
+		return outcome{exit.Blocked, terminal.Yellow, "blocked", name + " waits for a manual job: play " + list(manual(r))}
 	case errors.Is(err, context.Canceled):
 		return outcome{exit.Interrupted, terminal.Yellow, "interrupted", name + unfinished(r)}
 	case err != nil:
@@ -35,14 +35,14 @@ func outcomeOf(t *target.Target, r *gitlabjobs.PipelineResult, err error) outcom
 	case r.Succeeded():
 		return outcome{exit.Success, terminal.Green, "success", name + allowed(r)}
 	}
-	word, color := terminal.Clean(string(r.Status)), terminal.Color(r.Status, false)
+	label, color := terminal.Clean(string(r.Status)), terminal.Color(r.Status, false)
 	if r.Status == "" || r.Status == gitlabjobs.StatusSuccess {
-		word, color = "failed", terminal.Red // Because of a pipeline below it.
+		label, color = "failed", terminal.Red // A downstream pipeline failed.
 	}
-	return outcome{exit.Failed, color, word, name + ": " + list(reasons(r))}
+	return outcome{exit.Failed, color, label, name + ": " + list(reasons(r))}
 }
 
-// list joins the first of some texts, and counts the others.
+// list joins the first texts and counts the others.
 func list(texts []string) string {
 	const most = 4
 	if len(texts) > most {
@@ -51,7 +51,7 @@ func list(texts []string) string {
 	return strings.Join(texts, "; ")
 }
 
-// itemsOf lists the jobs and bridges of a pipeline.
+// itemsOf returns the jobs and bridges of a pipeline.
 func itemsOf(r *gitlabjobs.PipelineResult) []item {
 	items := make([]item, 0, len(r.Jobs)+len(r.Bridges))
 	for _, job := range r.Jobs {
@@ -63,7 +63,7 @@ func itemsOf(r *gitlabjobs.PipelineResult) []item {
 	return items
 }
 
-// describe is an item in a sentence.
+// describe returns the kind, name and ID of an item.
 func (it item) describe() string {
 	if it.bridge {
 		return fmt.Sprintf("bridge %s (%d)", it.name, it.id)
@@ -71,28 +71,28 @@ func (it item) describe() string {
 	return fmt.Sprintf("job %s (%d)", it.name, it.id)
 }
 
-// required lists the pipelines right below one that count: not those under a bridge that
-// may fail.
+// required returns the downstream pipelines of r, without those whose bridges are allowed to
+// fail.
 func required(r *gitlabjobs.PipelineResult) []*gitlabjobs.PipelineResult {
 	return slices.DeleteFunc(slices.Clone(r.Downstream), func(below *gitlabjobs.PipelineResult) bool {
-		mayFail := false
+		allowFailure := false
 		for _, bridge := range r.Bridges {
 			if d := bridge.DownstreamPipeline; d != nil && d.ID == below.PipelineID {
 				if !bridge.AllowFailure {
 					return false
 				}
-				mayFail = true
+				allowFailure = true
 			}
 		}
-		return mayFail
+		return allowFailure
 	})
 }
 
-// manual lists what has to be played, in a pipeline and below.
+// manual describes the manual jobs that block a pipeline or its downstream pipelines.
 func manual(r *gitlabjobs.PipelineResult) []string {
 	var texts []string
 	for _, it := range itemsOf(r) {
-		if it.status == gitlabjobs.StatusManual && !it.mayFail {
+		if it.status == gitlabjobs.StatusManual && !it.allowFailure {
 			texts = append(texts, fmt.Sprintf("%s in pipeline %d", it.describe(), r.PipelineID))
 		}
 	}
@@ -102,13 +102,13 @@ func manual(r *gitlabjobs.PipelineResult) []string {
 	return texts
 }
 
-// allowed lists the failures that make no difference.
+// allowed describes the jobs that failed and are allowed to fail.
 func allowed(r *gitlabjobs.PipelineResult) string {
 	var texts []string
 	var visit func(*gitlabjobs.PipelineResult)
 	visit = func(r *gitlabjobs.PipelineResult) {
 		for _, it := range itemsOf(r) {
-			if it.status == gitlabjobs.StatusFailed && it.mayFail {
+			if it.status == gitlabjobs.StatusFailed && it.allowFailure {
 				texts = append(texts, it.describe())
 			}
 		}
@@ -120,13 +120,13 @@ func allowed(r *gitlabjobs.PipelineResult) string {
 	if len(texts) == 0 {
 		return ""
 	}
-	return ", although this failed, which is allowed: " + list(texts)
+	return "; failed, but allowed to fail: " + list(texts)
 }
 
-// unfinished says how far the pipelines had come.
+// unfinished describes the unfinished jobs and bridges of the pipelines.
 func unfinished(r *gitlabjobs.PipelineResult) string {
 	if r == nil {
-		return ", before it was read"
+		return ", before the first response"
 	}
 	var open []item
 	all, noun := 0, "jobs"
@@ -157,11 +157,11 @@ func unfinished(r *gitlabjobs.PipelineResult) string {
 	case len(open) == 0:
 		return ", which was about to end"
 	default:
-		return fmt.Sprintf(", with %d of %d %s to go: %s", len(open), all, noun, list(texts))
+		return fmt.Sprintf(", with %d of %d %s unfinished: %s", len(open), all, noun, list(texts))
 	}
 }
 
-// reasons lists why a pipeline and those below it are not a success.
+// reasons returns the reasons why a pipeline or its downstream pipelines did not succeed.
 func reasons(r *gitlabjobs.PipelineResult) []string {
 	var texts []string
 	add := func(format string, args ...any) { texts = append(texts, terminal.Clean(fmt.Sprintf(format, args...))) }
@@ -172,15 +172,15 @@ func reasons(r *gitlabjobs.PipelineResult) []string {
 	case len(items) == 0 && r.Status == gitlabjobs.StatusFailed:
 		add("pipeline %d is empty: its configuration may be invalid", r.PipelineID)
 	case len(items) == 0 && r.Status == gitlabjobs.StatusSkipped:
-		add("pipeline %d is empty: its commit or its push may have asked to skip it", r.PipelineID)
+		add("pipeline %d is empty: its commit message or a push option may have skipped it", r.PipelineID)
 	case len(items) == 0 && r.Status != gitlabjobs.StatusSuccess:
 		add("pipeline %d is empty", r.PipelineID)
 	case r.Status == "":
-		add("the status of pipeline %d is not known", r.PipelineID)
+		add("the status of pipeline %d is unknown", r.PipelineID)
 	}
 	for _, it := range items {
 		switch {
-		case it.mayFail:
+		case it.allowFailure:
 		case it.status == gitlabjobs.StatusFailed:
 			add("%s failed: %s", it.describe(), it.reason)
 		case it.status == gitlabjobs.StatusCanceled:
