@@ -221,7 +221,7 @@ type fault struct {
 	times  int                                       // 0: always.
 	rt     func(http.RoundTripper) http.RoundTripper // Instead of an effect.
 	base   string
-	took   time.Duration // The minimum duration; 0: any.
+	least  time.Duration // The minimum duration; 0: any.
 	want   func(class) want
 }
 
@@ -337,8 +337,8 @@ func faults() []fault {
 		fault{name: "reset before", effect: gitlabjobstest.ResetBefore(), want: faulty(0, "reset")},
 		fault{name: "reset after", effect: gitlabjobstest.ResetAfter(), want: faulty(0, "reset")},
 		fault{name: "EOF on a connection", rt: instead(io.EOF, true), want: faulty(0, "EOF")},
-		fault{name: "no header", effect: gitlabjobstest.Hang(), took: 30 * time.Second, want: faulty(0, "response within 30s")},
-		fault{name: "no header after acting", effect: gitlabjobstest.HangAfter(), took: 30 * time.Second, want: faulty(0, "response within 30s")},
+		fault{name: "no header", effect: gitlabjobstest.Hang(), least: 30 * time.Second, want: faulty(0, "response within 30s")},
+		fault{name: "no header after acting", effect: gitlabjobstest.HangAfter(), least: 30 * time.Second, want: faulty(0, "response within 30s")},
 		fault{name: "cut body", effect: gitlabjobstest.CutBody(1), want: func(c class) want {
 			if c == stream {
 				return want{attempts: 1, err: io.ErrUnexpectedEOF} // Retried in the middle of the log: attempts counts those for the first response.
@@ -363,11 +363,11 @@ func faults() []fault {
 		fault{name: "520", effect: jsonAnswer(520), want: faulty(520, "as ordered")},
 		fault{name: "530", effect: jsonAnswer(530), want: faulty(530, "as ordered")},
 		fault{name: "599", effect: jsonAnswer(599), want: faulty(599, "as ordered")},
-		fault{name: "429 for seconds", effect: gitlabjobstest.TooManyRequestsFor(7 * time.Second), times: 2, took: 14 * time.Second, want: everywhere(want{attempts: 3, err: errNone})},
-		fault{name: "429 until a date", effect: gitlabjobstest.TooManyRequestsUntil(7 * time.Second), times: 2, took: 14 * time.Second, want: everywhere(want{attempts: 3, err: errNone})},
-		fault{name: "429 until a reset", effect: gitlabjobstest.TooManyRequestsReset(7 * time.Second), times: 2, took: 14 * time.Second, want: everywhere(want{attempts: 3, err: errNone})},
-		fault{name: "429 without a word", effect: gitlabjobstest.TooManyRequests(), times: 2, took: 30 * time.Second, want: everywhere(want{attempts: 3, err: errNone})},
-		fault{name: "429 for ever", effect: gitlabjobstest.TooManyRequests(), want: everywhere(want{attempts: 5, err: gitlabjobs.ErrRateLimited, status: 429})},
+		fault{name: "429 for seconds", effect: gitlabjobstest.TooManyRequestsFor(7 * time.Second), times: 2, least: 14 * time.Second, want: everywhere(want{attempts: 3, err: errNone})},
+		fault{name: "429 until a date", effect: gitlabjobstest.TooManyRequestsUntil(7 * time.Second), times: 2, least: 14 * time.Second, want: everywhere(want{attempts: 3, err: errNone})},
+		fault{name: "429 until a reset", effect: gitlabjobstest.TooManyRequestsReset(7 * time.Second), times: 2, least: 14 * time.Second, want: everywhere(want{attempts: 3, err: errNone})},
+		fault{name: "429 without a time", effect: gitlabjobstest.TooManyRequests(), times: 2, least: 30 * time.Second, want: everywhere(want{attempts: 3, err: errNone})},
+		fault{name: "429 forever", effect: gitlabjobstest.TooManyRequests(), want: everywhere(want{attempts: 5, err: gitlabjobs.ErrRateLimited, status: 429})},
 		fault{name: "429 for an hour", effect: gitlabjobstest.TooManyRequestsFor(time.Hour), want: everywhere(want{attempts: 1, err: gitlabjobs.ErrRateLimited, status: 429, text: "retry after 1h0m0s"})},
 		fault{name: "500", effect: gitlabjobstest.InternalError(), want: faulty(500, "500 Internal Server Error")},
 		fault{name: "502 as HTML", effect: gitlabjobstest.BadGateway(), want: faulty(502, "502 Bad Gateway")},
@@ -428,14 +428,14 @@ func throughFault(t *testing.T, f fault, m method) {
 	var resp gitlabjobs.Response
 	start := time.Now()
 	err = m.call(t.Context(), client, world.id, gitlabjobs.WithResponse(&resp))
-	took := time.Since(start)
+	elapsed := time.Since(start)
 
 	assert.Equal(t, w.attempts, resp.Attempts, "attempts")
-	assert.GreaterOrEqual(t, took, f.took)
+	assert.GreaterOrEqual(t, elapsed, f.least)
 	if errors.Is(w.err, errNone) {
 		require.NoError(t, err)
 		if m.action != "" {
-			assert.Equal(t, 1, count(), "it took effect once")
+			assert.Equal(t, 1, count(), "the write took effect once")
 		}
 	} else {
 		require.Error(t, err)
@@ -456,7 +456,7 @@ func throughFault(t *testing.T, f fault, m method) {
 		}
 		assert.LessOrEqual(t, count(), 1, "nothing is done twice")
 		if count() > 0 && m.class != read && m.class != stream {
-			require.ErrorIs(t, err, gitlabjobs.ErrOutcomeUnknown, "what took effect is never called a failure")
+			require.ErrorIs(t, err, gitlabjobs.ErrOutcomeUnknown, "a write that took effect is never reported as failed")
 		}
 	}
 	for _, verb := range []string{"%v", "%+v", "%#v"} {

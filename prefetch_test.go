@@ -28,7 +28,7 @@ func slow(t *testing.T, jobs int, options ...gitlabjobstest.Option) (*gitlabjobs
 	return srv, srv.Client(srv.Tokens.Reporter)
 }
 
-func took(t *testing.T, want int, seq iter.Seq2[*gitlabjobs.Job, error]) time.Duration {
+func timeToList(t *testing.T, want int, seq iter.Seq2[*gitlabjobs.Job, error]) time.Duration {
 	t.Helper()
 	start := time.Now()
 	assert.Len(t, descendingIDs(t, seq), want)
@@ -42,7 +42,7 @@ func TestPrefetchOfAPipelineIsNearItsBound(t *testing.T) {
 		_, client := slow(t, jobs)
 		with := func(n int) time.Duration {
 			opts := &gitlabjobs.ListPipelineJobsOptions{ListOptions: gitlabjobs.ListOptions{Prefetch: n}}
-			return took(t, jobs, client.Jobs.AllByPipeline(t.Context(), "group/app", faultyPipeline, opts))
+			return timeToList(t, jobs, client.Jobs.AllByPipeline(t.Context(), "group/app", faultyPipeline, opts))
 		}
 		none, eight := with(0), with(8)
 		t.Logf("Prefetch 0: %v, Prefetch 8: %v, %.1f times as fast", none, eight, float64(none)/float64(eight))
@@ -82,12 +82,12 @@ func TestPrefetchPastTheEndCostsAtMostItsNumber(t *testing.T) {
 		for n := range 9 {
 			srv.ResetRequests()
 			opts := &gitlabjobs.ListJobsOptions{ListOptions: gitlabjobs.ListOptions{Prefetch: n}, Pagination: gitlabjobs.OffsetPagination}
-			took(t, 500, client.Jobs.AllByProject(t.Context(), "group/app", opts)) // The lists of a project have no totals.
+			timeToList(t, 500, client.Jobs.AllByProject(t.Context(), "group/app", opts)) // The lists of a project have no totals.
 			assert.LessOrEqual(t, len(srv.Requests()), 5+n)
 
 			srv.ResetRequests()
 			pipeline := &gitlabjobs.ListPipelineJobsOptions{ListOptions: gitlabjobs.ListOptions{Prefetch: n}}
-			took(t, 500, client.Jobs.AllByPipeline(t.Context(), "group/app", faultyPipeline, pipeline))
+			timeToList(t, 500, client.Jobs.AllByPipeline(t.Context(), "group/app", faultyPipeline, pipeline))
 			assert.Len(t, srv.Requests(), 5, "with totals, no request is unnecessary")
 		}
 	})
@@ -133,7 +133,7 @@ func TestRateLimitsSlowAPrefetchingListDown(t *testing.T) {
 					}
 					srv.AddProject("group/app").AddPipeline(gitlabjobstest.PipelineSpec{}).AddJobs(jobs, nil)
 					opts := &gitlabjobs.ListJobsOptions{ListOptions: gitlabjobs.ListOptions{PerPage: perPage, Prefetch: 4}, Pagination: pagination}
-					d := took(t, jobs, srv.Client(srv.Tokens.Reporter).Jobs.AllByProject(t.Context(), "group/app", opts))
+					d := timeToList(t, jobs, srv.Client(srv.Tokens.Reporter).Jobs.AllByProject(t.Context(), "group/app", opts))
 					assert.Greater(t, d, 5*time.Second)
 					assert.Less(t, d, 5*time.Minute)
 				})
@@ -201,7 +201,7 @@ func TestALargePrefetchOfAFewPagesSendsFewRequests(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			srv, client := slow(t, 10*pages)
 			opts := &gitlabjobs.ListJobsOptions{ListOptions: gitlabjobs.ListOptions{PerPage: 10, Prefetch: 500}, Pagination: gitlabjobs.OffsetPagination}
-			d := took(t, 10*pages, client.Jobs.AllByProject(t.Context(), "group/app", opts))
+			d := timeToList(t, 10*pages, client.Jobs.AllByProject(t.Context(), "group/app", opts))
 			t.Logf("%d pages: %d requests, %v", pages, len(srv.Requests()), d)
 			assert.LessOrEqual(t, len(srv.Requests()), most)
 			assert.LessOrEqual(t, d, 7*roundTrip)

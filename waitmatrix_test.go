@@ -345,7 +345,7 @@ func TestWaitPipelineEndsAsGitLabDecides(t *testing.T) {
 				defer cancel()
 				start := time.Now()
 				result, err := client.Jobs.WaitPipeline(ctx, "group/app", s.root.ID(), &row.opts)
-				took := time.Since(start)
+				elapsed := time.Since(start)
 
 				if row.err == nil {
 					require.NoError(t, err)
@@ -366,8 +366,8 @@ func TestWaitPipelineEndsAsGitLabDecides(t *testing.T) {
 				if high == 0 {
 					high = row.low + minute
 				}
-				assert.GreaterOrEqual(t, took, row.low)
-				assert.LessOrEqual(t, took, high)
+				assert.GreaterOrEqual(t, elapsed, row.low)
+				assert.LessOrEqual(t, elapsed, high)
 				cancel()
 				time.Sleep(24 * time.Hour) // Until all timers have expired.
 			})

@@ -25,13 +25,13 @@ func demo(srv *gitlabjobstest.Server) (string, int64) {
 	const path = "group/app"
 	project := srv.AddProject(path)
 	const s = time.Second
-	add := func(pipeline *gitlabjobstest.Pipeline, created time.Time, name, stage string, status gitlabjobs.Status, waited, took time.Duration) {
+	add := func(pipeline *gitlabjobstest.Pipeline, created time.Time, name, stage string, status gitlabjobs.Status, waited, duration time.Duration) {
 		spec := gitlabjobstest.JobSpec{Name: name, Stage: stage, Status: status, CreatedAt: created}
 		if status != gitlabjobs.StatusManual {
 			spec.StartedAt = created.Add(waited)
 		}
 		if status.Finished() {
-			spec.FinishedAt = spec.StartedAt.Add(took)
+			spec.FinishedAt = spec.StartedAt.Add(duration)
 		}
 		if status == gitlabjobs.StatusFailed {
 			spec.Log = strings.ReplaceAll(demoLog, "FAIL", "\x1b[31;1mFAIL\x1b[0;m")

@@ -168,23 +168,23 @@ func isHeader(line *gitlabjobs.TraceLine) bool {
 }
 
 func (l *live) sectionEnds(section *gitlabjobs.TraceSection) {
-	took := ""
+	duration := ""
 	if section.Options["hide_duration"] != "true" {
-		took = "  " + terminal.Elapsed(section.Duration())
+		duration = "  " + terminal.Elapsed(section.Duration())
 	}
 	switch {
 	case l.folds(section):
-		l.print(l.heading("▸", "", section, took))
-	case took != "":
-		l.print(l.heading("▴", terminal.Dim, section, took))
+		l.print(l.heading("▸", "", section, duration))
+	case duration != "":
+		l.print(l.heading("▴", terminal.Dim, section, duration))
 	}
 }
 
 // heading returns a row with the title of a section and its duration.
-func (l *live) heading(mark, style string, section *gitlabjobs.TraceSection, took string) string {
+func (l *live) heading(mark, style string, section *gitlabjobs.TraceSection, duration string) string {
 	columns, _ := l.screen.Size()
 	return terminal.Row(columns, terminal.Span{Style: terminal.Dim, Text: mark + " "},
-		terminal.Span{Style: style, Text: terminal.End(title(section), columns-2-terminal.Width(took))}, terminal.Span{Style: terminal.Dim, Text: took})
+		terminal.Span{Style: style, Text: terminal.End(title(section), columns-2-terminal.Width(duration))}, terminal.Span{Style: terminal.Dim, Text: duration})
 }
 
 // runnerSections are the sections that the runner adds before and after a job's script.

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// violation is a rule of axe-core that a page breaks, and where.
+// violation is a violation of a rule of axe-core, with its elements.
 type violation struct {
 	ID, Help string
 	Nodes    []struct {
@@ -17,7 +17,7 @@ type violation struct {
 	}
 }
 
-func TestAxeFindsNothingToComplainOf(t *testing.T) { //nolint:paralleltest // One browser at a time.
+func TestThePageHasNoAccessibilityViolations(t *testing.T) { //nolint:paralleltest // One browser at a time.
 	path := os.Getenv("GITLABJOBS_AXE")
 	if path == "" {
 		t.Skip("it needs axe-core: set GITLABJOBS_AXE to the path of axe.min.js, which .ci/axe prints, and GITLABJOBS_BROWSER=1")
@@ -29,7 +29,7 @@ func TestAxeFindsNothingToComplainOf(t *testing.T) { //nolint:paralleltest // On
 		t.Helper()
 		s.evaluate(string(axe)+"; 0", new(int))
 		var found []violation
-		// All rules, those that axe-core leaves out by itself and those of good practice too.
+		// All rules, including best practices and those that are off by default.
 		s.evaluate(`axe.run(document, {runOnly: ["wcag2a", "wcag2aa", "wcag2aaa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"], rules: {"color-contrast-enhanced": {enabled: false}}}).then(r => r.violations)`, &found)
 		for _, v := range found {
 			for _, n := range v.Nodes {
@@ -52,7 +52,7 @@ func TestAxeFindsNothingToComplainOf(t *testing.T) { //nolint:paralleltest // On
 		{"one", "light", 1280},
 		{"empty", "dark", 400},
 	} {
-		s.look(screen.name+".html", screen.scheme, screen.width, 900)
+		s.show(screen.name+".html", screen.scheme, screen.width, 900)
 		what := fmt.Sprintf("%s, %s, %d pixels", screen.name, screen.scheme, screen.width)
 		check(what)
 		if screen.width == 1280 && screen.name == "demo" {

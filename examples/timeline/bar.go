@@ -9,32 +9,32 @@ import (
 	"example.com/gitlabjobs"
 )
 
-// bar is one attempt at a job, or a bridge.
+// bar is an attempt of a job or a bridge.
 type bar struct {
 	id           int64
-	name, stage  string // Clean.
+	name, stage  string // Without control characters.
 	status       gitlabjobs.Status
 	reason       gitlabjobs.FailureReason
 	allowFailure bool
 	bridge       bool
 	runner       string
-	url          string // Empty unless it is one that may be linked to.
+	url          string // Empty unless it is safe to link to.
 
-	queued  time.Time // When it began to wait for a runner; zero: it never did.
-	started time.Time // Zero: it never ran.
-	ended   time.Time // Now while it goes on. Of what never began: where it is drawn.
-	going   bool      // It runs, or waits for a runner.
+	queued  time.Time // When it began to wait for a runner. Zero if it never did.
+	started time.Time // Zero if it never ran.
+	ended   time.Time // Now, if it is active. The position, if it never began.
+	active  bool      // It runs or waits for a runner.
 
-	attempt, attempts int // The first is 1.
+	attempt, attempts int // Counted from 1.
 	before            *bar
-	order             int // Of its stage.
+	order             int // The index of its stage.
 	pipeline          *pipeline
-	down              *pipeline // What it triggered.
-	downErr           error     // Why there is none.
+	downstream        *pipeline // The pipeline that it triggered.
+	downstreamErr     error     // The error, if there is no such pipeline.
 	critical          bool
 }
 
-// begin is when it was queued or else started; zero for what never was.
+// begin returns the time at which it was queued or, without one, started. It may be zero.
 func (b *bar) begin() time.Time {
 	if b.queued.IsZero() {
 		return b.started
@@ -42,7 +42,7 @@ func (b *bar) begin() time.Time {
 	return b.queued
 }
 
-// waited is how long it was queued.
+// waited returns the time in the queue.
 func (b *bar) waited() time.Duration {
 	switch {
 	case b.queued.IsZero():
@@ -54,7 +54,7 @@ func (b *bar) waited() time.Duration {
 	}
 }
 
-// ran is how long it has run.
+// ran returns the time for which it has run.
 func (b *bar) ran() time.Duration {
 	if b.started.IsZero() {
 		return 0
@@ -80,15 +80,15 @@ func bridgeBar(j *gitlabjobs.Bridge, err error, now time.Time) *bar {
 		url: safeURL(j.WebURL), bridge: true,
 	}
 	if j.Status.Finished() || !errors.Is(err, gitlabjobs.ErrNoDownstream) {
-		b.downErr = err // A bridge that is yet to start has nothing wrong with it.
+		b.downstreamErr = err // For a bridge that has not started, this is not an error.
 	}
 	b.times(j.CreatedAt, j.StartedAt, j.FinishedAt, j.QueuedDuration, now)
 	return b
 }
 
-// times sets when it waited and ran. A job that was queued for an unknown time was
-// so since it was created; a bridge waits for no runner. What the server says is
-// put in order: a job does not end before it starts, nor start before it is queued.
+// times sets the times. If the queued duration is unknown, a job counts as queued since it was
+// created. A bridge does not wait for a runner. If the times of the server are out of order,
+// times corrects them: a job does not end before it starts, or start before it is queued.
 func (b *bar) times(created, started, finished time.Time, queued *float64, now time.Time) {
 	since := func(end time.Time) time.Time {
 		at := created
@@ -112,22 +112,22 @@ func (b *bar) times(created, started, finished time.Time, queued *float64, now t
 		}
 		if finished.IsZero() {
 			b.ended = started
-			if b.going = !b.status.Finished(); b.going {
+			if b.active = !b.status.Finished(); b.active {
 				b.ended = now
 			}
 		}
 		b.ended = latestOf(b.ended, started)
 	case waits:
-		b.queued, b.ended, b.going = since(now), now, true
+		b.queued, b.ended, b.active = since(now), now, true
 	case !finished.IsZero() && b.status != gitlabjobs.StatusSkipped:
-		b.ended = finished // Failed or canceled before it ran.
+		b.ended = finished // It failed or was canceled before it ran.
 		if queued != nil {
 			b.queued = since(finished)
 		}
 	}
 }
 
-// waiting reports whether a job in a status is in the queue, or nearly running.
+// waiting reports whether a job in a status is queued or about to run.
 func waiting(s gitlabjobs.Status) bool {
 	switch s {
 	case gitlabjobs.StatusPending, gitlabjobs.StatusPreparing, gitlabjobs.StatusWaitingForResource, gitlabjobs.StatusWaitingForCallback:
@@ -137,7 +137,8 @@ func waiting(s gitlabjobs.Status) bool {
 	}
 }
 
-// safeURL is an address that may be linked to, which a javascript: one may not.
+// safeURL returns the URL if it is an http or https URL, and otherwise an empty string. A
+// javascript: URL is not safe to link to.
 func safeURL(s string) string {
 	u, err := url.Parse(s)
 	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {

@@ -1,7 +1,7 @@
 package main
 
-// bar draws one attempt, in a group that is a link where it has an address. What
-// belongs to it besides is drawn by inside.
+// bar draws an attempt as a group, which is a link if the attempt has a URL. The function
+// inside draws the rest of the group.
 func (d *drawing) bar(b *bar, depth int, lastInRow bool, inside func(*canvas)) {
 	c, l, p := d.front, b.look(), d.extent(b)
 	d.at[b] = p
@@ -21,7 +21,7 @@ func (d *drawing) bar(b *bar, depth int, lastInRow bool, inside func(*canvas)) {
 	hit := place{x0: p.x0 - 4, x1: max(p.x1+4, p.x0+12)}
 	c.draw("rect", "class", "hit", "x", hit.x0, "y", p.top+1, "width", hit.x1-hit.x0, "height", rowH-2, "rx", 5.0)
 	if b.begin().IsZero() {
-		d.word(c, b, p)
+		d.statusNote(c, b, p)
 	} else {
 		d.times(c, b, p)
 		if lastInRow {
@@ -35,12 +35,12 @@ func (d *drawing) bar(b *bar, depth int, lastInRow bool, inside func(*canvas)) {
 	c.close(name)
 }
 
-// times draws the queue as a thin bar, and what ran as a thick one. A bridge, which
-// only starts others, is thin.
+// times draws the time in the queue as a thin bar and the run time as a thick one. The bar of
+// a bridge is thin.
 func (d *drawing) times(c *canvas, b *bar, p place) {
 	middle, x := p.middle(), p.x0
 	if !b.started.IsZero() && !b.queued.IsZero() {
-		x = min(max(d.scale.x(b.started), p.x0), p.x1-leastBar/2)
+		x = min(max(d.scale.x(b.started), p.x0), p.x1-minBar/2)
 	}
 	if !b.queued.IsZero() {
 		end := x
@@ -72,26 +72,26 @@ func (d *drawing) times(c *canvas, b *bar, p place) {
 	}
 }
 
-// word says what is the matter with an attempt that never began.
-func (d *drawing) word(c *canvas, b *bar, p place) {
-	word := clean(string(b.status))
-	if b.downErr != nil && b.bridge {
-		word += ", nothing triggered"
+// statusNote draws the status of an attempt that never began.
+func (d *drawing) statusNote(c *canvas, b *bar, p place) {
+	text := clean(string(b.status))
+	if b.downstreamErr != nil && b.bridge {
+		text += ", nothing triggered"
 	}
-	word = fit(word, noteSize, 220)
+	text = fit(text, noteSize, 220)
 	right := width - margin - pad - 16
-	x, anchor := d.beside(p, word), ""
-	if x+widthOf(word, noteSize) > right {
+	x, anchor := d.beside(p, text), ""
+	if x+widthOf(text, noteSize) > right {
 		x, anchor = p.x0-8, "end"
 	}
 	c.draw("circle", "class", "disc", "cx", p.x0, "cy", p.middle(), "r", 2.5)
-	c.text("text", word, "class", "note", "x", x, "y", p.middle()+4, "text-anchor", anchor)
+	c.text("text", text, "class", "note", "x", x, "y", p.middle()+4, "text-anchor", anchor)
 }
 
-// note says behind a bar how long it ran; or within it, where a line would run
-// through that.
+// note draws the duration of an attempt after its bar, or within the bar if a line would
+// cross the text.
 func (d *drawing) note(c *canvas, b *bar, p place) {
-	text := b.look().word
+	text := b.look().label
 	if !b.started.IsZero() {
 		text = short(b.ran())
 	}

@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Tests that start a browser run with GITLABJOBS_BROWSER=1; the check by axe-core needs GITLABJOBS_AXE too: see .ci/axe.
+// Tests that need a browser are skipped unless GITLABJOBS_BROWSER=1. The accessibility test also needs GITLABJOBS_AXE: see .ci/axe.
 
 var (
 	//go:embed testdata/measure.js
@@ -26,7 +26,7 @@ var (
 	shots = flag.String("shots", "", "keep all screenshots in this `directory`")
 )
 
-// measured is what measure.js tells.
+// measured is the result of measure.js.
 type measured struct {
 	Width, Height, Contrast float64
 	Texts, Bars             int
@@ -34,15 +34,15 @@ type measured struct {
 	Problems                []string
 }
 
-// studio is a browser and a server with the pages that it looks at.
-type studio struct {
+// testBrowser is a browser and a server with the pages to test.
+type testBrowser struct {
 	*chromium
 	url   string
 	pages map[string][]byte
 }
 
-func newStudio(t *testing.T) *studio {
-	s := &studio{chromium: startChromium(t), pages: make(map[string][]byte)}
+func newStudio(t *testing.T) *testBrowser {
+	s := &testBrowser{chromium: startChromium(t), pages: make(map[string][]byte)}
 	for name, tl := range map[string]*timeline{
 		"demo": demoTimeline(t), "hostile": hostileTimeline(), "large": largeTimeline(300), "huge": largeTimeline(2000), "seconds": smallTimeline(5), "hours": smallTimeline(36000),
 		"empty": after(0, nil), "one": after(30, nodes(job(1, "build", "success", 1, 3, 20))),
@@ -65,29 +65,29 @@ func newStudio(t *testing.T) *studio {
 	return s
 }
 
-// look opens a page in a window of a size, in a scheme.
-func (s *studio) look(name, scheme string, width, height int) {
+// show opens a page in a window of the given size and color scheme.
+func (s *testBrowser) show(name, scheme string, width, height int) {
 	s.t.Helper()
 	s.media(scheme, "screen")
 	s.window(width, height)
 	s.open(s.url + "/" + name)
 }
 
-// quiet asserts that a page has loaded nothing but itself, and complained of nothing.
-func (s *studio) quiet(t *testing.T) {
+// assertQuiet asserts that a page has loaded no other resources and logged no errors.
+func (s *testBrowser) assertQuiet(t *testing.T) {
 	t.Helper()
 	for _, kind := range []string{"Log.entryAdded", "Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Network.loadingFailed"} {
-		assert.Empty(t, s.seen(kind), kind)
+		assert.Empty(t, s.eventsOf(kind), kind)
 	}
-	for _, request := range s.seen("Network.requestWillBeSent") {
+	for _, request := range s.eventsOf("Network.requestWillBeSent") {
 		if !strings.Contains(request, `"url":"data:`) {
 			assert.Contains(t, request, `"url":"`+s.url, "loaded from elsewhere")
 		}
 	}
 }
 
-// keep keeps a screenshot for somebody to look at.
-func (s *studio) keep(t *testing.T, name string) {
+// saveScreenshot saves a screenshot for manual inspection.
+func (s *testBrowser) saveScreenshot(t *testing.T, name string) {
 	t.Helper()
 	if *shots == "" {
 		return
@@ -98,16 +98,16 @@ func (s *studio) keep(t *testing.T, name string) {
 	require.NoError(t, os.WriteFile(filepath.Join(*shots, name+".png"), shot, 0o644))
 }
 
-func TestTheDrawingsLookRightInABrowser(t *testing.T) { //nolint:paralleltest // One browser at a time.
+func TestTheLayoutOfTheDrawingsInABrowser(t *testing.T) { //nolint:paralleltest // One browser at a time.
 	s := newStudio(t)
 	for _, name := range []string{"demo", "hostile", "large", "seconds", "hours", "empty"} {
 		for scheme, color := range map[string]string{"light": "rgb(255, 255, 255)", "dark": "rgb(18, 22, 28)"} {
 			if name == "large" && scheme == "light" {
-				continue // It takes its time, and differs in nothing else.
+				continue // Slow, and tests nothing new.
 			}
 			t.Run(name+" "+scheme, func(t *testing.T) {
 				s.t = t
-				s.look(name+".svg", scheme, 1200, 1000)
+				s.show(name+".svg", scheme, 1200, 1000)
 				var m measured
 				var height float64
 				s.evaluate(`document.querySelector("svg.timeline").height.baseVal.value`, &height)
@@ -120,8 +120,8 @@ func TestTheDrawingsLookRightInABrowser(t *testing.T) { //nolint:paralleltest //
 				if name != "empty" {
 					assert.NotZero(t, m.Bars)
 				}
-				s.quiet(t)
-				s.keep(t, name+"-svg-"+scheme)
+				s.assertQuiet(t)
+				s.saveScreenshot(t, name+"-svg-"+scheme)
 			})
 		}
 	}

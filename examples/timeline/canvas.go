@@ -7,19 +7,19 @@ import (
 	"strings"
 )
 
-// canvas gathers SVG. Every attribute and every text is escaped here.
+// canvas builds SVG. It escapes all attributes and texts.
 type canvas struct{ strings.Builder }
 
-// open begins an element with attributes, each a name and a value. A value that is
-// an empty string is left out.
+// open begins an element with attributes, which are pairs of a name and a value. It omits
+// attributes with empty values.
 func (c *canvas) open(name string, attrs ...any) { c.start(name, attrs, ">") }
 
-// draw is an element without content.
+// draw adds an element without content.
 func (c *canvas) draw(name string, attrs ...any) { c.start(name, attrs, "/>\n") }
 
 func (c *canvas) close(name string) { c.WriteString("</" + name + ">\n") }
 
-// text is an element with a text in it.
+// text adds an element that contains text.
 func (c *canvas) text(name, text string, attrs ...any) {
 	c.open(name, attrs...)
 	c.escape(text)
@@ -47,10 +47,10 @@ func (c *canvas) start(name string, attrs []any, end string) {
 }
 
 func (c *canvas) escape(s string) {
-	_ = xml.EscapeText(&c.Builder, []byte(s)) // A Builder takes everything.
+	_ = xml.EscapeText(&c.Builder, []byte(s)) // A Builder never returns an error.
 }
 
-// num is a length, to a tenth of a pixel.
+// num formats a length to a tenth of a pixel.
 func num(f float64) string {
 	return strings.TrimSuffix(strconv.FormatFloat(f, 'f', 1, 64), ".0")
 }

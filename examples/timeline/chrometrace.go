@@ -12,26 +12,27 @@ type traceFile struct {
 	Other  map[string]string `json:"otherData"`
 }
 
-// traceEvent is one event. Times are in microseconds; those of the events are since 1970.
+// traceEvent is an event. Its time is in microseconds since 1970, its duration in microseconds.
 type traceEvent struct {
 	Name     string         `json:"name"`
 	Category string         `json:"cat,omitempty"`
-	Phase    string         `json:"ph"` // X: it has a duration; M: it names a process or a thread.
+	Phase    string         `json:"ph"` // X: an event with a duration. M: the name of a process or a thread.
 	Time     int64          `json:"ts"`
 	Duration int64          `json:"dur"`
 	Process  int            `json:"pid"` // A pipeline.
-	Thread   int            `json:"tid"` // A job with its attempts.
+	Thread   int            `json:"tid"` // A job with all attempts.
 	Args     map[string]any `json:"args,omitempty"`
 }
 
-// drawTrace writes a timeline as Chrome trace JSON: a process for each pipeline, a thread for each job. What never began is left out.
+// drawTrace returns a timeline as Chrome trace JSON: a process for each pipeline, a thread for each job. It omits jobs that never
+// began.
 func drawTrace(tl *timeline) ([]byte, error) {
 	t := &traceFile{Unit: "ms", Events: []traceEvent{}, Other: map[string]string{"title": tl.title(), "summary": tl.summary()}}
 	t.pipeline(tl, tl.root, new(int))
 	return json.MarshalIndent(t, "", " ")
 }
 
-// pipeline adds a pipeline and those below it. The number of processes so far is in processes.
+// pipeline adds a pipeline and its downstream pipelines. processes is the number of processes so far.
 func (t *traceFile) pipeline(tl *timeline, p *pipeline, processes *int) {
 	*processes++
 	process, thread := *processes, 0
@@ -42,13 +43,13 @@ func (t *traceFile) pipeline(tl *timeline, p *pipeline, processes *int) {
 	name("process_sort_index", 0, "sort_index", process)
 	for _, s := range p.stages {
 		for _, task := range s.tasks {
-			var free time.Time // When the thread's last attempt ended.
+			var free time.Time // The end of the last attempt in the thread.
 			named := false
 			for _, b := range task.attempts {
 				if b.begin().IsZero() {
 					continue
 				}
-				if !named || b.begin().Before(free) { // Attempts that overlap can't be on one thread.
+				if !named || b.begin().Before(free) { // Attempts that overlap need separate threads.
 					thread++
 					name("thread_name", thread, "name", clean(s.name+" / "+task.name))
 					name("thread_sort_index", thread, "sort_index", thread)
@@ -62,15 +63,15 @@ func (t *traceFile) pipeline(tl *timeline, p *pipeline, processes *int) {
 	for _, s := range p.stages {
 		for _, task := range s.tasks {
 			for _, b := range task.attempts {
-				if b.down != nil {
-					t.pipeline(tl, b.down, processes)
+				if b.downstream != nil {
+					t.pipeline(tl, b.downstream, processes)
 				}
 			}
 		}
 	}
 }
 
-// attempt adds how long an attempt was queued, and how long it ran.
+// attempt adds the time in the queue and the run time of an attempt.
 func (t *traceFile) attempt(tl *timeline, b *bar, process, thread int) {
 	args := map[string]any{"id": b.id}
 	for _, d := range b.details(tl) {

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// traceOf draws a timeline as a trace, and reads that as its readers do.
+// traceOf draws a timeline as a trace and parses it.
 func traceOf(t *testing.T, tl *timeline) traceFile {
 	t.Helper()
 	data, err := drawTrace(tl)

@@ -2,15 +2,15 @@ package main
 
 import "fmt"
 
-// connector is the line from a bar of the critical path to the next one: down, or
-// up, at x, and from there to the next one's left side if that is not below.
+// connector is the line from a bar of the critical path to the next one. It is vertical at x,
+// and ends with a horizontal part if the next bar is not at x.
 type connector struct {
 	x, y0, y1 float64
-	to        float64 // Where it turns to the left side; 0: it goes straight there.
-	level     bool    // Both are in one row: it goes from x to to.
+	to        float64 // The end of the horizontal part. 0 if there is none.
+	level     bool    // Both bars are in one row: the line goes from x to to.
 }
 
-// connect finds the way of each line.
+// connect computes the lines.
 func (d *drawing) connect() []connector {
 	var all []connector
 	path := d.tl.critical
@@ -24,8 +24,8 @@ func (d *drawing) connect() []connector {
 			continue
 		}
 		end := a.x1
-		if path[i].pipeline == path[i-1].down {
-			end = min(a.x0+4, a.x1) // A bridge leads on when it starts, not when its pipeline has ended.
+		if path[i].pipeline == path[i-1].downstream {
+			end = min(a.x0+4, a.x1) // The line begins at the start of a bridge, not at the end of its pipeline.
 		}
 		down := 1.0
 		if b.top < a.top {
@@ -38,7 +38,7 @@ func (d *drawing) connect() []connector {
 		case gap > 5:
 			line.y1, line.to = b.middle(), b.x0-2
 		default:
-			line.x = max(line.x, b.x0) // Straight into its upper or lower side.
+			line.x = max(line.x, b.x0) // The line ends at the upper or lower side.
 		}
 		all = append(all, line)
 	}
@@ -64,8 +64,8 @@ func (l connector) draw(c *canvas) {
 	}
 }
 
-// beside is where the note right of a bar begins: behind a line that would run
-// through it.
+// beside returns the position of the note at the right of a bar. If a line would cross the
+// note, it is after the line.
 func (d *drawing) beside(p place, note string) float64 {
 	x, w := p.x1+8, widthOf(note, noteSize)
 	for range d.path {

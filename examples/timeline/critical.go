@@ -6,18 +6,18 @@ import (
 	"time"
 )
 
-// criticalPath is the chain of attempts that decided when all was over. GitLab's API
-// does not say what a job `needs`, so it is a guess from the times. From what ended
-// last it goes back, step by step, to
+// criticalPath returns the chain of attempts that determined the end of the timeline. It is an
+// estimate from the times, because GitLab's API does not return `needs`. It starts with the
+// attempt that ended last. The predecessor of an attempt is
 //
-//   - the attempt before, of one that is a retry;
-//   - or else what ended last, in an earlier stage of the same pipeline, before this
-//     one was queued (if that is a bridge that waited for its pipeline: what ended
-//     last in there);
-//   - or else the bridge that triggered the pipeline.
+//   - the previous attempt, if this one is a retry;
+//   - otherwise the attempt in an earlier stage of the same pipeline that ended last before
+//     this one was queued, or, if that is a bridge that waited for its pipeline, the attempt
+//     that ended last in that pipeline;
+//   - otherwise the bridge that triggered the pipeline.
 //
-// A job that waited for one of its own stage, by `needs`, is taken for one that
-// waited for the stage before.
+// If a job waited for a job of the same stage because of `needs`, the path has a job of an
+// earlier stage instead.
 func (tl *timeline) criticalPath() []*bar {
 	var path []*bar
 	seen := make(map[*bar]bool)
@@ -29,7 +29,7 @@ func (tl *timeline) criticalPath() []*bar {
 	return path
 }
 
-// slack is how far the clocks of a GitLab's machines may be apart.
+// slack is the maximum difference between the clocks of the machines of a GitLab server.
 const slack = time.Second
 
 func (b *bar) predecessor() *bar {
@@ -42,21 +42,21 @@ func (b *bar) predecessor() *bar {
 	return b.pipeline.bridge
 }
 
-// inward is what ended last in the pipeline that a bridge has waited for; otherwise
-// it is b itself.
+// inward returns the attempt that ended last in the pipeline that a bridge waited for. For
+// other attempts, it returns b.
 func (b *bar) inward() *bar {
-	if b == nil || b.down == nil {
+	if b == nil || b.downstream == nil {
 		return b
 	}
-	last := lastIn(b.down.all, b.ended.Add(slack), nil)
+	last := lastIn(b.downstream.all, b.ended.Add(slack), nil)
 	if last == nil || b.ran() < slack || last.ended.Before(b.ended.Add(-10*slack)) {
 		return b
 	}
 	return last.inward()
 }
 
-// lastIn is what ended last, up to a time if that is given. Of two that end together
-// it is the job rather than the bridge, and then the one that began first.
+// lastIn returns the attempt that ended last, but not after until unless that is zero. If two
+// ended at the same time, it prefers jobs to bridges, and then the earlier begin.
 func lastIn(bars func(func(*bar) bool), until time.Time, fits func(*bar) bool) *bar {
 	var last *bar
 	for b := range bars {
@@ -78,17 +78,16 @@ func lastIn(bars func(func(*bar) bool), until time.Time, fits func(*bar) bool) *
 	return last
 }
 
-// leads reports whether the critical path goes on in the pipeline that its step i
-// triggered.
+// leads reports whether the critical path continues in the pipeline that step i triggered.
 func (tl *timeline) leads(i int) bool {
 	b := tl.critical[i]
-	return b.down != nil && i+1 < len(tl.critical) && tl.critical[i+1].pipeline == b.down
+	return b.downstream != nil && i+1 < len(tl.critical) && tl.critical[i+1].pipeline == b.downstream
 }
 
-// criticalTimes are how long the critical path took, and the three parts of that: jobs
-// ran, jobs were queued, and neither. Of steps that overlap, the time counts for the
-// earlier one.
-func (tl *timeline) criticalTimes() (took, ran, waited, between time.Duration) {
+// criticalTimes returns the duration of the critical path and its three parts: the time in
+// which jobs ran, in which they were queued, and the rest. If steps overlap, the time counts
+// for the earlier step.
+func (tl *timeline) criticalTimes() (total, ran, waited, between time.Duration) {
 	if len(tl.critical) == 0 {
 		return 0, 0, 0, 0
 	}
@@ -101,22 +100,22 @@ func (tl *timeline) criticalTimes() (took, ran, waited, between time.Duration) {
 	for i, b := range tl.critical {
 		between += until(b.begin())
 		waited += until(b.begin().Add(b.waited()))
-		if !tl.leads(i) { // A bridge that leads on runs while the jobs of its pipeline do.
+		if !tl.leads(i) { // Otherwise the jobs of the triggered pipeline run at the same time.
 			ran += until(b.ended)
 		}
 	}
 	return ran + waited + between, ran, waited, between
 }
 
-// criticalText says how long the critical path took, and of which parts that is the
-// sum; in numbers that are rounded so that they add up.
+// criticalText describes the duration of the critical path and its parts. The parts are
+// rounded before they are added, so that they add up.
 func (tl *timeline) criticalText() (lead, parts string) {
 	if len(tl.critical) == 0 {
 		return "", ""
 	}
-	took, ran, waited, between := tl.criticalTimes()
+	total, ran, waited, between := tl.criticalTimes()
 	unit := time.Second
-	if took < 10*time.Second {
+	if total < 10*time.Second {
 		unit = 100 * time.Millisecond
 	}
 	ran, waited, between = ran.Round(unit), waited.Round(unit), between.Round(unit)

@@ -10,7 +10,7 @@ import (
 	"example.com/gitlabjobs"
 )
 
-func TestTheCriticalPathIsWhatDecidedTheEnd(t *testing.T) {
+func TestTheCriticalPathDeterminesTheEnd(t *testing.T) {
 	t.Parallel()
 	build, deploy := stageOf("build"), stageOf("deploy")
 	for name, tc := range map[string]struct {
@@ -60,8 +60,8 @@ func pathOf(tl *timeline) []string {
 	return names
 }
 
-// withChild is a pipeline of a build, a bridge from 10 to an end, and a job after
-// it; the child has a job from 11 to 30, and one more from 31 to 50.
+// withChild returns a pipeline with a build, a bridge from 10 to an end, and a job after it.
+// The child has a job from 11 to 30, and another one from 31 to 50.
 func withChild(end float64, more ...*gitlabjobs.Job) *timeline {
 	at := func(s float64) time.Time { return noon.Add(time.Duration(s * float64(time.Second))) }
 	bridge := &gitlabjobs.Bridge{ID: 5, Name: "bridge", Stage: "test", Status: "success", CreatedAt: noon, StartedAt: at(10), FinishedAt: at(end)}
@@ -73,7 +73,7 @@ func withChild(end float64, more ...*gitlabjobs.Job) *timeline {
 	return after(100, all)
 }
 
-func TestTheCriticalPathGoesThroughBridges(t *testing.T) {
+func TestTheCriticalPathFollowsBridges(t *testing.T) {
 	t.Parallel()
 	ship := job(9, "ship", "success", 52, 53, 60, stageOf("deploy"))
 	soon := job(9, "ship", "success", 12, 13, 20, stageOf("deploy"))
@@ -82,8 +82,8 @@ func TestTheCriticalPathGoesThroughBridges(t *testing.T) {
 	assert.Equal(t, []string{"build", "bridge", "first", "second"}, pathOf(withChild(11, soon)), "the pipeline ended last")
 	assert.Equal(t, []string{"build", "bridge", "ship"}, pathOf(withChild(11, ship)), "it did not wait for its pipeline")
 
-	took, ran, waited, between := withChild(51, ship).criticalTimes()
-	assert.Equal(t, 60*time.Second, took)
+	total, ran, waited, between := withChild(51, ship).criticalTimes()
+	assert.Equal(t, 60*time.Second, total)
 	assert.Equal(t, (8+18+18+7)*time.Second, ran, "the bridge ran while its pipeline did")
 	assert.Equal(t, (1+1+1+1)*time.Second, waited)
 	assert.Equal(t, 5*time.Second, between)
@@ -96,8 +96,8 @@ func TestThePartsOfTheCriticalPathAddUp(t *testing.T) {
 		"clocks that are a little apart": after(100, nodes(job(1, "a", "success", 0, 1, 9.4, stageOf("build")), job(2, "b", "success", 9, 11, 20))),
 		"an hour":                        after(9000, nodes(job(1, "a", "success", 0, 0.6, 3700.4, stageOf("build")), job(2, "b", "success", 3710.1, 3711.7, 8000.3))),
 	} {
-		took, ran, waited, between := tl.criticalTimes()
-		assert.Equal(t, took, ran+waited+between, name)
+		total, ran, waited, between := tl.criticalTimes()
+		assert.Equal(t, total, ran+waited+between, name)
 		assert.GreaterOrEqual(t, min(ran, waited, between), time.Duration(0), name)
 		lead, parts := tl.criticalText()
 		total := time.Duration(0)

@@ -16,14 +16,14 @@ const (
 // plan adds jobs to a pipeline at given seconds of the demo.
 type plan struct {
 	pipeline *gitlabjobstest.Pipeline
-	begin    time.Time // Of the demo.
-	created  float64   // When GitLab made the jobs: all of a pipeline at once.
+	begin    time.Time // The begin of the demo.
+	created  float64   // The time at which GitLab created the jobs: all jobs of a pipeline at once.
 }
 
 func (p *plan) at(s float64) time.Time { return p.begin.Add(time.Duration(s * float64(time.Second))) }
 
-// job is one that is queued, starts and ends at so many seconds; an end of 0 is yet
-// to come, and one without a start too.
+// job adds a job that is queued, starts and ends at the given seconds. Zero means that it has
+// not started or ended yet.
 func (p *plan) job(stage, name string, runner *gitlabjobstest.Runner, status gitlabjobs.Status, queued, started, ended float64, more ...func(*gitlabjobstest.JobSpec)) {
 	spec := gitlabjobstest.JobSpec{Name: name, Stage: stage, Status: status, Runner: runner, CreatedAt: p.at(p.created)}
 	if queued > 0 {
@@ -44,9 +44,9 @@ func (p *plan) job(stage, name string, runner *gitlabjobstest.Runner, status git
 func mayFail(s *gitlabjobstest.JobSpec) { s.AllowFailure = true }
 func retried(s *gitlabjobstest.JobSpec) { s.Retried = true }
 
-// demo is a pipeline that began some minutes ago, with a child whose scan failed and
-// one in another project that still goes on. Jobs are added in the order in which GitLab
-// would make them, and a large runner takes two at a time, a small one three.
+// demo adds a pipeline that began some minutes ago, a child pipeline whose scan failed, and an
+// unfinished pipeline in another project. It adds jobs in the order in which GitLab would
+// create them. A large runner runs two jobs at a time, a small one three.
 func demo(srv *gitlabjobstest.Server) (string, int64) {
 	const path, now = "group/app", 524
 	begin := time.Now().Add(-now * time.Second)
@@ -86,7 +86,7 @@ func demo(srv *gitlabjobstest.Server) (string, int64) {
 	scans.job("report", "summary", nil, gitlabjobs.StatusSkipped, 0, 0, 0)
 	scans.job("report", "upload", nil, gitlabjobs.StatusSkipped, 0, 0, 0)
 
-	root.created = 146 // By hand, for the attempt that failed.
+	root.created = 146 // The failed attempt was retried manually.
 	root.job("test", "integration", large1, success, 147, 173, 250)
 
 	rollout.job("plan", "plan", small, success, 353, 361, 388)

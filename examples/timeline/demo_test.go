@@ -13,7 +13,7 @@ import (
 	"example.com/gitlabjobs/gitlabjobstest"
 )
 
-func TestTheDemoAgreesWithItself(t *testing.T) {
+func TestTheTimesOfTheDemoAreConsistent(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		srv := gitlabjobstest.NewMemoryServer(t)

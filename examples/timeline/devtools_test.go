@@ -17,8 +17,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// chromium is a browser with one page, which a test drives by the DevTools protocol
-// over a pipe: JSON messages that end in a zero byte.
+// chromium is a browser with one page. Tests control it with the DevTools protocol over a
+// pipe: JSON messages that end in a zero byte.
 type chromium struct {
 	t       *testing.T
 	w       io.Writer
@@ -28,9 +28,9 @@ type chromium struct {
 	last    int
 	answers map[int]chan answer
 	events  []event
-	arrived chan struct{} // Closed and made anew with each event.
+	arrived chan struct{} // Closed and replaced at each event.
 
-	held int // Buttons of the mouse.
+	held int // The pressed mouse buttons.
 }
 
 type answer struct {
@@ -43,7 +43,7 @@ type event struct {
 	Params json.RawMessage
 }
 
-// startChromium starts a browser, or skips the test where there is none.
+// startChromium starts a browser. It skips the test if none is installed.
 func startChromium(t *testing.T) *chromium {
 	t.Helper()
 	if os.Getenv("GITLABJOBS_BROWSER") == "" {
@@ -66,7 +66,7 @@ func startChromium(t *testing.T) *chromium {
 	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), path, "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-quic",
 		"--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-breakpad",
 		"--hide-scrollbars", "--force-color-profile=srgb", "--user-data-dir="+t.TempDir(), "--remote-debugging-pipe", "about:blank")
-	cmd.ExtraFiles = []*os.File{toBrowser, fromBrowser} // 3 and 4.
+	cmd.ExtraFiles = []*os.File{toBrowser, fromBrowser} // File descriptors 3 and 4.
 	require.NoError(t, cmd.Start())
 	require.NoError(t, toBrowser.Close())
 	require.NoError(t, fromBrowser.Close())
@@ -131,7 +131,7 @@ func (c *chromium) read(r io.Reader) {
 	}
 }
 
-// call calls a method and waits for its answer.
+// call calls a method and waits for its response.
 func (c *chromium) call(method string, params map[string]any, result any) {
 	c.t.Helper()
 	if params == nil {
@@ -166,7 +166,7 @@ func (c *chromium) call(method string, params map[string]any, result any) {
 	}
 }
 
-// open goes to a page, and waits until it is loaded. It forgets the events before.
+// open opens a page and waits until it is loaded. It discards earlier events.
 func (c *chromium) open(url string) {
 	c.t.Helper()
 	c.mu.Lock()
@@ -180,7 +180,7 @@ func (c *chromium) open(url string) {
 		c.mu.Lock()
 		arrived := c.arrived
 		c.mu.Unlock()
-		if len(c.seen("Page.loadEventFired")) > 0 {
+		if len(c.eventsOf("Page.loadEventFired")) > 0 {
 			return
 		}
 		select {
@@ -191,8 +191,8 @@ func (c *chromium) open(url string) {
 	}
 }
 
-// seen are the parameters of the events of a kind since the page was opened.
-func (c *chromium) seen(method string) []string {
+// eventsOf returns the parameters of the events of a kind since the page was opened.
+func (c *chromium) eventsOf(method string) []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var all []string
@@ -216,7 +216,7 @@ func (c *chromium) evaluate(expression string, result any) {
 	require.NoError(c.t, json.Unmarshal(out.Result.Value, result), expression)
 }
 
-// media sets what the page takes the system's scheme, and the medium, to be.
+// media sets the color scheme of the system and the medium.
 func (c *chromium) media(scheme, medium string) {
 	c.t.Helper()
 	c.call("Emulation.setEmulatedMedia", map[string]any{
@@ -229,7 +229,7 @@ func (c *chromium) window(width, height int) {
 	c.call("Emulation.setDeviceMetricsOverride", map[string]any{"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false}, nil)
 }
 
-// mouse sends an event of the mouse, as mouseMoved, to the middle of an element.
+// mouse sends a mouse event, such as mouseMoved, to the center of an element.
 func (c *chromium) mouse(selector string, kinds ...string) {
 	c.t.Helper()
 	var at struct{ X, Y float64 }
@@ -237,7 +237,7 @@ func (c *chromium) mouse(selector string, kinds ...string) {
 	c.mouseAt(at.X, at.Y, kinds...)
 }
 
-// mouseAt sends events of the mouse to a point of the window.
+// mouseAt sends mouse events to a point of the window.
 func (c *chromium) mouseAt(x, y float64, kinds ...string) {
 	c.t.Helper()
 	for _, kind := range kinds {
@@ -255,7 +255,7 @@ func (c *chromium) mouseAt(x, y float64, kinds ...string) {
 	}
 }
 
-// wheel turns the wheel at a point, with Ctrl held or not.
+// wheel sends a wheel event at a point, with or without Ctrl.
 func (c *chromium) wheel(x, y, delta float64, ctrl bool) {
 	c.t.Helper()
 	params := map[string]any{"type": "mouseWheel", "x": x, "y": y, "deltaX": 0, "deltaY": delta}
@@ -265,7 +265,7 @@ func (c *chromium) wheel(x, y, delta float64, ctrl bool) {
 	c.call("Input.dispatchMouseEvent", params, nil)
 }
 
-// key presses a key, and releases it: a character, or one with a name; "Shift+" may stand before it.
+// key presses and releases a key: a character or a named key, optionally with the prefix "Shift+".
 func (c *chromium) key(name string) {
 	c.t.Helper()
 	codes := map[string]int{"Tab": 9, "Enter": 13, "Escape": 27, "PageUp": 33, "PageDown": 34, "End": 35, "Home": 36, "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40}
@@ -285,7 +285,7 @@ func (c *chromium) key(name string) {
 	c.call("Input.dispatchKeyEvent", params, nil)
 }
 
-// screenshot is what is in the window, as a PNG.
+// screenshot returns the content of the window as a PNG.
 func (c *chromium) screenshot() []byte {
 	c.t.Helper()
 	var shot struct{ Data []byte }

@@ -2,14 +2,14 @@ package main
 
 import "regexp"
 
-// matrixEnd is what GitLab appends to the name of a job that it made several of: "2/3" for parallel, "[linux, amd64]" for a
-// matrix. Names such as "rspec 2 3" and "rspec:2:3" count as well.
+// matrixEnd matches the suffix that GitLab appends to the names of parallel jobs: "2/3", or "[linux, amd64]" for a matrix. It
+// also matches the suffixes in "rspec 2 3" and "rspec:2:3".
 var matrixEnd = regexp.MustCompile(`[\s:]+(\[.*\]|\d+[\s:/\\]+\d+)\s*$`)
 
-// groupOf is the name that the jobs of a matrix have in common; it is empty for a job that is not of a matrix.
+// groupOf returns the common name of the jobs of a matrix. It is empty for other jobs.
 func groupOf(name string) string {
 	group := name
-	for range 3 { // GitLab looks that often.
+	for range 3 { // As in GitLab.
 		group = matrixEnd.ReplaceAllString(group, "")
 	}
 	if group == name {

@@ -10,7 +10,7 @@ func (tl *timeline) title() string {
 	return clean(fmt.Sprintf("%s, pipeline %d", p.project, p.id))
 }
 
-// header is what stands above the axis: what it is, how it went, and the legend.
+// header draws the part above the axis: title, status, summary and legend.
 func (d *drawing) header() {
 	tl, c := d.tl, d.front
 	x, room := margin+pad, width-2*(margin+pad)
@@ -39,7 +39,7 @@ func (d *drawing) header() {
 	d.y = d.legend(x, y+2) + 14
 }
 
-// summary is what the tree is made of, and of which commit.
+// summary returns the commit, the numbers of jobs and pipelines, and the times.
 func (tl *timeline) summary() string {
 	var parts []string
 	if p := tl.root; p.ref != "" {
@@ -58,16 +58,16 @@ func (tl *timeline) summary() string {
 	}
 	parts = append(parts, what)
 	if tl.jobs > 0 {
-		took := short(tl.end.Sub(tl.start))
+		duration := short(tl.end.Sub(tl.start))
 		if tl.live {
-			took += " so far, as of " + tl.asOf()
+			duration += " so far, as of " + tl.asOf()
 		}
-		parts = append(parts, took, "from "+stamp(tl.start))
+		parts = append(parts, duration, "from "+stamp(tl.start))
 	}
 	return strings.Join(parts, "  ·  ")
 }
 
-// legend explains what is on the picture, and only that. It returns where it ends.
+// legend explains the signs in the drawing. It returns the y coordinate of its end.
 func (d *drawing) legend(left, y float64) float64 {
 	c := d.front
 	used := make(map[string]bool)
@@ -96,7 +96,7 @@ func (d *drawing) legend(left, y float64) float64 {
 	}
 	for _, l := range looks {
 		if used[l.class] {
-			entry(l.word, func(x, y float64) {
+			entry(l.label, func(x, y float64) {
 				c.open("g", "class", l.class)
 				disc(c, l, x+7, y)
 				c.close("g")

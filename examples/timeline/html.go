@@ -13,11 +13,11 @@ import (
 //go:embed page
 var pageFiles embed.FS
 
-// scripts are the parts of the page's script, in the order in which they need each other.
+// scripts are the parts of the page's script in the order of their dependencies.
 var scripts = []string{"rows.js", "chart.js", "tip.js", "keys.js", "start.js"}
 
-// drawHTML draws a timeline as a page. Its policy lets nothing in but its own style
-// and its own script, by their hashes.
+// drawHTML draws a timeline as a page. Its content security policy allows only the page's own
+// style and script, by their hashes.
 func drawHTML(tl *timeline) ([]byte, error) {
 	css, err := pageFile("page.css")
 	if err != nil {
@@ -34,7 +34,7 @@ func drawHTML(tl *timeline) ([]byte, error) {
 		script.WriteString(part)
 	}
 	data := tl.data()
-	text, err := json.Marshal(data) // It writes <, > and & as escapes, so that it may stand in a <script> element.
+	text, err := json.Marshal(data) // Marshal escapes <, > and &, so the text is safe in a <script> element.
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +77,7 @@ func hashOf(s string) string {
 	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 }
 
-// rootLook is the class of the first pipeline's status; empty if that is unknown.
+// rootLook returns the class of the first pipeline's status, or "" if it is unknown.
 func (tl *timeline) rootLook() string {
 	if tl.root.status == "" {
 		return ""
@@ -95,9 +95,9 @@ func (tl *timeline) retried() bool {
 	return false
 }
 
-type legendEntry struct{ Class, Word string }
+type legendEntry struct{ Class, Label string }
 
-// legend explains the signs that the page shows.
+// legend returns the entries of the legend.
 func (tl *timeline) legend() []legendEntry {
 	used := make(map[string]bool)
 	for b := range tl.root.all {
@@ -106,13 +106,13 @@ func (tl *timeline) legend() []legendEntry {
 	var all []legendEntry
 	for _, l := range looks {
 		if used[l.class] {
-			all = append(all, legendEntry{l.class, l.word})
+			all = append(all, legendEntry{l.class, l.label})
 		}
 	}
 	return all
 }
 
-// tableRow is an attempt in the page's table.
+// tableRow is a row of the page's table: an attempt.
 type tableRow struct {
 	Name, URL, Look, Status, Attempt, Stage, Pipeline, Runner, Queued, Ran, Started string
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestThePageLetsNothingInButItself(t *testing.T) {
+func TestThePageAllowsOnlyItsOwnStyleAndScript(t *testing.T) {
 	t.Parallel()
 	page, err := drawHTML(demoTimeline(t))
 	require.NoError(t, err)
@@ -25,7 +25,7 @@ func TestThePageLetsNothingInButItself(t *testing.T) {
 	assert.NotContains(t, rules, "unsafe")
 	for _, kind := range []string{"style", "script"} {
 		parts := regexp.MustCompile(`(?s)<`+kind+`>(.*?)</`+kind+`>`).FindAllStringSubmatch(text, -1)
-		require.Len(t, parts, 1, kind) // The data is in a <script> with a type, which is not run.
+		require.Len(t, parts, 1, kind) // The data is in a <script> with a type, which is not executed.
 		sum := sha256.Sum256([]byte(parts[0][1]))
 		assert.Contains(t, rules, kind+"-src 'sha256-"+base64.StdEncoding.EncodeToString(sum[:])+"'")
 	}
@@ -37,7 +37,7 @@ func TestThePageLetsNothingInButItself(t *testing.T) {
 	}
 }
 
-func TestStrangersTextsAreTextsInThePageToo(t *testing.T) {
+func TestUntrustedTextIsEscapedInThePage(t *testing.T) {
 	t.Parallel()
 	page, err := drawHTML(hostileTimeline())
 	require.NoError(t, err)
@@ -63,7 +63,7 @@ func TestStrangersTextsAreTextsInThePageToo(t *testing.T) {
 	assert.True(t, names[hostileNames[0]] && names[hostileNames[11]], "they arrive as they are")
 }
 
-func TestThePageTellsAllWithoutJavaScript(t *testing.T) {
+func TestThePageHasATableWithoutJavaScript(t *testing.T) {
 	t.Parallel()
 	page, err := drawHTML(demoTimeline(t))
 	require.NoError(t, err)

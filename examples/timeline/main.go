@@ -1,12 +1,11 @@
 // Timeline draws a pipeline, and the pipelines that it triggers, as a Gantt chart: an
-// HTML page that folds, filters, sorts and zooms, an SVG, and a trace for Perfetto. Each
-// is one self-contained file.
+// interactive HTML page, an SVG, and a trace for Perfetto. Each is one self-contained file.
 //
 //	GITLAB_URL=https://gitlab.example.com GITLAB_TOKEN=... go run ./examples/timeline group/app 4711
 //
-// It writes timeline.html and timeline.svg; -o gives them another name, -format says
-// which to write (html, svg, trace), and -open opens the page in the browser. Without
-// arguments it draws a pipeline of a GitLab that is embedded in this program.
+// It writes timeline.html and timeline.svg. The flag -o changes the names, -format selects
+// the formats (html, svg, trace), and -open opens the page in the browser. Without arguments,
+// it draws a pipeline of a GitLab server embedded in this program.
 package main
 
 import (
@@ -39,7 +38,7 @@ func main() {
 func run(ctx context.Context, w io.Writer, getenv func(string) string, args []string) error {
 	flags := flag.NewFlagSet("timeline", flag.ContinueOnError)
 	base := flags.String("o", "timeline", "write `NAME`.html, NAME.svg and so on")
-	list := flags.String("format", "html,svg", "what to write, `LIST` of html, svg and trace: a page, a drawing, a Chrome trace that ui.perfetto.dev opens")
+	list := flags.String("format", "html,svg", "the formats to write, a `LIST` of html (a page), svg (a drawing) and trace (a Chrome trace for ui.perfetto.dev)")
 	show := flags.Bool("open", false, "open the page in the browser")
 	t, err := target.Command{
 		Name:  "timeline",
@@ -62,7 +61,7 @@ func run(ctx context.Context, w io.Writer, getenv func(string) string, args []st
 	}
 	tl := newTimeline(t.Project, t.ID, nodes, time.Now())
 	if t.Demo {
-		tl.dropLinks() // They end with this program.
+		tl.dropLinks() // The embedded server ends with this program.
 	}
 	if err := write(w, tl, *base, files); err != nil || !*show {
 		return err
@@ -70,12 +69,12 @@ func run(ctx context.Context, w io.Writer, getenv func(string) string, args []st
 	return openBrowser(ctx, getenv, *base+page.suffix)
 }
 
-// read collects the tree of a pipeline, with the jobs that were retried.
+// read returns the tree of a pipeline, including retried jobs.
 func read(ctx context.Context, client *gitlabjobs.Client, project gitlabjobs.Project, id int64) ([]*gitlabjobs.TreeNode, error) {
 	return gitlabjobs.Collect(client.PipelineTree(ctx, project, id, &gitlabjobs.TreeOptions{IncludeRetried: true}), 0)
 }
 
-// format is a kind of file that a timeline can be written as.
+// format is an output format.
 type format struct {
 	name, suffix, what string
 	draw               func(*timeline) ([]byte, error)
@@ -90,13 +89,14 @@ var (
 	}
 )
 
-// choose finds the formats of a list such as html,svg. To be opened, there must be a page.
+// choose returns the formats in a list such as html,svg. If open is true, html must be one of
+// them.
 func choose(list string, open bool) ([]format, error) {
 	var chosen []format
 	for name := range strings.SplitSeq(list, ",") {
 		i := slices.IndexFunc(formats, func(f format) bool { return f.name == strings.TrimSpace(name) })
 		if i < 0 {
-			return nil, fmt.Errorf("-format %s: %q is none of html, svg and trace", list, name)
+			return nil, fmt.Errorf("-format %s: %q is not a format: use html, svg or trace", list, name)
 		}
 		chosen = append(chosen, formats[i])
 	}
@@ -112,7 +112,7 @@ func write(w io.Writer, tl *timeline, base string, files []format) error {
 		if err != nil {
 			return err
 		}
-		if err := os.WriteFile(base+f.suffix, content, 0o644); err != nil { //nolint:gosec // A picture to show around.
+		if err := os.WriteFile(base+f.suffix, content, 0o644); err != nil { //nolint:gosec // The files are public.
 			return err
 		}
 		fmt.Fprintf(w, "%s: %s, %d KB\n", base+f.suffix, f.what, (len(content)+1023)/1024)

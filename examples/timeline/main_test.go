@@ -22,12 +22,12 @@ func environment(vars map[string]string) func(string) string {
 	return func(key string) string { return vars[key] }
 }
 
-func TestWithoutSettingsItDrawsTheDemo(t *testing.T) {
+func TestWithoutArgumentsItDrawsTheDemo(t *testing.T) {
 	t.Parallel()
 	base := filepath.Join(t.TempDir(), "demo")
 	var out bytes.Buffer
 	require.NoError(t, run(t.Context(), &out, environment(nil), []string{"-o", base}))
-	assert.Contains(t, out.String(), "a GitLab embedded in this program")
+	assert.Contains(t, out.String(), "a GitLab server embedded in this program")
 	assert.Contains(t, out.String(), base+".svg: the drawing, ")
 	assert.Contains(t, out.String(), base+".html: the page, ")
 
@@ -44,7 +44,7 @@ func TestWithoutSettingsItDrawsTheDemo(t *testing.T) {
 	parse(t, svg)
 }
 
-func TestWithSettingsItDrawsYourPipeline(t *testing.T) {
+func TestWithArgumentsItDrawsThePipeline(t *testing.T) {
 	t.Parallel()
 	srv := gitlabjobstest.NewServer(t)
 	project := srv.AddProject("my/project")
@@ -57,10 +57,10 @@ func TestWithSettingsItDrawsYourPipeline(t *testing.T) {
 	require.NoError(t, run(t.Context(), &out, env, args))
 	svg, err := os.ReadFile(base + ".svg")
 	require.NoError(t, err)
-	assert.Contains(t, string(svg), "This pipeline has no jobs. It may have only just been created,")
+	assert.Contains(t, string(svg), "This pipeline has no jobs. It may be new,")
 	html, err := os.ReadFile(base + ".html")
 	require.NoError(t, err)
-	assert.Contains(t, string(html), "This pipeline has no jobs. It may have only just been created,")
+	assert.Contains(t, string(html), "This pipeline has no jobs. It may be new,")
 
 	job := pipeline.AddJob(gitlabjobstest.JobSpec{Name: "only"})
 	require.NoError(t, run(t.Context(), &out, env, args))
@@ -72,13 +72,13 @@ func TestWithSettingsItDrawsYourPipeline(t *testing.T) {
 
 	require.ErrorIs(t, run(t.Context(), &out, env, []string{"-o", base, "not/there", "1"}), gitlabjobs.ErrNotFound)
 	require.ErrorContains(t, run(t.Context(), &out, env, []string{"my/project"}), "the pipeline ID")
-	require.ErrorContains(t, run(t.Context(), &out, env, []string{"my/project", "main"}), "no pipeline ID")
+	require.ErrorContains(t, run(t.Context(), &out, env, []string{"my/project", "main"}), "not a pipeline ID")
 	require.Error(t, run(t.Context(), &out, env, append([]string{"-o", filepath.Join(base, "no", "such")}, args[2:]...)))
 	require.ErrorIs(t, run(t.Context(), &out, env, []string{"-h"}), flag.ErrHelp)
 	assert.Contains(t, out.String(), "timeline [flags] PROJECT PIPELINE")
 }
 
-func TestTheFormatSaysWhichFilesAreWritten(t *testing.T) {
+func TestFormatSelectsTheFiles(t *testing.T) {
 	t.Parallel()
 	for list, want := range map[string][]string{"html": {"a.html"}, "trace, svg": {"a.svg", "a.trace.json"}} {
 		dir := t.TempDir()
@@ -92,7 +92,7 @@ func TestTheFormatSaysWhichFilesAreWritten(t *testing.T) {
 		assert.Equal(t, want, names)
 	}
 	err := run(t.Context(), io.Discard, environment(nil), []string{"-o", filepath.Join(t.TempDir(), "a"), "-format", "html,png"})
-	require.EqualError(t, err, `-format html,png: "png" is none of html, svg and trace`)
+	require.EqualError(t, err, `-format html,png: "png" is not a format: use html, svg or trace`)
 	err = run(t.Context(), io.Discard, environment(nil), []string{"-o", filepath.Join(t.TempDir(), "a"), "-format", "svg", "-open"})
 	require.EqualError(t, err, "-open opens the page: add html to -format svg")
 }

@@ -11,43 +11,43 @@ import (
 	"example.com/gitlabjobs"
 )
 
-// timeline is a tree of pipelines as it is drawn.
+// timeline is the model of a tree of pipelines.
 type timeline struct {
 	root       *pipeline
-	start, end time.Time // Of all that is drawn.
-	live       bool      // Something goes on: the end is now.
-	jobs       int       // A retried one counts once; a bridge is none.
+	start, end time.Time // The range of all times.
+	live       bool      // A job is unfinished, so the end is now.
+	jobs       int       // The number of jobs without bridges. A retried job counts once.
 	pipelines  int
-	critical   []*bar // From the first to the last; see criticalPath.
+	critical   []*bar // In order; see criticalPath.
 }
 
 // pipeline is one pipeline of the tree.
 type pipeline struct {
 	id                 int64
 	project            string
-	status             gitlabjobs.Status // Empty: the server does not say.
-	ref, commit, title string            // Of the commit: its short id and title.
-	url                string            // Empty unless it is one that may be linked to.
-	bridge             *bar              // nil: it is the first one.
-	stages             []*stage          // In their order.
-	err                error             // It could not be read.
+	status             gitlabjobs.Status // Empty if unknown.
+	ref, commit, title string            // The commit's short ID and title.
+	url                string            // Empty unless it is safe to link to.
+	bridge             *bar              // Nil for the first pipeline.
+	stages             []*stage          // In the order of the pipeline.
+	err                error             // The error if it could not be read.
 }
 
 type stage struct {
 	name  string
-	tasks []*task // By the time when they began.
+	tasks []*task // Ordered by their begin.
 }
 
-// task is a job or a bridge with all its attempts, the first one first.
+// task is a job or a bridge with all attempts, oldest first.
 type task struct {
 	name     string
 	attempts []*bar
 }
 
-// last is the attempt that counts.
+// last returns the newest attempt.
 func (t *task) last() *bar { return t.attempts[len(t.attempts)-1] }
 
-// bars are all attempts in a pipeline, those of the pipelines below it left out.
+// bars iterates over the attempts of a pipeline, without those of downstream pipelines.
 func (p *pipeline) bars(yield func(*bar) bool) {
 	for _, s := range p.stages {
 		for _, t := range s.tasks {
@@ -60,24 +60,23 @@ func (p *pipeline) bars(yield func(*bar) bool) {
 	}
 }
 
-// all are the attempts in a pipeline and in those below it.
-func (p *pipeline) all(yield func(*bar) bool) { p.walk(yield) }
+// all iterates over the attempts of a pipeline and its downstream pipelines.
+func (p *pipeline) all(yield func(*bar) bool) { p.visit(yield) }
 
-// walk reports whether yield wants more.
-func (p *pipeline) walk(yield func(*bar) bool) bool {
+// visit calls yield for all attempts until it returns false, and reports whether it never did.
+func (p *pipeline) visit(yield func(*bar) bool) bool {
 	for b := range p.bars {
-		if !yield(b) || b.down != nil && !b.down.walk(yield) {
+		if !yield(b) || b.downstream != nil && !b.downstream.visit(yield) {
 			return false
 		}
 	}
 	return true
 }
 
-// newTimeline makes the model of a tree, as it is at a time. The times that it shows
-// are in the zone of now.
+// newTimeline returns the model of a tree at a time. It shows times in the time zone of now.
 func newTimeline(project gitlabjobs.Project, id int64, nodes []*gitlabjobs.TreeNode, now time.Time) *timeline {
 	tl := &timeline{root: &pipeline{id: id, project: string(project)}}
-	// No clock of ours is behind the server's.
+	// If the local clock is behind the server's, use the latest time of the server as now.
 	zone := now.Location()
 	for _, n := range nodes {
 		for _, at := range stampsOf(n) {
@@ -93,7 +92,7 @@ func newTimeline(project gitlabjobs.Project, id int64, nodes []*gitlabjobs.TreeN
 		if p == nil {
 			p = &pipeline{id: n.PipelineID, project: string(n.Project)}
 			pipelines[p.id] = p
-			p.under(n, bridges)
+			p.attach(n, bridges)
 		}
 		switch {
 		case n.Job != nil:
@@ -131,8 +130,8 @@ func stampsOf(n *gitlabjobs.TreeNode) []time.Time {
 	}
 }
 
-// under hangs a pipeline below the bridge that triggered it.
-func (p *pipeline) under(n *gitlabjobs.TreeNode, bridges map[int64]*bar) {
+// attach connects a pipeline to the bridge that triggered it.
+func (p *pipeline) attach(n *gitlabjobs.TreeNode, bridges map[int64]*bar) {
 	if n.Pipeline != nil {
 		p.status, p.ref = n.Pipeline.Status, n.Pipeline.Ref
 		p.url = safeURL(n.Pipeline.WebURL)
@@ -142,11 +141,11 @@ func (p *pipeline) under(n *gitlabjobs.TreeNode, bridges map[int64]*bar) {
 		return
 	}
 	if b := bridges[n.Path[len(n.Path)-1].ID]; b != nil {
-		p.bridge, b.down = b, p
+		p.bridge, b.downstream = b, p
 	}
 }
 
-// describe takes from a job what it says of its pipeline.
+// describe sets the fields of a pipeline from one of its jobs.
 func (p *pipeline) describe(job *gitlabjobs.Job) {
 	p.project = projectIn(job.WebURL, "jobs", p.project)
 	p.ref = cmp.Or(p.ref, job.Ref)
@@ -159,7 +158,7 @@ func (p *pipeline) describe(job *gitlabjobs.Job) {
 	}
 }
 
-// projectIn is the path of the project in the address of a job or a pipeline.
+// projectIn returns the path of the project in the URL of a job or a pipeline.
 func projectIn(address, kind, otherwise string) string {
 	if u, err := url.Parse(address); err == nil {
 		if path, _, found := strings.Cut(u.Path, "/-/"+kind+"/"); found && len(path) > 1 {
@@ -186,9 +185,8 @@ func (p *pipeline) add(b *bar) {
 	s.tasks = append(s.tasks, &task{name: b.name, attempts: []*bar{b}})
 }
 
-// arrange puts all of a pipeline in its order. GitLab makes the jobs of a pipeline
-// stage by stage, so the smallest id tells the order of the stages; a job that was
-// retried has its first attempt's.
+// arrange sorts the stages, tasks and attempts of a pipeline. GitLab creates the jobs of a
+// pipeline stage by stage, so the smallest ID of each stage gives the order of the stages.
 func (p *pipeline) arrange() {
 	first := make(map[*stage]int64)
 	for _, s := range p.stages {
@@ -219,7 +217,7 @@ func (p *pipeline) arrange() {
 	}
 }
 
-// never is 1 for what has not begun, which comes last.
+// never returns 1 for an attempt that has not begun, so that it is sorted last.
 func never(b *bar) int {
 	if b.begin().IsZero() {
 		return 1
@@ -227,7 +225,7 @@ func never(b *bar) int {
 	return 0
 }
 
-// span finds where the drawing begins and ends.
+// span sets the start and end of the timeline.
 func (tl *timeline) span(now time.Time) {
 	for b := range tl.root.all {
 		if begin := b.begin(); !begin.IsZero() {
@@ -237,7 +235,7 @@ func (tl *timeline) span(now time.Time) {
 			if b.ended.After(tl.end) {
 				tl.end = b.ended
 			}
-			tl.live = tl.live || b.going
+			tl.live = tl.live || b.active
 		}
 		if b.attempt == b.attempts && !b.bridge {
 			tl.jobs++
@@ -253,7 +251,7 @@ func (tl *timeline) span(now time.Time) {
 	}
 }
 
-// place gives what never began its place: where the stages before it ended.
+// place sets the positions of attempts that have not begun: the end of the previous stages.
 func (p *pipeline) place(from time.Time) {
 	at := from
 	for _, s := range p.stages {
@@ -266,8 +264,8 @@ func (p *pipeline) place(from time.Time) {
 				if b.ended.After(latest) {
 					latest = b.ended
 				}
-				if b.down != nil {
-					b.down.place(latestOf(at, b.started))
+				if b.downstream != nil {
+					b.downstream.place(latestOf(at, b.started))
 				}
 			}
 		}
@@ -282,18 +280,18 @@ func latestOf(a, b time.Time) time.Time {
 	return a
 }
 
-// dropLinks forgets the addresses of the jobs and the pipelines.
+// dropLinks removes the URLs of jobs and pipelines.
 func (tl *timeline) dropLinks() {
 	tl.root.url = ""
 	for b := range tl.root.all {
 		b.url = ""
-		if b.down != nil {
-			b.down.url = ""
+		if b.downstream != nil {
+			b.downstream.url = ""
 		}
 	}
 }
 
-// asOf is the time for which the timeline tells what goes on; empty if nothing does.
+// asOf returns the time of the timeline, or an empty string if all jobs have finished.
 func (tl *timeline) asOf() string {
 	if !tl.live {
 		return ""
@@ -301,7 +299,7 @@ func (tl *timeline) asOf() string {
 	return stamp(tl.end)
 }
 
-// heading names a pipeline that another one triggered.
+// heading returns the heading of a downstream pipeline.
 func (p *pipeline) heading() string {
 	text := "Pipeline " + p.name()
 	if p.status != "" {
@@ -312,28 +310,28 @@ func (p *pipeline) heading() string {
 
 func (p *pipeline) name() string { return clean(fmt.Sprintf("%d of %s", p.id, p.project)) }
 
-// note says why a pipeline shows no jobs; it is empty for one that has some.
+// note explains why a pipeline shows no jobs. It is empty if the pipeline has jobs.
 func (p *pipeline) note() string {
 	switch {
 	case p.err != nil:
 		return "This pipeline could not be read: " + clean(p.err.Error())
 	case len(p.stages) == 0:
-		return "This pipeline has no jobs. " + whyNone(p.status)
+		return "This pipeline has no jobs. " + whyEmpty(p.status)
 	default:
 		return ""
 	}
 }
 
-// whyNone says why a pipeline in a status may have no jobs.
-func whyNone(s gitlabjobs.Status) string {
+// whyEmpty explains why a pipeline with a status may have no jobs.
+func whyEmpty(s gitlabjobs.Status) string {
 	switch s {
 	case gitlabjobs.StatusFailed:
-		return "As it failed, .gitlab-ci.yml probably has an error, which the page of the pipeline shows."
+		return "It failed, so .gitlab-ci.yml probably has an error. The pipeline's page in GitLab shows it."
 	case gitlabjobs.StatusSkipped:
-		return "As it was skipped, its commit message probably says [skip ci]."
+		return "It was skipped, so its commit message probably contains [skip ci]."
 	case gitlabjobs.StatusCreated:
-		return "It has only just been created: draw it again in a moment."
+		return "It was just created: draw it again in a moment."
 	default:
-		return "It may have only just been created, .gitlab-ci.yml may have an error, the commit message may say [skip ci], or another CI system reports its results without jobs."
+		return "It may be new, .gitlab-ci.yml may have an error, the commit message may contain [skip ci], or another CI system may report its results without jobs."
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"example.com/gitlabjobs"
 )
 
-// seconds is a time as seconds from noon; -1 for none.
+// seconds converts a time to seconds from noon, or -1 if it is zero.
 func seconds(t time.Time) float64 {
 	if t.IsZero() {
 		return -1
@@ -31,7 +31,7 @@ func TestABarHasTheTimesOfItsJob(t *testing.T) {
 	for name, tc := range map[string]struct {
 		job                    *gitlabjobs.Job
 		queued, started, ended float64
-		going                  bool
+		active                 bool
 	}{
 		"it has finished":                    {job(1, "a", "success", 10, 15, 40), 10, 15, 40, false},
 		"it runs":                            {job(1, "a", "running", 10, 15, -1), 10, 15, 100, true},
@@ -55,14 +55,14 @@ func TestABarHasTheTimesOfItsJob(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			other := job(2, "other", "success", 0, 0, 1, stageOf("other")) // It holds the beginning at noon.
+			other := job(2, "other", "success", 0, 0, 1, stageOf("other")) // This job keeps the start at noon.
 			tl := after(100, nodes(tc.job, other))
 			b := tl.root.stages[0].tasks[0].last()
 			assert.InDelta(t, tc.queued, seconds(b.queued), 1e-9, "queued")
 			assert.InDelta(t, tc.started, seconds(b.started), 1e-9, "started")
 			assert.InDelta(t, tc.ended, seconds(b.ended), 1e-9, "ended")
-			assert.Equal(t, tc.going, b.going)
-			assert.Equal(t, tc.going, tl.live)
+			assert.Equal(t, tc.active, b.active)
+			assert.Equal(t, tc.active, tl.live)
 			assert.GreaterOrEqual(t, b.waited(), time.Duration(0))
 			assert.GreaterOrEqual(t, b.ran(), time.Duration(0))
 		})
@@ -96,7 +96,7 @@ func TestStagesComeInTheOrderOfTheirFirstJobs(t *testing.T) {
 	t.Parallel()
 	tl := after(100, nodes(
 		job(30, "publish", "manual", -1, -1, -1, stageOf("deploy")),
-		job(21, "early", "success", 0, 1, 5, stageOf("test")), // It needs nothing.
+		job(21, "early", "success", 0, 1, 5, stageOf("test")), // This job has no needs.
 		job(90, "compile", "success", 60, 61, 70, stageOf("build")),
 		job(10, "compile", "failed", 0, 3, 50, stageOf("build")),
 	))
@@ -108,7 +108,7 @@ func TestStagesComeInTheOrderOfTheirFirstJobs(t *testing.T) {
 	assert.InDelta(t, 70, seconds(tl.root.stages[2].tasks[0].last().ended), 0.001, "what never began lies behind the stages before it")
 }
 
-func TestPipelinesHangUnderTheirBridges(t *testing.T) {
+func TestPipelinesBelongToTheirBridges(t *testing.T) {
 	t.Parallel()
 	bridge := &gitlabjobs.Bridge{ID: 5, Name: "down", Stage: "test", Status: "success", StartedAt: noon, FinishedAt: noon.Add(time.Second)}
 	waits := &gitlabjobs.Bridge{ID: 6, Name: "waits", Stage: "test", Status: "created"}
@@ -126,19 +126,19 @@ func TestPipelinesHangUnderTheirBridges(t *testing.T) {
 	for b := range tl.root.all {
 		bars[b.name] = b
 	}
-	require.NotNil(t, bars["down"].down)
-	assert.Equal(t, "group/other", bars["down"].down.project)
-	assert.Equal(t, gitlabjobs.StatusFailed, bars["down"].down.status)
-	assert.Equal(t, refused, bars["down"].down.err)
-	assert.Same(t, bars["down"], bars["down"].down.bridge)
-	require.NoError(t, bars["waits"].downErr, "it is yet to start")
-	require.ErrorIs(t, bars["lost"].downErr, gitlabjobs.ErrNoDownstream)
+	require.NotNil(t, bars["down"].downstream)
+	assert.Equal(t, "group/other", bars["down"].downstream.project)
+	assert.Equal(t, gitlabjobs.StatusFailed, bars["down"].downstream.status)
+	assert.Equal(t, refused, bars["down"].downstream.err)
+	assert.Same(t, bars["down"], bars["down"].downstream.bridge)
+	require.NoError(t, bars["waits"].downstreamErr, "it is yet to start")
+	require.ErrorIs(t, bars["lost"].downstreamErr, gitlabjobs.ErrNoDownstream)
 	assert.Equal(t, 2, tl.pipelines)
 	assert.Equal(t, 1, tl.jobs)
 	assert.True(t, bars["down"].queued.IsZero(), "a bridge waits for no runner")
 }
 
-func TestAnEmptyPipelineHasATimelineToo(t *testing.T) {
+func TestAnEmptyPipelineHasATimeline(t *testing.T) {
 	t.Parallel()
 	tl := after(0, nil)
 	assert.Zero(t, tl.jobs)
@@ -146,7 +146,7 @@ func TestAnEmptyPipelineHasATimelineToo(t *testing.T) {
 	assert.True(t, tl.end.After(tl.start))
 }
 
-func TestOnlyAddressesOfPagesAreLinkedTo(t *testing.T) {
+func TestOnlyHTTPURLsAreLinks(t *testing.T) {
 	t.Parallel()
 	for address, want := range map[string]string{
 		"https://gitlab.example.com/a/-/jobs/1": "https://gitlab.example.com/a/-/jobs/1",

@@ -8,7 +8,7 @@ import (
 	"runtime"
 )
 
-// opener is the command that opens a file in the browser, to which the file's name is added. $BROWSER names another one.
+// opener returns the command that opens a file in the browser, without the file's name. $BROWSER overrides the default.
 func opener(system, browser string) []string {
 	switch {
 	case browser != "":

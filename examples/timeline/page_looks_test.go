@@ -8,21 +8,21 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// tip is what the tooltip shows, and whether that is all in the window.
+// tip is the text of the tooltip, and whether the tooltip is inside the window.
 type tip struct {
 	Hidden, Inside bool
 	Text           string
 }
 
-func (s *studio) tip() (it tip) {
+func (s *testBrowser) tip() (it tip) {
 	s.t.Helper()
 	s.evaluate(`(() => { const tip = document.getElementById("tip"), b = tip.getBoundingClientRect();
 		return {hidden: tip.hidden, text: tip.innerText, inside: b.left >= 0 && b.top >= 0 && b.right <= innerWidth && b.bottom <= innerHeight}; })()`, &it)
 	return it
 }
 
-func (s *studio) testTip(t *testing.T) {
-	s.look("demo.html", "light", 1280, 1200)
+func (s *testBrowser) testTip(t *testing.T) {
+	s.show("demo.html", "light", 1280, 1200)
 	assert.True(t, s.tip().Hidden)
 	s.mouse(row("j21")+" .run", "mouseMoved")
 	var licenses int
@@ -50,7 +50,7 @@ func (s *studio) testTip(t *testing.T) {
 		assert.True(t, it.Inside, it.Text)
 	}
 	s.call("Emulation.setTouchEmulationEnabled", map[string]any{"enabled": true}, nil)
-	s.look("demo.html", "light", 400, 800)
+	s.show("demo.html", "light", 400, 800)
 	s.is(`(document.getElementById("view").scrollIntoView(), true)`)
 	at := s.box(row("j0") + " .bar")
 	point := []map[string]any{{"x": at.Left + at.Width/2, "y": at.Top + at.Height/2}}
@@ -59,13 +59,13 @@ func (s *studio) testTip(t *testing.T) {
 	s.is(`new Promise((done) => { const look = () => document.getElementById("tip").hidden ? requestAnimationFrame(look) : done(true); look(); })`)
 	assert.Contains(t, s.tip().Text, "compile", "a touch shows it")
 	assert.True(t, s.tip().Inside)
-	s.keep(t, "touched")
+	s.saveScreenshot(t, "touched")
 	s.call("Emulation.setTouchEmulationEnabled", map[string]any{"enabled": false}, nil)
-	s.quiet(t)
+	s.assertQuiet(t)
 }
 
-func (s *studio) testNames(t *testing.T) {
-	s.look("hostile.html", "light", 1280, 1200)
+func (s *testBrowser) testNames(t *testing.T) {
+	s.show("hostile.html", "light", 1280, 1200)
 	var bars int
 	s.evaluate(`document.querySelectorAll(".bar").length`, &bars)
 	for i := range bars {
@@ -75,17 +75,17 @@ func (s *studio) testNames(t *testing.T) {
 	assert.Contains(t, s.rows(), hostileNames[0])
 	assert.False(t, s.is(`"pwned" in window`))
 	assert.Zero(t, s.number(`document.querySelectorAll("img, a[href^='javascript']").length`))
-	// Each name is a world of its own, in its own direction, and is cut where it ends.
+	// Each name has its own direction, and is cut at its end.
 	var directions map[string]string
 	s.evaluate(`Object.fromEntries([...document.querySelectorAll(".row .text")].map(el => [el.textContent, getComputedStyle(el).direction + " " + getComputedStyle(el).unicodeBidi + " " + getComputedStyle(el).textOverflow]))`, &directions)
 	assert.Equal(t, "rtl isolate ellipsis", directions["اختبار التكامل"])
 	assert.Equal(t, "ltr isolate ellipsis", directions[strings.Repeat("W", 200)])
 	assert.Zero(t, s.number(`[...document.querySelectorAll(".name")].filter(el => el.scrollWidth > el.clientWidth).length`), "no name is wider than its place")
-	s.quiet(t)
+	s.assertQuiet(t)
 }
 
-func (s *studio) testPhone(t *testing.T) {
-	s.look("demo.html", "light", 400, 860)
+func (s *testBrowser) testPhone(t *testing.T) {
+	s.show("demo.html", "light", 400, 860)
 	assert.InDelta(t, 400, s.number(`document.documentElement.scrollWidth`), 0.5)
 	assert.Zero(t, s.number(`[...document.querySelectorAll(".row.job .text")].filter(el => el.scrollWidth > el.clientWidth).length`), "the names are all there")
 	name, track := s.box(row("j0")+" .name"), s.box(row("j0")+" .track")
@@ -98,17 +98,17 @@ func (s *studio) testPhone(t *testing.T) {
 	s.is(`(document.getElementById("view").scrollLeft = 600, true)`)
 	name = s.box(row("j0") + " .name")
 	assert.InDelta(t, 0, name.Left, 0.5, "they stay while the bars scroll")
-	s.keep(t, "phone-zoomed")
+	s.saveScreenshot(t, "phone-zoomed")
 }
 
-func (s *studio) testScheme(t *testing.T) {
+func (s *testBrowser) testScheme(t *testing.T) {
 	const colors = `[getComputedStyle(document.body).backgroundColor, document.getElementById("scheme").textContent]`
 	light, dark := []string{"rgb(255, 255, 255)", "Dark"}, []string{"rgb(18, 22, 28)", "Light"}
 	for _, tc := range []struct {
 		system       string
 		first, after []string
 	}{{"light", light, dark}, {"dark", dark, light}} {
-		s.look("demo.html", tc.system, 1280, 900)
+		s.show("demo.html", tc.system, 1280, 900)
 		var got []string
 		for _, want := range [][]string{tc.first, tc.after, tc.first} {
 			s.evaluate(colors, &got)
@@ -122,18 +122,18 @@ func (s *studio) testScheme(t *testing.T) {
 	assert.Equal(t, light[0], got[0], "paper is light")
 }
 
-func (s *studio) testForcedColors(t *testing.T) {
+func (s *testBrowser) testForcedColors(t *testing.T) {
 	defer s.media("light", "screen")
-	s.look("demo.html", "light", 1280, 1200)
+	s.show("demo.html", "light", 1280, 1200)
 	s.call("Emulation.setEmulatedMedia", map[string]any{"features": []map[string]string{{"name": "forced-colors", "value": "active"}}}, nil)
 	for _, selector := range []string{".run", ".row.failed .run", ".queue", ".span", ".disc"} {
 		assert.NotEqual(t, s.text(fmt.Sprintf(`getComputedStyle(document.querySelector("#rows %s")).backgroundColor`, selector)), s.text(`getComputedStyle(document.body).backgroundColor`), "%s can be seen", selector)
 	}
-	s.keep(t, "forced-colors")
+	s.saveScreenshot(t, "forced-colors")
 }
 
-func (s *studio) testTable(t *testing.T) {
-	s.look("demo.html", "light", 1280, 900)
+func (s *testBrowser) testTable(t *testing.T) {
+	s.show("demo.html", "light", 1280, 900)
 	visible := func() (names []string) {
 		s.evaluate(`[...document.querySelectorAll("#table tbody tr")].filter(r => r.offsetHeight > 0).map(r => r.cells[0].innerText)`, &names)
 		return names
@@ -147,18 +147,18 @@ func (s *studio) testTable(t *testing.T) {
 	s.click("#failed")
 	s.set("sort", "duration")
 	assert.Equal(t, []string{"roll out", "unit 2/3", "unit 3/3", "image"}, visible()[:4])
-	s.keep(t, "table")
+	s.saveScreenshot(t, "table")
 	s.set("sort", "start")
 	assert.Equal(t, []string{"compile", "assets", "lint", "unit 1/3"}, visible()[:4])
 	s.click("#astable")
 	assert.Empty(t, visible())
 	assert.NotEmpty(t, s.rows())
-	s.quiet(t)
+	s.assertQuiet(t)
 }
 
-func (s *studio) testPrint(t *testing.T) {
+func (s *testBrowser) testPrint(t *testing.T) {
 	defer s.media("light", "screen")
-	s.look("large.html", "light", 1280, 900)
+	s.show("large.html", "light", 1280, 900)
 	s.click("#in")
 	s.media("light", "print")
 	s.frames()
@@ -176,19 +176,19 @@ func (s *studio) testPrint(t *testing.T) {
 	bar, tick := s.box(`.bar[data-job="1"]`), s.box("#ticks")
 	want := s.number(`(jobs[1].queued / data.span)`)
 	assert.InDelta(t, tick.Left+want*tick.Width, bar.Left, 1, "the bars lie under their times")
-	s.keep(t, "print")
+	s.saveScreenshot(t, "print")
 	s.media("light", "screen")
 	s.frames()
 	assert.LessOrEqual(t, s.number(`document.querySelectorAll("#rows .row").length`), 52.0, "and all is as before")
 	assert.Greater(t, s.number(`document.getElementById("canvas").offsetWidth`), 1300.0)
-	s.quiet(t)
+	s.assertQuiet(t)
 }
 
-func (s *studio) testNoScript(t *testing.T) {
+func (s *testBrowser) testNoScript(t *testing.T) {
 	s.call("Emulation.setScriptExecutionDisabled", map[string]any{"value": true}, nil)
 	defer s.call("Emulation.setScriptExecutionDisabled", map[string]any{"value": false}, nil)
-	s.look("demo.html", "dark", 1280, 900)
+	s.show("demo.html", "dark", 1280, 900)
 	assert.InDelta(t, 25, s.number(`[...document.querySelectorAll("#table tbody tr")].filter(r => r.offsetHeight > 0).length`), 0)
 	assert.Zero(t, s.number(`document.getElementById("tools").offsetHeight + document.getElementById("chart").offsetHeight`), "tools that would do nothing are not there")
-	s.keep(t, "no-script")
+	s.saveScreenshot(t, "no-script")
 }

@@ -12,24 +12,24 @@ func TestThePageInABrowser(t *testing.T) { //nolint:paralleltest // One browser 
 	s := newStudio(t)
 	for _, part := range []struct {
 		name string
-		test func(*studio, *testing.T)
+		test func(*testBrowser, *testing.T)
 	}{
-		{"it loads nothing and fits every window", (*studio).testScreens},
-		{"stages, groups and pipelines fold", (*studio).testFolding},
-		{"a search and filters show some jobs", (*studio).testFilters},
-		{"it groups and sorts", (*studio).testOrder},
-		{"keys move between the jobs", (*studio).testKeys},
-		{"the time axis zooms and pans", (*studio).testZoom},
-		{"the axis and the names stay", (*studio).testSticky},
-		{"only rows that can be seen are elements", (*studio).testMany},
-		{"the tip tells all of a job", (*studio).testTip},
-		{"names of any kind", (*studio).testNames},
-		{"a phone shows the names", (*studio).testPhone},
-		{"the colors can be switched", (*studio).testScheme},
-		{"forced colors", (*studio).testForcedColors},
-		{"a table tells the same", (*studio).testTable},
-		{"paper", (*studio).testPrint},
-		{"without JavaScript", (*studio).testNoScript},
+		{"it loads nothing and fits every window", (*testBrowser).testScreens},
+		{"stages, groups and pipelines fold", (*testBrowser).testFolding},
+		{"a search and filters show some jobs", (*testBrowser).testFilters},
+		{"it groups and sorts", (*testBrowser).testOrder},
+		{"keys move between the jobs", (*testBrowser).testKeys},
+		{"the time axis zooms and pans", (*testBrowser).testZoom},
+		{"the axis and the names stay", (*testBrowser).testSticky},
+		{"only rows that can be seen are elements", (*testBrowser).testMany},
+		{"the tip tells all of a job", (*testBrowser).testTip},
+		{"names of any kind", (*testBrowser).testNames},
+		{"a phone shows the names", (*testBrowser).testPhone},
+		{"the colors can be switched", (*testBrowser).testScheme},
+		{"forced colors", (*testBrowser).testForcedColors},
+		{"a table tells the same", (*testBrowser).testTable},
+		{"paper", (*testBrowser).testPrint},
+		{"without JavaScript", (*testBrowser).testNoScript},
 	} {
 		t.Run(part.name, func(t *testing.T) {
 			s.t = t
@@ -39,83 +39,83 @@ func TestThePageInABrowser(t *testing.T) { //nolint:paralleltest // One browser 
 	s.t = t
 }
 
-// rows are the names on the rows that are elements, from top to bottom.
-func (s *studio) rows() (names []string) {
+// rows returns the names of the visible rows, from top to bottom.
+func (s *testBrowser) rows() (names []string) {
 	s.t.Helper()
 	s.evaluate(`[...document.querySelectorAll("#rows .row")].map(r => r.querySelector(".text").textContent)`, &names)
 	return names
 }
 
-// number evaluates an expression that is a number.
-func (s *studio) number(expression string) (n float64) {
+// number evaluates an expression with a number as its result.
+func (s *testBrowser) number(expression string) (n float64) {
 	s.t.Helper()
 	s.evaluate(expression, &n)
 	return n
 }
 
-func (s *studio) text(expression string) (text string) {
+func (s *testBrowser) text(expression string) (text string) {
 	s.t.Helper()
 	s.evaluate(expression, &text)
 	return text
 }
 
-func (s *studio) is(expression string) (yes bool) {
+func (s *testBrowser) is(expression string) (yes bool) {
 	s.t.Helper()
 	s.evaluate(expression, &yes)
 	return yes
 }
 
-// frames waits until the page has drawn itself anew.
-func (s *studio) frames() {
+// frames waits until the page has been redrawn.
+func (s *testBrowser) frames() {
 	s.t.Helper()
 	s.is(`new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))`)
 }
 
-func (s *studio) click(selector string) {
+func (s *testBrowser) click(selector string) {
 	s.t.Helper()
 	s.mouse(selector, "mouseMoved", "mousePressed", "mouseReleased")
 }
 
-// enter types a text into the search box, after what is in it was deleted.
-func (s *studio) enter(text string) {
+// enter replaces the text in the search box.
+func (s *testBrowser) enter(text string) {
 	s.t.Helper()
 	s.is(`(() => { const box = document.getElementById("search"); box.value = ""; box.focus(); box.dispatchEvent(new Event("input")); return true; })()`)
 	s.call("Input.insertText", map[string]any{"text": text}, nil)
 }
 
-// set chooses from a select.
-func (s *studio) set(id, value string) {
+// set selects an option of a select element.
+func (s *testBrowser) set(id, value string) {
 	s.t.Helper()
 	s.is(fmt.Sprintf(`(() => { const box = document.getElementById(%q); box.value = %q; box.dispatchEvent(new Event("change")); return true; })()`, id, value))
 }
 
 func row(key string) string { return fmt.Sprintf(`.row[data-key="%s"]`, key) }
 
-func (s *studio) testScreens(t *testing.T) {
+func (s *testBrowser) testScreens(t *testing.T) {
 	for _, name := range []string{"one", "demo", "large", "huge", "hostile", "empty"} {
 		for _, size := range [][2]int{{400, 860}, {1280, 900}, {2560, 1300}} {
 			for _, scheme := range []string{"light", "dark"} {
 				if scheme == "dark" && (name == "one" || name == "huge") && *shots == "" {
 					continue
 				}
-				s.look(name+".html", scheme, size[0], size[1])
+				s.show(name+".html", scheme, size[0], size[1])
 				at := fmt.Sprint(name, " ", size)
 				assert.InDelta(t, size[0], s.number(`document.documentElement.scrollWidth`), 0.5, at)
 				if name != "empty" {
 					assert.InDelta(t, size[0], s.number(`document.getElementById("view").clientWidth`), 0.5, at)
 					assert.InDelta(t, size[0], s.number(`document.getElementById("view").scrollWidth`), 0.5, "%s: the chart takes the window's width", at)
 				} else {
-					assert.Contains(t, s.text(`document.body.innerText`), "This pipeline has no jobs. It may have only just been created,")
+					assert.Contains(t, s.text(`document.body.innerText`), "This pipeline has no jobs. It may be new,")
 				}
-				s.quiet(t)
-				s.keep(t, fmt.Sprintf("%s-%d-%s", name, size[0], scheme))
+				s.assertQuiet(t)
+				s.saveScreenshot(t, fmt.Sprintf("%s-%d-%s", name, size[0], scheme))
 			}
 		}
 	}
 }
 
-func (s *studio) testFolding(t *testing.T) {
-	s.look("demo.html", "light", 1280, 1600)
+func (s *testBrowser) testFolding(t *testing.T) {
+	s.show("demo.html", "light", 1280, 1600)
 	all := s.rows()
 	assert.Equal(t, []string{
 		"build", "compile", "assets", "lint",
@@ -136,24 +136,24 @@ func (s *studio) testFolding(t *testing.T) {
 	assert.Contains(t, s.rows(), "integration")
 	assert.Equal(t, "3 jobs", s.text(`document.querySelector('`+row("s0.0")+` .count').textContent`))
 	assert.Equal(t, "6 jobs", s.text(`document.querySelector('`+row("s0.1")+` .count').textContent`), "a bridge is none")
-	s.keep(t, "folded")
+	s.saveScreenshot(t, "folded")
 	s.click("#unfold")
 	assert.Equal(t, all, s.rows())
 	s.click("#fold")
 	assert.Equal(t, []string{"build", "test", "package", "deploy"}, s.rows())
 	s.click(row("s0.1"))
 	assert.Equal(t, []string{"build", "test", "unit", "integration", "spelling", "browser", "scans", "Pipeline 4712 of group/app", "package", "deploy"}, s.rows(), "what is in it is folded too")
-	s.quiet(t)
+	s.assertQuiet(t)
 }
 
-func (s *studio) testFilters(t *testing.T) {
-	s.look("demo.html", "light", 1280, 1600)
+func (s *testBrowser) testFilters(t *testing.T) {
+	s.show("demo.html", "light", 1280, 1600)
 	all := s.rows()
 	s.click("#fold")
 	s.click("#failed")
 	assert.Equal(t, []string{"test", "spelling", "scans", "Pipeline 4712 of group/app", "scan", "licenses"}, s.rows(), "with what they are in, whatever was folded before")
 	assert.Equal(t, "2 of 22 jobs shown", s.text(`document.getElementById("found").textContent`))
-	s.keep(t, "failed-only")
+	s.saveScreenshot(t, "failed-only")
 	s.click("#failed")
 	assert.Equal(t, []string{"build", "test", "package", "deploy"}, s.rows(), "folded as before")
 	s.click("#unfold")
@@ -182,11 +182,11 @@ func (s *studio) testFilters(t *testing.T) {
 	assert.Contains(t, rows, "smoke")
 	assert.NotContains(t, rows, "lint")
 	assert.Equal(t, "6 of 22 jobs shown", s.text(`document.getElementById("found").textContent`), "of 8 steps, two are attempts at one job, and one is a bridge")
-	s.quiet(t)
+	s.assertQuiet(t)
 }
 
-func (s *studio) testOrder(t *testing.T) {
-	s.look("demo.html", "light", 1280, 1600)
+func (s *testBrowser) testOrder(t *testing.T) {
+	s.show("demo.html", "light", 1280, 1600)
 	s.set("sort", "duration")
 	rows := s.rows()
 	assert.Equal(t, []string{"build", "compile", "assets", "lint", "test", "unit", "unit 2/3", "unit 3/3", "unit 1/3", "browser", "integration", "spelling", "scans"}, rows[:13], "the longest first, within a stage")
@@ -200,20 +200,20 @@ func (s *studio) testOrder(t *testing.T) {
 	rows = s.rows()
 	assert.Equal(t, []string{"linux-large-1", "compile", "unit 1/3", "integration", "browser", "integration", "image", "linux-large-2"}, rows[:8], "each attempt with its runner")
 	assert.Contains(t, rows, "No runner")
-	s.keep(t, "runners")
+	s.saveScreenshot(t, "runners")
 	s.click(row("rlinux-large-1"))
 	assert.Equal(t, []string{"linux-large-1", "linux-large-2"}, s.rows()[:2], "runners fold")
-	s.quiet(t)
+	s.assertQuiet(t)
 }
 
-// active is the name on the row that has the focus.
-func (s *studio) active() string {
+// active returns the name of the focused row.
+func (s *testBrowser) active() string {
 	s.t.Helper()
 	return s.text(`document.activeElement.classList.contains("row") ? document.activeElement.querySelector(".text").textContent : "#" + document.activeElement.id`)
 }
 
-func (s *studio) testKeys(t *testing.T) {
-	s.look("demo.html", "light", 1280, 700)
+func (s *testBrowser) testKeys(t *testing.T) {
+	s.show("demo.html", "light", 1280, 700)
 	assert.InDelta(t, 1, s.number(`document.querySelectorAll('#rows [tabindex="0"]').length`), 0, "one stop of the Tab key")
 	assert.InDelta(t, 0, s.number(`document.querySelectorAll('#rows :is(a, button):not([tabindex="-1"])').length`), 0)
 	stops := []string{"#failed"}
@@ -263,16 +263,16 @@ func (s *studio) testKeys(t *testing.T) {
 	s.key("Enter")
 	assert.Contains(t, s.text(`window.opened.join()`), "https://gitlab.example.com/group/app/-/jobs/")
 
-	// The focus stays on its row while that is far out of the view.
+	// The focus stays on its row even if the row is scrolled out of view.
 	s.is(`(document.getElementById("view").scrollTop = 1e6, true)`)
 	s.frames()
 	assert.Equal(t, "compile", s.active())
 	assert.Equal(t, "compile", s.rows()[0], "and in its place")
-	s.quiet(t)
+	s.assertQuiet(t)
 }
 
-func (s *studio) testZoom(t *testing.T) {
-	s.look("demo.html", "light", 1280, 900)
+func (s *testBrowser) testZoom(t *testing.T) {
+	s.show("demo.html", "light", 1280, 900)
 	const width = `document.getElementById("canvas").offsetWidth`
 	const at = `document.querySelector('.bar[data-job="0"]').getBoundingClientRect().right`
 	whole := s.number(width)
@@ -312,7 +312,7 @@ func (s *studio) testZoom(t *testing.T) {
 	zoomed := s.number(width)
 	s.key("-")
 	assert.Less(t, s.number(width), zoomed)
-	s.keep(t, "zoomed")
+	s.saveScreenshot(t, "zoomed")
 	left := s.number(`document.getElementById("view").scrollLeft`)
 	s.key("Shift+ArrowRight")
 	assert.Greater(t, s.number(`document.getElementById("view").scrollLeft`), left, "Shift and an arrow pan")
@@ -326,7 +326,7 @@ func (s *studio) testZoom(t *testing.T) {
 	s.key("0")
 	assert.InDelta(t, whole, s.number(width), 0.5, "0 resets")
 
-	// As close as it gets, there are still few ticks, and they are round.
+	// At the maximum zoom, there are still few ticks, at round times.
 	s.is(`(document.querySelector('.row[tabindex="0"]').focus(), true)`)
 	for range 60 {
 		s.key("+")
@@ -334,18 +334,18 @@ func (s *studio) testZoom(t *testing.T) {
 	assert.True(t, s.is(`document.getElementById("in").disabled`))
 	assert.LessOrEqual(t, s.number(`document.querySelectorAll(".tick").length`), 20.0)
 	assert.Regexp(t, `^\+\S*\d+(\.\d)?(m?s|m|m \d+(\.\d)?s)$`, s.text(`[...document.querySelectorAll(".tick")].at(-2).textContent`))
-	s.quiet(t)
+	s.assertQuiet(t)
 }
 
-// box is where an element is.
-func (s *studio) box(selector string) (b struct{ Left, Top, Right, Bottom, Width, Height float64 }) {
+// box is the position of an element.
+func (s *testBrowser) box(selector string) (b struct{ Left, Top, Right, Bottom, Width, Height float64 }) {
 	s.t.Helper()
 	s.evaluate(fmt.Sprintf(`document.querySelector(%q).getBoundingClientRect().toJSON()`, selector), &b)
 	return b
 }
 
-func (s *studio) testSticky(t *testing.T) {
-	s.look("large.html", "light", 1280, 700)
+func (s *testBrowser) testSticky(t *testing.T) {
+	s.show("large.html", "light", 1280, 700)
 	for range 3 {
 		s.click("#in")
 	}
@@ -360,11 +360,11 @@ func (s *studio) testSticky(t *testing.T) {
 	}
 	assert.True(t, s.is(fmt.Sprintf(`document.elementFromPoint(900, %v).closest("#axis") !== null`, axis.Top+12)))
 	assert.Positive(t, s.number(`[...document.querySelectorAll(".tick")].filter((el) => { const b = el.getBoundingClientRect(); return b.left > 400 && b.right < 1280; }).length`), "there are times on the axis")
-	s.keep(t, "scrolled")
+	s.saveScreenshot(t, "scrolled")
 }
 
-func (s *studio) testMany(t *testing.T) {
-	s.look("huge.html", "light", 1280, 900)
+func (s *testBrowser) testMany(t *testing.T) {
+	s.show("huge.html", "light", 1280, 900)
 	count := func() (rows, all float64) {
 		return s.number(`document.querySelectorAll("#rows .row").length`), s.number(`document.querySelectorAll("#chart *").length`)
 	}
@@ -374,7 +374,7 @@ func (s *studio) testMany(t *testing.T) {
 	assert.LessOrEqual(t, rows, 50.0)
 	assert.LessOrEqual(t, all, 1000.0)
 	for _, top := range []int{1000, 30000, 1e9, 0} {
-		// One frame after a scroll, the rows are there.
+		// One frame after a scroll, the rows are visible.
 		assert.True(t, s.is(fmt.Sprintf(`new Promise((done) => {
 			const view = document.getElementById("view");
 			view.scrollTop = %d;
@@ -396,5 +396,5 @@ func (s *studio) testMany(t *testing.T) {
 	s.enter("")
 	rows, _ = count()
 	assert.LessOrEqual(t, rows, 52.0)
-	s.quiet(t)
+	s.assertQuiet(t)
 }

@@ -2,29 +2,29 @@ package main
 
 import "time"
 
-// pageData is what the page's script draws. A time is in milliseconds from the start; null is none.
+// pageData is the data of the page's script. Times are in milliseconds from the start, or null.
 type pageData struct {
 	Title     string         `json:"title"`
 	Span      int64          `json:"span"`
-	Clock     string         `json:"clock"` // When it started.
-	AsOf      string         `json:"asOf"`  // Empty unless something goes on.
+	Clock     string         `json:"clock"` // The start.
+	AsOf      string         `json:"asOf"`  // Empty if all jobs have finished.
 	Pipelines []pagePipeline `json:"pipelines"`
-	Jobs      []pageJob      `json:"jobs"`     // Every attempt.
-	Critical  []pageStep     `json:"critical"` // From the first to the last.
+	Jobs      []pageJob      `json:"jobs"`     // All attempts.
+	Critical  []pageStep     `json:"critical"` // In order.
 }
 
 type pagePipeline struct {
 	Name    string      `json:"-"`
 	Heading string      `json:"heading"`
 	Status  string      `json:"status"`
-	Look    string      `json:"look"` // Empty: its status is unknown.
-	Note    string      `json:"note"` // Why there are no jobs.
+	Look    string      `json:"look"` // Empty if the status is unknown.
+	Note    string      `json:"note"` // Explains why there are no jobs.
 	Stages  []pageStage `json:"stages"`
 }
 
 type pageStage struct {
 	Name  string  `json:"name"`
-	Tasks [][]int `json:"tasks"` // The attempts of each, as places in Jobs, the first attempt first.
+	Tasks [][]int `json:"tasks"` // The attempts of each task, as indexes of Jobs, oldest first.
 }
 
 type pageJob struct {
@@ -34,13 +34,13 @@ type pageJob struct {
 	Look     string      `json:"look"`
 	Status   string      `json:"status"`
 	Stage    string      `json:"stage"`
-	Pipeline int         `json:"pipeline"` // Its place in Pipelines.
-	Down     int         `json:"down"`     // The pipeline that it triggered; 0 for none, as no bridge triggers the first.
+	Pipeline int         `json:"pipeline"` // An index of Pipelines.
+	Down     int         `json:"down"`     // The index of the pipeline that it triggered, or 0 for none. No bridge triggers pipeline 0.
 	Runner   string      `json:"runner,omitempty"`
 	URL      string      `json:"url,omitempty"`
 	Queued   *int64      `json:"queued"`
 	Started  *int64      `json:"started"`
-	Ended    int64       `json:"ended"` // Where it is drawn, if it never began.
+	Ended    int64       `json:"ended"` // The position, if it never began.
 	Waited   string      `json:"waited,omitempty"`
 	Ran      string      `json:"ran,omitempty"`
 	Bridge   bool        `json:"bridge,omitempty"`
@@ -52,11 +52,11 @@ type pageJob struct {
 
 type pageStep struct {
 	Job int `json:"job"`
-	// Leads says that the next one begins in the pipeline that this one triggered.
+	// Leads is true if the next step is in the pipeline that this one triggered.
 	Leads bool `json:"leads,omitempty"`
 }
 
-// data describes the timeline for the page's script.
+// data returns the data of the timeline for the page's script.
 func (tl *timeline) data() *pageData {
 	d := &pageData{Title: tl.title(), Span: max(tl.end.Sub(tl.start).Milliseconds(), 1), Clock: tl.start.Format("15:04:05"), AsOf: tl.asOf()}
 	at := make(map[*bar]int)
@@ -78,8 +78,8 @@ func (tl *timeline) data() *pageData {
 				}
 				stage.Tasks = append(stage.Tasks, attempts)
 				for _, b := range t.attempts {
-					if b.down != nil {
-						down := add(b.down)
+					if b.downstream != nil {
+						down := add(b.downstream)
 						d.Jobs[at[b]].Down = down
 					}
 				}

@@ -7,11 +7,11 @@ import (
 	"example.com/gitlabjobs"
 )
 
-// color is a color by its name in the style, in the light and in the dark scheme.
+// color is a named color of the style, in the light and the dark scheme.
 type color struct{ name, light, dark string }
 
-// palette has for each look a color to fill a bar with, one that is read on that
-// fill, and one that is read on the page. They differ for color-blind eyes too.
+// palette has three colors for each look: one for bars, one for text on bars, and one for text
+// on the page. Color-blind readers can tell them apart.
 var palette = []color{
 	{"page", "#ffffff", "#12161c"},
 	{"band", "#f4f6f9", "#1a1f27"},
@@ -49,8 +49,8 @@ var palette = []color{
 	{"manual-ink", "#7a3d92", "#cf9be3"},
 }
 
-// variables are the palette as CSS: by the scheme of the system, or by the one that
-// data-scheme asks for; on paper always light.
+// variables returns the palette as CSS. The scheme is that of data-scheme or, without it, that
+// of the system. Printed pages are light.
 func variables() string {
 	var light, dark strings.Builder
 	for _, c := range palette {
@@ -62,10 +62,9 @@ func variables() string {
 		"@media screen{:root[data-scheme=dark]{color-scheme:dark;" + dark.String() + "}}\n"
 }
 
-// look is how a status is drawn: a class of the style, and a sign, so that the
-// color is never the only mark.
+// look is the style of a status: a class and a sign, so that color is never the only mark.
 type look struct {
-	class, word, sign string // The sign is a path in a square of 12.
+	class, label, sign string // The sign is an SVG path in a square of 12 by 12.
 }
 
 var looks = []look{
@@ -97,7 +96,7 @@ func lookOf(status gitlabjobs.Status, allowFailure bool) look {
 		i = 6
 	case gitlabjobs.StatusManual:
 		i = 7
-	default: // Waiting for something.
+	default: // Waiting.
 	}
 	return looks[i]
 }

@@ -19,8 +19,8 @@ var pictureMode = flag.String("picture", "", "with docs/timeline.png, `DO` this:
 
 const picture = "../../docs/timeline.png"
 
-// TestThePicture writes or checks the README's picture; .ci/timeline-picture runs it. Two browsers do not draw the same
-// bytes, so the picture has in it the hash of the page that it is of, and that is compared.
+// TestThePicture writes or checks the picture in the README. .ci/timeline-picture runs it. The bytes of a picture depend on the
+// browser, so the test does not compare them. The picture contains the hash of its page, and the test compares that.
 func TestThePicture(t *testing.T) { //nolint:paralleltest // One browser at a time.
 	if *pictureMode == "" {
 		t.Skip("run .ci/timeline-picture, to write the picture or to check it")
@@ -30,12 +30,12 @@ func TestThePicture(t *testing.T) { //nolint:paralleltest // One browser at a ti
 	hash := fmt.Sprintf("%x", sha256.Sum256(page))
 	if *pictureMode == "write" {
 		s := newStudio(t)
-		s.look("demo.html", "light", 1280, 1400)
+		s.show("demo.html", "light", 1280, 1400)
 		s.window(1280, int(s.box("#legend").Bottom)+8)
 		s.frames()
 		s.mouse(".row.failed .run", "mouseMoved")
 		require.Contains(t, s.tip().Text, "licenses")
-		s.quiet(t)
+		s.assertQuiet(t)
 		require.NoError(t, os.WriteFile(picture, withText(s.screenshot(), "Page", hash), 0o644))
 	}
 	kept, err := os.ReadFile(picture)
@@ -44,10 +44,11 @@ func TestThePicture(t *testing.T) { //nolint:paralleltest // One browser at a ti
 	assert.Equal(t, hash, textOf(kept, "Page"), "docs/timeline.png is of another page than timeline draws now: write it anew with .ci/timeline-picture write, and look at it")
 }
 
-// A PNG is a signature of 8 bytes and then chunks: the length of the data, a type of 4 letters, the data, a checksum.
+// A PNG is a signature of 8 bytes and a list of chunks. A chunk has the length of its data, a type of 4 letters, the data and a
+// checksum.
 const pngStart = 8
 
-// withText puts a tEXt chunk into a PNG, behind its first chunk.
+// withText adds a tEXt chunk to a PNG after its first chunk.
 func withText(image []byte, key, text string) []byte {
 	body := []byte("tEXt" + key + "\x00" + text)
 	chunk := binary.BigEndian.AppendUint32(nil, uint32(len(body)-4))
@@ -57,7 +58,7 @@ func withText(image []byte, key, text string) []byte {
 	return append(append(bytes.Clone(image[:first]), chunk...), image[first:]...)
 }
 
-// textOf is the text of a PNG's tEXt chunk; empty if there is none.
+// textOf returns the text of a PNG's tEXt chunk, or "" if there is none.
 func textOf(image []byte, key string) string {
 	for at := pngStart; at+12 <= len(image); {
 		size := int(binary.BigEndian.Uint32(image[at:]))
@@ -73,7 +74,7 @@ func textOf(image []byte, key string) string {
 	return ""
 }
 
-func TestATextInAPictureIsFoundAgain(t *testing.T) {
+func TestTheTextInAPictureCanBeRead(t *testing.T) {
 	t.Parallel()
 	image, err := hex.DecodeString("89504e470d0a1a0a0000000d4948445200000001000000010806000000" + "1f15c4890000000049454e44ae426082")
 	require.NoError(t, err)

@@ -6,15 +6,15 @@ import (
 	"slices"
 )
 
-// labelWidth is how much room the names take.
+// labelWidth returns the width of the widest name.
 func (d *drawing) labelWidth(p *pipeline, depth int) float64 {
 	widest := 0.0
 	for _, s := range p.stages {
 		for _, t := range s.tasks {
 			widest = max(widest, float64(depth)*indent+20+widthOf(t.name, nameSize)+widthOf(times(t), nameSize)+6)
 			for _, b := range t.attempts {
-				if b.down != nil {
-					widest = max(widest, d.labelWidth(b.down, depth+1))
+				if b.downstream != nil {
+					widest = max(widest, d.labelWidth(b.downstream, depth+1))
 				}
 			}
 		}
@@ -22,7 +22,7 @@ func (d *drawing) labelWidth(p *pipeline, depth int) float64 {
 	return widest
 }
 
-// times is how often a task was tried, where that is more than once.
+// times returns the number of attempts, such as ×2, if there are several.
 func times(t *task) string {
 	if len(t.attempts) < 2 {
 		return ""
@@ -30,7 +30,7 @@ func times(t *task) string {
 	return fmt.Sprintf(" ×%d", len(t.attempts))
 }
 
-// surface is what the rows of a pipeline lie on.
+// surface returns the class of the background of a pipeline's rows.
 func surface(depth int) string {
 	if depth == 0 {
 		return "in-band"
@@ -38,7 +38,7 @@ func surface(depth int) string {
 	return "in-card"
 }
 
-// pipeline draws the stages of a pipeline, and within them the pipelines below it.
+// pipeline draws the stages of a pipeline and, within them, its downstream pipelines.
 func (d *drawing) pipeline(p *pipeline, depth int) {
 	x := margin + pad + float64(depth)*indent
 	c := d.front
@@ -71,7 +71,7 @@ func (d *drawing) pipeline(p *pipeline, depth int) {
 	}
 }
 
-// behind draws a box behind a content, of which only the drawing tells the size.
+// behind draws a box behind content. It draws the content first, because its size is unknown.
 func (d *drawing) behind(content func(), box func(*canvas)) {
 	outer := d.back
 	d.back = new(canvas)
@@ -81,8 +81,8 @@ func (d *drawing) behind(content func(), box func(*canvas)) {
 	d.back = outer
 }
 
-// task draws the row of a task. Attempts that would lie on the one after them have
-// rows of their own below it.
+// task draws the row of a task. Attempts that overlap the next attempt are in separate rows
+// below it.
 func (d *drawing) task(t *task, depth int) {
 	rows := [][]*bar{nil}
 	begin := math.Inf(1)
@@ -111,13 +111,13 @@ func (d *drawing) task(t *task, depth int) {
 		d.y += rowH
 	}
 	for _, b := range t.attempts {
-		if b.down != nil {
-			d.card(b.down, depth+1)
+		if b.downstream != nil {
+			d.card(b.downstream, depth+1)
 		}
 	}
 }
 
-// label is the name of a task with the sign of its last attempt.
+// label draws the name of a task with the sign of its last attempt.
 func (d *drawing) label(c *canvas, t *task, depth int) {
 	x, y := margin+pad+float64(depth)*indent, d.y+rowH/2
 	c.draw("rect", "class", "over", "x", x, "y", d.y+1, "width", d.scale.x0-12-x, "height", rowH-2)
@@ -157,7 +157,7 @@ func (d *drawing) card(p *pipeline, depth int) {
 	d.y += 5
 }
 
-// extent is where an attempt lies from left to right.
+// extent returns the horizontal position of an attempt.
 func (d *drawing) extent(b *bar) place {
 	p := place{top: d.y}
 	if b.begin().IsZero() {
@@ -166,6 +166,6 @@ func (d *drawing) extent(b *bar) place {
 		return p
 	}
 	p.x0, p.x1 = d.scale.x(b.begin()), d.scale.x(b.ended)
-	p.x1 = max(p.x1, p.x0+leastBar)
+	p.x1 = max(p.x1, p.x0+minBar)
 	return p
 }

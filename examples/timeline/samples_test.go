@@ -15,8 +15,8 @@ import (
 
 var noon = time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
 
-// job is one of the stage test that was queued, started and ended at so many seconds
-// from noon; what is negative did not happen.
+// job returns a job of the stage test that was queued, started and ended at the given seconds
+// after noon. Negative values mean that this did not happen.
 func job(id int64, name string, status gitlabjobs.Status, queued, started, ended float64, more ...func(*gitlabjobs.Job)) *gitlabjobs.Job {
 	at := func(s float64) time.Time {
 		if s < 0 {
@@ -39,7 +39,7 @@ func stageOf(name string) func(*gitlabjobs.Job) {
 	return func(j *gitlabjobs.Job) { j.Stage = name }
 }
 
-// nodes are the nodes of pipeline 1.
+// nodes returns the nodes of pipeline 1.
 func nodes(jobs ...*gitlabjobs.Job) []*gitlabjobs.TreeNode {
 	var all []*gitlabjobs.TreeNode
 	for _, j := range jobs {
@@ -48,12 +48,12 @@ func nodes(jobs ...*gitlabjobs.Job) []*gitlabjobs.TreeNode {
 	return all
 }
 
-// after is the model so many seconds after noon.
+// after returns the model at the given seconds after noon.
 func after(s float64, all []*gitlabjobs.TreeNode) *timeline {
 	return newTimeline("group/app", 1, all, noon.Add(time.Duration(s*float64(time.Second))))
 }
 
-// demoTimeline is the demo at a fixed time.
+// demoTimeline returns the demo at a fixed time.
 func demoTimeline(t *testing.T) *timeline {
 	t.Helper()
 	var tl *timeline
@@ -84,7 +84,7 @@ var hostileNames = []string{
 	"{{.Title}} ${1} `x`",
 }
 
-// hostileTimeline has names that somebody made up to do harm, in every place.
+// hostileTimeline returns a timeline with malicious text in all fields.
 func hostileTimeline() *timeline {
 	var jobs []*gitlabjobs.Job
 	for i, name := range hostileNames {
@@ -109,8 +109,8 @@ func hostileTimeline() *timeline {
 	return newTimeline(gitlabjobs.Project(hostileNames[0]), 1, all, noon.Add(time.Minute))
 }
 
-// largeTimeline has so many jobs of all statuses in many stages and pipelines, five
-// deep, some with attempts, some of which are too short to be seen.
+// largeTimeline returns a timeline with jobs of all statuses in many stages and five levels of
+// pipelines. Some have several attempts, and some are too short to be visible.
 func largeTimeline(n int) *timeline {
 	statuses := []gitlabjobs.Status{"success", "failed", "running", "pending", "canceled", "skipped", "manual", "scheduled", "created", "canceling", "preparing", "odd"}
 	var all []*gitlabjobs.TreeNode
@@ -152,7 +152,7 @@ func largeTimeline(n int) *timeline {
 	return newTimeline("group/app", 1, all, noon.Add(2*time.Hour))
 }
 
-// smallTimeline has three jobs in so many seconds.
+// smallTimeline returns a timeline with three jobs in the given seconds.
 func smallTimeline(s float64) *timeline {
 	return after(s, nodes(
 		job(1, "build", "success", 0, s/20, s/3, stageOf("build")),

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// scale is where a time is on the picture.
+// scale maps times to horizontal positions.
 type scale struct {
 	start  time.Time
 	span   time.Duration
@@ -24,7 +24,7 @@ var steps = []time.Duration{
 	time.Hour, 2 * time.Hour, 3 * time.Hour, 6 * time.Hour, 12 * time.Hour, 24 * time.Hour,
 }
 
-// ticks are the times to mark, after the start: round ones, at most so many.
+// ticks returns the times to mark, relative to the start: round times, at most most of them.
 func (s scale) ticks(most int) []time.Duration {
 	step := steps[len(steps)-1]
 	for _, d := range steps {
@@ -43,7 +43,7 @@ func (s scale) ticks(most int) []time.Duration {
 	return all
 }
 
-// tick is a round time in its units, such as 1m 30s.
+// tick formats a round time, such as 1m 30s.
 func tick(d time.Duration) string {
 	s := strings.TrimPrefix(d.String(), "-")
 	if d >= 24*time.Hour {

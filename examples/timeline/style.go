@@ -14,7 +14,7 @@ func style() string {
 	return variables() + classes() + drawingCSS
 }
 
-// classes give each look its colors.
+// classes returns the CSS of the colors of each look.
 func classes() string {
 	var b strings.Builder
 	for _, l := range looks {

@@ -9,35 +9,35 @@ import (
 const (
 	width    = 1200.0
 	margin   = 12.0
-	pad      = 12.0 // Within a band.
-	indent   = 14.0 // Of a pipeline within another one.
+	pad      = 12.0 // Inside a band.
+	indent   = 14.0 // Of a downstream pipeline.
 	rowH     = 23.0
 	barH     = 14.0
 	stageH   = 24.0
 	cardH    = 26.0
-	noteW    = 76.0 // Right of the last bar.
-	leastBar = 3.0
+	noteW    = 76.0 // The space for notes after the last bar.
+	minBar   = 3.0
 	nameSize = 12.5
 	noteSize = 11.0
 )
 
-// drawing is a timeline on its way to be an SVG: what lies behind the lines, and
-// what lies before them.
+// drawing draws a timeline as an SVG. The lines of the critical path are between back and
+// front.
 type drawing struct {
 	tl          *timeline
 	scale       scale
 	back, front *canvas
-	y           float64 // The next row's top.
+	y           float64 // The top of the next row.
 	at          map[*bar]place
-	path        []connector // Known once all bars have their place.
+	path        []connector // Computed when the positions of all bars are known.
 }
 
-// place is where a bar is: from the beginning of its queue to its end.
+// place is the position of a bar, including its time in the queue.
 type place struct{ x0, x1, top float64 }
 
 func (p place) middle() float64 { return p.top + rowH/2 }
 
-// drawSVG draws a timeline as a file of its own.
+// drawSVG draws a timeline as a self-contained file.
 func drawSVG(tl *timeline) []byte {
 	return []byte(`<?xml version="1.0" encoding="UTF-8"?>` + "\n" + draw(tl))
 }
@@ -47,7 +47,7 @@ func draw(tl *timeline) string {
 	d.back, d.front = new(canvas), new(canvas)
 	labels := math.Ceil(min(max(d.labelWidth(tl.root, 0), 150), 330))
 	d.scale = scale{start: tl.start, span: tl.end.Sub(tl.start), x0: margin + pad + labels + 10, x1: width - margin - noteW}
-	d.pipeline(tl.root, 0) // To know the places.
+	d.pipeline(tl.root, 0) // Computes the positions.
 	d.back, d.front = new(canvas), new(canvas)
 	d.header()
 	top := d.y
@@ -89,7 +89,7 @@ func draw(tl *timeline) string {
 	return c.String()
 }
 
-// signs defines the signs, to be used by name.
+// signs defines the signs as named symbols.
 func signs(c *canvas) {
 	c.open("defs")
 	for _, l := range looks {
@@ -104,13 +104,13 @@ func signs(c *canvas) {
 	c.close("defs")
 }
 
-// disc is a sign on a disc of its color, around a point.
+// disc draws a sign on a disc of its color at a point.
 func disc(c *canvas, l look, x, y float64) {
 	c.draw("circle", "class", "disc", "cx", x, "cy", y, "r", 7.0)
 	c.draw("use", "class", "sign", "href", "#sign-"+l.class, "x", x-5.0, "y", y-5.0, "width", 10.0, "height", 10.0)
 }
 
-// axis writes the times above or below the bars.
+// axis draws the times above or below the bars.
 func (d *drawing) axis(y float64) {
 	c, s := d.front, d.scale
 	from := d.tl.start.Format("15:04:05")

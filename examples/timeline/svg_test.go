@@ -19,7 +19,7 @@ import (
 type element struct {
 	name  string
 	attrs map[string]string
-	text  string // Its own.
+	text  string // Without the text of child elements.
 	in    *element
 }
 
@@ -32,7 +32,7 @@ func (e *element) has(class string) bool {
 	return false
 }
 
-// parse reads a drawing as XML does, strictly.
+// parse parses a drawing as strict XML.
 func parse(t *testing.T, svg []byte) []*element {
 	t.Helper()
 	var all []*element
@@ -90,7 +90,7 @@ func TestTheDrawingIsTheSameEachTime(t *testing.T) {
 	assert.Equal(t, first, string(drawSVG(demoTimeline(t))))
 }
 
-func TestStrangersTextsAreTexts(t *testing.T) {
+func TestUntrustedTextIsEscapedInTheDrawing(t *testing.T) {
 	t.Parallel()
 	svg := drawSVG(hostileTimeline())
 	known := map[string]bool{
@@ -128,7 +128,7 @@ func TestStrangersTextsAreTexts(t *testing.T) {
 	assert.NotContains(t, string(svg), "\u202e")
 }
 
-func TestAnyScaleFits(t *testing.T) {
+func TestTimelinesOfAnyDurationFit(t *testing.T) {
 	t.Parallel()
 	for name, tl := range map[string]*timeline{
 		"an instant": smallTimeline(0), "5 s": smallTimeline(5), "10 h": smallTimeline(36000), "100 days": smallTimeline(100 * 86400),
@@ -169,7 +169,7 @@ func number(t *testing.T, s string) float64 {
 	return f
 }
 
-func TestTicksAreRound(t *testing.T) {
+func TestTicksAreRoundTimes(t *testing.T) {
 	t.Parallel()
 	for span, want := range map[time.Duration]string{
 		time.Second:              "+200ms +400ms +600ms +800ms +1s",
@@ -205,7 +205,7 @@ func TestDurationsAreShort(t *testing.T) {
 	}
 }
 
-func TestALongTextEndsInAMark(t *testing.T) {
+func TestALongTextEndsInAnEllipsis(t *testing.T) {
 	t.Parallel()
 	assert.Equal(t, "short", fit("short", 12, 100))
 	for _, s := range []string{strings.Repeat("a", 200), strings.Repeat("W", 200), strings.Repeat("é", 200), strings.Repeat("🎉", 200)} {
@@ -220,7 +220,7 @@ func TestALongTextEndsInAMark(t *testing.T) {
 	assert.Equal(t, "é…", fit("ééééé", 10, 23), "with the accent")
 }
 
-// contrast is WCAG's contrast of two colors such as #12ab9f.
+// contrast returns the WCAG contrast of two colors such as #12ab9f.
 func contrast(t *testing.T, a, b string) float64 {
 	t.Helper()
 	light := func(s string) float64 {
@@ -243,7 +243,7 @@ func contrast(t *testing.T, a, b string) float64 {
 	return max(x, y) / min(x, y)
 }
 
-func TestEveryTextCanBeReadInBothSchemes(t *testing.T) {
+func TestTextHasEnoughContrastInBothSchemes(t *testing.T) {
 	t.Parallel()
 	colors := make(map[string]color)
 	for _, c := range palette {

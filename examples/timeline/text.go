@@ -7,8 +7,8 @@ import (
 	"unicode"
 )
 
-// clean makes a stranger's text one line that is safe to show: no control
-// characters, and none that turn the direction of the text around them.
+// clean makes untrusted text safe to show: it returns one line without control characters and
+// without characters that change the direction of the surrounding text.
 func clean(s string) string {
 	s = strings.Map(func(r rune) rune {
 		switch {
@@ -23,8 +23,8 @@ func clean(s string) string {
 	return strings.Join(strings.Fields(s), " ")
 }
 
-// em is about how wide a character is in a sans serif font, in parts of its size;
-// rather more than less.
+// em estimates the width of a character in a sans serif font, relative to the font size. The
+// estimate is rather too large than too small.
 func em(r rune) float64 {
 	switch {
 	case unicode.Is(unicode.Mn, r) || r == zeroWidthJoiner || r == '\ufe0f':
@@ -54,7 +54,7 @@ func widthOf(s string, size float64) float64 {
 	return w
 }
 
-// fit shortens a text to a width. Only a text that it shortens ends in "…".
+// fit shortens a text to a width. A shortened text ends in "…".
 func fit(s string, size, width float64) string {
 	if widthOf(s, size) <= width {
 		return s
@@ -62,7 +62,7 @@ func fit(s string, size, width float64) string {
 	w, whole, before := widthOf("…", size), 0, rune(0)
 	for i, r := range s {
 		if before != zeroWidthJoiner && !joined(r) {
-			whole = i // What a reader sees as one character begins here.
+			whole = i // A user-perceived character begins here.
 		}
 		if w += em(r) * size; w > width {
 			return strings.TrimRight(s[:whole], " ") + "…"
@@ -74,13 +74,12 @@ func fit(s string, size, width float64) string {
 
 const zeroWidthJoiner = '\u200d'
 
-// joined reports whether a character is shown as a part of the one before it.
+// joined reports whether a character is shown as a part of the previous one.
 func joined(r rune) bool {
 	return unicode.Is(unicode.M, r) || r == zeroWidthJoiner || r >= 0x1f3fb && r <= 0x1f3ff
 }
 
-// isolate keeps a name that is written from right to left from turning what stands
-// next to it.
+// isolate prevents right-to-left text from changing the direction of the text next to it.
 func isolate(s string) string {
 	if strings.ContainsFunc(s, func(r rune) bool {
 		return r >= 0x590 && r <= 0x8ff || r >= 0xfb1d && r <= 0xfdff || r >= 0xfe70 && r <= 0xfefc
@@ -90,7 +89,7 @@ func isolate(s string) string {
 	return s
 }
 
-// wrap breaks a text into lines of a width.
+// wrap breaks a text into lines of at most the given width.
 func wrap(s string, size, width float64) []string {
 	var lines []string
 	line := ""
@@ -105,7 +104,7 @@ func wrap(s string, size, width float64) []string {
 	return append(lines, line)
 }
 
-// short is a duration in its two largest units, such as 1m 12s.
+// short formats a duration in its two largest units, such as 1m 12s.
 func short(d time.Duration) string {
 	if d < 10*time.Second {
 		return strings.TrimSuffix(fmt.Sprintf("%.1f", max(d, 0).Seconds()), ".0") + "s"
@@ -131,7 +130,7 @@ func short(d time.Duration) string {
 	return "0s"
 }
 
-// exact is a duration in all its units, such as 1h 1m 12s.
+// exact formats a duration in all units, such as 1h 1m 12s.
 func exact(d time.Duration) string {
 	if d < 10*time.Second {
 		return short(d)
@@ -148,20 +147,19 @@ func count(n int, what string) string {
 
 func stamp(t time.Time) string { return t.Format("2006-01-02 15:04:05 MST") }
 
-// statusText is the status of an attempt with its reason.
+// statusText returns the status of an attempt with its failure reason.
 func (b *bar) statusText() string {
 	status := string(b.status)
 	if b.reason != "" {
 		status += " (" + string(b.reason) + ")"
 	}
 	if b.allowFailure && b.look().class == "warning" {
-		status += ", allowed to"
+		status += ", allowed to fail"
 	}
 	return clean(status)
 }
 
-// details are what there is to know of an attempt besides its name: pairs of a word
-// and a value.
+// details returns the details of an attempt as pairs of a label and a value.
 func (b *bar) details(tl *timeline) [][2]string {
 	var all [][2]string
 	add := func(what, value string) {
@@ -175,18 +173,18 @@ func (b *bar) details(tl *timeline) [][2]string {
 	}
 	add("Stage", b.stage)
 	add("Pipeline", fmt.Sprintf("%d of %s", b.pipeline.id, b.pipeline.project))
-	if b.down != nil {
-		add("Triggered", fmt.Sprintf("pipeline %d of %s", b.down.id, b.down.project))
+	if b.downstream != nil {
+		add("Triggered", fmt.Sprintf("pipeline %d of %s", b.downstream.id, b.downstream.project))
 	}
-	if b.downErr != nil {
-		add("Triggered", b.downErr.Error())
+	if b.downstreamErr != nil {
+		add("Triggered", b.downstreamErr.Error())
 	}
 	if !b.queued.IsZero() {
 		add("Queued", short(b.waited()))
 	}
 	if !b.started.IsZero() {
 		ran := short(b.ran())
-		if b.going {
+		if b.active {
 			ran += " so far"
 		}
 		add("Ran", ran)
@@ -194,12 +192,12 @@ func (b *bar) details(tl *timeline) [][2]string {
 	}
 	add("Runner", b.runner)
 	if b.critical {
-		add("Critical path", "yes, by an estimate")
+		add("Critical path", "yes, estimated")
 	}
 	return all
 }
 
-// label is the name of an attempt, and a line for each of its details.
+// label returns the name of an attempt, and a line for each of its details.
 func (b *bar) label(tl *timeline) string {
 	lines := []string{b.name}
 	for _, d := range b.details(tl) {

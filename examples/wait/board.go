@@ -58,11 +58,11 @@ func (it item) elapsed(now time.Time) string {
 	if it.duration == nil || it.shown() != it.status {
 		return "-"
 	}
-	took := terminal.Seconds(it.duration)
+	elapsed := terminal.Seconds(it.duration)
 	if it.status == gitlabjobs.StatusRunning || it.status == gitlabjobs.StatusCanceling {
-		took += now.Sub(it.received)
+		elapsed += now.Sub(it.received)
 	}
-	return terminal.Elapsed(took)
+	return terminal.Elapsed(elapsed)
 }
 
 // urgency orders the items if there are more than fit on the screen: failed and running

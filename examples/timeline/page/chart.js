@@ -1,5 +1,5 @@
-// The chart: a canvas as wide as the zoom asks for, in a view that scrolls. Only the rows that can be seen are elements. Bars are
-// placed in parts of the whole width, so that a zoom moves none of them.
+// The chart is a canvas in a view that scrolls. The zoom sets the width of the canvas. Only visible rows have elements. The positions
+// of bars are fractions of the width, so that a zoom does not change them.
 const $ = (id) => document.getElementById(id);
 const view = $("view"), canvas = $("canvas"), body = $("rows"), links = $("links"), ticks = $("ticks"), axis = $("axis");
 const padding = 8; // Left of the start.
@@ -59,7 +59,7 @@ function barOf(i) {
   return bar;
 }
 
-// spansOf are the times when any of some jobs ran or waited. Gaps that nobody would see are left out.
+// spansOf returns the times in which any of the jobs ran or waited. It closes gaps that are too short to be visible.
 function spansOf(list) {
   const spans = [];
   const times = list.map((i) => [beginOf(jobs[i]), jobs[i].ended]).filter(([begin]) => begin !== null).sort((a, b) => a[0] - b[0]);
@@ -129,11 +129,11 @@ function rowOf(row) {
     mark.style.left = percent(ms);
     track.prepend(mark);
   }
-  el.append(element("div", "cells", name, track)); // As one cell of a table, on paper.
+  el.append(element("div", "cells", name, track)); // The cells are one table cell on paper.
   return el;
 }
 
-// update builds the rows anew, after a fold or when the tools ask for something else.
+// update rebuilds the rows after a fold or a change of the tools.
 function update() {
   const focused = body.contains(document.activeElement);
   chart.rows = build();
@@ -152,7 +152,7 @@ function update() {
 const stacked = matchMedia("(max-width: 640px)");
 const ruler = document.createElement("canvas").getContext("2d");
 
-// namesWidth is how much room the names take.
+// namesWidth returns the width of the names.
 function namesWidth() {
   if (stacked.matches) return 0;
   ruler.font = "600 13px " + getComputedStyle(document.body).fontFamily;
@@ -165,7 +165,7 @@ function namesWidth() {
   return Math.ceil(Math.min(Math.max(widest, 150), Math.max(200, Math.min(420, view.clientWidth * 0.28))));
 }
 
-// layout finds the widths, and then draws.
+// layout computes the widths and draws.
 function layout() {
   const style = getComputedStyle(view);
   chart.row = parseFloat(style.getPropertyValue("--row"));
@@ -181,7 +181,7 @@ const roomRight = () => parseFloat(getComputedStyle(canvas).getPropertyValue("--
 const baseTrack = () => Math.max(view.clientWidth - chart.left - roomRight(), 60);
 const mostZoom = () => Math.max(1, Math.min(data.span / 100, 4e6 / baseTrack()));
 
-// resize sets the width that the zoom asks for.
+// resize sets the width of the canvas for the zoom.
 function resize() {
   chart.zoom = Math.min(Math.max(chart.zoom, 1), mostZoom());
   chart.track = baseTrack() * chart.zoom;
@@ -192,7 +192,7 @@ function resize() {
   draw();
 }
 
-// draw makes the elements of what can be seen, and of the row that has the focus.
+// draw creates the elements of the visible rows and of the focused row.
 function draw() {
   const from = chart.printing ? 0 : Math.max(0, Math.floor(view.scrollTop / chart.row) - 6);
   const to = chart.printing ? chart.rows.length : Math.min(chart.rows.length, Math.ceil((view.scrollTop + view.clientHeight) / chart.row) + 6);
@@ -200,7 +200,7 @@ function draw() {
   const wanted = new Set();
   for (let place = from; place < to; place++) wanted.add(place);
   const active = chart.places.get(chart.active);
-  if (active !== undefined) wanted.add(active); // Else the focus would be lost, and the Tab key could not come here.
+  if (active !== undefined) wanted.add(active); // Without its element, the row would lose the focus, and the Tab key could not reach the chart.
   for (const [place, el] of chart.elements) if (!wanted.has(place)) { el.remove(); chart.elements.delete(place); }
   let next = body.firstChild;
   for (const place of [...wanted].sort((a, b) => a - b)) {
@@ -231,7 +231,7 @@ function tick(ms) {
 }
 
 function drawAxis() {
-  const track = chart.printing ? 450 : chart.track; // Paper is about that wide.
+  const track = chart.printing ? 450 : chart.track; // The approximate width of paper.
   const room = 84, scale = track / data.span;
   let step = steps.find((ms) => ms * scale >= room) ?? steps.at(-1);
   while (step * scale < room) step *= 2;
@@ -254,7 +254,7 @@ function drawAxis() {
   ticks.replaceChildren(...labels);
 }
 
-// drawLinks draws the lines of the critical path between bars that are both on rows.
+// drawLinks draws the lines of the critical path between bars whose rows are both in the chart.
 function drawLinks(from, to) {
   const all = [], scale = chart.track / data.span;
   data.critical?.forEach(({ job, leads }, n) => {

@@ -1,7 +1,7 @@
-// Keys, the wheel, and dragging.
+// The keyboard, the mouse wheel and dragging.
 let drag = null;
 
-// focusRow gives the focus to a row, and scrolls to it and to its bar.
+// focusRow focuses a row, and scrolls to it and to its bar.
 function focusRow(place) {
   if (place === undefined || place < 0 || place >= chart.rows.length) return;
   const before = chart.elements.get(chart.places.get(chart.active));
@@ -30,14 +30,14 @@ function fold(row, shut) {
   update();
 }
 
-// parentOf is the place of the row that a row is in.
+// parentOf returns the index of a row's parent.
 function parentOf(place) {
   const level = chart.rows[place].level;
   while (place >= 0 && chart.rows[place].level >= level) place--;
   return place;
 }
 
-// zoomTo changes the zoom. What is at x, from the left of the view, stays there.
+// zoomTo changes the zoom. The time at x, measured from the left of the view, keeps its position.
 function zoomTo(zoom, x) {
   const at = (view.scrollLeft + x - chart.left) / chart.track;
   chart.zoom = zoom;
@@ -47,7 +47,7 @@ function zoomTo(zoom, x) {
   draw();
 }
 
-// anchor is what a zoom by a key or a button keeps in its place: the bar of the row with the focus, or the middle.
+// anchor returns the position that a zoom by a key or a button keeps: the bar of the focused row, or the center.
 function anchor() {
   const bar = chart.elements.get(chart.places.get(chart.active))?.querySelector(".bar"), box = view.getBoundingClientRect();
   const at = bar ? (bar.getBoundingClientRect().left + bar.getBoundingClientRect().right) / 2 - box.left : -1;
@@ -104,14 +104,14 @@ body.addEventListener("focusin", (e) => {
 });
 body.addEventListener("focusout", hideTip);
 
-// The wheel zooms with Ctrl, or over the axis.
+// The mouse wheel zooms with Ctrl, or over the axis.
 view.addEventListener("wheel", (e) => {
   if (!e.ctrlKey && !e.metaKey && !axis.contains(e.target)) return;
   e.preventDefault();
   zoomTo(chart.zoom * Math.exp(-Math.max(-200, Math.min(200, e.deltaY)) / 300), Math.max(e.clientX - view.getBoundingClientRect().left, chart.left));
 }, { passive: false });
 
-// A finger scrolls by itself; the mouse drags.
+// The mouse drags the chart. Touch scrolls without a script.
 view.addEventListener("pointerdown", (e) => {
   if (e.button !== 0 || e.pointerType !== "mouse" || !e.target.closest(".track, #ticks")) return;
   drag = { x: e.clientX, y: e.clientY, left: view.scrollLeft, top: view.scrollTop, moved: false };
@@ -133,7 +133,7 @@ addEventListener("pointerup", (e) => {
   view.classList.remove("dragged");
 });
 
-// A click folds what can be folded, opens the job of a bar, and gives the row the focus. A touch shows the tip instead of opening.
+// A click folds a row or opens the job of a bar, and focuses the row. A touch shows the tooltip instead of opening the job.
 body.addEventListener("click", (e) => {
   const el = e.target.closest(".row");
   if (!el || e.target.closest("a") || e.timeStamp === draggedAt) return;

@@ -1,9 +1,9 @@
-// What the page shows: the rows of the chart, from top to bottom, as the tools ask for them.
+// The rows of the chart, from top to bottom, for the current settings of the tools.
 const data = JSON.parse(document.getElementById("data").textContent);
 const { jobs, pipelines } = data;
 const state = { query: "", failed: false, onPath: false, group: "stage", sort: "start" };
 
-// Folds hold the keys of what is folded. A filter has its own, so that nothing that it finds is hidden by an older fold.
+// Folds contain the keys of folded rows. Filters have separate folds, so that an older fold does not hide a match.
 const folds = { all: new Set(), filtered: new Set() };
 const filtering = () => state.query !== "" || state.failed || state.onPath;
 const folded = () => (filtering() ? folds.filtered : folds.all);
@@ -12,7 +12,7 @@ const beginOf = (job) => job.queued ?? job.started;
 const ranOf = (job) => (job.started === null ? -1 : job.ended - job.started);
 const searched = jobs.map((job) => [job.name, job.stage, job.status, job.runner ?? "", pipelines[job.pipeline].heading].join("\n").toLowerCase());
 
-// matches reports whether a task, a list of attempts, is asked for. The last attempt is the one that counts.
+// matches reports whether a task, which is a list of attempts, matches the filters. Only its last attempt counts.
 function matches(attempts) {
   const last = attempts.at(-1);
   if (state.failed && jobs[last].look !== "failed" && jobs[last].look !== "warning") return false;
@@ -29,10 +29,10 @@ function compare(a, b) {
   return (x ?? Infinity) === (y ?? Infinity) ? a[0] - b[0] : (x ?? Infinity) - (y ?? Infinity);
 }
 
-const badness = ["failed", "warning", "running", "waiting", "manual", "canceled", "success", "skipped"];
-const worst = (tasks) => badness.find((look) => tasks.some((attempts) => jobs[attempts.at(-1)].look === look));
+const severity = ["failed", "warning", "running", "waiting", "manual", "canceled", "success", "skipped"];
+const worst = (tasks) => severity.find((look) => tasks.some((attempts) => jobs[attempts.at(-1)].look === look));
 
-// Bridges are not jobs, and are not counted.
+// Bridges do not count as jobs.
 const jobsIn = (tasks) => tasks.filter((attempts) => !jobs[attempts.at(-1)].bridge).length;
 
 function counted(tasks) {
@@ -48,7 +48,7 @@ function heading(rows, kind, key, name, tasks, level, nest) {
   return open;
 }
 
-// taskRows adds the row of a task. An attempt that overlaps the one after it has a row of its own.
+// taskRows adds the row of a task. An attempt that overlaps the next one has a separate row.
 function taskRows(rows, attempts, level, nest, extra) {
   const parts = [[]];
   let next = Infinity;

@@ -1,4 +1,4 @@
-// The tools, and the first drawing.
+// The tools and the first drawing.
 const root = document.documentElement, system = matchMedia("(prefers-color-scheme: dark)");
 const dark = () => (root.dataset.scheme ? root.dataset.scheme === "dark" : system.matches);
 const nameScheme = () => { $("scheme").textContent = dark() ? "Light" : "Dark"; $("scheme").setAttribute("aria-label", $("scheme").textContent + " colors"); };
@@ -8,7 +8,7 @@ system.addEventListener("change", nameScheme);
 const table = $("table"), tableRows = [...table.querySelectorAll("tbody tr")];
 const taskOf = new Map(allTasks.flatMap((attempts) => attempts.map((i) => [i, attempts])));
 
-// tabulate shows in the table what the chart shows, in the same order.
+// tabulate shows the same jobs in the table as in the chart, in the same order.
 function tabulate() {
   const natural = state.group === "stage" && state.sort === "start";
   const order = jobs.map((_, i) => i);
@@ -44,7 +44,7 @@ $("all").addEventListener("click", () => choose(() => {
   $("search").focus();
 }));
 $("fold").addEventListener("click", () => {
-  for (let before = -1; before !== folded().size; ) { // What is folded hides what could be, so all is opened first.
+  for (let before = -1; before !== folded().size; ) { // A folded row hides its children, so unfold all rows first.
     before = folded().size;
     for (const row of build()) if (row.open === false) folded().delete(row.key);
   }
@@ -69,7 +69,7 @@ const failures = allTasks.filter((attempts) => ["failed", "warning"].includes(jo
 $("failures").textContent = `(${failures})`;
 $("onpath-label").hidden = !data.critical?.length;
 
-// On paper all rows are there, as wide as the paper.
+// On paper, all rows are visible, and the chart is as wide as the paper.
 function print(on) {
   if (chart.printing === on) return;
   chart.printing = on;

@@ -1,5 +1,5 @@
-// The tip tells all of a job. It is shown for the bar under the mouse, the row with the focus, and the row that a finger touched; it
-// stays while the mouse is on it, and goes with Escape.
+// The tooltip shows the details of a job: of the bar under the mouse, the focused row, or the touched row. It stays while the mouse
+// is over it. Escape hides it.
 const tip = $("tip");
 let tipped = null;
 
@@ -32,7 +32,7 @@ function hideTip() {
   for (const el of body.querySelectorAll("[aria-describedby]")) el.removeAttribute("aria-describedby");
 }
 
-// tipFor shows what is told of a row, or of one of its bars, next to x.
+// tipFor shows the tooltip of a row, or of one of its bars, next to x.
 function tipFor(el, target, x) {
   const row = chart.rows[chart.places.get(el.dataset.key)];
   if (!row || row.kind !== "job") return hideTip();

@@ -1,4 +1,4 @@
-// Measures the drawing as the browser has laid it out, and lists what is wrong.
+// Measures the layout of the drawing in the browser and lists problems.
 (() => {
   const svg = document.querySelector("svg.timeline");
   const known = new Map();
