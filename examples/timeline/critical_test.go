@@ -100,15 +100,15 @@ func TestThePartsOfTheCriticalPathAddUp(t *testing.T) {
 		assert.Equal(t, total, ran+waited+between, name)
 		assert.GreaterOrEqual(t, min(ran, waited, between), time.Duration(0), name)
 		lead, parts := tl.criticalText()
-		total := time.Duration(0)
+		sum := time.Duration(0)
 		for part := range strings.SplitSeq(parts, " + ") {
 			for word := range strings.FieldsSeq(part) {
 				if d, err := time.ParseDuration(word); err == nil {
-					total += d
+					sum += d
 				}
 			}
 		}
 		assert.Contains(t, lead, ", estimated from the times: ", name)
-		assert.True(t, strings.HasSuffix(lead, ", "+exact(total)), "%s: %s = %s", name, lead, parts)
+		assert.True(t, strings.HasSuffix(lead, ", "+exact(sum)), "%s: %s = %s", name, lead, parts)
 	}
 }
