@@ -83,7 +83,7 @@ func direct(t testing.TB, srv *gitlabjobstest.Server, id int64, w io.Writer) int
 	return n
 }
 
-func TestALargeLogIsNotHeld(t *testing.T) { //nolint:paralleltest // It measures the heap.
+func TestALargeLogUsesLittleMemory(t *testing.T) { //nolint:paralleltest // It measures the heap.
 	srv, client, id := bigLog(t, largeLog)
 	want := sha256.New()
 	assert.Equal(t, largeLog, direct(t, srv, id, want))
@@ -114,7 +114,7 @@ func TestALargeLogThatBreaksOffTwentyTimes(t *testing.T) { //nolint:paralleltest
 	defer log.Close()
 	n, err := io.Copy(m, log)
 	require.NoError(t, err)
-	assert.Equal(t, largeLog, n, "no byte comes twice")
+	assert.Equal(t, largeLog, n, "no byte is read twice")
 	assert.Equal(t, want.Sum(nil), m.Sum(nil))
 	assert.Less(t, m.growth(), int64(1<<20))
 	moved := int64(0)

@@ -218,7 +218,7 @@ func TestAnyNumberOfUnknownFieldsIsRead(t *testing.T) {
 	}
 }
 
-func TestABodyHasABoundOfElements(t *testing.T) {
+func TestABodyHasALimitOfElements(t *testing.T) {
 	t.Parallel()
 	for name, body := range map[string]string{
 		"jobs":      "[" + strings.Repeat("{},", 200_000) + "{}]",

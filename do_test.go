@@ -275,7 +275,7 @@ func TestADownloadEndsWithTheContext(t *testing.T) {
 	assert.False(t, gitlabjobs.Temporary(err))
 }
 
-func TestTheWritersErrorIsReturnedAsItIs(t *testing.T) {
+func TestTheErrorOfTheWriterIsReturnedUnchanged(t *testing.T) {
 	t.Parallel()
 	client := newClient(t, artifacts(t, func() io.Reader { return strings.NewReader("12345") }, 5))
 	err := client.Do(t.Context(), "GET", "/x", nil, nil, fullDisk{})

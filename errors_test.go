@@ -20,7 +20,7 @@ func oneAttempt() gitlabjobs.ClientOption {
 	return gitlabjobs.WithRetry(gitlabjobs.RetryPolicy{MaxAttempts: 1})
 }
 
-func TestAnErrorSaysWhatTheServerSaid(t *testing.T) {
+func TestErrorsHaveTheMessageOfTheServer(t *testing.T) {
 	t.Parallel()
 	const route = "gitlabjobs: GET /projects/1/jobs/2: "
 	for name, tc := range map[string]struct {
@@ -120,7 +120,7 @@ func TestErrorsKeepAtMost64KiBOfTheBody(t *testing.T) {
 	assert.Less(t, len(err.Error()), 1000)
 }
 
-func TestAnErrorSaysHowLongToWait(t *testing.T) {
+func TestErrorsHaveTheTimeToWait(t *testing.T) {
 	t.Parallel()
 	const date = "Tue, 05 Mar 2024 09:00:00 GMT" // 1709629200
 	for name, tc := range map[string]struct {

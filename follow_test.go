@@ -67,7 +67,7 @@ func TestALogIsFollowedToItsEnd(t *testing.T) {
 	const lines = 10_000
 	script := gitlabjobstest.Script{
 		Pending: 5 * time.Second, Lines: lines, Every: 6 * time.Millisecond,
-		Line: func(i int) string { return fmt.Sprintf("line %d of a log that somebody reads\n", i) },
+		Line: func(i int) string { return fmt.Sprintf("line %d of a log that is followed\n", i) },
 	}
 	for name, tc := range map[string]struct {
 		options []gitlabjobstest.Option
@@ -169,7 +169,7 @@ func TestFollowingEndsWithTheJob(t *testing.T) {
 			}, log: "started\n", status: gitlabjobs.StatusSuccess, most: 90 * time.Second,
 		},
 		"a manual job": {spec: spec{Status: gitlabjobs.StatusManual}, err: gitlabjobs.ErrBlocked, most: time.Nanosecond},
-		"a manual job that somebody plays": {
+		"a manual job that is played": {
 			spec: spec{Status: gitlabjobs.StatusManual}, opts: gitlabjobs.FollowOptions{WaitForBlocked: true},
 			after: func(srv *gitlabjobstest.Server, j *gitlabjobstest.Job) {
 				_, _ = srv.Client(srv.Tokens.Maintainer).Jobs.Play(context.Background(), "group/app", j.ID(), nil)

@@ -97,7 +97,7 @@ func TestFollowingEndsWithTheErrorOfALongOutage(t *testing.T) {
 	})
 }
 
-func TestMaxOutageBoundsWhatFollowingTolerates(t *testing.T) {
+func TestMaxOutageLimitsTheOutagesThatFollowingTolerates(t *testing.T) {
 	t.Parallel()
 	html := gitlabjobstest.Answer(http.StatusOK, http.Header{"Content-Type": {"text/html"}}, "<html><title>Maintenance</title></html>")
 	for name, tc := range map[string]struct {

@@ -20,7 +20,7 @@ import (
 	"example.com/gitlabjobs"
 )
 
-// The frames of HTTP/2 that these tests need.
+// The types of HTTP/2 frames that these tests use.
 const (
 	frameData      = 0
 	frameHeaders   = 1
@@ -36,14 +36,14 @@ const (
 	codeRefusedStream = 7
 )
 
-// h2Conn is a connection to a server that speaks HTTP/2 frame by frame.
+// h2Conn is the server side of a connection. It writes single HTTP/2 frames.
 type h2Conn struct{ net.Conn }
 
 func (c h2Conn) write(kind, flags byte, stream uint32, payload []byte) {
 	frame := binary.BigEndian.AppendUint32(nil, uint32(len(payload))<<8|uint32(kind))
 	frame = append(frame, flags)
 	frame = binary.BigEndian.AppendUint32(frame, stream)
-	_, _ = c.Write(append(frame, payload...)) // The client may have hung up.
+	_, _ = c.Write(append(frame, payload...)) // The client may have closed the connection.
 }
 
 func (c h2Conn) read() (kind, flags byte, stream uint32, payload []byte, err error) {
@@ -65,26 +65,26 @@ func (c h2Conn) goAway(last, code uint32) {
 	c.write(frameGoAway, 0, 0, binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(nil, last), code))
 }
 
-// respond sends a job. 0x88 is ":status 200" of HPACK's static table.
+// respond sends a job. 0x88 is ":status 200" in the static table of HPACK.
 func (c h2Conn) respond(stream uint32) {
 	c.write(frameHeaders, flagEndHeaders, stream, []byte{0x88})
 	c.write(frameData, flagEndStream, stream, []byte(oneJob))
 }
 
-// h2Server counts requests, each of which it leaves to handle. n is the number of
-// the request.
+// h2Server counts requests and calls handle for each of them. n is the number of the
+// request.
 type h2Server struct {
 	url      string
 	hc       *http.Client
 	requests atomic.Int64
-	opened   chan struct{} // Receives a value for each connection, once it is set up,
-	ponged   chan struct{} // and for each ping that was answered.
+	opened   chan struct{} // Receives a value when a connection has been set up.
+	ponged   chan struct{} // Receives a value for each response to a ping.
 }
 
 func newH2Server(t *testing.T, handle func(c h2Conn, stream uint32, n int64)) *h2Server {
 	t.Helper()
 	s := &h2Server{opened: make(chan struct{}, 100), ponged: make(chan struct{}, 100)}
-	cert := httptest.NewTLSServer(nil) // For its certificate.
+	cert := httptest.NewTLSServer(nil) // Provides a certificate.
 	transport := cert.Client().Transport.(*http.Transport).Clone()
 	transport.ForceAttemptHTTP2 = true
 	s.hc = &http.Client{Transport: transport}
@@ -146,14 +146,14 @@ func (s *h2Server) client(t *testing.T, opts ...gitlabjobs.ClientOption) *gitlab
 	return client
 }
 
-// How a server can make net/http send a request again and again, having executed it.
+// These servers process a request, but make net/http send it again.
 var repeaters = map[string]func(c h2Conn, stream uint32){
 	"reset as a protocol error": func(c h2Conn, stream uint32) { c.reset(stream, codeProtocolError) },
 	"reset as refused":          func(c h2Conn, stream uint32) { c.reset(stream, codeRefusedStream) },
 	"GOAWAY below the stream":   func(c h2Conn, _ uint32) { c.goAway(0, 0) },
 	"GOAWAY with an error":      func(c h2Conn, _ uint32) { c.goAway(0, codeProtocolError) },
 	"early hints, then a reset": func(c h2Conn, stream uint32) {
-		c.write(frameHeaders, flagEndHeaders, stream, []byte("\x08\x03103")) // ":status" is entry 8.
+		c.write(frameHeaders, flagEndHeaders, stream, []byte("\x08\x03103")) // ":status" is entry 8 of the static table.
 		c.reset(stream, codeRefusedStream)
 	},
 	"GOAWAY, and the connection ends": func(c h2Conn, _ uint32) {
@@ -182,8 +182,8 @@ func TestHTTP2DoesNotRepeatAWrite(t *testing.T) {
 	}
 }
 
-// net/http reports no GetConn for a connection that it has dialed for another call. A
-// write must not be repeated there either.
+// For a connection that was dialed for another call, net/http does not call GetConn. A write
+// must not be repeated on such a connection either.
 func TestHTTP2DoesNotRepeatAWriteOnTheConnectionOfAnotherCall(t *testing.T) {
 	t.Parallel()
 	reset := make(chan func(), 1)
@@ -224,7 +224,7 @@ func TestHTTP2DoesNotRepeatAWriteOnTheConnectionOfAnotherCall(t *testing.T) {
 	_, err := client.Jobs.Get(ctx, "1", 7)
 	require.ErrorIs(t, err, context.Canceled)
 	close(dial)
-	<-srv.opened // Nobody uses the second connection.
+	<-srv.opened // No request uses the second connection.
 	resetWrite()
 	require.ErrorIs(t, <-result, gitlabjobs.ErrOutcomeUnknown)
 	assert.EqualValues(t, 1, srv.requests.Load())
@@ -272,7 +272,7 @@ func TestHTTP2RetriesUseTheBudget(t *testing.T) {
 	assert.EqualValues(t, 30+50, srv.requests.Load())
 }
 
-// renewing is a RoundTripper that sends a request again after a response.
+// renewing is a RoundTripper that sends a request again if its response is a 401.
 type renewing struct{ http.RoundTripper }
 
 func (r renewing) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -311,8 +311,8 @@ func TestARoundTripperMaySendAgainAfterAResponse(t *testing.T) {
 	}
 }
 
-// Over HTTP/1 net/http sends a read again if an idle connection turns out to be
-// closed. That is safe, and stays one attempt.
+// Over HTTP/1, net/http sends a read again if an idle connection has been closed. This is
+// safe, and counts as one attempt.
 func TestHTTP1ReplaysOnAStaleConnection(t *testing.T) {
 	t.Parallel()
 	var requests atomic.Int64
@@ -334,8 +334,8 @@ func TestHTTP1ReplaysOnAStaleConnection(t *testing.T) {
 	assert.EqualValues(t, 3, requests.Load())
 }
 
-// dropProxy forwards connections to a server. After drop, those that are open
-// deliver nothing any more, without a sign of it.
+// dropProxy forwards connections to a server. After drop, the open connections silently
+// deliver no more data.
 type dropProxy struct {
 	addr        string
 	connections atomic.Int64
@@ -396,8 +396,8 @@ func (p *dropProxy) drop() {
 	}
 }
 
-// behindProxy returns a client, with the library's own transport, of a server that
-// it reaches through a proxy.
+// behindProxy returns a client with the library's transport that connects to a server through
+// a proxy.
 func behindProxy(t *testing.T, attemptTimeout time.Duration, handler http.Handler) (*gitlabjobs.Client, *dropProxy) {
 	t.Helper()
 	srv := httptest.NewUnstartedServer(handler)
@@ -445,7 +445,7 @@ func TestASlowHTTP2ConnectionIsKept(t *testing.T) {
 	require.NoError(t, err)
 	_, err = io.ReadFull(log, make([]byte, len("first")))
 	require.NoError(t, err)
-	_, err = client.Jobs.Retry(t.Context(), "1", 7, nil) // Takes an attempt's time, in which nothing else comes.
+	_, err = client.Jobs.Retry(t.Context(), "1", 7, nil) // Ends after the attempt timeout, because no data arrives.
 	require.ErrorIs(t, err, gitlabjobs.ErrOutcomeUnknown)
 	close(timedOut)
 	rest, err := io.ReadAll(log)

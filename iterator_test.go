@@ -208,7 +208,7 @@ func TestEveryIteratorKeepsTheRules(t *testing.T) {
 								failures++
 								continue
 							}
-							require.Zero(t, failures, "nothing comes after an error")
+							require.Zero(t, failures, "an error is the last value")
 							if n++; n == position {
 								cancel()
 							}

@@ -260,12 +260,12 @@ func TestAPageErrorSaysWhereToResume(t *testing.T) {
 					var failure *gitlabjobs.PageError
 					for job, err := range client.Jobs.AllByProject(t.Context(), "group/app", &opts) {
 						if err != nil {
-							require.Nil(t, failure, "an error comes once")
+							require.Nil(t, failure, "there is only one error")
 							require.ErrorAs(t, err, &failure)
 							require.ErrorIs(t, err, gitlabjobs.ErrServer)
 							continue
 						}
-						require.Nil(t, failure, "nothing comes after an error")
+						require.Nil(t, failure, "an error is the last value")
 						ids = append(ids, job.ID)
 					}
 					if failure == nil && prefetch > 1 { // The request that failed was for a page after the last one.
@@ -349,7 +349,7 @@ func TestAListingThatRepeatsPagesEndsWithAnError(t *testing.T) {
 		return map[string]string{"Link": `<http://h/?cursor=` + cursor + `>; rel="next"`}
 	}
 	for name, next := range map[string]func(n int, req *http.Request) answer{
-		"two cursors in turn": func(n int, _ *http.Request) answer {
+		"two alternating cursors": func(n int, _ *http.Request) answer {
 			return answer{body: fmt.Sprintf(`[{"id":%d}]`, 9-n%2), header: link([]string{"a", "b"}[n%2])}
 		},
 		"the same page under new cursors": func(n int, _ *http.Request) answer {
@@ -415,7 +415,7 @@ func TestAnOldListThatAscendsIsReadWhole(t *testing.T) {
 	assert.Len(t, jobs, 9)
 }
 
-func TestCollectStopsAtItsMost(t *testing.T) {
+func TestCollectStopsAtItsLimit(t *testing.T) {
 	t.Parallel()
 	srv := gitlabjobstest.NewMemoryServer(t)
 	srv.AddProject("group/app").AddPipeline(gitlabjobstest.PipelineSpec{}).AddJobs(250, nil)

@@ -347,14 +347,14 @@ func TestCloseEndsABlockedRead(t *testing.T) {
 		"Close":       func(c io.Closer, _ context.CancelFunc) { c.Close() },
 		"the context": func(_ io.Closer, cancel context.CancelFunc) { cancel() },
 	} {
-		for _, where := range []string{"in an answer", "between two answers"} {
+		for _, where := range []string{"in a response", "between two responses"} {
 			t.Run(name+"/"+where, func(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
 					client := newClient(t, func(req *http.Request) (*http.Response, error) {
 						resp := answer{}.to(req)
 						body := iotest.ErrReader(io.ErrUnexpectedEOF)
-						if where == "in an answer" {
+						if where == "in a response" {
 							body = untilDone{req.Context()}
 						}
 						resp.Body, resp.ContentLength = io.NopCloser(body), -1

@@ -35,7 +35,7 @@ func timeToList(t *testing.T, want int, seq iter.Seq2[*gitlabjobs.Job, error]) t
 	return time.Since(start)
 }
 
-func TestPrefetchOfAPipelineIsNearItsBound(t *testing.T) {
+func TestPrefetchOfAPipelineHidesTheRoundTrips(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const jobs, pages = 5000, 50
@@ -75,7 +75,7 @@ func TestPrefetchByKeysetHidesTheRoundTrip(t *testing.T) {
 	})
 }
 
-func TestPrefetchPastTheEndCostsAtMostItsNumber(t *testing.T) {
+func TestPrefetchSendsFewRequestsPastTheEnd(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		srv, client := slow(t, 500)

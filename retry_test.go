@@ -74,8 +74,8 @@ func TestTheCallersRetryPolicyIsUsed(t *testing.T) {
 			"the default":           {gitlabjobs.RetryPolicy{}, 5, 200 * time.Millisecond, 30 * time.Second},
 			"no retries":            {gitlabjobs.RetryPolicy{MaxAttempts: 1}, 1, 0, 0},
 			"many, steady":          {gitlabjobs.RetryPolicy{MaxAttempts: 12, MinWait: time.Second, MaxWait: time.Second}, 12, time.Second, time.Second},
-			"only a bound":          {gitlabjobs.RetryPolicy{MaxWait: 50 * time.Millisecond}, 5, 50 * time.Millisecond, 50 * time.Millisecond},
-			"only a long least":     {gitlabjobs.RetryPolicy{MinWait: time.Minute}, 5, time.Minute, time.Minute},
+			"only a maximum":        {gitlabjobs.RetryPolicy{MaxWait: 50 * time.Millisecond}, 5, 50 * time.Millisecond, 50 * time.Millisecond},
+			"only a long minimum":   {gitlabjobs.RetryPolicy{MinWait: time.Minute}, 5, time.Minute, time.Minute},
 			"doubling past a limit": {gitlabjobs.RetryPolicy{MaxAttempts: 40, MinWait: time.Hour, MaxWait: 24 * time.Hour}, 40, time.Hour, 24 * time.Hour},
 		} {
 			var times []time.Time
@@ -353,7 +353,7 @@ func TestGivingUpAndLongWaitsAreWarnings(t *testing.T) {
 		"a long wait":       {1, answer{status: 503, header: map[string]string{"Retry-After": "11"}}, []string{`msg="gitlab request waits" ` + to + "attempt=1 status=503"}},
 		"too long a wait":   {1, answer{status: 429, header: map[string]string{"Retry-After": "700"}}, []string{`msg="gitlab request gave up" ` + to + "attempt=1 status=429"}},
 		"short waits":       {4, answer{status: 503}, nil},
-		"an error to stay":  {9, answer{status: 404}, nil},
+		"a permanent error": {9, answer{status: 404}, nil},
 		"nothing to report": {0, answer{}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {

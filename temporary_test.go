@@ -25,7 +25,7 @@ import (
 
 // A GET is retried if and only if Temporary reports true for its error, except for HTML
 // pages.
-func TestTemporaryIsWhatAGetIsRetriedAfter(t *testing.T) {
+func TestTemporaryAgreesWithTheRetriesOfAGet(t *testing.T) {
 	t.Parallel()
 	for status := 300; status <= 599; status++ {
 		if status == http.StatusNotModified {
@@ -78,7 +78,7 @@ func TestTemporaryFailuresWithoutAResponse(t *testing.T) {
 		"context deadline":      {transport: hanging, limit: time.Second},
 		"context canceled":      {transport: failing(errors.New("reset")), limit: -1},
 		"broken JSON":           {transport: serving(answer{body: `{"id":`})},
-		"no id":                 {transport: serving(answer{body: `{}`})},
+		"no ID":                 {transport: serving(answer{body: `{}`})},
 		"an empty body":         {transport: serving(answer{})},
 		"too large":             {transport: serving(answer{body: `{"id":1,"name":"` + fmt.Sprintf("%1000d", 1) + `"}`})},
 		"untrusted certificate": {transport: failing(&tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}})},

@@ -182,7 +182,7 @@ func TestTraceNoticesAServerThatStartsSupportingRanges(t *testing.T) {
 }
 
 // If a job has no log, support for ranges stays unknown.
-func TestA404DoesNotChangeWhatIsKnownOfRanges(t *testing.T) {
+func TestA404DoesNotChangeTheSupportOfRanges(t *testing.T) {
 	t.Parallel()
 	var seen []string
 	newer := logServer(someLog(20_000), true, 0, &seen)
@@ -302,7 +302,7 @@ func TestAPageIsNotALog(t *testing.T) {
 }
 
 // An error response for another reason does not change what the client knows about ranges.
-func TestOtherErrorsDoNotChangeWhatIsKnownOfRanges(t *testing.T) {
+func TestOtherErrorsDoNotChangeTheSupportOfRanges(t *testing.T) {
 	t.Parallel()
 	log := someLog(20_000)
 	var seen []string

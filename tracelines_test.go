@@ -166,7 +166,7 @@ func TestTraceLineStyledIsTheTextInColor(t *testing.T) {
 	}
 }
 
-func TestTraceLineColorsGoOnInTheNextLine(t *testing.T) {
+func TestTraceLineColorsContinueInTheNextLine(t *testing.T) {
 	t.Parallel()
 	lines := linesOf(t, "\x1b[31mred\nstill\n\x1b[0mplain\nplain\n")
 	assert.Equal(t, "\x1b[0;31mstill\x1b[0m", lines[1].Styled)
@@ -220,34 +220,34 @@ func TestTraceLineWithAnInvalidPrefix(t *testing.T) {
 	}
 }
 
-func TestTraceLinesJoinWhatARunnerCut(t *testing.T) {
+func TestTraceLinesJoinTheRecordsOfALine(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("x", 8<<10)
 	for name, tt := range map[string]struct {
 		log  string
 		want []string // The text of a Continued line begins with +.
 	}{
-		"a progress bar":           {stamp + "10%\r\n" + stampAppend + "50%\r\n" + stampAppend + "100%\n", []string{"100%"}},
-		"a long line":              {stamp + long + "\n" + stampAppend + "end\n" + stampNext + "next\n", []string{long + "end", "next"}},
-		"in a character":           {stamp + long + "\xe2\x86\n" + stampAppend + "\x92\n", []string{long + "→"}},
-		"in a color":               {stamp + long + "\x1b[3\n" + stampAppend + "1m!\n", []string{long + "!"}},
-		"in a mark":                {stamp + "section_start:1:a\r\n" + stampAppend + "\x1b[0KTitle\n", []string{"Title"}},
-		"in a mark, from 19.1 on":  {stamp + "section_start:1:a" + closing + "\n" + stampAppend + "\x1b[36;1mTitle\n", []string{"Title"}},
-		"behind a return":          {stamp + "10%\r50%\n" + stampAppend + "\r100%\n", []string{"100%"}},
-		"in text behind a return":  {stamp + "10%\r10\n" + stampAppend + "0%\n", []string{"100%"}},
-		"of more than 8 KiB":       {stamp + long[32:] + "x\n" + stampAppend + "end\n", []string{long[32:] + "xend"}},
-		"but not of 8 KiB":         {stamp + long[32:] + "\n" + stampAppend + "end\n", []string{long[32:], "+end"}},
-		"but only the first again": {stamp + "10%\r\n" + stampAppend + "100%\n" + stampAppend + "x\n", []string{"100%", "+x"}},
-		"before a mark":            {stamp + "a\r\n" + stampAppend + "section_start:1:a" + closing + "Title\n", []string{"a", "Title"}},
-		"before the log's end":     {stamp + "10%\r\n" + stampAppend, []string{"10%"}},
-		"and the rest is missing":  {stamp + "10%\r\n" + stampAppend[:20], []string{"10%", stampAppend[:20]}},
-		"and the line was not cut": {stamp + "a\r\n" + stampNext + "b\r\n", []string{"a", "b"}},
-		"but on another stream":    {stamp + "10%\r\n" + stampErr + "w\n" + stampAppend + "50%\r\n" + stampAppend + "100%\n", []string{"10%", "w", "+100%"}},
-		"but of another kind":      {stamp + "10%\r\n" + strings.Replace(stampAppend, "O+", "E+", 1) + "50%\n", []string{"10%", "+50%"}},
-		"but it was a whole line":  {stamp + "a\n" + stampAppend + "b\n", []string{"a", "+b"}},
-		"but without a prefix":     {"a\r\n" + stampAppend + "b\n", []string{"a", "+b"}},
-		"but the log begins in it": {stampAppend + "b\n", []string{"+b"}},
-		"and a line in CRLF":       {stamp + "a\r\nb\r\n" + stamp + "\r\n" + stampNext + "c", []string{"a", "b", "", "c"}},
+		"a progress bar":                            {stamp + "10%\r\n" + stampAppend + "50%\r\n" + stampAppend + "100%\n", []string{"100%"}},
+		"a long line":                               {stamp + long + "\n" + stampAppend + "end\n" + stampNext + "next\n", []string{long + "end", "next"}},
+		"cut in a character":                        {stamp + long + "\xe2\x86\n" + stampAppend + "\x92\n", []string{long + "→"}},
+		"cut in a color":                            {stamp + long + "\x1b[3\n" + stampAppend + "1m!\n", []string{long + "!"}},
+		"cut in a mark":                             {stamp + "section_start:1:a\r\n" + stampAppend + "\x1b[0KTitle\n", []string{"Title"}},
+		"cut in a mark, since 19.1":                 {stamp + "section_start:1:a" + closing + "\n" + stampAppend + "\x1b[36;1mTitle\n", []string{"Title"}},
+		"cut before a carriage return":              {stamp + "10%\r50%\n" + stampAppend + "\r100%\n", []string{"100%"}},
+		"cut after a carriage return":               {stamp + "10%\r10\n" + stampAppend + "0%\n", []string{"100%"}},
+		"a record of more than 8 KiB":               {stamp + long[32:] + "x\n" + stampAppend + "end\n", []string{long[32:] + "xend"}},
+		"a record of less than 8 KiB":               {stamp + long[32:] + "\n" + stampAppend + "end\n", []string{long[32:], "+end"}},
+		"only one continuation":                     {stamp + "10%\r\n" + stampAppend + "100%\n" + stampAppend + "x\n", []string{"100%", "+x"}},
+		"a mark in a continuation":                  {stamp + "a\r\n" + stampAppend + "section_start:1:a" + closing + "Title\n", []string{"a", "Title"}},
+		"an empty continuation at the end":          {stamp + "10%\r\n" + stampAppend, []string{"10%"}},
+		"a prefix cut at the end":                   {stamp + "10%\r\n" + stampAppend[:20], []string{"10%", stampAppend[:20]}},
+		"no continuation":                           {stamp + "a\r\n" + stampNext + "b\r\n", []string{"a", "b"}},
+		"another stream between":                    {stamp + "10%\r\n" + stampErr + "w\n" + stampAppend + "50%\r\n" + stampAppend + "100%\n", []string{"10%", "w", "+100%"}},
+		"a continuation of the other stream":        {stamp + "10%\r\n" + strings.Replace(stampAppend, "O+", "E+", 1) + "50%\n", []string{"10%", "+50%"}},
+		"a continuation of a whole line":            {stamp + "a\n" + stampAppend + "b\n", []string{"a", "+b"}},
+		"a continuation of a line without a prefix": {"a\r\n" + stampAppend + "b\n", []string{"a", "+b"}},
+		"a continuation at the beginning":           {stampAppend + "b\n", []string{"+b"}},
+		"a line that ends in CRLF":                  {stamp + "a\r\nb\r\n" + stamp + "\r\n" + stampNext + "c", []string{"a", "b", "", "c"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -536,7 +536,7 @@ func TestLongTraceLinesAreSplit(t *testing.T) {
 			assert.Equal(t, lines, traceLines(t, iotest.HalfReader(strings.NewReader(tt.log))))
 		})
 	}
-	t.Run("and the next is the second", func(t *testing.T) {
+	t.Run("the next line has the number 2", func(t *testing.T) {
 		t.Parallel()
 		lines := linesOf(t, strings.Repeat("x", 2*kib64)+"\nnext\n")
 		last := lines[len(lines)-1]
@@ -544,7 +544,7 @@ func TestLongTraceLinesAreSplit(t *testing.T) {
 		assert.False(t, last.Continued)
 		assert.EqualValues(t, 2, last.Number)
 	})
-	t.Run("of a record that may be continued, or not", func(t *testing.T) {
+	t.Run("a long record with and without a continuation", func(t *testing.T) {
 		t.Parallel()
 		first := strings.Repeat("x", kib64-4096)
 		begin := stamp + first + "\n"
@@ -572,14 +572,14 @@ func TestLongTraceLinesAreSplit(t *testing.T) {
 		lines := linesOf(t, begin+stampAppend+fill+"z\n"+stampAppend+"next\n")
 		assert.Equal(t, "znext", lines[1].Text, "the return is in the piece before")
 	})
-	t.Run("with a mark in it", func(t *testing.T) {
+	t.Run("a mark in a long line", func(t *testing.T) {
 		t.Parallel()
 		lines := linesOf(t, strings.Repeat("x", kib64-10)+"section_start:1:a"+closing+"Title\n")
 		assert.Equal(t, []string{strings.Repeat("x", kib64-10), "Title"}, textsOf(lines))
 		assert.False(t, lines[1].Continued)
 		assert.Equal(t, "Title", lines[1].Started[0].Header)
 	})
-	t.Run("of an endless log", func(t *testing.T) {
+	t.Run("an unterminated sequence or mark", func(t *testing.T) {
 		t.Parallel()
 		for _, s := range []string{"\x1b]0;", "\x1b[", "section_start:1:a["} {
 			linesOf(t, s+strings.Repeat("1", 3*kib64)+"\n")
@@ -606,13 +606,13 @@ func TestTraceLinesUseLittleMemory(t *testing.T) { //nolint:paralleltest // It c
 		text string
 		size int
 	}{
-		"one line":            {"x", sized(8<<20, 64<<20)},
-		"one of colors":       {"\x1b[31mx", size},
-		"one that is redrawn": {"10%\r", size},
-		"one that is erased":  {strings.Repeat("a", 20) + "\x1b[2K", size},
-		"one title":           {"\x1b]0;", size},
-		"sections":            {"section_start:1:a" + closing, size},
-		"of a newer runner":   {stampAppend + "50%\r\n", size},
+		"one line":           {"x", sized(8<<20, 64<<20)},
+		"one line of colors": {"\x1b[31mx", size},
+		"one redrawn line":   {"10%\r", size},
+		"one erased line":    {strings.Repeat("a", 20) + "\x1b[2K", size},
+		"one title":          {"\x1b]0;", size},
+		"sections":           {"section_start:1:a" + closing, size},
+		"of a newer runner":  {stampAppend + "50%\r\n", size},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var before, during runtime.MemStats

@@ -283,7 +283,7 @@ func TestManyDifferentObjectsAreKeptApart(t *testing.T) {
 	}
 }
 
-func TestABodyHasABoundOfElements(t *testing.T) {
+func TestABodyHasALimitOfElements(t *testing.T) {
 	t.Parallel()
 	const most = 100_000
 	repeat := func(s string, n int) string { return strings.Repeat(s+",", n-1) + s }
