@@ -77,7 +77,7 @@ func TestResponseBodiesAreLimited(t *testing.T) {
 	require.ErrorContains(t, err, "larger than the limit of the client")
 	assert.Zero(t, body.read.Load())
 
-	// The largest possible limit is a limit.
+	// The largest possible limit does not overflow.
 	_, err = answering(t, answer{body: oneJob}, gitlabjobs.WithMaxBody(math.MaxInt64)).Jobs.Get(t.Context(), "1", 7)
 	require.NoError(t, err)
 

@@ -398,7 +398,7 @@ func TestRetriesDoNotAccumulateCookies(t *testing.T) {
 	assert.Equal(t, []string{"", "s=v1", "s=v2", "s=v3"}, seen)
 }
 
-// expiringAuth takes longer than the context allows.
+// expiringAuth is an Auth that takes longer than the context's timeout.
 type expiringAuth func()
 
 func (a expiringAuth) Authorize(*http.Request) error { a(); return nil }

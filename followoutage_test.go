@@ -141,8 +141,8 @@ func TestMaxOutageLimitsTheOutagesThatFollowingTolerates(t *testing.T) {
 	}
 }
 
-// Each response breaks off after a few bytes. Since the log makes progress, this is not an
-// outage.
+// Each response breaks off after a few bytes. This is not an outage, because the log makes
+// progress.
 func TestFollowingContinuesAfterResponsesThatBreakOff(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -24,7 +24,7 @@ func TestThePageHasNoAccessibilityViolations(t *testing.T) { //nolint:parallelte
 	}
 	axe, err := os.ReadFile(path)
 	require.NoError(t, err)
-	s := newStudio(t)
+	s := newTestBrowser(t)
 	check := func(what string) {
 		t.Helper()
 		s.evaluate(string(axe)+"; 0", new(int))

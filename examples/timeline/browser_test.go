@@ -41,7 +41,7 @@ type testBrowser struct {
 	pages map[string][]byte
 }
 
-func newStudio(t *testing.T) *testBrowser {
+func newTestBrowser(t *testing.T) *testBrowser {
 	s := &testBrowser{chromium: startChromium(t), pages: make(map[string][]byte)}
 	for name, tl := range map[string]*timeline{
 		"demo": demoTimeline(t), "hostile": hostileTimeline(), "large": largeTimeline(300), "huge": largeTimeline(2000), "seconds": smallTimeline(5), "hours": smallTimeline(36000),
@@ -99,7 +99,7 @@ func (s *testBrowser) saveScreenshot(t *testing.T, name string) {
 }
 
 func TestTheLayoutOfTheDrawingsInABrowser(t *testing.T) { //nolint:paralleltest // One browser at a time.
-	s := newStudio(t)
+	s := newTestBrowser(t)
 	for _, name := range []string{"demo", "hostile", "large", "seconds", "hours", "empty"} {
 		for scheme, color := range map[string]string{"light": "rgb(255, 255, 255)", "dark": "rgb(18, 22, 28)"} {
 			if name == "large" && scheme == "light" {

@@ -55,8 +55,9 @@ func (b *bar) inward() *bar {
 	return last.inward()
 }
 
-// lastIn returns the attempt that ended last, but not after until unless that is zero. If two
-// ended at the same time, it prefers jobs to bridges, and then the earlier begin.
+// lastIn returns the attempt that ended last. If until is not zero, it ignores attempts that
+// ended later. If two ended at the same time, it prefers jobs to bridges, and then the attempt
+// that began first.
 func lastIn(bars func(func(*bar) bool), until time.Time, fits func(*bar) bool) *bar {
 	var last *bar
 	for b := range bars {

@@ -63,7 +63,8 @@ func (p *pipeline) bars(yield func(*bar) bool) {
 // all iterates over the attempts of a pipeline and its downstream pipelines.
 func (p *pipeline) all(yield func(*bar) bool) { p.visit(yield) }
 
-// visit calls yield for all attempts until it returns false, and reports whether it never did.
+// visit calls yield for each attempt until yield returns false. It reports whether all calls
+// returned true.
 func (p *pipeline) visit(yield func(*bar) bool) bool {
 	for b := range p.bars {
 		if !yield(b) || b.downstream != nil && !b.downstream.visit(yield) {

@@ -38,7 +38,7 @@ func (s *testBrowser) testTip(t *testing.T) {
 	s.mouse("#tip", "mouseMoved")
 	assert.False(t, s.tip().Hidden, "the mouse may go to it")
 	s.mouse("#scheme", "mouseMoved")
-	assert.True(t, s.tip().Hidden, "it goes as the mouse leaves")
+	assert.True(t, s.tip().Hidden, "the tooltip is hidden when the mouse leaves")
 
 	var bars int
 	s.evaluate(`document.querySelectorAll(".bar").length`, &bars)

@@ -9,7 +9,7 @@ import (
 )
 
 func TestThePageInABrowser(t *testing.T) { //nolint:paralleltest // One browser at a time.
-	s := newStudio(t)
+	s := newTestBrowser(t)
 	for _, part := range []struct {
 		name string
 		test func(*testBrowser, *testing.T)

@@ -29,7 +29,7 @@ func TestThePicture(t *testing.T) { //nolint:paralleltest // One browser at a ti
 	require.NoError(t, err)
 	hash := fmt.Sprintf("%x", sha256.Sum256(page))
 	if *pictureMode == "write" {
-		s := newStudio(t)
+		s := newTestBrowser(t)
 		s.show("demo.html", "light", 1280, 1400)
 		s.window(1280, int(s.box("#legend").Bottom)+8)
 		s.frames()

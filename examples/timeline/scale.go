@@ -24,16 +24,16 @@ var steps = []time.Duration{
 	time.Hour, 2 * time.Hour, 3 * time.Hour, 6 * time.Hour, 12 * time.Hour, 24 * time.Hour,
 }
 
-// ticks returns the times to mark, relative to the start: round times, at most most of them.
-func (s scale) ticks(most int) []time.Duration {
+// ticks returns the round times to mark, relative to the start. It returns at most limit times.
+func (s scale) ticks(limit int) []time.Duration {
 	step := steps[len(steps)-1]
 	for _, d := range steps {
-		if s.span/d <= time.Duration(most) {
+		if s.span/d <= time.Duration(limit) {
 			step = d
 			break
 		}
 	}
-	for s.span/step > time.Duration(most) {
+	for s.span/step > time.Duration(limit) {
 		step *= 2
 	}
 	var all []time.Duration

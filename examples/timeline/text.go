@@ -23,8 +23,8 @@ func clean(s string) string {
 	return strings.Join(strings.Fields(s), " ")
 }
 
-// em estimates the width of a character in a sans serif font, relative to the font size. The
-// estimate is rather too large than too small.
+// em returns an upper estimate of the width of a character in a sans serif font, relative to the
+// font size.
 func em(r rune) float64 {
 	switch {
 	case unicode.Is(unicode.Mn, r) || r == zeroWidthJoiner || r == '\ufe0f':

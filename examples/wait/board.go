@@ -53,7 +53,7 @@ func (it item) shown() gitlabjobs.Status {
 }
 
 // elapsed returns the time for which the item has run. It is "-" for a bridge that does not
-// wait for its pipeline, because such a bridge has no duration of the pipeline.
+// wait for its pipeline, because the duration of the pipeline is unknown.
 func (it item) elapsed(now time.Time) string {
 	if it.duration == nil || it.shown() != it.status {
 		return "-"

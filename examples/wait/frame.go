@@ -134,16 +134,16 @@ func jobRows(lines []line, now time.Time, columns int) []string {
 	return rows
 }
 
-// shortNames indents the names by their depth, and shortens them to at most most columns. It
-// also returns the width of the widest name.
-func shortNames(lines []line, most int) (names []string, width int) {
-	most = max(most, 4)
+// shortNames indents the names by their depth, and shortens them to limit columns. It also
+// returns the width of the widest name.
+func shortNames(lines []line, limit int) (names []string, width int) {
+	limit = max(limit, 4)
 	byDepth := make(map[int][]string)
 	for _, l := range lines {
 		byDepth[l.depth] = append(byDepth[l.depth], l.name)
 	}
 	for depth, names := range byDepth {
-		byDepth[depth] = terminal.Names(names, max(most-2*depth, 4))
+		byDepth[depth] = terminal.Names(names, max(limit-2*depth, 4))
 	}
 	names = make([]string, len(lines))
 	for i, l := range lines {
@@ -151,7 +151,7 @@ func shortNames(lines []line, most int) (names []string, width int) {
 		byDepth[l.depth] = byDepth[l.depth][1:]
 		width = max(width, terminal.Width(names[i]))
 	}
-	return names, min(width, most)
+	return names, min(width, limit)
 }
 
 // statusText returns the text for the status of an item. An arrow marks the status of a

@@ -44,9 +44,9 @@ func outcomeOf(t *target.Target, r *gitlabjobs.PipelineResult, err error) outcom
 
 // list joins the first texts and counts the others.
 func list(texts []string) string {
-	const most = 4
-	if len(texts) > most {
-		texts = append(texts[:most-1:most-1], fmt.Sprintf("%d more", len(texts)-most+1))
+	const limit = 4
+	if len(texts) > limit {
+		texts = append(texts[:limit-1:limit-1], fmt.Sprintf("%d more", len(texts)-limit+1))
 	}
 	return strings.Join(texts, "; ")
 }

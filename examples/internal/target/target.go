@@ -1,5 +1,5 @@
-// Package target parses the arguments of the examples and connects to a GitLab server. Without
-// arguments, this is a server with a demo, embedded in the program.
+// Package target parses the arguments of the examples and provides a client for a GitLab
+// server. Without arguments, the server is embedded in the program and has a demo.
 package target
 
 import (
@@ -38,9 +38,9 @@ type Target struct {
 	server *gitlabjobstest.Server
 }
 
-// Open parses the arguments and connects to the server. Without arguments, it ignores the
-// environment, starts the demo and writes a note to w. For -h, it writes the help text to w
-// and returns [flag.ErrHelp].
+// Open parses the arguments and returns a client for the server in the environment. Without
+// arguments, it ignores the environment, starts the demo and writes a note to w. For -h, it
+// writes the help text to w and returns [flag.ErrHelp].
 func (c Command) Open(w io.Writer, getenv func(string) string, args []string) (*Target, error) {
 	args, err := c.parse(args)
 	switch {
