@@ -23,7 +23,7 @@ var (
 	//go:embed testdata/measure.js
 	measureJS string
 
-	shots = flag.String("shots", "", "keep all screenshots in this `directory`")
+	shots = flag.String("shots", "", "save all screenshots in this `directory`")
 )
 
 // measured is the result of measure.js.
@@ -81,7 +81,7 @@ func (s *testBrowser) assertQuiet(t *testing.T) {
 	}
 	for _, request := range s.eventsOf("Network.requestWillBeSent") {
 		if !strings.Contains(request, `"url":"data:`) {
-			assert.Contains(t, request, `"url":"`+s.url, "loaded from elsewhere")
+			assert.Contains(t, request, `"url":"`+s.url, "the page loaded another URL")
 		}
 	}
 }

@@ -34,7 +34,7 @@ func TestTheTraceHasAProcessForEachPipelineAndAThreadForEachJob(t *testing.T) {
 		}
 	}
 	assert.Equal(t, []string{"Pipeline 4711 of group/app, running", "Pipeline 4712 of group/app, failed", "Pipeline 4715 of group/deploy, running"}, names["process_name"])
-	assert.Len(t, names["thread_name"], 20, "those that began, the attempts of one on one thread")
+	assert.Len(t, names["thread_name"], 20, "one thread for each job that began")
 	require.Len(t, ran, 1)
 	start := time.Date(2026, 3, 2, 9, 29, 59, 0, time.UTC).Add(108 * time.Second)
 	assert.Equal(t, start, time.UnixMicro(ran[0].Time).UTC())

@@ -48,6 +48,6 @@ func TestTheTimesOfTheDemoAreConsistent(t *testing.T) {
 			assert.LessOrEqual(t, beside, slots[j.Runner.Description], "%s at its start", j.Name)
 		}
 		slices.SortFunc(jobs, func(a, b *gitlabjobs.Job) int { return int(a.ID - b.ID) })
-		assert.True(t, slices.IsSortedFunc(jobs, func(a, b *gitlabjobs.Job) int { return a.CreatedAt.Compare(b.CreatedAt) }), "a later job has a higher id")
+		assert.True(t, slices.IsSortedFunc(jobs, func(a, b *gitlabjobs.Job) int { return a.CreatedAt.Compare(b.CreatedAt) }), "a later job has a higher ID")
 	})
 }

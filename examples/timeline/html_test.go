@@ -31,7 +31,7 @@ func TestThePageAllowsOnlyItsOwnStyleAndScript(t *testing.T) {
 	}
 
 	assert.NotRegexp(t, `<[^>]*\s(src|on[a-z]+|style)=|@import|url\(`, text)
-	assert.Less(t, strings.Index(text, "Content-Security-Policy"), strings.Index(text, "<style"), "what comes before a policy is not held to it")
+	assert.Less(t, strings.Index(text, "Content-Security-Policy"), strings.Index(text, "<style"), "a policy does not apply to the elements before it")
 	for _, link := range regexp.MustCompile(`href="([^"]*)"`).FindAllStringSubmatch(text, -1) {
 		assert.Regexp(t, `^(#sign-|data:,$|https://gitlab\.example\.com/)`, link[1])
 	}
@@ -60,7 +60,7 @@ func TestUntrustedTextIsEscapedInThePage(t *testing.T) {
 		names[j.Name] = true
 		assert.Empty(t, j.URL)
 	}
-	assert.True(t, names[hostileNames[0]] && names[hostileNames[11]], "they arrive as they are")
+	assert.True(t, names[hostileNames[0]] && names[hostileNames[11]], "the names are unchanged")
 }
 
 func TestThePageHasATableWithoutJavaScript(t *testing.T) {

@@ -39,7 +39,7 @@ func TestWithoutArgumentsItDrawsTheDemo(t *testing.T) {
 		for _, part := range []string{"group/app, pipeline 4711", "Pipeline 4715 of group/deploy", "licenses", "1 of 2", "Critical path, estimated from the times: 8 steps", ", as of 2"} {
 			assert.True(t, strings.Contains(string(content), part), part) //nolint:testifylint // It would print the whole file.
 		}
-		assert.NotContains(t, string(content), "127.0.0.1", "the demo's addresses lead nowhere once it has ended")
+		assert.NotContains(t, string(content), "127.0.0.1", "the URLs of the demo do not work after it has ended")
 	}
 	parse(t, svg)
 }

@@ -88,7 +88,7 @@ func TestAttemptsOfAJobAreOneTask(t *testing.T) {
 		assert.Equal(t, id, flaky[i].id)
 		assert.Equal(t, [2]int{i + 1, 3}, [2]int{flaky[i].attempt, flaky[i].attempts})
 	}
-	assert.Equal(t, 3, tl.jobs, "a retried one counts once")
+	assert.Equal(t, 3, tl.jobs, "a retried job counts once")
 	assert.Contains(t, flaky[0].details(tl), [2]string{"Attempt", "1 of 3"})
 }
 
@@ -105,7 +105,7 @@ func TestStagesComeInTheOrderOfTheirFirstJobs(t *testing.T) {
 		names = append(names, s.name)
 	}
 	assert.Equal(t, []string{"build", "test", "deploy"}, names)
-	assert.InDelta(t, 70, seconds(tl.root.stages[2].tasks[0].last().ended), 0.001, "what never began lies behind the stages before it")
+	assert.InDelta(t, 70, seconds(tl.root.stages[2].tasks[0].last().ended), 0.001, "a job that never began is after the previous stages")
 }
 
 func TestPipelinesBelongToTheirBridges(t *testing.T) {
@@ -131,11 +131,11 @@ func TestPipelinesBelongToTheirBridges(t *testing.T) {
 	assert.Equal(t, gitlabjobs.StatusFailed, bars["down"].downstream.status)
 	assert.Equal(t, refused, bars["down"].downstream.err)
 	assert.Same(t, bars["down"], bars["down"].downstream.bridge)
-	require.NoError(t, bars["waits"].downstreamErr, "it is yet to start")
+	require.NoError(t, bars["waits"].downstreamErr, "the bridge has not started")
 	require.ErrorIs(t, bars["lost"].downstreamErr, gitlabjobs.ErrNoDownstream)
 	assert.Equal(t, 2, tl.pipelines)
 	assert.Equal(t, 1, tl.jobs)
-	assert.True(t, bars["down"].queued.IsZero(), "a bridge waits for no runner")
+	assert.True(t, bars["down"].queued.IsZero(), "a bridge does not wait for a runner")
 }
 
 func TestAnEmptyPipelineHasATimeline(t *testing.T) {

@@ -135,7 +135,7 @@ func (s *testBrowser) testFolding(t *testing.T) {
 	assert.NotContains(t, s.rows(), "compile")
 	assert.Contains(t, s.rows(), "integration")
 	assert.Equal(t, "3 jobs", s.text(`document.querySelector('`+row("s0.0")+` .count').textContent`))
-	assert.Equal(t, "6 jobs", s.text(`document.querySelector('`+row("s0.1")+` .count').textContent`), "a bridge is none")
+	assert.Equal(t, "6 jobs", s.text(`document.querySelector('`+row("s0.1")+` .count').textContent`), "bridges do not count as jobs")
 	s.saveScreenshot(t, "folded")
 	s.click("#unfold")
 	assert.Equal(t, all, s.rows())
@@ -151,11 +151,11 @@ func (s *testBrowser) testFilters(t *testing.T) {
 	all := s.rows()
 	s.click("#fold")
 	s.click("#failed")
-	assert.Equal(t, []string{"test", "spelling", "scans", "Pipeline 4712 of group/app", "scan", "licenses"}, s.rows(), "with what they are in, whatever was folded before")
+	assert.Equal(t, []string{"test", "spelling", "scans", "Pipeline 4712 of group/app", "scan", "licenses"}, s.rows(), "matches are shown with their parents, even if those were folded")
 	assert.Equal(t, "2 of 22 jobs shown", s.text(`document.getElementById("found").textContent`))
 	s.saveScreenshot(t, "failed-only")
 	s.click("#failed")
-	assert.Equal(t, []string{"build", "test", "package", "deploy"}, s.rows(), "folded as before")
+	assert.Equal(t, []string{"build", "test", "package", "deploy"}, s.rows(), "the earlier folds are restored")
 	s.click("#unfold")
 	for query, want := range map[string][]string{
 		"UNIT 2":     {"test", "unit 2/3"},
@@ -181,7 +181,7 @@ func (s *testBrowser) testFilters(t *testing.T) {
 	rows := s.rows()
 	assert.Contains(t, rows, "smoke")
 	assert.NotContains(t, rows, "lint")
-	assert.Equal(t, "6 of 22 jobs shown", s.text(`document.getElementById("found").textContent`), "of 8 steps, two are attempts at one job, and one is a bridge")
+	assert.Equal(t, "6 of 22 jobs shown", s.text(`document.getElementById("found").textContent`), "two of the 8 steps are attempts of one job, and one is a bridge")
 	s.assertQuiet(t)
 }
 
@@ -198,11 +198,11 @@ func (s *testBrowser) testOrder(t *testing.T) {
 	assert.Equal(t, []string{"compile", "assets", "lint", "unit 1/3"}, s.rows()[:4])
 	s.set("group", "runner")
 	rows = s.rows()
-	assert.Equal(t, []string{"linux-large-1", "compile", "unit 1/3", "integration", "browser", "integration", "image", "linux-large-2"}, rows[:8], "each attempt with its runner")
+	assert.Equal(t, []string{"linux-large-1", "compile", "unit 1/3", "integration", "browser", "integration", "image", "linux-large-2"}, rows[:8], "each attempt is listed under its runner")
 	assert.Contains(t, rows, "No runner")
 	s.saveScreenshot(t, "runners")
 	s.click(row("rlinux-large-1"))
-	assert.Equal(t, []string{"linux-large-1", "linux-large-2"}, s.rows()[:2], "runners fold")
+	assert.Equal(t, []string{"linux-large-1", "linux-large-2"}, s.rows()[:2], "runners can be folded")
 	s.assertQuiet(t)
 }
 
@@ -214,7 +214,7 @@ func (s *testBrowser) active() string {
 
 func (s *testBrowser) testKeys(t *testing.T) {
 	s.show("demo.html", "light", 1280, 700)
-	assert.InDelta(t, 1, s.number(`document.querySelectorAll('#rows [tabindex="0"]').length`), 0, "one stop of the Tab key")
+	assert.InDelta(t, 1, s.number(`document.querySelectorAll('#rows [tabindex="0"]').length`), 0, "the Tab key stops at one row")
 	assert.InDelta(t, 0, s.number(`document.querySelectorAll('#rows :is(a, button):not([tabindex="-1"])').length`), 0)
 	stops := []string{"#failed"}
 	s.is(`(document.getElementById("search").focus(), true)`)
@@ -242,7 +242,7 @@ func (s *testBrowser) testKeys(t *testing.T) {
 	press("build", "ArrowLeft")
 	assert.Contains(t, s.rows(), "compile")
 	press("build", "ArrowLeft")
-	assert.NotContains(t, s.rows(), "compile", "it folded")
+	assert.NotContains(t, s.rows(), "compile", "the stage is folded")
 	press("test", "ArrowDown")
 	press("build", "ArrowUp")
 	press("build", "ArrowRight")
@@ -267,7 +267,7 @@ func (s *testBrowser) testKeys(t *testing.T) {
 	s.is(`(document.getElementById("view").scrollTop = 1e6, true)`)
 	s.frames()
 	assert.Equal(t, "compile", s.active())
-	assert.Equal(t, "compile", s.rows()[0], "and in its place")
+	assert.Equal(t, "compile", s.rows()[0], "the rows are in order")
 	s.assertQuiet(t)
 }
 
@@ -279,7 +279,7 @@ func (s *testBrowser) testZoom(t *testing.T) {
 	grown := func(what string) {
 		t.Helper()
 		assert.Greater(t, s.number(width), whole*1.2, what)
-		assert.InDelta(t, 1280, s.number(`document.documentElement.scrollWidth`), 0.5, "only the chart grows")
+		assert.InDelta(t, 1280, s.number(`document.documentElement.scrollWidth`), 0.5, "only the chart becomes wider")
 	}
 	reset := func() {
 		t.Helper()
@@ -291,14 +291,14 @@ func (s *testBrowser) testZoom(t *testing.T) {
 	x := s.number(at)
 	s.wheel(x, 400, -300, true)
 	grown("Ctrl and the wheel")
-	assert.InDelta(t, x, s.number(at), 3, "what is under the mouse stays there")
+	assert.InDelta(t, x, s.number(at), 3, "the time under the mouse keeps its position")
 	reset()
 	s.wheel(x, s.number(`document.getElementById("ticks").getBoundingClientRect().top`)+8, -300, false)
 	grown("the wheel over the axis")
 	reset()
 	s.wheel(x, 400, 200, false)
 	s.is(`new Promise((done) => { const view = document.getElementById("view"), look = () => view.scrollTop > 0 ? done(true) : requestAnimationFrame(look); look(); })`)
-	assert.InDelta(t, whole, s.number(width), 0.5, "the wheel alone scrolls")
+	assert.InDelta(t, whole, s.number(width), 0.5, "without Ctrl, the wheel scrolls")
 
 	s.click("#in")
 	grown("the button")
@@ -356,7 +356,7 @@ func (s *testBrowser) testSticky(t *testing.T) {
 	assert.InDelta(t, name.Left, s.box(".row .name").Left, 0.5, "the names stay at the left")
 	assert.Negative(t, s.box(".row .track").Left)
 	for _, point := range [][2]float64{{60, axis.Top + 12}, {60, axis.Top + 200}} {
-		assert.True(t, s.is(fmt.Sprintf(`document.elementFromPoint(%v, %v).closest(".corner, .name") !== null`, point[0], point[1])), "nothing covers them")
+		assert.True(t, s.is(fmt.Sprintf(`document.elementFromPoint(%v, %v).closest(".corner, .name") !== null`, point[0], point[1])), "no element covers them")
 	}
 	assert.True(t, s.is(fmt.Sprintf(`document.elementFromPoint(900, %v).closest("#axis") !== null`, axis.Top+12)))
 	assert.Positive(t, s.number(`[...document.querySelectorAll(".tick")].filter((el) => { const b = el.getBoundingClientRect(); return b.left > 400 && b.right < 1280; }).length`), "there are times on the axis")

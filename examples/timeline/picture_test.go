@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-var pictureMode = flag.String("picture", "", "with docs/timeline.png, `DO` this: write it, or check that it is of the page as it is now")
+var pictureMode = flag.String("picture", "", "write docs/timeline.png, or check that it shows the current page: `MODE` is write or check")
 
 const picture = "../../docs/timeline.png"
 
@@ -40,8 +40,8 @@ func TestThePicture(t *testing.T) { //nolint:paralleltest // One browser at a ti
 	}
 	kept, err := os.ReadFile(picture)
 	require.NoError(t, err)
-	assert.Less(t, len(kept), 250<<10, "it is too large for a README")
-	assert.Equal(t, hash, textOf(kept, "Page"), "docs/timeline.png is of another page than timeline draws now: write it anew with .ci/timeline-picture write, and look at it")
+	assert.Less(t, len(kept), 250<<10, "the picture is too large for a README")
+	assert.Equal(t, hash, textOf(kept, "Page"), "docs/timeline.png does not show the current page: run .ci/timeline-picture write, and check it")
 }
 
 // A PNG is a signature of 8 bytes and a list of chunks. A chunk has the length of its data, a type of 4 letters, the data and a

@@ -115,7 +115,7 @@ func TestUntrustedTextIsEscapedInTheDrawing(t *testing.T) {
 					statuses++
 				}
 			}
-			assert.Equal(t, 1, statuses, "a name adds no lines of its own")
+			assert.Equal(t, 1, statuses, "a name adds no lines")
 		}
 		if e.name == "text" {
 			assert.Less(t, len([]rune(e.text)), 200)
@@ -215,9 +215,9 @@ func TestALongTextEndsInAnEllipsis(t *testing.T) {
 		assert.Greater(t, widthOf(short, 12), 80.0)
 	}
 	assert.Equal(t, "…", fit("abc", 12, 0))
-	assert.Equal(t, "👩‍💻…", fit("👩‍💻👩‍💻👩‍💻", 10, 55), "a person who is made of three characters stays whole")
-	assert.Equal(t, "👍🏽…", fit("👍🏽👍🏽", 10, 50), "with the color of the skin")
-	assert.Equal(t, "é…", fit("ééééé", 10, 23), "with the accent")
+	assert.Equal(t, "👩‍💻…", fit("👩‍💻👩‍💻👩‍💻", 10, 55), "an emoji of three code points is not cut")
+	assert.Equal(t, "👍🏽…", fit("👍🏽👍🏽", 10, 50), "the skin tone is kept")
+	assert.Equal(t, "é…", fit("ééééé", 10, 23), "the accent is kept")
 }
 
 // contrast returns the WCAG contrast of two colors such as #12ab9f.

@@ -34,9 +34,9 @@ func (s *testBrowser) testTip(t *testing.T) {
 	for _, part := range []string{"licenses", "failed (script_failure)", "scan", "4712 of group/app", "21s", "1m 17s", "2026-03-02 09:31:47 UTC", "linux-small-1"} {
 		assert.Contains(t, it.Text, part)
 	}
-	assert.NotContains(t, it.Text, "https://", "nobody reads an address")
+	assert.NotContains(t, it.Text, "https://", "the tooltip shows no URL")
 	s.mouse("#tip", "mouseMoved")
-	assert.False(t, s.tip().Hidden, "the mouse may go to it")
+	assert.False(t, s.tip().Hidden, "the tooltip stays while the mouse is over it")
 	s.mouse("#scheme", "mouseMoved")
 	assert.True(t, s.tip().Hidden, "the tooltip is hidden when the mouse leaves")
 
@@ -57,7 +57,7 @@ func (s *testBrowser) testTip(t *testing.T) {
 	s.call("Input.dispatchTouchEvent", map[string]any{"type": "touchStart", "touchPoints": point}, nil)
 	s.call("Input.dispatchTouchEvent", map[string]any{"type": "touchEnd", "touchPoints": []any{}}, nil)
 	s.is(`new Promise((done) => { const look = () => document.getElementById("tip").hidden ? requestAnimationFrame(look) : done(true); look(); })`)
-	assert.Contains(t, s.tip().Text, "compile", "a touch shows it")
+	assert.Contains(t, s.tip().Text, "compile", "a touch shows the tooltip")
 	assert.True(t, s.tip().Inside)
 	s.saveScreenshot(t, "touched")
 	s.call("Emulation.setTouchEmulationEnabled", map[string]any{"enabled": false}, nil)
@@ -80,14 +80,14 @@ func (s *testBrowser) testNames(t *testing.T) {
 	s.evaluate(`Object.fromEntries([...document.querySelectorAll(".row .text")].map(el => [el.textContent, getComputedStyle(el).direction + " " + getComputedStyle(el).unicodeBidi + " " + getComputedStyle(el).textOverflow]))`, &directions)
 	assert.Equal(t, "rtl isolate ellipsis", directions["اختبار التكامل"])
 	assert.Equal(t, "ltr isolate ellipsis", directions[strings.Repeat("W", 200)])
-	assert.Zero(t, s.number(`[...document.querySelectorAll(".name")].filter(el => el.scrollWidth > el.clientWidth).length`), "no name is wider than its place")
+	assert.Zero(t, s.number(`[...document.querySelectorAll(".name")].filter(el => el.scrollWidth > el.clientWidth).length`), "no name overflows its column")
 	s.assertQuiet(t)
 }
 
 func (s *testBrowser) testPhone(t *testing.T) {
 	s.show("demo.html", "light", 400, 860)
 	assert.InDelta(t, 400, s.number(`document.documentElement.scrollWidth`), 0.5)
-	assert.Zero(t, s.number(`[...document.querySelectorAll(".row.job .text")].filter(el => el.scrollWidth > el.clientWidth).length`), "the names are all there")
+	assert.Zero(t, s.number(`[...document.querySelectorAll(".row.job .text")].filter(el => el.scrollWidth > el.clientWidth).length`), "all names are complete")
 	name, track := s.box(row("j0")+" .name"), s.box(row("j0")+" .track")
 	assert.GreaterOrEqual(t, track.Top, name.Bottom-0.5, "above the bars")
 	assert.Greater(t, track.Width, 300.0)
@@ -97,7 +97,7 @@ func (s *testBrowser) testPhone(t *testing.T) {
 	}
 	s.is(`(document.getElementById("view").scrollLeft = 600, true)`)
 	name = s.box(row("j0") + " .name")
-	assert.InDelta(t, 0, name.Left, 0.5, "they stay while the bars scroll")
+	assert.InDelta(t, 0, name.Left, 0.5, "the names stay while the bars scroll")
 	s.saveScreenshot(t, "phone-zoomed")
 }
 
@@ -166,20 +166,20 @@ func (s *testBrowser) testPrint(t *testing.T) {
 	assert.InDelta(t, total, s.number(`document.querySelectorAll("#rows .row").length`), 0, "all rows are printed")
 	var styles []string
 	s.evaluate(`["#axis", "#rows", "#canvas", ".row"].map(s => getComputedStyle(document.querySelector(s)).display)`, &styles)
-	assert.Equal(t, []string{"table-header-group", "table-row-group", "table", "table-row"}, styles, "the head of a table is printed on each page")
+	assert.Equal(t, []string{"table-header-group", "table-row-group", "table", "table-row"}, styles, "the table header is printed on each page")
 	for _, selector := range []string{"#axis", ".row"} {
-		assert.Equal(t, "avoid", s.text(fmt.Sprintf(`getComputedStyle(document.querySelector(%q)).breakInside`, selector)), "no page cuts it, and only such a head is repeated")
+		assert.Equal(t, "avoid", s.text(fmt.Sprintf(`getComputedStyle(document.querySelector(%q)).breakInside`, selector)), "no page break is inside a row")
 	}
 	assert.Zero(t, s.number(`document.getElementById("tools").offsetHeight`))
-	assert.InDelta(t, 1280, s.number(`document.documentElement.scrollWidth`), 0.5, "as wide as the paper, whatever the zoom")
-	assert.True(t, s.is(`document.querySelectorAll(".mark").length === document.querySelectorAll(".row .track").length * chart.marks.length`), "with lines for the times")
+	assert.InDelta(t, 1280, s.number(`document.documentElement.scrollWidth`), 0.5, "the chart is as wide as the paper at any zoom")
+	assert.True(t, s.is(`document.querySelectorAll(".mark").length === document.querySelectorAll(".row .track").length * chart.marks.length`), "each row has lines for the times")
 	bar, tick := s.box(`.bar[data-job="1"]`), s.box("#ticks")
 	want := s.number(`(jobs[1].queued / data.span)`)
-	assert.InDelta(t, tick.Left+want*tick.Width, bar.Left, 1, "the bars lie under their times")
+	assert.InDelta(t, tick.Left+want*tick.Width, bar.Left, 1, "the bars are below their times")
 	s.saveScreenshot(t, "print")
 	s.media("light", "screen")
 	s.frames()
-	assert.LessOrEqual(t, s.number(`document.querySelectorAll("#rows .row").length`), 52.0, "and all is as before")
+	assert.LessOrEqual(t, s.number(`document.querySelectorAll("#rows .row").length`), 52.0, "the page is as before")
 	assert.Greater(t, s.number(`document.getElementById("canvas").offsetWidth`), 1300.0)
 	s.assertQuiet(t)
 }
@@ -189,6 +189,6 @@ func (s *testBrowser) testNoScript(t *testing.T) {
 	defer s.call("Emulation.setScriptExecutionDisabled", map[string]any{"value": false}, nil)
 	s.show("demo.html", "dark", 1280, 900)
 	assert.InDelta(t, 25, s.number(`[...document.querySelectorAll("#table tbody tr")].filter(r => r.offsetHeight > 0).length`), 0)
-	assert.Zero(t, s.number(`document.getElementById("tools").offsetHeight + document.getElementById("chart").offsetHeight`), "tools that would do nothing are not there")
+	assert.Zero(t, s.number(`document.getElementById("tools").offsetHeight + document.getElementById("chart").offsetHeight`), "the tools are hidden without jobs")
 	s.saveScreenshot(t, "no-script")
 }
