@@ -15,9 +15,9 @@ type FailedJob struct {
 }
 
 // Failed returns the failed jobs of a pipeline, newest first, each with the last bytes of
-// its log, at most tail; 0 for none. If a log can't be read, that is the Err of its job, and
-// Log has what was read of it. If the context ends, Failed returns its error and the jobs
-// up to there.
+// its log: at most tail bytes, or none if tail is 0. If a log cannot be read, the Err of the
+// job has the error, and Log has the bytes that were read. If the context ends, Failed
+// returns its error, and the jobs that it has processed.
 //
 // If a job lists the size of its log, only the end is requested from servers that support
 // byte ranges (GitLab 19.x). If that size is too large, the log is read from its beginning.
@@ -68,32 +68,32 @@ func (s *JobsService) tailFrom(ctx context.Context, project Project, job *Job, n
 		return nil, err
 	}
 	defer log.Close()
-	last := lastOf{most: n}
+	last := tailWriter{size: n}
 	_, err = io.Copy(&last, log)
 	return last.bytes(), err
 }
 
-// lastOf keeps the last bytes that are written to it.
-type lastOf struct {
-	most int
+// tailWriter keeps the last size bytes that are written to it.
+type tailWriter struct {
+	size int
 	kept []byte
 }
 
-func (l *lastOf) Write(p []byte) (int, error) {
-	if len(l.kept) > 4*l.most+len(p) {
-		l.kept = append(l.kept[:0], l.bytes()...)
+func (w *tailWriter) Write(p []byte) (int, error) {
+	if len(w.kept) > 4*w.size+len(p) {
+		w.kept = append(w.kept[:0], w.bytes()...)
 	}
-	l.kept = append(l.kept, p...)
+	w.kept = append(w.kept, p...)
 	return len(p), nil
 }
 
-func (l *lastOf) bytes() []byte { return l.kept[max(0, len(l.kept)-l.most):] }
+func (w *tailWriter) bytes() []byte { return w.kept[max(0, len(w.kept)-w.size):] }
 
 // RetriedJob is a failed job, and the job that was created to retry it.
 type RetriedJob struct {
 	Failed *Job
-	Job    *Job  // The new job; nil if there is none, or none is known.
-	Err    error // Why there is none. If it is ErrOutcomeUnknown, check whether there is one before you retry the job.
+	Job    *Job  // The new job; nil if the retry failed or its outcome is unknown.
+	Err    error // The error of the retry. If it is ErrOutcomeUnknown, check whether there is a new job before you retry again.
 }
 
 // RetryFailedOptions choose which failed jobs [JobsService.RetryFailed] retries. Nil
@@ -102,11 +102,11 @@ type RetryFailedOptions struct {
 	Keep func(*Job) bool // Reports whether to retry a job. Nil retries every failed job.
 }
 
-// RetryFailed retries the failed jobs of a pipeline, each once, and returns the result for
-// each of them. If a job can't be retried, or it is unknown whether it was, that is the Err
-// of its result, and the other jobs are still retried. RetryFailed itself returns an error
-// only if the jobs can't be listed or the context ends; it comes with the results up to
-// there.
+// RetryFailed retries each failed job of a pipeline once, and returns the result for each of
+// them. If a retry fails, or its outcome is unknown, the Err of the result has the error, and
+// the other jobs are still retried. RetryFailed itself returns an error only if it cannot
+// list the jobs, or if the context ends. In the second case it also returns the results so
+// far.
 //
 // GitLab: GET /projects/:id/pipelines/:pipeline_id/jobs, [List all jobs by pipeline], and
 // POST /projects/:id/jobs/:job_id/retry, [Retry a job].

@@ -14,18 +14,19 @@ import (
 	"example.com/gitlabjobs/internal/jsonobject"
 )
 
-// ErrBlocked is returned when a manual job has to be played before a wait can end.
+// ErrBlocked is returned if a wait cannot end before a user plays a manual job.
 var ErrBlocked = errors.New("blocked: it cannot continue without manual action")
 
 // FollowOptions configure [JobsService.FollowTrace]. Nil or the zero value follows all of
 // the log, with the defaults below.
 type FollowOptions struct {
-	Offset int64 // The first byte, from 0.
+	Offset int64 // The offset of the first byte, from 0.
 
-	// The time between two requests for more. It is MinInterval, 1 s by default, while the
-	// log grows, and doubles up to MaxInterval, 15 s by default, while it does not. Servers
-	// without byte ranges send the whole log each time it has grown: there it is at least
-	// one second for each 16 KiB of the log, up to MaxInterval, or 60 s by default.
+	// The interval between two polls. It is MinInterval, 1 s by default, while the log
+	// grows. It doubles up to MaxInterval, 15 s by default, while the log does not grow.
+	// Servers without byte ranges send the whole log each time it has grown. For them the
+	// interval is at least one second for each 16 KiB of the log, up to MaxInterval, or up
+	// to 60 s if MaxInterval is 0.
 	MinInterval, MaxInterval time.Duration
 
 	// MaxOutage is how long GitLab may be unreachable, or respond only with errors that
@@ -140,55 +141,56 @@ type TraceFollower struct {
 	longest time.Duration // The longest interval between two requests for a whole log.
 
 	job     *Job
-	err     error // What every further Read returns.
-	next    followStep
-	pause   time.Duration // Before the next step.
-	changed error         // Why the job is requested: the log has changed, or is gone.
+	err     error // The error that every further Read returns.
+	next    followAction
+	pause   time.Duration // The wait before the next action.
+	changed error         // The error that shows that the log has changed or is gone, until the job is received.
 
 	interval time.Duration
-	due      time.Time // Before, the log is not requested.
-	got      bool      // Text was received since the log was requested.
-	checks   int       // Requests for the log that brought nothing, though there may be more.
-	started  bool      // There may be a log.
+	due      time.Time // The earliest time of the next request for the log.
+	received bool      // Text was received since the log was requested.
+	checks   int       // The number of consecutive requests that returned no text of a log that may be incomplete.
+	started  bool      // The job may have a log.
 	finished bool
-	settled  bool // It finished long ago.
+	settled  bool // The job finished long before FollowTrace was called.
 }
 
-// followStep is one request of a TraceFollower, or a part of its response.
-type followStep int
+// followAction is an action of a TraceFollower: a request, or reading its response.
+type followAction int
 
 const (
-	getJob followStep = iota
+	getJob followAction = iota
 	openLog
 	readLog
 )
 
-// maxChecks is how often the log of a finished job is requested if it is missing.
+// maxChecks is the maximum number of requests for the missing log of a finished job.
 const maxChecks = 5
 
-// Job returns the job as it was last received. After Read has returned io.EOF, that is
-// the finished job.
+// Job returns the last received state of the job. After Read has returned io.EOF, the job is
+// finished.
 func (f *TraceFollower) Job() *Job { return f.job }
 
-// Close stops following, and ends a Read that waits. It may be called at any time.
+// Close stops following and interrupts a Read that waits. It is safe to call Close during a
+// Read.
 func (f *TraceFollower) Close() error { return f.log.Close() }
 
-// Read waits until there is more of the log, and reads it. At the end of the log it
-// returns io.EOF.
+// Read waits until the log has more bytes, and reads them. At the end of the log it returns
+// io.EOF.
 func (f *TraceFollower) Read(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
 	for f.err == nil {
-		if n := f.step(p); n > 0 {
+		if n := f.runNext(p); n > 0 {
 			return n, nil
 		}
 	}
 	return 0, f.err
 }
 
-// step takes the next step, and returns how many bytes it has read into p.
-func (f *TraceFollower) step(p []byte) (n int) {
+// runNext runs the next action, and returns the number of bytes that it has read into p.
+func (f *TraceFollower) runNext(p []byte) (n int) {
 	if f.pause > 0 {
 		if err := sleep(f.log.ctx, f.pause); err != nil {
 			f.err = f.outage.contextError(f.log.ctx, "following a log")
@@ -218,7 +220,7 @@ func (f *TraceFollower) step(p []byte) (n int) {
 	case readLog:
 		if n, err = f.log.Read(p); n > 0 {
 			f.outage.succeeded()
-			f.got, f.checks = true, 0
+			f.received, f.checks = true, 0
 			return n
 		}
 		if errors.Is(err, io.EOF) {
@@ -231,8 +233,8 @@ func (f *TraceFollower) step(p []byte) (n int) {
 	return 0
 }
 
-// tolerate schedules the step after one that failed, or returns the error that ends the
-// following.
+// tolerate schedules the next action after a failure. If the failure is permanent, it
+// returns the error.
 func (f *TraceFollower) tolerate(err error) error {
 	if errors.Is(err, ErrTraceChanged) || errors.Is(err, errTraceMissing) {
 		f.next, f.changed = getJob, err
@@ -249,11 +251,11 @@ func (f *TraceFollower) tolerate(err error) error {
 	return nil
 }
 
-// atEnd schedules the step after the end that the log has for now. It returns io.EOF at
-// the end of the log.
+// atEnd schedules the next action at the current end of the log. It returns io.EOF if the
+// log is complete.
 func (f *TraceFollower) atEnd() error {
-	grown := f.got
-	f.got = false
+	grown := f.received
+	f.received = false
 	switch {
 	case f.finished:
 		return f.finish()
@@ -271,8 +273,9 @@ func (f *TraceFollower) atEnd() error {
 	return nil
 }
 
-// finish ends at the end of a finished job's log, unless there may be more: a runner may
-// write its last bytes after the job's end.
+// finish returns io.EOF at the end of the log of a finished job. If the log may be
+// incomplete, it schedules another request instead, because a runner may write its last
+// bytes after the end of the job.
 func (f *TraceFollower) finish() error {
 	f.checks++
 	missing := f.missing()
@@ -291,7 +294,7 @@ func (f *TraceFollower) finish() error {
 	return nil
 }
 
-// missing reports whether a finished job should have more of a log.
+// missing reports whether the log of a finished job is shorter than expected.
 func (f *TraceFollower) missing() bool {
 	if size := traceSize(f.job); size > 0 {
 		return f.log.next < size
@@ -299,14 +302,14 @@ func (f *TraceFollower) missing() bool {
 	return f.log.next == f.log.begin && !f.job.StartedAt.IsZero()
 }
 
-// backoff is the wait before a log that is missing is requested again.
+// backoff returns the wait before a missing log is requested again.
 func (f *TraceFollower) backoff() time.Duration {
 	return min(f.options.MinInterval<<(f.checks-1), f.options.MaxInterval)
 }
 
-// update schedules the step after the job was received.
+// update schedules the next action after the job was received.
 func (f *TraceFollower) update(job *Job) error {
-	was := f.job.Status
+	previous := f.job.Status
 	if err := f.found(job); err != nil {
 		return err
 	}
@@ -317,7 +320,7 @@ func (f *TraceFollower) update(job *Job) error {
 		f.next = openLog
 	case !f.started:
 		f.schedule(getJob, f.lengthen())
-	case was != job.Status:
+	case previous != job.Status:
 		f.interval = f.options.MinInterval
 		f.schedule(openLog, 0)
 	default:
@@ -333,7 +336,8 @@ func (f *TraceFollower) lengthen() time.Duration {
 	return wait
 }
 
-// checkChanged requests the log again if it is gone, which may be for a moment only.
+// checkChanged schedules another request if the log is gone, because that may be temporary.
+// Otherwise it returns the error.
 func (f *TraceFollower) checkChanged() error {
 	err := f.changed
 	f.changed = nil
@@ -350,7 +354,7 @@ func (f *TraceFollower) checkChanged() error {
 	}
 }
 
-// hasErasedAt reports whether the server says if the job's log was erased.
+// hasErasedAt reports whether the server sends erased_at with its jobs.
 func hasErasedAt(job *Job) bool {
 	return jsonobject.Has(job, "erased_at")
 }
@@ -373,10 +377,10 @@ func (f *TraceFollower) found(job *Job) error {
 	return nil
 }
 
-// schedule sets the next step and how long to wait before. Waits differ, so that not all
-// followers send their requests together. If it is too early for the log, the job is
-// requested instead, to see whether it has finished.
-func (f *TraceFollower) schedule(next followStep, wait time.Duration) {
+// schedule sets the next action and the wait before it. It adds a random time to the wait,
+// so that followers do not send their requests at the same time. If it is too early to
+// request the log, it schedules a request for the job, which may have finished.
+func (f *TraceFollower) schedule(next followAction, wait time.Duration) {
 	if left := time.Until(f.due); next == openLog && !f.finished && left > wait {
 		wait = min(left, f.options.MaxInterval)
 		if wait < left {

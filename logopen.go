@@ -9,18 +9,19 @@ import (
 	"os"
 )
 
-// How a logReader gets a response that continues where the one before ended.
+// This file contains the methods of logReader that request the log from the next byte on.
 
-// brokenError is a response whose body broke off. It is a [net.Error], as other failures
-// of the network are.
+// brokenError is the error of a response body that broke off. Like other network errors, it
+// is a [net.Error].
 type brokenError struct{ error }
 
 func (e *brokenError) Unwrap() error   { return e.error }
 func (e *brokenError) Timeout() bool   { return false }
 func (e *brokenError) Temporary() bool { return true }
 
-// open gets a response that continues at the next byte, in as many attempts as the
-// policy allows. Each request has its own attempts until the response begins.
+// open requests the log from the next byte on. If the response breaks off before new bytes
+// arrive, it repeats that within the limits of the policy. In addition, each request is
+// retried until its response begins.
 func (r *logReader) open() error {
 	for {
 		err := r.openOnce()
@@ -34,15 +35,15 @@ func (r *logReader) open() error {
 	}
 }
 
-// wait waits before the response that replaces one that broke off. It returns cause if
-// there were too many.
+// wait waits before the next request after a response that broke off with cause. If there
+// were too many such responses, it returns cause.
 func (r *logReader) wait(cause error) error {
 	client := r.source.jobs.client
 	if r.failed++; r.failed >= client.retry.MaxAttempts {
 		r.etag = ""
 		return &brokenError{cause}
 	}
-	r.etag = "" // Of a log that has not been read to its end.
+	r.etag = "" // The log was not read to its end.
 	return sleep(r.ctx, client.transport.Backoff(r.failed))
 }
 
@@ -62,14 +63,14 @@ func (r *logReader) openOnce() error {
 	if same || err != nil {
 		return err
 	}
-	// The log has changed, or nothing shows that it has not, or the server ignores the
-	// parameters now: the log from its first byte on shows which.
+	// The log has changed or may have changed, or the server ignores the parameters. Compare
+	// the log from its first byte on.
 	return r.openWhole(log)
 }
 
-// openRange requests the log from the next byte on, and the end of what was read once
-// more. It reports false if that does not show that the log is the same, or if the server
-// ignores the parameters; in the second case it may return the whole log.
+// openRange requests the log from the next byte on, together with the last bytes that were
+// read. It returns false if that does not prove that the log is unchanged, or if the server
+// ignores the parameters. In the second case it may return the whole log.
 func (r *logReader) openRange(verify bool) (same bool, whole *http.Response, err error) {
 	mark := r.end()
 	again := r.next - mark.offset
@@ -77,7 +78,7 @@ func (r *logReader) openRange(verify bool) (same bool, whole *http.Response, err
 	switch {
 	case r.limit >= 0 && again < maxByteLimit/2:
 		q.Limit = new(min(r.limit-mark.offset, maxByteLimit))
-	case again == 0: // There is nothing to compare: a longer response is not a part.
+	case again == 0: // There are no bytes to compare, but a longer response is not the part.
 		q.Limit = new(int64(maxByteLimit))
 	}
 	log, err := r.source.get(r.ctx, q, "")
@@ -92,7 +93,7 @@ func (r *logReader) openRange(verify bool) (same bool, whole *http.Response, err
 			return false, whole, err
 		}
 	}
-	same, shown, err := r.matches(log.Body, mark)
+	same, unique, err := r.matches(log.Body, mark)
 	if err != nil {
 		err = &brokenError{err}
 	}
@@ -100,7 +101,7 @@ func (r *logReader) openRange(verify bool) (same bool, whole *http.Response, err
 		r.source.jobs.client.byteRanges.forget()
 		same = false
 	}
-	if !same || !shown {
+	if !same || !unique {
 		log.Body.Close()
 		return false, nil, err
 	}
@@ -110,13 +111,13 @@ func (r *logReader) openRange(verify bool) (same bool, whole *http.Response, err
 	err = r.use(log, false, nil)
 	r.size = again
 	if q.Limit != nil {
-		r.asked = *q.Limit
+		r.requested = *q.Limit
 	}
 	return true, nil, err
 }
 
-// piece is a response that byte_limit bounds. A longer one comes from a server that
-// ignores the parameters, and is not the part that was requested.
+// piece is the body of a response to a request with byte_limit. If it is longer, the server
+// ignores the parameters and the response is not the requested part.
 type piece struct {
 	io.ReadCloser
 	left int64
@@ -130,11 +131,11 @@ func (p *piece) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// errTraceGone is returned for a log that has become empty.
+// errTraceGone is returned if a log has become empty.
 var errTraceGone = fmt.Errorf("%w: it is empty now", ErrTraceChanged)
 
-// openWhole reads the whole log up to the next byte. log is a response that was received
-// already, or nil.
+// openWhole requests the whole log and reads it up to the next byte. If log is not nil, it is
+// a response that was already received.
 func (r *logReader) openWhole(log *http.Response) (err error) {
 	if log == nil {
 		if log, err = r.source.get(r.ctx, nil, r.etag); err != nil { //nolint:bodyclose // use closes it.
@@ -162,7 +163,8 @@ func (r *logReader) openWhole(log *http.Response) (err error) {
 	return r.use(log, true, err)
 }
 
-// use makes log the response that is read, unless there was an error, or Close.
+// use sets the response to read. If err is not nil or the reader is closed, it closes the
+// response instead.
 func (r *logReader) use(log *http.Response, whole bool, err error) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -175,7 +177,7 @@ func (r *logReader) use(log *http.Response, whole bool, err error) error {
 		}
 		return err
 	}
-	r.body, r.whole, r.fresh, r.size, r.asked = log.Body, whole, 0, 0, 0
+	r.body, r.whole, r.newBytes, r.size, r.requested = log.Body, whole, 0, 0, 0
 	r.etag = ""
 	if r.follow && whole {
 		r.etag = log.Header.Get("Etag")
@@ -183,7 +185,7 @@ func (r *logReader) use(log *http.Response, whole bool, err error) error {
 	return nil
 }
 
-// reopen requests what follows the end that the log had.
+// reopen requests the log from its last known end on.
 func (r *logReader) reopen() error {
 	r.sticky = nil
 	err := r.open()

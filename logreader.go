@@ -20,20 +20,20 @@ type logReader struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	source logSource
-	sticky error // What every further Read returns.
-	failed int   // Responses that broke off since the last byte was received.
+	sticky error // The error that every further Read returns.
+	failed int   // The number of responses that broke off since the last byte was received.
 
-	mu     sync.Mutex // Close may be called at any time.
+	mu     sync.Mutex // Protects body and closed, because Close can be called during a Read.
 	body   io.ReadCloser
 	closed bool
 
-	limit int64 // Where the part that was requested ends; -1 for the end of the log.
+	limit int64 // The offset at which the selected part ends; -1 for the end of the log.
 
-	whole   bool  // The response is the whole log, so its end is the end of the log.
-	fresh   int64 // New bytes of the response.
-	size    int64 // Bytes of the response.
-	asked   int64 // The limit that was requested for it; 0 for none.
-	largest int64 // The size of the largest response before.
+	whole     bool  // The response is the whole log, so its end is the end of the log.
+	newBytes  int64 // The number of bytes of the response that were not read before.
+	size      int64 // The number of bytes of the response.
+	requested int64 // The byte_limit of the request; 0 for none.
+	largest   int64 // The size of the largest earlier response.
 
 	follow bool   // The log grows: its end is temporary, and reopen continues from there.
 	etag   string // Of the whole log, if it was read to its end.
@@ -136,7 +136,7 @@ func (r *logReader) consume(p []byte) {
 		return
 	}
 	r.failed = 0
-	r.fresh += int64(len(p))
+	r.newBytes += int64(len(p))
 	r.size += int64(len(p))
 	r.add(p)
 }
@@ -160,18 +160,19 @@ func (r *logReader) resume(err error) error {
 	return r.open()
 }
 
-// isLast reports whether the response that has ended was the last one. It was not if it
-// has as much as was requested. A server may send less, always the same amount: then a
-// response that is shorter than an earlier one is the last. So is a small one, since a log
-// that is being written always has some more.
+// isLast reports whether the response that has ended was the last one. A response that is as
+// long as requested is not the last. Some servers have a lower limit, so that all responses
+// but the last have the same size. A response that is shorter than an earlier one is then
+// the last. A small response is also the last, because a log that is being written would
+// always have some more bytes.
 func (r *logReader) isLast() bool {
 	const small = 16 << 10
 	largest := r.largest
 	r.largest = max(largest, r.size)
 	switch {
-	case r.whole || r.fresh == 0 || r.next == r.limit:
+	case r.whole || r.newBytes == 0 || r.next == r.limit:
 		return true
-	case r.asked > 0 && r.size >= r.asked:
+	case r.requested > 0 && r.size >= r.requested:
 		return false
 	default:
 		return r.follow || r.size < max(largest, small)
@@ -180,13 +181,13 @@ func (r *logReader) isLast() bool {
 
 // stop makes every further Read return err.
 func (r *logReader) stop(err error) error {
-	var answered *Error
-	var asked *callError
+	var responseErr *Error
+	var callErr *callError
 	switch {
 	case errors.Is(err, io.EOF):
 	case r.isClosed():
 		err = os.ErrClosed
-	case errors.As(err, &answered), errors.As(err, &asked):
+	case errors.As(err, &responseErr), errors.As(err, &callErr):
 	case r.ctx.Err() != nil:
 		err = newCallError(http.MethodGet, *r.source.path, contextError(r.ctx), false)
 	default:
@@ -204,7 +205,7 @@ func (r *logReader) isClosed() bool {
 	return r.closed
 }
 
-// Close also ends a Read that waits.
+// Close closes the log and interrupts a Read that waits.
 func (r *logReader) Close() error {
 	r.cancel()
 	r.mu.Lock()
@@ -216,7 +217,7 @@ func (r *logReader) Close() error {
 	return r.body.Close()
 }
 
-// sleep waits, or returns why the context ended.
+// sleep waits for d. If the context ends first, it returns the error of the context.
 func sleep(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -228,25 +229,26 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// logHistory describes the part of a log that was read, without keeping it. A reader
-// that reconnects requests the end of that part again, to see that the log is the same.
+// logHistory describes the part of a log that was read, without storing it. After a
+// reconnect, the reader requests the end of that part again, and compares it to check that
+// the log is unchanged.
 //
-// That end proves little if the same bytes also occur earlier, as progress bars and
-// repeated lines do. So the history has the hashes of blocks of what was read, in regular
-// spaces. The end is long enough that an earlier occurrence of it would contain one of
-// these blocks; if no other block of the history is found in it, it occurs only once.
-// The number of hashes is bounded: in a long log the spaces, and the end, are larger.
+// The comparison proves little if the same bytes also occur earlier, as in progress bars and
+// repeated lines. The history therefore has hashes of blocks of the part at regular
+// intervals. The end is long enough that an earlier occurrence of it would contain one of
+// these blocks. If the end contains no such block, it occurs only once. The number of hashes
+// is limited: in a long log, the intervals and the end are longer.
 type logHistory struct {
-	begin, next int64  // The part that was read.
-	sum         uint32 // Its checksum.
+	begin, next int64  // The offsets of the part that was read.
+	sum         uint32 // The checksum of the part.
 
 	size, spacing int64    // A block of size bytes begins every spacing bytes.
-	blocks        []uint64 // The hashes of the complete ones.
+	blocks        []uint64 // The hashes of the complete blocks.
 	hash          maphash.Hash
-	marks         []logMark // Where the last blocks begin.
+	marks         []logMark // The beginnings of the last blocks.
 }
 
-// logMark is a place in a log, and the checksum of what was read up to there.
+// logMark is an offset in a log, and the checksum of the bytes that were read before it.
 type logMark struct {
 	offset int64
 	sum    uint32
@@ -256,7 +258,7 @@ const (
 	maxBlocks = 8192
 	maxMarks  = 6 // Enough for two blocks and a space after the spacing has doubled.
 
-	// smallEnd is up to how many bytes everything that was read is compared.
+	// smallEnd is the length up to which the whole part is compared.
 	smallEnd = 1 << 10
 )
 
@@ -264,8 +266,8 @@ func newLogHistory(begin, blockSize int64) logHistory {
 	return logHistory{begin: begin, next: begin, size: blockSize, spacing: blockSize}
 }
 
-// castagnoli is the polynomial that processors know. The table is made once, by
-// the standard library.
+// castagnoli returns the table of a polynomial that processors support in hardware. The
+// standard library creates the table only once.
 func castagnoli() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) }
 
 // add records the bytes that were read next.
@@ -304,7 +306,7 @@ func (h *logHistory) addBlock() {
 	}
 }
 
-// end returns where the end begins that is compared.
+// end returns the beginning of the end that is compared.
 func (h *logHistory) end() logMark {
 	if h.next-h.begin > smallEnd {
 		for _, mark := range slices.Backward(h.marks) {
@@ -316,10 +318,10 @@ func (h *logHistory) end() logMark {
 	return logMark{offset: h.begin}
 }
 
-// matches reports whether r continues from the mark on as the part that was read, and
-// whether that shows that the log is the same: if not, the same bytes may also occur
-// earlier. An error is one of r, except for its end.
-func (h *logHistory) matches(r io.Reader, mark logMark) (same, shown bool, err error) {
+// matches reports whether the bytes of r are the same as the part from the mark on. They
+// are unique if they do not also occur earlier, which proves that the log is unchanged. An
+// error is a read error of r other than io.EOF.
+func (h *logHistory) matches(r io.Reader, mark logMark) (same, unique bool, err error) {
 	c := endChecker{history: h, sum: mark.sum, offset: mark.offset}
 	if mark.offset > h.begin {
 		c.blocks = make(map[uint64]int64, len(h.blocks))
@@ -338,12 +340,12 @@ func (h *logHistory) matches(r io.Reader, mark logMark) (same, shown bool, err e
 	return err == nil && c.sum == h.sum, !c.repeated, err
 }
 
-// endChecker computes the checksum of an end, and looks for blocks of the history in it.
+// endChecker computes the checksum of an end, and searches it for blocks of the history.
 type endChecker struct {
 	history  *logHistory
 	sum      uint32
-	blocks   map[uint64]int64 // Where a block is; -1 for more than one place.
-	offset   int64            // Of rest.
+	blocks   map[uint64]int64 // The offset of each block; -1 if there are several equal blocks.
+	offset   int64            // The offset of rest in the log.
 	rest     []byte           // Shorter than a block.
 	repeated bool
 }

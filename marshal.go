@@ -2,20 +2,20 @@ package gitlabjobs
 
 import "example.com/gitlabjobs/internal/jsonobject"
 
-// The types below marshal to the keys that GitLab sends and keep null, absent
-// and zero apart, with this package as with encoding/json.
+// The types below marshal to the keys that GitLab sends. They preserve the difference
+// between null, absent and zero.
 
-// object is what each type that GitLab sends remembers of the JSON object it came
-// from, so that null, absent and zero stay apart and nothing is lost.
+// object records the JSON object that a value was decoded from: its keys, its null values,
+// and values that are not in a field.
 type object struct{ record }
 
-// record is an alias so that the field, which embeds it, is not exported.
+// record is an alias, so that the embedded field is not exported.
 type record = jsonobject.Object
 
-// Extra returns the JSON value of a field of the server's answer that has no
-// place in the struct: a field that this version of the package does not know,
-// or one whose value does not fit its type here. It reports false for any
-// other. The value must not be changed.
+// Extra returns the JSON value of a key in the response that is not in a field of the
+// struct, because this version of the package does not know the key, or because the value
+// does not fit the type of the field. For any other key, it returns false. Callers must not
+// modify the value.
 func (o object) Extra(name string) ([]byte, bool) { return o.record.Extra(name) }
 
 // MarshalJSON implements [encoding/json.Marshaler].

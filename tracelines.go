@@ -33,13 +33,13 @@ type TraceLine struct {
 	// after the other, is the log, byte for byte.
 	Raw string
 
-	// Time is when the runner took the line, in UTC. It is zero, and Stream is
-	// empty, in a log of a runner that does not write them.
+	// Time is the time at which the runner received the line, in UTC. Time is zero and
+	// Stream is empty if the runner does not write them to the log.
 	Time   time.Time
 	Stream TraceStream
 
-	// StreamID is the number that the runner gave the stream: 0 for messages of
-	// its own, 1 for the job's scripts, 15 and more for services.
+	// StreamID is the runner's number for the stream: 0 for messages of the runner, 1 for
+	// the scripts of the job, 15 and more for services.
 	StreamID int
 
 	// Continued reports whether the text continues that of an earlier line. The
@@ -47,17 +47,17 @@ type TraceLine struct {
 	// marked it as a continuation but TraceLines could not join it.
 	Continued bool
 
-	// Sections are those that the line is in, the innermost last. Lines share
-	// them: they are to be read only.
+	// Sections are the sections that contain the line, the innermost last. Lines share
+	// them: do not modify them.
 	Sections []*TraceSection
 
-	// Started and Ended are the sections that begin and end with this line. One
-	// that ends is no more in Sections.
+	// Started and Ended are the sections that begin and end with this line. Sections does
+	// not contain those that end.
 	Started, Ended []*TraceSection
 }
 
-// TraceStream is where a line was written to: stdout, stderr, or empty if the log
-// does not say.
+// TraceStream is the stream that a line was written to: stdout or stderr. It is empty if the
+// log does not contain it.
 type TraceStream string
 
 // The streams of a log.
@@ -84,9 +84,8 @@ func (s *TraceSection) Duration() time.Duration {
 	return max(0, s.End.Sub(s.Start))
 }
 
-// TraceLines returns the lines of a log, each as soon as its end is read, so that
-// r may as well be the log of a running job. It needs no more than a few MiB,
-// whatever the log is.
+// TraceLines returns the lines of a log, each as soon as its end is read. r can also be the
+// log of a running job. TraceLines uses at most a few MiB of memory for any log.
 //
 //	for line, err := range gitlabjobs.TraceLines(log) {
 //		if err != nil {
@@ -95,9 +94,9 @@ func (s *TraceSection) Duration() time.Duration {
 //		fmt.Println(line.Text)
 //	}
 //
-// An error of r comes last and once, with a nil line, after the line that it
-// broke off. Where the loop ends early, more of r has been read than the lines
-// that came. To range a second time goes on with what r has left.
+// If reading r fails, the iterator yields the last, incomplete line, then the error once
+// with a nil line, and stops. It reads ahead: if the loop ends early, bytes after the last
+// line may already be read. A second loop begins with the unread bytes of r.
 //
 // A section mark starts a new line, as on GitLab's page, even in the middle of
 // text. Marks that GitLab does not accept are text. The end of a section that is
@@ -130,7 +129,7 @@ func TraceLines(r io.Reader) iter.Seq2[*TraceLine, error] {
 	}
 }
 
-// traceScanner makes lines of a log.
+// traceScanner splits a log into lines.
 type traceScanner struct {
 	log       *runnerlog.Reader
 	line      terminal.Line
@@ -139,8 +138,8 @@ type traceScanner struct {
 	continued bool // The next line continues the text of the one before.
 }
 
-// yieldLines yields the lines that a line of the log is: more than one if it has section
-// marks. It reports whether to go on.
+// yieldLines yields the current line of the log, as several lines if it has section marks.
+// It reports whether to continue.
 func (s *traceScanner) yieldLines(yield func(*TraceLine) bool) bool {
 	s.continued = s.continued || s.log.Continues()
 	// If most of the text is one sequence, its rest is not worth waiting for.
@@ -186,7 +185,7 @@ func textIn(raw string, text []byte) string {
 	return string(text)
 }
 
-// stopReason is why show stops.
+// stopReason is the reason why show stops.
 type stopReason int
 
 const (
@@ -195,9 +194,9 @@ const (
 	atPart            // The text ends in a part of a character, a sequence or a mark.
 )
 
-// show shows text on the line, and returns how many bytes of it. Text that is not whole may
-// end in a part of something whose rest is yet to come: show stops there if that is behind
-// half.
+// show writes text to the terminal line, and returns the number of bytes written. If text is
+// not whole, it may end within a character, a sequence or a mark. If that begins after the
+// offset half, show stops there.
 func (s *traceScanner) show(text []byte, whole bool, half int) (n int, reason stopReason) {
 	for n < len(text) {
 		waits := !whole && n > half
@@ -228,13 +227,13 @@ func (s *traceScanner) show(text []byte, whole bool, half int) (n int, reason st
 	return n, atEnd
 }
 
-// traceSections are the sections that a log is in.
+// traceSections are the sections at the current position of a log.
 type traceSections struct {
 	open           []*TraceSection // Lines share it, so it is replaced, never changed.
 	started, ended []*TraceSection // By the marks of the line that is being made.
 }
 
-// maxOpenSections is how deep sections nest, because of the memory that they take.
+// maxOpenSections is the maximum depth of nested sections, which limits their memory.
 const maxOpenSections = 64
 
 // find returns the index of the innermost open section of a name, or -1.
