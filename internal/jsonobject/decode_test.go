@@ -28,7 +28,7 @@ func marshal(t *testing.T, v any) string {
 	return string(b)
 }
 
-// encodes makes sure that v is encoded as want, byte for byte.
+// encodes checks that the encoding of v is want.
 func encodes(t *testing.T, want string, v any, note ...any) {
 	t.Helper()
 	if got := marshal(t, v); got != want {
@@ -73,7 +73,7 @@ func TestEveryKindOfFieldIsRead(t *testing.T) {
 	encodes(t, full, decode(t, " "+spaced+"\n"), "white space means nothing")
 }
 
-// What is null, absent or zero is so again when it is encoded.
+// Null, absent and zero values are encoded as they were decoded.
 func TestNullAbsentAndZeroStayApart(t *testing.T) {
 	t.Parallel()
 	zeros := map[string]string{
@@ -86,7 +86,7 @@ func TestNullAbsentAndZeroStayApart(t *testing.T) {
 		null, there := `{"`+key+`":null}`, `{"`+key+`":`+zero+`}`
 		encodes(t, null, decode(t, null))
 		assert.True(t, jsonobject.Has(decode(t, null), key))
-		if key != "at" { // The zero time.Time is null: there is no other way to say so.
+		if key != "at" { // The zero time.Time is encoded as null.
 			encodes(t, there, decode(t, there))
 			encodes(t, there, decode(t, `{"`+key+`":null,"`+key+`":`+zero+`}`), "the last one counts")
 		}
@@ -100,7 +100,7 @@ func TestNullAbsentAndZeroStayApart(t *testing.T) {
 	assert.False(t, jsonobject.Has(ticket{}, "name"))
 }
 
-// A value that does not fit is kept as it is, and the field stays zero.
+// A value that does not fit is an extra, and its field is zero.
 func TestAValueThatDoesNotFitIsKept(t *testing.T) {
 	t.Parallel()
 	for key, values := range map[string][]string{
@@ -163,7 +163,7 @@ func TestAValueThatDoesNotFitIsKept(t *testing.T) {
 	}
 }
 
-func TestNumbersMayStandInQuotes(t *testing.T) {
+func TestNumbersCanBeInQuotes(t *testing.T) {
 	t.Parallel()
 	v := decode(t, `{"id":"12","ratio":"1.5","count":"\u0033","percent":"-2e1"}`)
 	assert.EqualValues(t, 12, v.ID)
@@ -178,7 +178,7 @@ func TestNumbersMayStandInQuotes(t *testing.T) {
 	}
 }
 
-// The body may be used for something else once it is decoded.
+// The caller can reuse the body after decoding.
 func TestNothingOfTheBodyIsKept(t *testing.T) {
 	t.Parallel()
 	body := []byte(full)
@@ -197,7 +197,7 @@ func TestNothingOfTheBodyIsKept(t *testing.T) {
 	}
 }
 
-// A copy of a struct keeps what it has, whatever is decoded into the original.
+// Decoding into a struct does not change an earlier copy of it.
 func TestCopiesShareNothingThatChanges(t *testing.T) {
 	t.Parallel()
 	v := decode(t, full)
@@ -351,7 +351,7 @@ type pointing struct {
 	ID int64 `json:"id"`
 }
 
-func TestWhatEmbedsNoObjectIsAnError(t *testing.T) {
+func TestATypeThatEmbedsNoObjectIsAnError(t *testing.T) {
 	t.Parallel()
 	const text = "is not a pointer to a struct that embeds a jsonobject.Object"
 	for _, v := range []any{nil, 1, new(1), ticket{}, (*ticket)(nil), new(struct{ ID int64 }), new(new(ticket)), &pointing{}, pointing{}} {
@@ -393,7 +393,7 @@ func TestFieldsOfOtherTypesAreExtras(t *testing.T) {
 	encodes(t, `{"a":1,"b":{}}`, none, "there may be no field at all")
 }
 
-// wide has two fields more than a struct can have.
+// wide has two fields more than the maximum.
 type wide struct {
 	jsonobject.Object
 

@@ -53,7 +53,7 @@ func TestExtrasAreEncodedWithoutWhiteSpace(t *testing.T) {
 		decode(t, "{\"name\": [ 1,\n\"a b\" ], \"x\" :{ \"a\" : 1.50, \"b\":\"<\\u00e9>\" }, \"<y>\":2}"))
 }
 
-func TestAValueThatIsNoJSONIsAnError(t *testing.T) {
+func TestAValueThatCannotBeEncodedIsAnError(t *testing.T) {
 	t.Parallel()
 	for _, v := range []*ticket{
 		{Ratio: math.NaN()}, {Percent: new(math.Inf(1))}, {Options: map[string]any{"a": func() {}}},

@@ -9,8 +9,8 @@ import (
 	"example.com/gitlabjobs/internal/jsonobject"
 )
 
-// FuzzSyntax: what is JSON to encoding/json is JSON to this package, wherever it
-// stands, and an error says where it is not.
+// FuzzSyntax checks that this package accepts the same JSON as encoding/json, and that
+// errors contain the position.
 func FuzzSyntax(f *testing.F) {
 	for _, s := range []string{
 		`0`, `-0`, `-`, `01`, `1.`, `1.5`, `.5`, `1e`, `1e+`, `1E-09`, `+1`, `1 2`, `--1`, `1e5e5`, `0x1`,
@@ -44,7 +44,7 @@ func FuzzSyntax(f *testing.F) {
 	})
 }
 
-// FuzzRoundTrip: what was read and written reads and writes the same.
+// FuzzRoundTrip checks that decoding and encoding the result again does not change it.
 func FuzzRoundTrip(f *testing.F) {
 	for _, s := range []string{
 		full, "[" + full + "," + full + "]", `[{"id":"1","name":null,"x":[1, {}],"at":"2024-03-05T09:03:51.123456+02:00","parts":[{},null]}]`,
@@ -72,7 +72,8 @@ func FuzzRoundTrip(f *testing.F) {
 	})
 }
 
-// FuzzAnything: a map of any values is what encoding/json makes of it, or kept as it is.
+// FuzzAnything checks that a map of any values is decoded as encoding/json does, or is an
+// extra.
 func FuzzAnything(f *testing.F) {
 	f.Add(`{"a":null,"b":true,"c":"x\u00e9\/","d":-1.5e3,"e":[[],{}],"a":{"f":[1,"2"]}}`)
 	f.Add(`{"a":1e999}`)

@@ -59,7 +59,7 @@ func TestBrokenJSONIsAnErrorThatSaysWhere(t *testing.T) {
 	}
 }
 
-// All that is not JSON is broken in every place of a body, and what is JSON in none.
+// A value is valid or invalid as in encoding/json, at every position of a body.
 func TestSyntaxIsThatOfEncodingJSON(t *testing.T) {
 	t.Parallel()
 	pieces := []string{
@@ -98,7 +98,7 @@ func TestDepthIsThatOfEncodingJSON(t *testing.T) {
 	require.NoError(t, jsonobject.Unmarshal(side, new(ticket)), "what is beside adds nothing")
 }
 
-// Strings are what encoding/json makes of them, wherever in them something special is.
+// Strings are decoded as encoding/json does, with a special character at any position.
 func TestStringsAreWhatEncodingJSONMakesOfThem(t *testing.T) {
 	t.Parallel()
 	specials := []string{"", `\"`, `\\`, `\n`, `\u00e9`, `\ud83d\ude00`, `\ud83d`, `\u0000`, "é", "\xff", "\x7f", "~", " ", "!", "#", "[", "]", "\x80", "\xa2", "\xdc", "😀", `"`, "\x1f", "\x00", `\`, `\x`}

@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// Mark is where a section of a log starts or ends:
+// Mark is the start or the end of a section of a log:
 //
 //	section_start:1560896352:name[collapsed=true]\r\x1b[0K
 type Mark struct {
-	Start   bool // Otherwise it is an end.
+	Start   bool // The mark is a start. If false, it is an end.
 	Time    time.Time
 	Name    string
 	Options map[string]string // Nil for none.
@@ -23,8 +23,8 @@ const (
 	markEnd        = "\r\x1b[0K"
 )
 
-// ParseMark returns the mark that text begins with, and its length, which is 0 if there is
-// none. It is not complete if more bytes could make text begin with a mark.
+// ParseMark returns the mark at the beginning of text and its length, which is 0 if there is
+// no mark. complete is false if more bytes could complete a mark.
 func ParseMark(text []byte) (m Mark, size int, complete bool) {
 	rest, begins, complete := cutPrefix(text, "section_")
 	if !begins {
@@ -69,8 +69,8 @@ func ParseMark(text []byte) (m Mark, size int, complete bool) {
 	return m, len(text) - len(rest), true
 }
 
-// cutPrefix returns what follows the prefix that b begins with. If b is too short to tell
-// whether it begins with the prefix, complete is false.
+// cutPrefix returns b without the prefix. If b is shorter than the prefix and may be the
+// beginning of it, complete is false.
 func cutPrefix(b []byte, prefix string) (rest []byte, begins, complete bool) {
 	n := min(len(b), len(prefix))
 	if string(b[:n]) != prefix[:n] {
@@ -79,7 +79,8 @@ func cutPrefix(b []byte, prefix string) (rest []byte, begins, complete bool) {
 	return b[n:], n == len(prefix), n == len(prefix)
 }
 
-// span cuts b behind its first bytes of a kind, at most limit.
+// span splits b after the first bytes for which isOfKind returns true, at most limit of
+// them.
 func span(b []byte, limit int, isOfKind func(byte) bool) (before, after []byte) {
 	i := 0
 	for i < min(len(b), limit) && isOfKind(b[i]) {
@@ -98,8 +99,8 @@ func isWordByte(c byte) bool {
 
 func isOptionByte(c byte) bool { return isWordByte(c) || c == '=' || c == ',' || c == ' ' }
 
-// parseOptions parses options as strictly as GitLab does: key=value, both of them words,
-// with at most one space after a comma.
+// parseOptions parses options as strictly as GitLab does. Each option is key=value, where
+// both consist of letters, digits and underscores. At most one space can follow a comma.
 func parseOptions(b []byte) (map[string]string, bool) {
 	options := map[string]string{}
 	for option := range bytes.SplitSeq(b, []byte(",")) {

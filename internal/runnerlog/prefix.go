@@ -2,8 +2,9 @@ package runnerlog
 
 import "time"
 
-// Prefix is what newer runners write before each record of a log, in 32 bytes: the time,
-// the number of the stream in hex, O or E, and + if the record continues another one.
+// Prefix is the prefix that newer runners write before each record of a log. It has 32
+// bytes: the time, the number of the stream in hex, O for stdout or E for stderr, and + if
+// the record continues another one.
 //
 //	2024-05-22T12:43:46.962646Z 00O+
 //
@@ -16,7 +17,7 @@ type Prefix struct {
 	appends bool // The record continues an earlier one of its stream.
 }
 
-// Stream is where a record was written to.
+// Stream is the stream that a record was written to.
 type Stream string
 
 // The streams.
@@ -32,7 +33,7 @@ const (
 	secondsLen  = len("0000-00-00T00:00:00")
 )
 
-// size returns how many bytes the prefix takes in the log.
+// size returns the length of the prefix in the log.
 func (p Prefix) size() int {
 	if p.Stream == "" {
 		return 0
@@ -40,10 +41,10 @@ func (p Prefix) size() int {
 	return prefixLen
 }
 
-// mayBeginPrefix reports whether b, as far as it goes, has the shape of a prefix.
+// mayBeginPrefix reports whether b has the shape of a prefix, up to the length of b.
 func mayBeginPrefix(b []byte) bool { return hasShape(b, prefixShape) }
 
-// hasShape reports whether b, as far as it and the shape go, has a shape.
+// hasShape reports whether b matches shape, up to the length of the shorter one.
 func hasShape(b []byte, shape string) bool {
 	for i := range min(len(b), len(shape)) {
 		c := b[i]
@@ -67,11 +68,11 @@ func hasShape(b []byte, shape string) bool {
 	return true
 }
 
-// mayHavePrefix reports whether b may begin with a whole prefix. It looks at one byte, so
-// that most text without a prefix costs nothing.
+// mayHavePrefix reports whether b may begin with a whole prefix. It checks only one byte, so
+// that it is fast for text without prefixes.
 func mayHavePrefix(b []byte) bool { return len(b) >= prefixLen && b[timeLen-1] == 'Z' }
 
-// parsePrefix returns the prefix that b begins with, or the zero value if there is none.
+// parsePrefix returns the prefix at the beginning of b, or the zero value if there is none.
 func parsePrefix(b []byte) (p Prefix) {
 	// UnmarshalText is strict. With a point before six digits the time has the right shape.
 	if !mayHavePrefix(b) || b[secondsLen] != '.' || !hasShape(b[timeLen:], prefixShape[timeLen:]) ||

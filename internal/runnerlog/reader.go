@@ -1,10 +1,10 @@
-// Package runnerlog reads what GitLab Runner writes into the log of a job besides the job's own output.
+// Package runnerlog parses the metadata that GitLab Runner adds to the log of a job.
 //
-// Newer runners write a [Prefix] before each line, with the time and the stream. They also split lines into several
-// records, each with a prefix of its own: at carriage returns, and where their buffer is full. A [Reader] removes the
-// prefixes and joins the records of a line, and still knows which bytes of the log are which part of the text.
+// Newer runners write a [Prefix] with the time and the stream before each line. They also split lines into several
+// records, each with its own prefix, at carriage returns and when their buffer is full. A [Reader] removes the prefixes,
+// joins the records of a line, and maps each part of the text to the bytes of the log.
 //
-// All runners write a [Mark] into the text where a section of the log starts or ends. GitLab's page folds sections.
+// All runners write a [Mark] at the start and at the end of each section of the log. GitLab's page folds sections.
 package runnerlog
 
 import (
@@ -12,11 +12,12 @@ import (
 	"io"
 )
 
-// MaxLine is the largest number of bytes of a line that a [Reader] returns at once. A
-// longer line comes in pieces.
+// MaxLine is the maximum number of bytes of a line that a [Reader] returns at once. It
+// returns longer lines in pieces.
 const MaxLine = 64 << 10
 
-// Reader reads a log line by line. A line is one record, or those that belong together.
+// Reader reads a log line by line. A line is one record, or several records that a runner
+// has split.
 //
 //	for r.Next() {
 //		text := r.Text()
@@ -26,7 +27,7 @@ const MaxLine = 64 << 10
 type Reader struct {
 	source   io.Reader
 	buffer   []byte
-	from, to int // The part of the buffer that is not yet taken.
+	from, to int // The part of the buffer that was not yet taken.
 	err      error
 
 	// The line that Next has read.
@@ -35,18 +36,18 @@ type Reader struct {
 	text  []byte // A part of raw, or of joined.
 	parts []part // At least one.
 
-	// How much of it was taken.
+	// The offsets in raw and text up to which the line was taken.
 	rawAt, textAt int
-	part          *part // The one that textAt is in.
+	part          *part // The part that contains textAt.
 	inRecord      bool  // textAt is inside a record, not at its beginning.
 
-	record Prefix     // Of the record that the line begins inside, because an earlier piece of it was taken.
-	check  splitCheck // Of that piece.
+	record Prefix     // The prefix of the record in which the line begins, if an earlier piece of the record was taken.
+	check  splitCheck // The state for that piece.
 	joined []byte
 }
 
-// part is the text of one record of a line: where it begins in the line's text and raw
-// bytes. The prefix is before it.
+// part is one record of a line: the offsets of its text in the text and in the raw bytes of
+// the line, and the prefix before it.
 type part struct {
 	text, raw int
 	prefix    Prefix
@@ -57,9 +58,9 @@ func NewReader(source io.Reader) *Reader {
 	return &Reader{source: source, buffer: make([]byte, MaxLine/4)}
 }
 
-// Next reads the next line, and reports whether there is one. It continues behind the bytes
-// that were taken of the last line. At the end, or if reading failed, it reports false, but
-// first there is a line of the bytes up to there.
+// Next reads the next line and reports whether there is one. The line begins after the last
+// byte that was taken. At the end of the log, or after a read error, Next first returns the
+// remaining bytes as a line, and then false.
 func (r *Reader) Next() bool {
 	if r.inRecord {
 		r.noteRecord()
@@ -72,33 +73,32 @@ func (r *Reader) Next() bool {
 	return len(r.raw) > 0
 }
 
-// Err returns why reading has failed, or nil if the log has ended.
+// Err returns the read error, or nil if the log has ended.
 func (r *Reader) Err() error {
-	if r.err == io.EOF { //nolint:errorlint // One that is wrapped is a fault, not the end.
+	if r.err == io.EOF { //nolint:errorlint // A wrapped io.EOF is a failure, not the end.
 		return nil
 	}
 	return r.err
 }
 
-// Text returns the text of the line that is not yet taken: without prefixes, and without
-// line breaks, those included that a runner has put between its records. It is valid until
-// Next is called.
+// Text returns the text of the line that was not yet taken. It has no prefixes, no line
+// break at its end, and no line breaks between records. It is valid until Next is called.
 func (r *Reader) Text() []byte { return r.text[r.textAt:] }
 
-// Whole reports whether the text goes on to the end of the line. If not, it is a piece that
-// may end inside a character; the next line continues it.
+// Whole reports whether the text extends to the end of the line. If not, it is a piece that
+// may end inside a character, and the next line continues it.
 func (r *Reader) Whole() bool { return r.whole }
 
-// Prefix returns the prefix of the record that the text begins in.
+// Prefix returns the prefix of the record in which the text begins.
 func (r *Reader) Prefix() Prefix { return r.part.prefix }
 
-// Continues reports whether the line begins with a record that a runner has marked as the
-// continuation of an earlier one, to which the Reader could not join it.
+// Continues reports whether the line begins with a record that a runner has marked as a
+// continuation, but that the Reader could not join to an earlier record.
 func (r *Reader) Continues() bool { return r.textAt == 0 && !r.inRecord && r.part.prefix.appends }
 
-// Take takes the first n bytes of the text. It returns the bytes of the log for them: the
-// prefixes before and between them and, if n is the length of the text, the line break. They
-// are valid until Next is called.
+// Take takes the first n bytes of the text, and returns the bytes of the log that they were
+// read from. These include the prefixes before and between them and, if n is the length of
+// the text, the line break. They are valid until Next is called.
 func (r *Reader) Take(n int) (raw []byte) {
 	begin := r.rawAt
 	if r.textAt += n; r.textAt == len(r.text) {
@@ -120,16 +120,17 @@ func (r *Reader) Take(n int) (raw []byte) {
 	return r.raw[begin:r.rawAt]
 }
 
-// noteRecord remembers the record that what was taken ends in, for the rest of it.
+// noteRecord stores the state of the record in which the taken bytes end, for its rest.
 func (r *Reader) noteRecord() {
-	if r.part.raw > 0 { // The record begins in this line, behind its prefix.
+	if r.part.raw > 0 { // The record begins in this line, after its prefix.
 		r.check = splitCheck{}
 	}
 	r.check = r.check.with(r.raw[max(0, r.part.raw-r.part.prefix.size()):r.rawAt])
 	r.record = r.part.prefix
 }
 
-// setText sets the text of the line, and its parts.
+// setText sets the text and the parts of the line. several reports whether the line has more
+// than one record.
 func (r *Reader) setText(several bool) {
 	first := part{prefix: r.record}
 	if !r.inRecord {
@@ -159,10 +160,11 @@ func (r *Reader) setText(several bool) {
 	r.text, r.part = r.joined, &r.parts[0]
 }
 
-// read returns the records of the next line, and whether they are all of it. If not, they
-// are as many bytes as a line may have. At the end there are none.
+// read returns the records of the next line, whether they are the whole line, and whether
+// there are several. If the line is longer than MaxLine, read returns a piece of it. At the
+// end it returns no bytes.
 func (r *Reader) read() (raw []byte, whole, several bool) {
-	last, scanned := 0, 0 // Where the last record begins, and up to where it was searched for its end.
+	last, scanned := 0, 0 // The beginning of the last record, and the offset up to which its end was searched for.
 	for {
 		window := r.buffer[r.from:r.to]
 		i := -1
@@ -189,8 +191,8 @@ func (r *Reader) read() (raw []byte, whole, several bool) {
 	}
 }
 
-// isContinued reports whether the record from begin to end is continued by the one at end.
-// It reads more if it has too little of that to tell.
+// isContinued reports whether the record at end continues the record from begin to end. It
+// reads more bytes if necessary.
 func (r *Reader) isContinued(begin, end int) bool {
 	record := r.buffer[r.from:r.to][begin:end]
 	begun := begin == 0 && r.inRecord
@@ -225,10 +227,10 @@ func (r *Reader) isContinued(begin, end int) bool {
 // split it. Secrets can't make it shorter: they are masked before the prefix is written.
 const minSplit = 8<<10 + 2
 
-// splitCheck tells whether a record, of which it has seen the first bytes, can be continued
-// by another. Runners split a line only if a write contains a carriage return and no line
-// break, or if their buffer is full. Up to 19.0 the record then ends behind the last carriage
-// return, and from 19.1 on with the write.
+// splitCheck determines from the first bytes of a record whether another record can continue
+// it. Runners split a line only if a write contains a carriage return and no line break, or
+// if their buffer is full. Up to version 19.0 the record then ends after the last carriage
+// return. Since version 19.1 it ends at the end of the write.
 type splitCheck struct {
 	size    int
 	returns bool // There is a carriage return.
@@ -240,10 +242,11 @@ func (c splitCheck) with(b []byte) splitCheck {
 
 func (c splitCheck) isPossible() bool { return c.returns || c.size >= minSplit }
 
-// maxEmptyReads is how often in a row a reader may return neither bytes nor an error.
+// maxEmptyReads is the maximum number of consecutive reads without bytes and without an
+// error.
 const maxEmptyReads = 100
 
-// more reads on. It reports false at the end, and if reading failed.
+// more reads more bytes into the buffer. It returns false at the end and after a read error.
 func (r *Reader) more() bool {
 	if r.to == len(r.buffer) {
 		window := r.buffer[r.from:r.to]

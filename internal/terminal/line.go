@@ -1,8 +1,8 @@
-// Package terminal returns what a terminal shows of a line that a program has written.
+// Package terminal emulates one line of a terminal.
 //
-// Programs overwrite what they wrote, with carriage returns, backspaces and ANSI escape sequences that erase, and they
-// color it with others. A [Line] applies these to the text that it is given, and returns the text that is left, plain and
-// with its colors. It is one line: sequences that move the cursor to other lines do nothing.
+// Programs overwrite text with carriage returns, backspaces and ANSI escape sequences, and color it with other sequences.
+// A [Line] applies these to the text written to it, and returns the visible text, plain and with colors. It ignores
+// sequences that move the cursor to other lines.
 package terminal
 
 import (
@@ -13,19 +13,19 @@ import (
 
 // Line is one line of a terminal. The zero value is an empty line without a style.
 //
-// It differs from a terminal in one way, for readers of logs: text that is written after
-// a return to the first column replaces the line, even if the text is shorter. A terminal
-// would still show the end of the old text behind it.
+// It differs from a terminal in one respect, which makes logs easier to read: text that is
+// written after a return to the first column replaces the whole line, even if the text is
+// shorter. A terminal would still show the end of the old text.
 //
-// The cursor moves right only by writing and is never beyond the cells. So the time to
-// show a text is linear in its length.
+// Only writing moves the cursor to the right, so it is never beyond the cells. Processing a
+// text therefore takes time linear in its length.
 type Line struct {
 	cells    []cell
 	cursor   int
 	erased   int  // The number of cells at the beginning that are known to be erased.
 	returned bool // The cursor returned to the first column: the next character replaces the cells.
 	style    style
-	buffer   []byte // Text is built in it.
+	buffer   []byte // A buffer for the text that is returned.
 }
 
 // cell is a character, or 0 if one was erased, and its style.
@@ -34,13 +34,14 @@ type cell struct {
 	style style
 }
 
-// Clear makes the line empty. The style that is on stays, as it does from line to line.
+// Clear removes the text of the line. It keeps the current style, which also applies to the
+// next line of a terminal.
 func (l *Line) Clear() { l.cells, l.cursor, l.erased, l.returned = l.cells[:0], 0, 0, false }
 
 // IsEmpty reports whether the line shows nothing.
 func (l *Line) IsEmpty() bool { return l.visibleCells() == 0 }
 
-// visibleCells returns how many cells the line shows: those up to the last character.
+// visibleCells returns the number of cells up to the last character.
 func (l *Line) visibleCells() int {
 	n := len(l.cells)
 	for n > l.erased && l.cells[n-1].char == 0 {
@@ -52,9 +53,9 @@ func (l *Line) visibleCells() int {
 	return n
 }
 
-// Write shows the first character or escape sequence of text, which must not be empty, and
-// returns its length. If it is incomplete and more is true, because more of the text will
-// follow, Write shows nothing and returns 0.
+// Write writes the first character or escape sequence of text to the line, and returns its
+// length. text must not be empty. more reports whether more text follows: if it is true and
+// the character or sequence is incomplete, Write does nothing and returns 0.
 func (l *Line) Write(text []byte, more bool) (n int) {
 	switch c := text[0]; {
 	case c == escape:
@@ -107,8 +108,8 @@ func (l *Line) put(r rune) {
 
 func (l *Line) toFirstColumn() { l.cursor, l.returned = 0, len(l.cells) > 0 }
 
-// control applies a control sequence, without its ESC [. Sequences that are not for the
-// looks of the line do nothing.
+// control applies a control sequence, which is passed without its ESC [. It ignores
+// sequences that do not affect the visible line.
 func (l *Line) control(sequence []byte) {
 	last := len(sequence) - 1
 	parameter := sequence[:last]
@@ -122,7 +123,7 @@ func (l *Line) control(sequence []byte) {
 		case n >= 0:
 			l.toFirstColumn()
 		}
-	case 'K', 'J': // Erase in the line, or in the screen, which the line is all of.
+	case 'K', 'J': // Erase in the line or in the screen. The line is the whole screen.
 		n := parseNumber(parameter)
 		if n == 1 || n == 2 {
 			l.eraseToCursor()
@@ -142,8 +143,9 @@ func (l *Line) eraseToCursor() {
 	}
 }
 
-// Text returns the text that the line shows, plain and styled. Both are the same if the
-// text has no style. The styled text begins without a style and resets its own at its end.
+// Text returns the visible text, plain and styled. Both are the same if the text has no
+// style. The styled text does not depend on an earlier style, and resets the style at its
+// end.
 func (l *Line) Text() (plain, styled string) {
 	cells := l.cells[:l.visibleCells()]
 	b := l.buffer[:0]
@@ -172,7 +174,7 @@ func (l *Line) Text() (plain, styled string) {
 	return plain, string(b)
 }
 
-// shown returns what the terminal shows in the cell: a space if it was erased.
+// shown returns the visible character of the cell, which is a space if it was erased.
 func (c cell) shown() rune {
 	if c.char == 0 {
 		return ' '
@@ -180,8 +182,7 @@ func (c cell) shown() rune {
 	return c.char
 }
 
-// Styled returns text in the style that is on. The text must be one that a terminal shows
-// as it is: see [IsPlain].
+// Styled returns text in the current style. The text must be plain: see [IsPlain].
 func (l *Line) Styled(text string) string {
 	if text == "" || l.style == (style{}) {
 		return text
@@ -189,7 +190,7 @@ func (l *Line) Styled(text string) string {
 	return string(style{}.appendTo(append(l.style.appendTo(nil), text...)))
 }
 
-// IsPlain reports whether a terminal shows text just as it is: it is valid UTF-8 without
+// IsPlain reports whether a terminal shows text unchanged, because it is valid UTF-8 without
 // control characters other than tabs.
 func IsPlain(text []byte) bool {
 	for i := 0; i < len(text); {
@@ -216,9 +217,9 @@ func IsPlain(text []byte) bool {
 	return true
 }
 
-// arePrintable reports whether eight bytes are all from space to ~. In one of the three
-// terms, a byte that is not has its highest bit set: all bytes before the first such byte
-// carry nothing into it.
+// arePrintable reports whether eight bytes are all in the range from space to ~. For a byte
+// outside of that range, one of the three terms has the highest bit set. Bytes before the
+// first such byte cause no carry or borrow.
 func arePrintable(bytes uint64) bool {
 	const each = 0x0101010101010101
 	return (bytes|(bytes-each*' ')|(bytes+each))&(each*0x80) == 0

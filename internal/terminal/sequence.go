@@ -7,9 +7,9 @@ const (
 	bell   = '\a'
 )
 
-// parseSequence returns the length of the escape sequence that text begins with. If that is
-// a control sequence, it also returns the part after the ESC [. The sequence is not
-// complete if more bytes could belong to it.
+// parseSequence returns the length of the escape sequence at the beginning of text. If it is
+// a control sequence, control is the part after ESC [. complete is false if more bytes could
+// belong to the sequence.
 func parseSequence(text []byte) (size int, control []byte, complete bool) {
 	if len(text) < 2 {
 		return len(text), nil, false
@@ -41,14 +41,14 @@ func parseControl(text []byte) (size int, control []byte, complete bool) {
 		case 0x40 <= c && c <= 0x7e:
 			return i + 1, text[2 : i+1], true
 		case c < 0x20 || c > 0x3f:
-			return i, nil, true // It is not a control sequence: a terminal drops what could have been one.
+			return i, nil, true // The sequence is invalid: a terminal drops the bytes up to here.
 		}
 	}
 	return len(text), nil, false
 }
 
-// parseString parses a sequence that contains a string, such as a title or the address of
-// a link. A BEL ends it, or ESC \.
+// parseString parses a sequence that contains a string, such as a title or the URL of a
+// link. The sequence ends with BEL or ESC \.
 func parseString(text []byte) (size int, control []byte, complete bool) {
 	length := bytes.IndexAny(text[2:], "\a\x1b")
 	if length < 0 {
@@ -63,12 +63,12 @@ func parseString(text []byte) (size int, control []byte, complete bool) {
 	case text[end+1] == '\\':
 		return end + 2, nil, true
 	default:
-		return end, nil, true // Another sequence breaks it off.
+		return end, nil, true // Another sequence interrupts it.
 	}
 }
 
-// parseNumber returns a parameter of a sequence: 0 if it is left out, -1 if it is not a
-// number, or a very large one.
+// parseNumber parses a parameter of a sequence. It returns 0 if the parameter is empty, and
+// -1 if it is not a number or is very large.
 func parseNumber(b []byte) int {
 	n := 0
 	for _, c := range b {

@@ -5,7 +5,7 @@ import (
 	"strconv"
 )
 
-// style is how text looks.
+// style is the appearance of text.
 type style struct {
 	foreground, background color
 	attributes             uint16 // Bit n is attribute n: 1 bold, 2 faint, 3 italic, 4 underlined and so on.
@@ -27,9 +27,9 @@ const (
 	blinking   = 1<<5 | 1<<6
 )
 
-// apply changes the style by the parameters of a control sequence m (SGR).
+// apply applies the parameters of an SGR sequence (ESC [ ... m) to the style.
 func (s *style) apply(parameters []byte) {
-	if len(parameters) > 0 && parameters[0] > ';' { // It is a private sequence, which means something else.
+	if len(parameters) > 0 && parameters[0] > ';' { // A private sequence, which does not set the style.
 		return
 	}
 	for more := true; more; {
@@ -79,8 +79,8 @@ func (s *style) apply(parameters []byte) {
 	}
 }
 
-// groupSize returns how many parameters describe a color: the kind, the mode, and a red, a
-// green and a blue byte or an index.
+// groupSize returns the number of parameters of a color: the kind, the mode, and either an
+// index or a red, a green and a blue byte.
 func groupSize(mode []byte) int {
 	switch parseNumber(mode) {
 	case 2:
@@ -92,7 +92,7 @@ func groupSize(mode []byte) int {
 	}
 }
 
-// applyGroup applies a parameter that has several parts: a color, or a kind of underline.
+// applyGroup applies a parameter with several parts: a color or a kind of underline.
 func (s *style) applyGroup(group [][]byte) {
 	kind, last := parseNumber(group[0]), len(group)-1
 	if last < 1 {
@@ -125,7 +125,7 @@ func (s *style) applyGroup(group [][]byte) {
 	}
 }
 
-// appendTo appends the sequence that sets the style, whatever it was before.
+// appendTo appends a sequence that sets the style and does not depend on an earlier style.
 func (s style) appendTo(b []byte) []byte {
 	b = append(b, "\x1b[0"...)
 	for n := 1; n <= 9; n++ {

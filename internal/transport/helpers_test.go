@@ -24,7 +24,7 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
 
-// respond returns a response. The header is made of names and values by turns.
+// respond returns a response. header has alternating names and values.
 func respond(req *http.Request, status int, body string, header ...string) (*http.Response, error) {
 	resp := &http.Response{
 		StatusCode: status, Header: make(http.Header), Request: req, ContentLength: int64(len(body)),

@@ -20,7 +20,7 @@ import (
 	"example.com/gitlabjobs/internal/transport"
 )
 
-// escapedTokens are ways in which a server may repeat the token.
+// escapedTokens returns the token in the forms in which a server may repeat it.
 func escapedTokens() map[string]string {
 	each := func(format string) string {
 		var b strings.Builder
@@ -55,7 +55,7 @@ func escapedTokens() map[string]string {
 	}
 }
 
-// plainText resolves escapes as everybody who reads a text might do.
+// plainText resolves all escapes in a text.
 func plainText(s string) string {
 	percent := regexp.MustCompile(`%[0-9A-Fa-f]{2}`)
 	backslash := regexp.MustCompile(`\\u[0-9A-Fa-f]{4}|\\x[0-9A-Fa-f]{2}|\\[\\/"]`)

@@ -15,7 +15,7 @@ import (
 	"example.com/gitlabjobs/internal/transport"
 )
 
-// hop is a request that a server in a chain of redirects saw.
+// hop is a request that a server in a chain of redirects received.
 type hop struct {
 	url    string
 	header http.Header
@@ -283,8 +283,6 @@ func TestTheCheckRedirectOfTheCallerCanOnlyBeStricter(t *testing.T) {
 	}
 }
 
-// FuzzRedirect: wherever a server sends a client, no other server sees the token, and
-// neither does who reads what is known of the call.
 // Accept and Content-Type are not secrets, even if Authorize sets one of them.
 func TestARedirectMayNameTheTypeOfAResponse(t *testing.T) {
 	t.Parallel()
@@ -299,6 +297,8 @@ func TestARedirectMayNameTheTypeOfAResponse(t *testing.T) {
 	assert.Equal(t, storage, hops[1].url)
 }
 
+// FuzzRedirect checks that no redirect sends the token to another server, and that the state
+// of the call does not contain it.
 func FuzzRedirect(f *testing.F) {
 	for _, s := range []string{
 		"https://evil.example/", "/x", "//evil.example", "http://gitlab.example.com", "https://gitlab.example.com.evil.example", "ftp://x", "?job_token=" + token,

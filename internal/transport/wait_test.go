@@ -67,7 +67,7 @@ func TestTheSpreadIsAQuarterAtMostTenSeconds(t *testing.T) {
 	assert.Equal(t, map[time.Duration]bool{0: true, 1: true}, seen)
 }
 
-func TestAWaitThatIsNotSaidIsBetweenHalfAndAllOfMaxWait(t *testing.T) {
+func TestTheDefaultLimitWaitIsBetweenHalfAndAllOfMaxWait(t *testing.T) {
 	t.Parallel()
 	shortest, longest := time.Hour, time.Duration(0)
 	for range 1000 {
@@ -129,8 +129,7 @@ func TestServerWait(t *testing.T) {
 	})
 }
 
-// FuzzServerWait: whatever a server asks for, the wait is neither negative nor longer than
-// the policy allows.
+// FuzzServerWait checks that the wait is never negative or longer than the policy allows.
 func FuzzServerWait(f *testing.F) {
 	const date = "Tue, 05 Mar 2024 09:00:00 GMT"
 	f.Add("30", "", "")
