@@ -24,7 +24,7 @@ const (
 
 func newRetryBudget() *retryBudget { return &retryBudget{taken: make(map[endpoint]float64)} }
 
-// key returns the endpoint whose tokens e uses. The caller holds the lock.
+// key returns the endpoint whose tokens e uses. The caller must hold the lock.
 func (b *retryBudget) key(e endpoint) endpoint {
 	if _, known := b.taken[e]; known || len(b.taken) < maxBudgets {
 		return e

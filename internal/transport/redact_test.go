@@ -243,7 +243,7 @@ func TestHeadersWithoutSecrets(t *testing.T) {
 	assert.Contains(t, header.Get("Link"), token, "the original stays")
 }
 
-// hidingError does not show what it wraps.
+// hidingError is an error whose text does not include the text of the wrapped error.
 type hidingError struct{ error }
 
 func (*hidingError) Error() string   { return "a proxy failed" }
