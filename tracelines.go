@@ -275,5 +275,3 @@ func (s *traceSections) giveTo(line *TraceLine) {
 	}
 	s.started, s.ended = nil, nil
 }
-
-func isDigit(c byte) bool { return '0' <= c && c <= '9' }
