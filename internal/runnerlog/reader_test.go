@@ -409,3 +409,36 @@ func FuzzReader(f *testing.F) {
 		}
 	})
 }
+
+// A runner has split the record because its buffer was full, or after a carriage return. Only the first piece of the
+// record shows that.
+func TestARecordOfManyPiecesIsContinued(t *testing.T) {
+	t.Parallel()
+	for name, first := range map[string]string{
+		"a full buffer":     strings.Repeat("a", runnerlog.MaxLine),
+		"a carriage return": "10%\r" + strings.Repeat("a", runnerlog.MaxLine-4),
+	} {
+		r := runnerlog.NewReader(strings.NewReader(stamp + first + "bcdshort\n" + stampAppend + "end\n" + stampNext + "next\n"))
+		require.True(t, r.Next())
+		text := string(r.Text())
+		r.Take(len(text))
+		for range 2 { // Two short pieces.
+			require.True(t, r.Next())
+			text += string(r.Text()[:1])
+			r.Take(1)
+		}
+		require.True(t, r.Next())
+		assert.Equal(t, first+"bcdshortend", text+string(r.Text()), name)
+	}
+}
+
+func TestACarriageReturnThatIsTakenAloneCounts(t *testing.T) {
+	t.Parallel()
+	r := runnerlog.NewReader(strings.NewReader(stamp + "10%\r50%\n" + stampAppend + "100%\n"))
+	for _, n := range []int{len("10%"), len("\r")} {
+		require.True(t, r.Next())
+		r.Take(n)
+	}
+	require.True(t, r.Next())
+	assert.Equal(t, "50%100%", string(r.Text()))
+}
