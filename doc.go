@@ -76,15 +76,14 @@
 // All and Pages methods request 100 items per page by default. If Prefetch is set, they
 // request the next pages in advance. They yield no item twice.
 //
-// GitLab has two kinds of pagination. With offset pagination, a page begins after a number
-// of items. If items are added or removed, other items move to another page. With keyset
-// pagination, a page begins after the last item of the previous page. The server encodes
-// this position in a cursor.
+// GitLab has two kinds of pagination. With offset pagination, GitLab skips a number of
+// items before each page. If items are added or removed, other items move to another page.
+// With keyset pagination, a page begins after the last item of the previous page. The
+// server encodes this position in a cursor.
 //
-// AllByProject uses keyset pagination. It yields every job that exists from the first
-// request to the last, and the list has no maximum length. For the lists of a pipeline,
-// GitLab has offset pagination only: [JobsService.AllByPipeline] explains how to get every
-// job.
+// AllByProject uses keyset pagination. It yields every job that exists for the whole
+// listing. The list has no maximum length. For the lists of a pipeline, GitLab has offset
+// pagination only: [JobsService.AllByPipeline] explains how to get every job.
 //
 // If a request fails, the iterator yields the error once, with a nil item, and ends. The
 // error of an All or Pages method is a [*PageError], which has the position at which to
@@ -116,9 +115,9 @@
 // Fields that can be null are pointers or times. They are nil or zero if the server sent null
 // or did not send the field. Unknown statuses, failure reasons and fields are not errors.
 // [Job.Extra] returns unknown fields and values of an unexpected type. A [Job] marshals to
-// the same JSON keys that it was decoded from, including those with null. To compare two
-// jobs, compare their fields or their JSON. Do not compare the structs, because a Job also
-// stores which fields the server sent.
+// the JSON keys that it was decoded from, including keys whose value was null. To compare
+// two jobs, compare their fields or their JSON. Do not compare the structs, because a Job
+// also stores which fields the server sent.
 //
 // # Shared objects
 //

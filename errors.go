@@ -30,11 +30,11 @@ var (
 
 	// ErrOutcomeUnknown reports that a write was sent but no usable response was received,
 	// so the write may or may not have happened. To find out, list the jobs of the
-	// pipeline. After a retry, or a play of a finished job, the job with that name has a
-	// higher ID than before. After any other play, the job is no longer manual or
-	// scheduled. After an erase, the job has an ErasedAt. If nothing has changed, check
-	// again after a minute, because the server may still be processing the request. See
-	// the examples of [JobsService.Retry] and [JobsService.Play].
+	// pipeline. If a retry, or a play of a finished job, took effect, there is a job of the
+	// same name with a higher ID. If any other play took effect, the job is no longer
+	// manual or scheduled. If an erase took effect, the job has an ErasedAt. If nothing has
+	// changed, check again after a minute, because the server may still be processing the
+	// request. See the examples of [JobsService.Retry] and [JobsService.Play].
 	ErrOutcomeUnknown = errors.New("outcome unknown: the write was sent and may have happened")
 )
 

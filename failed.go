@@ -19,8 +19,9 @@ type FailedJob struct {
 // job has the error, and Log has the bytes that were read. If the context ends, Failed
 // returns its error, and the jobs that it has processed.
 //
-// If a job lists the size of its log, only the end is requested from servers that support
-// byte ranges (GitLab 19.x). If that size is too large, the log is read from its beginning.
+// If a job lists the size of its log, and the server supports byte ranges (GitLab 19.x),
+// Failed requests only the end of the log. If the listed size is larger than the log,
+// Failed reads the log from its beginning.
 //
 // GitLab: GET /projects/:id/pipelines/:pipeline_id/jobs, [List all jobs by pipeline], and
 // GET /projects/:id/jobs/:job_id/trace, [Retrieve a log file for a job].

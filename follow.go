@@ -36,8 +36,8 @@ type FollowOptions struct {
 
 	WaitForBlocked bool // Wait for a manual job to be played, instead of ending with ErrBlocked.
 
-	// OnUpdate is called with the job by FollowTrace, and by Read each time that the status
-	// has changed.
+	// FollowTrace calls OnUpdate once with the job. Read calls OnUpdate each time the
+	// status of the job has changed.
 	OnUpdate func(*Job)
 }
 
@@ -58,32 +58,44 @@ func (o *FollowOptions) check() (err error) {
 	return nil
 }
 
-// FollowTrace returns a job's log as a stream that grows with it, which the caller must
-// close. It waits until the job starts, and ends with io.EOF after the job has finished
-// and the whole log was read, or when the log is erased. A manual job ends it with
-// [ErrBlocked], unless opts says to wait; scheduled jobs are awaited, since GitLab starts
-// them. Close and the context end a Read that waits.
+// FollowTrace returns a job's log as a stream that grows with the log. The caller must
+// close the stream. Read waits until the job starts. It returns io.EOF after the job has
+// finished and the whole log was read, or when the log is erased. If the job is manual,
+// FollowTrace and Read return [ErrBlocked], unless WaitForBlocked is set. Read waits for
+// scheduled jobs, because GitLab starts them. Close and the end of the context interrupt a
+// Read that waits.
 //
-// Read polls for new text: for the new part only if the server supports byte ranges (GitLab
-// 19.x), otherwise for the whole log if its ETag has changed. It returns each byte once.
-// Each time, it checks that the log is still the same as [JobsService.Trace] does, but the
-// end that it compares has at least 256 bytes. If the log has changed, Read returns
-// [ErrTraceChanged].
+// Read polls for new text, and returns each byte once. If the server supports byte ranges
+// (GitLab 19.x), Read requests only the new part. Otherwise it requests the whole log,
+// which the server sends only if the ETag has changed. Each time, Read checks that the log
+// is unchanged, in the same way as [JobsService.Trace], but it compares at least 256 bytes
+// instead of 1,024. If the log has changed, Read returns [ErrTraceChanged].
 //
 // Read survives an outage of GitLab of up to MaxOutage, and continues where it was. During
 // the outage each poll is one request, without retries, and the interval grows up to 30 s,
-// or MaxInterval if that is longer. After MaxOutage Read returns the last error. Errors
-// that are not [Temporary] end it at once, and so does a 429 that asks for a longer wait
-// than is left.
+// or MaxInterval if that is longer. After MaxOutage Read returns the last error. If an
+// error is not [Temporary], or is a 429 that asks for a longer wait than is left of
+// MaxOutage, Read returns it at once.
 //
-// A log may be missing for a moment: GitLab moves it when the job finishes, for example. If
-// it becomes empty or not found, if it is shorter than the finished job lists, or if the
-// job lists no log but has started, and there is nothing from Offset on, Read requests it
-// up to four times more, in growing intervals. Then it returns [ErrNotFound] or another
-// error if the job lists a log, which is [io.ErrUnexpectedEOF] if a part was read,
-// [ErrTraceChanged] if a part was read that is gone, and otherwise io.EOF. Older servers do
-// not report when a log was erased: if such a server has an empty log at the end, Read
-// returns io.EOF.
+// A log may be missing for a moment, for example while GitLab moves it when the job
+// finishes. In these cases, Read requests the log up to four times more, in growing
+// intervals:
+//
+//   - The log has become empty, or is not found.
+//   - The job has finished, and the log is shorter than the job lists.
+//   - The job has finished and had started, it lists no log, and there is nothing from
+//     Offset on.
+//
+// If this does not help, Read returns:
+//
+//   - [ErrNotFound] if the job lists a log, but GitLab does not find it.
+//   - [ErrTraceChanged] if a part was read, but the log is empty now.
+//   - [io.ErrUnexpectedEOF] if a part was read, but the job lists a longer log.
+//   - Another error if the job lists a log, but there is nothing from Offset on.
+//   - io.EOF otherwise.
+//
+// Older servers do not report that a log was erased. If the log of such a server is empty
+// after the job has finished, Read returns io.EOF.
 //
 // If the job had finished more than MaxInterval before FollowTrace was called, by the
 // server's clock, Read does not poll again after it has read the log.

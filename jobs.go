@@ -57,11 +57,11 @@ func (o *ListPipelineJobsOptions) checked() error {
 	return nil
 }
 
-// ListByProject returns a page of a project's jobs, including retried ones, newest
-// first. With keyset pagination, Page.NextCursor is the Cursor of the next page. It is
-// empty on the last page, and also if a proxy has removed the Link header, which only
-// [JobsService.PagesByProject] detects. It is an error if the response names a next page
-// that cannot be read, or if the server ignores the Cursor.
+// ListByProject returns a page of a project's jobs, including retried ones, newest first.
+// With keyset pagination, Page.NextCursor is the Cursor of the next page. It is empty on
+// the last page. It is also empty if a proxy has removed the Link header: only
+// [JobsService.PagesByProject] detects this. ListByProject returns an error if the response
+// names a next page that cannot be read, or if the server ignores the Cursor.
 //
 // GitLab: GET /projects/:id/jobs, [List all jobs for a project].
 //
@@ -86,21 +86,22 @@ func (s *JobsService) ListByProject(ctx context.Context, project Project, opts *
 // opts.PerPage is set, and uses keyset pagination unless opts selects offset
 // pagination or a Page. The options are copied: later changes have no effect.
 //
-// With keyset pagination it yields every job once and misses no job that is in the list
-// during the whole listing, even if other jobs are created or deleted meanwhile. GitLab
-// responds with a 500 if no jobs are left after a cursor; the listing is complete then. A
-// page that does not descend by ID, or has a job without an ID, is an error. Memory holds
-// the current page and the pages fetched in advance, not the list.
+// With keyset pagination it yields every job that is in the list for the whole listing, and
+// yields it once, even if other jobs are created or deleted meanwhile. If no jobs are left
+// after a cursor, GitLab responds with a 500; the listing is complete then. The iterator
+// yields an error if the IDs of a page do not descend, or if a job has no ID. It holds only
+// the current page and the pages fetched in advance in memory.
 //
-// If a proxy removes the Link header, the list is still complete: a full page without the
-// header is requested again with one more job. If the response has that job, the listing
-// continues by offset pagination.
+// If a proxy removes the Link header, the list is still complete. If a full page has no
+// Link header, AllByProject requests it again, with a page size that is larger by one. If
+// the response has one more job, the listing continues by offset pagination.
 //
-// Offset pagination is also used if the server has no keyset pagination (before GitLab
-// 15.9). It yields no job twice either, but it may miss jobs: when a job is deleted or
-// leaves the Scope during the listing, the jobs after it move up, and one of them may move
-// to a page that was already read. Without a Scope, only deletions do that. GitLab ends
-// offset pagination after 50,000 jobs; the listing then continues by keyset pagination.
+// AllByProject also uses offset pagination if the server has no keyset pagination (before
+// GitLab 15.9). It then yields no job twice either, but it may miss jobs. If a job is
+// deleted or leaves the Scope during the listing, the jobs after it move up. If one of them
+// moves to a page that was already read, AllByProject misses it. Without a Scope, only
+// deletions have this effect. GitLab ends offset pagination after 50,000 jobs; the listing
+// then continues by keyset pagination.
 //
 // If a page fails, the iterator yields the error once, as a [*PageError] that says
 // where to resume, and ends.
@@ -112,10 +113,10 @@ func (s *JobsService) AllByProject(ctx context.Context, project Project, opts *L
 	return s.projectJobs(project, opts, ro).items(ctx)
 }
 
-// PagesByProject is [JobsService.AllByProject] page by page, for programs that store
-// their position. ListJobsOptions.Cursor resumes at the Page.NextCursor of the last
-// page; if that is empty, ListOptions.Page resumes at its Page.NextPage, by offset
-// pagination. Pages without new jobs are skipped.
+// PagesByProject is [JobsService.AllByProject] page by page, for programs that store their
+// position. To resume after a page, set ListJobsOptions.Cursor to its Page.NextCursor. If
+// that is empty, set ListOptions.Page to its Page.NextPage: the listing then resumes by
+// offset pagination. Pages without new jobs are skipped.
 func (s *JobsService) PagesByProject(ctx context.Context, project Project, opts *ListJobsOptions, ro ...RequestOption) iter.Seq2[*Page[Job], error] {
 	return s.projectJobs(project, opts, ro).pages(ctx)
 }
@@ -163,10 +164,10 @@ func (s *JobsService) ListByPipeline(ctx context.Context, project Project, pipel
 // opts.Page. It requests 100 jobs per page, which is GitLab's maximum, unless
 // opts.PerPage is set. The options are copied: later changes have no effect.
 //
-// It yields no job twice. When a job leaves the list during the listing, because it is
-// retried or leaves the Scope, the jobs after it move up, and one of them may move to a
-// page that was already read, so it is missed. To get every job, set IncludeRetried, leave
-// Scope empty, and filter by Job.Status.
+// It yields no job twice, but it may miss jobs. If a job is retried or leaves the Scope
+// during the listing, it leaves the list, and the jobs after it move up. If one of them
+// moves to a page that was already read, AllByPipeline misses it. To get every job, set
+// IncludeRetried, leave Scope empty, and filter by Job.Status.
 //
 // If a page fails, the iterator yields the error once, as a [*PageError] that says
 // where to resume, and ends.

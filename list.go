@@ -12,10 +12,10 @@ import (
 	"time"
 )
 
-// PageError is the error with which an iterator over pages ends. It names the page
-// that failed. To resume there without a gap, start a listing with the same PerPage,
-// ListOptions.Page set to Page and, for the jobs of a project,
-// ListJobsOptions.Pagination and Cursor set to the fields of the same names.
+// PageError is the error with which an iterator over pages ends. It names the page that
+// failed. To resume there without a gap, start a listing with the same PerPage, and set
+// ListOptions.Page to Page. For the jobs of a project, also set ListJobsOptions.Pagination
+// to Pagination, and ListJobsOptions.Cursor to Cursor.
 type PageError struct {
 	Pagination Pagination
 	Page       int    // Offset pagination: the page's number. 0 with keyset pagination.
@@ -282,10 +282,10 @@ func Collect[T any](items iter.Seq2[*T, error], most int) ([]*T, error) {
 	return collected, nil
 }
 
-// CreatedAfter ends an iterator over jobs, newest first, before the first job that was
-// created at t or earlier, and requests no older jobs. Jobs without a creation time are
-// yielded. Jobs that were created earlier but changed after t are not found: use
-// [JobsService.Watch] for changes.
+// CreatedAfter yields the jobs of an iterator up to the first job that was created at t or
+// earlier. It does not yield that job, and requests no older ones. The iterator must yield
+// the newest jobs first. CreatedAfter yields jobs without a creation time. It does not find
+// jobs that were created earlier but changed after t: use [JobsService.Watch] for changes.
 func CreatedAfter(jobs iter.Seq2[*Job, error], t time.Time) iter.Seq2[*Job, error] {
 	return func(yield func(*Job, error) bool) {
 		for job, err := range jobs {

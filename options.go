@@ -39,11 +39,12 @@ const (
 // if set, is the default of [WithAttemptTimeout]. hc is copied and never modified. Without
 // this option, each client has its own connection pool.
 //
-// The default transport pings silent HTTP/2 connections, and so replaces a connection that
-// the network dropped within about the time of one attempt. To get the same with your own
-// [http.Transport], set SendPingTimeout and PingTimeout in its HTTP2 field, for example to
-// 7 and 23 seconds. A RoundTripper that does not support net/http/httptrace may send a
-// request more often than [RetryPolicy] allows, because the client cannot detect it.
+// The default transport pings silent HTTP/2 connections. If the network has dropped a
+// connection, the transport replaces it within about the time of one attempt. To get the
+// same with your own [http.Transport], set SendPingTimeout and PingTimeout in its HTTP2
+// field, for example to 7 and 23 seconds. If a RoundTripper does not support
+// net/http/httptrace, the client cannot detect that a request was repeated. Such a
+// RoundTripper may send a request more often than [RetryPolicy] allows.
 func WithHTTPClient(hc *http.Client) ClientOption {
 	return func(c *config) error {
 		if hc == nil {
@@ -163,8 +164,8 @@ func responseOf(ro []RequestOption) *Response { return validOptions(ro).response
 
 // WithHeader sets a header of the request, and replaces the default value of the client.
 // After a redirect to another host, it is not sent unless it is known to be harmless, such
-// as Accept. Headers that net/http sets, and headers that make net/http repeat writes, are
-// errors.
+// as Accept. It is an error to set a header that net/http sets itself, or a header that
+// makes net/http repeat writes.
 func WithHeader(key, value string) RequestOption {
 	return func(r *requestConfig) error {
 		return setHeader(&r.header, "WithHeader", key, value)
@@ -212,16 +213,16 @@ type Response struct {
 }
 
 // RetryPolicy sets how often a failed request is retried, and how long the client waits
-// between attempts.
+// between attempts. The zero value of a field means its default.
 //
 // # Retried requests
 //
 // Reads, and Cancel, which is idempotent, are retried after connection errors, attempt
 // timeouts, and the status codes 408, 425, 429 and 5xx except 501 and 505. Retry, Erase and
 // Play are retried only if the request provably did not reach the server, or after a 429,
-// because GitLab's rate limiter responds before the action runs. Any other failure of a
-// write that may have happened is [ErrOutcomeUnknown]. This includes a 303, a 408, every
-// 5xx and a response that cannot be read.
+// because GitLab's rate limiter responds before the action runs. If such a write fails in
+// any other way and may have taken effect, the error is [ErrOutcomeUnknown]. This includes
+// a 303, a 408, every 5xx and a response that cannot be read.
 //
 // If the requests of a route keep failing, the client stops retrying them, so that it does
 // not multiply an outage. It sends each of them once until one succeeds. Other routes are
@@ -229,14 +230,15 @@ type Response struct {
 //
 // # Waits between attempts
 //
-// If the response has a wait, in Retry-After or, for a 429, in RateLimit-Reset, the client
-// waits for that time plus a random time. The random time is at most a quarter of the wait
-// and at most 10 seconds, so that many callers do not return at once. It is shorter after
-// later attempts, so that a call does not use up its attempts while others wait for the
-// same limit.
+// If the response asks for a wait, in Retry-After or, for a 429, in RateLimit-Reset, the
+// client waits for that time plus a random time. The random time prevents many callers
+// from returning at once. It is at most a quarter of the wait and at most 10 seconds. It is shorter
+// after later attempts: a call that was refused several times is sent before others that
+// wait for the same limit, and does not use up its attempts.
 //
-// After a 429 without a wait, the client waits for MaxWait/2 to MaxWait. GitLab's limits of
-// single endpoints send no wait, and count requests per minute.
+// If a 429 does not ask for a wait, the client waits for a random time between MaxWait/2
+// and MaxWait. GitLab's limits of single endpoints do not ask for a wait, and count
+// requests per minute.
 //
 // After all other failures, it waits for a random time between MinWait and a limit that
 // doubles with each attempt, up to MaxWait.
@@ -250,10 +252,10 @@ type Response struct {
 // a wait, one request is sent first, and the others follow its response. Waiting does not
 // count as an attempt.
 //
-// If a call would wait after a 429 beyond the deadline of its context, or for more than
-// MaxServerWait at once, it fails without being sent. Its error is an [*Error] with status
-// 429, whose RetryAfter is the remaining time. RateLimit-Remaining: 0 does not make calls
-// fail: if the wait would be too long, the request is sent.
+// After a 429, a call fails without being sent if it would have to wait beyond the deadline
+// of its context, or longer than MaxServerWait in a single wait. Its error is an [*Error]
+// with status 429, whose RetryAfter is the remaining time. RateLimit-Remaining: 0
+// never makes a call fail: if the wait would be too long, the client sends the request.
 //
 // # HTTP/2
 //
@@ -263,8 +265,6 @@ type Response struct {
 // the server has processed the request. The client uses net/http/httptrace for this: with a
 // transport that does not support it, requests may be sent more often than this policy
 // allows.
-//
-// The zero value of a field means its default.
 type RetryPolicy struct {
 	MaxAttempts   int           // Maximum number of attempts, including the first. Default 5; 1 for no retries.
 	MinWait       time.Duration // Minimum wait between two attempts. Default 200 ms.

@@ -19,10 +19,11 @@ type ListOptions struct {
 	// keyset pages have no limit but [WithMaxBody].
 	PerPage int `url:"per_page,omitempty"`
 
-	// Prefetch is how many pages the All and Pages methods fetch in advance, at most;
-	// 0 for none. Keyset pages are fetched one in advance, since each names the next.
-	// If the server does not send the number of pages, the number in advance grows with
-	// the pages read, so that at most half of the requests go past the last page.
+	// Prefetch is the maximum number of pages that the All and Pages methods fetch in
+	// advance; 0 for none. With keyset pagination they fetch one page in advance, because
+	// each page names the next. If the server does not send the number of pages, they fetch
+	// at most as many pages in advance as they have read. At most half of the requests then
+	// go past the last page.
 	Prefetch int `url:"-"`
 }
 

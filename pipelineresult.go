@@ -21,10 +21,10 @@ type PipelineResult struct {
 	unsettled bool // The pipeline had not ended yet, whatever its Status.
 }
 
-// Succeeded reports whether the pipeline has ended with GitLab's status success, and so
-// have all pipelines in Downstream, except those under a bridge with AllowFailure. As in
-// GitLab, failed jobs with AllowFailure and optional manual jobs do not matter. Succeeded is
-// false for a nil result, for a pipeline that could not be read, and if the status is
+// Succeeded reports whether the pipeline and all pipelines in Downstream have ended with
+// GitLab's status success. It ignores pipelines under a bridge with AllowFailure. As in
+// GitLab, failed jobs with AllowFailure and optional manual jobs do not matter. Succeeded
+// is false for a nil result, for a pipeline that could not be read, and if the status is
 // unknown.
 func (r *PipelineResult) Succeeded() bool {
 	return r != nil && r.Err == nil && r.Status == StatusSuccess && !r.unsettled &&

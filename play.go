@@ -44,8 +44,8 @@ type JobVariable struct {
 // GitLab reports success but the job is still manual or scheduled, Play returns the job and
 // [ErrNotStarted].
 //
-// Play can also play a bridge, if there are no variables and inputs. Use
-// [BridgesService.Play] for bridges: it accepts both, and returns a [Bridge].
+// Play can also play a bridge, if there are no variables and inputs. For bridges, use
+// [BridgesService.Play] instead: it accepts variables and inputs, and returns a [Bridge].
 //
 // If the job may or may not have been started, the error is [ErrOutcomeUnknown]. It was
 // started if it is no longer manual or scheduled, or if the pipeline has a job of the same

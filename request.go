@@ -46,10 +46,10 @@ var (
 	errNoContext = errors.New("gitlabjobs: the context is nil: use context.Background()")
 )
 
-// RouteFromContext returns the route of the call that a request belongs to, in
-// GitLab's notation: "/projects/:id/jobs/:job_id". An [http.RoundTripper] that
-// counts or traces requests can call it with the context of the request, and use the
-// result as the same label for all jobs. For any other context it returns "".
+// RouteFromContext returns the route of the call that a request belongs to, in GitLab's
+// notation: "/projects/:id/jobs/:job_id". An [http.RoundTripper] that counts or traces
+// requests can call it with the context of the request. The result is a label that is the
+// same for all jobs. For any other context it returns "".
 func RouteFromContext(ctx context.Context) string { return transport.RouteFromContext(ctx) }
 
 // fetch makes a call whose response is one JSON object. An object without an ID is an

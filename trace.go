@@ -39,19 +39,22 @@ func (o TraceOptions) check() error {
 // job has written so far. If a job has not written a log, or its log was erased, the stream
 // is empty. If the job lists a log but GitLab responds with 404, the error is [ErrNotFound].
 //
-// If a response breaks off, or is shorter than its announced length, Read requests the rest,
-// within the limits of the client's [RetryPolicy], and continues at the next byte. Before
-// that, it checks that the log is unchanged, and returns [ErrTraceChanged] if it is not. The
-// check compares a checksum of all bytes that were read. On servers that support byte ranges
-// (GitLab 19.x), it compares only the last bytes, at least 1,024 of them, unless the same
-// bytes may also occur earlier. On such servers Read therefore does not detect a replaced
-// log if those bytes are the same at the same offset, and occur nowhere before it.
+// If a response breaks off, or is shorter than its announced length, Read requests the
+// rest, within the limits of the client's [RetryPolicy], and continues at the next byte.
+// Before it continues, it checks that the log is unchanged. If the log has changed, Read
+// returns [ErrTraceChanged].
+//
+// The check compares a checksum of all bytes that were read. If the server supports byte
+// ranges (GitLab 19.x), the check compares only the last bytes that were read, at least
+// 1,024 of them, unless the same bytes may also occur earlier in the log. With such a
+// server, Read therefore does not detect a replaced log if the new log has these bytes at
+// the same offset, and they occur nowhere earlier.
 //
 // If opts selects a part, and the server supports byte ranges, only that part is requested.
 // Otherwise the server sends the log from its first byte, and Read drops the bytes before
 // the part. The client detects support for byte ranges with one additional request. It
-// repeats this after five minutes, or if a response contradicts the result. If only some of
-// the servers behind a load balancer support byte ranges, read whole logs.
+// repeats this request after five minutes, or if a response contradicts the result. If only
+// some of the servers behind a load balancer support byte ranges, read whole logs.
 //
 // Close and the end of the context interrupt a Read that waits.
 //

@@ -14,14 +14,14 @@ import (
 
 // TraceLine is a line of a job's log.
 type TraceLine struct {
-	// Number counts the lines, from 1. The pieces of one line have the same.
+	// Number counts the lines, from 1. All pieces of a line have the same number.
 	Number int64
 
-	// Text is the final text of the line, without escape sequences, section marks
-	// and the runner's prefix. Text after a return to the first column replaces the
-	// line, even if it is shorter, as on GitLab's page: a progress bar has its last
-	// state. Backspaces and erase sequences apply as in a terminal. Text is valid
-	// UTF-8, and its only control characters are tabs.
+	// Text is the final text of the line, without escape sequences, section marks and the
+	// runner's prefix. If a line returns to the first column, the text after the return
+	// replaces the text before it, even if it is shorter, as on GitLab's page. A progress
+	// bar therefore has its last state. Backspaces and erase sequences apply as in a
+	// terminal. Text is valid UTF-8, and its only control characters are tabs.
 	Text string
 
 	// Styled is Text with its colors, for a terminal. It sets the colors that are
@@ -51,8 +51,8 @@ type TraceLine struct {
 	// them: do not modify them.
 	Sections []*TraceSection
 
-	// Started and Ended are the sections that begin and end with this line. Sections does
-	// not contain those that end.
+	// Started are the sections that begin with this line. Ended are the sections that end
+	// with it, which Sections does not contain.
 	Started, Ended []*TraceSection
 }
 
@@ -94,24 +94,24 @@ func (s *TraceSection) Duration() time.Duration {
 //		fmt.Println(line.Text)
 //	}
 //
-// If reading r fails, the iterator yields the last, incomplete line, then the error once
-// with a nil line, and stops. It reads ahead: if the loop ends early, bytes after the last
-// line may already be read. A second loop begins with the unread bytes of r.
+// If reading r fails, the iterator yields the last, incomplete line. It then yields the
+// error once, with a nil line, and ends. TraceLines reads ahead: if the loop ends early,
+// bytes of r after the last line may already have been read. A second loop does not return
+// these bytes, because it begins with the unread bytes of r.
 //
-// A section mark starts a new line, as on GitLab's page, even in the middle of
-// text. Marks that GitLab does not accept are text. The end of a section that is
-// not open is dropped and does not start a line. A section's End is set when its
-// end is read, in the section that earlier lines share. This is the only change
-// to a line after it was returned: other goroutines must not read it while the
-// loop runs.
+// A section mark starts a new line, as on GitLab's page, even in the middle of text. Marks
+// that GitLab does not accept are text. If the section of an end mark is not open, the mark
+// is removed and does not start a line. When TraceLines reads the end of a section, it sets
+// End in the TraceSection that earlier lines share. Lines do not change otherwise after
+// they were returned. While the loop runs, other goroutines must not read End.
 //
-// Newer runners write a prefix with the time and the stream before each line.
-// They also split lines, at carriage returns and after 8 KiB. TraceLines joins the
-// parts to one line, with the time of the first. If a line of such a runner contains
-// a carriage return or is longer than 8 KiB, it is returned when the next one
-// begins, because only that tells whether it is complete. A continuation of any
-// other line, or after a line of another stream, is returned as a line with
-// Continued set.
+// Newer runners write a prefix with the time and the stream before each line. They also
+// split lines, at carriage returns and after 8 KiB. TraceLines joins the parts to one line,
+// with the time of the first part. If a line of such a runner contains a carriage return or
+// is longer than 8 KiB, TraceLines returns it when the next line begins, because only the
+// next line shows whether it is complete. TraceLines does not join a continuation of any
+// other line, or one that follows a line of another stream. It returns such a continuation
+// as a line with Continued set.
 //
 // Lines of more than 64 KiB are returned in pieces. Continued is set in all but
 // the first.

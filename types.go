@@ -250,8 +250,8 @@ type AgentJob struct {
 	ProjectName string `json:"project_name,omitzero"`
 }
 
-// AgentProject is a project in [AllowedAgents]: the project of the job, of which newer
-// servers send only ID and groups, or the project that configures an agent.
+// AgentProject is a project in [AllowedAgents]: the project of the job, or the project that
+// configures an agent. Newer servers send only ID and Groups of the project of the job.
 type AgentProject struct {
 	object
 

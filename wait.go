@@ -17,11 +17,11 @@ type WaitOptions struct {
 	// grows to MaxInterval, by default 30 s, while nothing changes.
 	MinInterval, MaxInterval time.Duration
 
-	// MaxOutage is how long GitLab may be unreachable, or respond only with errors that
-	// are [Temporary], after a first request has succeeded. When GitLab responds again, but
-	// not to all requests of a poll, MaxOutage starts once more. A rate limit that lasts
-	// longer than the remaining time ends the wait at once. The default is 15 minutes; 1 ns
-	// tolerates no outage.
+	// MaxOutage is how long GitLab may be unreachable, or respond only with errors that are
+	// [Temporary], after a first request has succeeded. If GitLab responds again during an
+	// outage, but not to all requests of a poll, MaxOutage starts again, at most once per
+	// outage. A rate limit that lasts longer than the remaining time ends the wait at once.
+	// The default is 15 minutes; 1 ns tolerates no outage.
 	MaxOutage time.Duration
 
 	// OnUpdate is called with each job when it is first seen and when its status has
@@ -195,23 +195,25 @@ func (w *waiter) update(jobs []*Job, others map[int64]Status) {
 // GitLab decides when a pipeline has ended and whether it succeeded: WaitPipeline returns
 // when the pipeline's status is final (success, failed, canceled or skipped) and no job or
 // bridge can still run. It also waits for jobs that are retried by a user or by GitLab, for
-// scheduled jobs, and for a pipeline that has no jobs yet. The status comes with the jobs
-// and bridges. If the server does not send it there, and refuses
-// GET /projects/:id/pipelines/:pipeline_id as well, as it does for job tokens, the wait
-// ends three polls after all jobs have finished, and Status is empty.
+// scheduled jobs, and for a pipeline that has no jobs yet. The jobs and bridges contain the
+// status of the pipeline. If the server does not send it there, WaitPipeline requests GET
+// /projects/:id/pipelines/:pipeline_id. If the server refuses this request, as it does for
+// job tokens, the wait ends three polls after all jobs have finished, and Status is empty.
 //
-// If the pipeline waits for a manual job or bridge and nothing else is active,
-// WaitPipeline returns [ErrBlocked], unless WaitForBlocked is set. The same applies if a
-// bridge depends on a downstream pipeline that waits for a manual job; without Downstream,
-// only the pipelines directly below are checked. Optional manual jobs do not block a
+// If the pipeline waits for a manual job or bridge and nothing else is active, WaitPipeline
+// returns [ErrBlocked], unless WaitForBlocked is set. The same applies if a bridge depends
+// on a downstream pipeline that waits for a manual job. Without Downstream, WaitPipeline
+// checks only the pipelines directly below this one. Optional manual jobs do not block a
 // pipeline.
 //
-// With Downstream, WaitPipeline also waits for all pipelines below this one. Each is in
-// the result once. A pipeline that can't be read has an Err and is not a success. A bridge
-// that succeeded without a downstream pipeline adds an entry with [ErrNoDownstream]; other
-// finished bridges without one add nothing. A pipeline under a bridge with AllowFailure is
-// waited for, but it neither blocks nor counts for Succeeded. Pipelines that have ended are
-// read again before the wait ends, because their jobs may have been retried.
+// With Downstream, WaitPipeline also waits for all pipelines below this one. Each is in the
+// result once. A pipeline that can't be read has an Err and is not a success. If a bridge
+// succeeded but has no downstream pipeline, the result has an entry with [ErrNoDownstream]
+// for it. If a bridge finished with another status and has no downstream pipeline, the
+// result has no entry for it. WaitPipeline also waits for a pipeline under a bridge with
+// AllowFailure, but this pipeline neither blocks the wait nor counts for Succeeded. Before
+// the wait ends, WaitPipeline reads the pipelines that have ended again, because their jobs
+// may have been retried.
 //
 // The first request must succeed. After that, errors that are [Temporary] are tolerated
 // for MaxOutage, and other errors end the wait. If the context ends, WaitPipeline returns

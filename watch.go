@@ -36,10 +36,11 @@ type WatchOptions struct {
 	// grows to MaxInterval, by default 30 s, while nothing changes.
 	MinInterval, MaxInterval time.Duration
 
-	// MaxOutage is how long GitLab may be unreachable, or respond only with errors that
-	// are [Temporary], after a first request has succeeded, or from the beginning if Since
-	// is set. When GitLab responds again, but not to all requests of a poll, MaxOutage
-	// starts once more. The default is 15 minutes; 1 ns tolerates no outage.
+	// MaxOutage is how long GitLab may be unreachable, or respond only with errors that are
+	// [Temporary], after a first request has succeeded, or from the beginning if Since is
+	// set. If GitLab responds again during an outage, but not to all requests of a poll,
+	// MaxOutage starts again, at most once per outage. The default is 15 minutes; 1 ns
+	// tolerates no outage.
 	MaxOutage time.Duration
 
 	Ref string // Only jobs of this branch or tag; empty for all.
@@ -91,33 +92,38 @@ const requiredScopes = 3
 // is left. An event is a job that a poll saw for the first time, or with another status
 // than last reported. Without WatchOptions.Since, the first events are the unfinished jobs.
 //
-// Every status that a poll sees is reported. A new job is reported even if it has finished
-// since the last poll. Other changes that begin and end between two polls may be missed:
-// if a manual job is played and finishes in between, only its end is reported, up to ten
-// minutes later; if GitLab queues a skipped job again and it finishes in between, nothing
-// is reported. A retried or replayed job is a new job with a new ID. Erasing a job does not
-// change its status, and deleting it causes no event. Jobs of child pipelines are included;
-// bridges are not. The events of a poll are in ascending order of IDs.
+// Watch reports every status that a poll sees. It reports a new job even if the job has
+// finished since the last poll. It may miss other changes that begin and end between two
+// polls:
+//
+//   - If a manual job is played and finishes between two polls, Watch reports only its
+//     end, up to ten minutes later.
+//   - If GitLab queues a skipped job again, and the job finishes between two polls, Watch
+//     reports nothing.
+//
+// A retried or replayed job is a new job with a new ID. Erasing a job does not change its
+// status, and deleting it causes no event. Jobs of child pipelines are included; bridges
+// are not. The events of a poll are in ascending order of IDs.
 //
 // [JobEvent.State] is the state after an event, from which this or another process can
 // continue. If a program stores the state in the same transaction as the effect of the
-// event, every event takes effect exactly once; if it stores the state less often, the
-// events since then are repeated after a restart. Before the first event there is no state
-// to store. Continuing with a state of another project or Ref is an error.
+// event, every event takes effect exactly once. If it stores the state less often, Watch
+// repeats the events since the stored state after a restart. Before the first event there
+// is no state to store. Continuing with a state of another project or Ref is an error.
 //
 // Each poll lists the new jobs and the active ones (created, waiting for something,
 // pending, running or canceling). That takes two requests, and one more for each further
-// 100 jobs in either list. A job that is no longer active, and is not new, is requested by
-// itself. Manual and scheduled jobs are listed every ten minutes, 100 per request; jobs with
-// a status that this package does not know are requested every ten minutes. With the
-// default intervals, that is 4 requests per minute for a quiet project and about 23 for a
-// busy one, and one for each job that finishes. GitLab allows a user 600 lists of project
-// jobs per minute.
+// 100 jobs in either list. If a job is no longer active, and is not new, Watch requests
+// this job alone. Every ten minutes, Watch lists the manual and scheduled jobs, 100 per
+// request, and requests the jobs with a status that this package does not know. With the
+// default intervals, Watch sends 4 requests per minute for a quiet project and about 23 for
+// a busy one, plus one for each job that finishes. GitLab allows a user 600 lists of
+// project jobs per minute.
 //
 // A watch holds the IDs and statuses of the project's unfinished jobs in memory. Servers
-// before GitLab 15.9 have no keyset pagination: if jobs are deleted there while more than
-// 100 new jobs are listed, a new job may be missed until it is listed as active. Requests
-// for single jobs need more permissions than a job token has.
+// before GitLab 15.9 have no keyset pagination: if jobs are deleted there while Watch lists
+// more than 100 new jobs, it may miss a new job until the job is listed as active. Watch
+// needs another token than a job token, which cannot read single jobs.
 //
 // Without Since, the first request must succeed. After that, errors that are [Temporary]
 // are tolerated for MaxOutage, without losing an event. Any other error is yielded once and
