@@ -226,6 +226,7 @@ func TestTheStatusLineFitsAndCountsSeconds(t *testing.T) {
 	} {
 		screen := screentest.New(t, columns, 20)
 		synctest.Test(t, func(t *testing.T) {
+			var mu sync.Mutex
 			var clock []string
 			for i := range 6 { // The job starts after 5 seconds and is polled every second.
 				time.AfterFunc(10*time.Second+time.Duration(i)*500*time.Millisecond+150*time.Millisecond, func() {
@@ -234,11 +235,15 @@ func TestTheStatusLineFitsAndCountsSeconds(t *testing.T) {
 						assert.Equal(t, want, line)
 					}
 					if columns >= 20 {
+						mu.Lock()
+						defer mu.Unlock()
 						clock = append(clock, strings.Fields(line)[2])
 					}
 				})
 			}
 			tail(t.Context(), screen, screen.Terminal(), false, jobOf(t, spec))
+			mu.Lock()
+			defer mu.Unlock()
 			if columns >= 20 {
 				assert.Equal(t, []string{"5s", "5s", "6s", "6s", "7s", "7s"}, clock)
 			}
