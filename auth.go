@@ -32,8 +32,8 @@ func BearerToken(token string) Auth {
 }
 
 // JobToken authenticates with the token of a CI job ($CI_JOB_TOKEN), in the JOB-TOKEN
-// header. GitLab accepts it for the methods of [JobTokenService] and for lists of jobs, and
-// responds with 401 to other calls.
+// header. GitLab accepts it for the methods of [JobTokenService] and for lists of jobs and
+// bridges, and responds with 401 to other calls.
 func JobToken(token string) Auth {
 	return newTokenAuth("JobToken", token, func(req *http.Request) { req.Header.Set("JOB-TOKEN", token) })
 }

@@ -104,7 +104,7 @@
 // The client retries reads and Cancel after a network error or a temporary error of the
 // server, and obeys the rate limits of the server: see [RetryPolicy]. It sends Retry, Erase,
 // Play and the writes of [Client.Do] again only if the request did not reach the server, or
-// if a rate limit refused it. If a write may have taken effect but no usable response
+// if a rate limit refused it. If such a write may have taken effect but no usable response
 // arrived, the error is [ErrOutcomeUnknown]: check the job before you repeat the call.
 //
 // Wait, WaitPipeline, Watch and FollowTrace continue after outages of up to 15 minutes.

@@ -109,7 +109,8 @@ func WithAttemptTimeout(d time.Duration) ClientOption {
 
 // WithMaxBody limits the size of response bodies that are read into memory, in bytes after
 // decompression. The default is 64 MiB. It does not apply to streams: logs, and bodies that
-// [Client.Do] writes to an io.Writer.
+// [Client.Do] writes to an io.Writer. Independently of it, a response with more than 100,000
+// JSON objects, list elements and unknown fields is an error.
 func WithMaxBody(bytes int64) ClientOption {
 	return func(c *config) error {
 		if bytes <= 0 {
@@ -232,9 +233,10 @@ type Response struct {
 //
 // If the response asks for a wait, in Retry-After or, for a 429, in RateLimit-Reset, the
 // client waits for that time plus a random time. The random time prevents many callers
-// from returning at once. It is at most a quarter of the wait and at most 10 seconds. It is shorter
-// after later attempts: a call that was refused several times is sent before others that
-// wait for the same limit, and does not use up its attempts.
+// from returning at once. It is at most a quarter of the wait, or MinWait if that is longer,
+// and at most 10 seconds. It is shorter after later attempts: a call that was refused
+// several times is sent before others that wait for the same limit, so it does not use up
+// its attempts.
 //
 // If a 429 does not ask for a wait, the client waits for a random time between MaxWait/2
 // and MaxWait. GitLab's limits of single endpoints do not ask for a wait, and count
