@@ -30,8 +30,8 @@ type FollowOptions struct {
 	MinInterval, MaxInterval time.Duration
 
 	// MaxOutage is how long GitLab may be unreachable, or respond only with errors that
-	// are [Temporary], after the first successful response; 0 for 15 minutes, 1 ns to
-	// tolerate no outage.
+	// are [Temporary], after the first successful response. The default is 15 minutes;
+	// 1 ns tolerates no outage.
 	MaxOutage time.Duration
 
 	WaitForBlocked bool // Wait for a manual job to be played, instead of ending with ErrBlocked.
@@ -156,7 +156,7 @@ type TraceFollower struct {
 	err     error // The error that every further Read returns.
 	next    followAction
 	pause   time.Duration // The wait before the next action.
-	changed error         // The error that shows that the log has changed or is gone, until the job is received.
+	changed error         // The error that shows that the log has changed or is gone. It is nil again after the job is received.
 
 	interval time.Duration
 	due      time.Time // The earliest time of the next request for the log.

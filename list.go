@@ -42,7 +42,7 @@ type place struct {
 	keyset  bool
 	page    int
 	cursor  string // Keyset pagination only; empty for the first page.
-	perPage int    // 0 for the listing's.
+	perPage int    // 0 for the page size of the listing.
 }
 
 func (p place) error(err error) *PageError {
@@ -118,9 +118,10 @@ func (l listing[T, P]) items(ctx context.Context) iter.Seq2[*T, error] {
 
 // dedup removes the items that a listing has returned before.
 //
-// A keyset listing descends by ID, so the last ID is enough: an item that is not below it
-// has been returned, or was created since. An offset listing may have any order, and its
-// pages shift, so all IDs are kept. GitLab ends an offset listing after 50,000 jobs of a project.
+// A keyset listing descends by ID, so dedup keeps only the last ID. If the ID of an item is
+// not below it, the item was returned before or created since. An offset listing may have
+// any order, and its pages shift, so dedup keeps all IDs. GitLab limits their number: it
+// ends an offset listing after 50,000 jobs of a project.
 type dedup struct {
 	below int64              // An item with this ID or a higher one is not new.
 	ids   map[int64]struct{} // Of the items of an offset listing; nil for a keyset listing.
@@ -141,8 +142,8 @@ func (d *dedup) useOffset() {
 	}
 }
 
-// continueByKeyset is called when an offset listing continues by keyset. The last ID is
-// enough if the listing descends so far.
+// continueByKeyset is called when an offset listing continues by keyset. If all IDs have
+// descended so far, dedup now keeps only the last one.
 func (d *dedup) continueByKeyset() {
 	if d.ids != nil && !d.disordered {
 		d.ids, d.below = nil, d.last
@@ -196,7 +197,7 @@ type prefetcher[T any] struct {
 // fetched is a page that is being fetched.
 type fetched[T any] struct {
 	at       place
-	attempts int  // Made before.
+	attempts int  // The number of attempts that were made before this fetch.
 	once500  bool // Do not retry a 500.
 
 	ready    chan struct{} // Closed once the fields below are set.
@@ -229,8 +230,8 @@ func (p *prefetcher[T]) take(at place) *fetched[T] {
 	return f
 }
 
-// send starts to fetch a page, unless that has been done. It reports false if no more
-// pages may be fetched in advance.
+// send starts to fetch a page in advance if it is not yet in the queue. It returns false if
+// the queue is full.
 func (p *prefetcher[T]) send(at place) bool {
 	if slices.ContainsFunc(p.queue, func(f *fetched[T]) bool { return f.at == at }) {
 		return true
@@ -262,8 +263,8 @@ func (p *prefetcher[T]) drop() {
 	p.queue, p.ctx, p.cancel = nil, nil, nil
 }
 
-// Collect returns the items of an iterator, at most the given number of them; 0 means
-// all. It requests no page that it does not need. If the iterator yields an error, Collect
+// Collect returns the first items of an iterator, up to the number most, or all items if
+// most is 0. It requests no page that it does not need. If the iterator yields an error, Collect
 // returns it together with the items before it.
 func Collect[T any](items iter.Seq2[*T, error], most int) ([]*T, error) {
 	if most < 0 {

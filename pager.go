@@ -17,7 +17,7 @@ type pager[T any, P keyed[T]] struct {
 	response *Response // Of WithResponse.
 
 	at       place
-	previous *place // Keyset pagination: the page whose next cursor at has.
+	previous *place // Keyset pagination: the page before at.
 	keyLast  int64  // Keyset pagination: the ID of the last item.
 	done     bool
 	lastPage int // Offset pagination: the last page, or -1 if the server does not say.
@@ -25,19 +25,19 @@ type pager[T any, P keyed[T]] struct {
 	dedup        dedup
 	ids          []int64 // Of the last page.
 	read         int     // Pages read so far.
-	repeated     int     // Pages in a row with the same IDs as the page before,
-	unchanged    int     // with no new items,
+	repeated     int     // Consecutive pages with the same IDs as the page before them.
+	unchanged    int     // Offset pages with items, but no new ones, since the last new item.
 	maxUnchanged int
-	empty        int // and with no items at all.
+	empty        int // Pages without items since the last new item.
 
-	catchingUp   bool  // The pagination has changed and started again: the first pages have no new items.
+	catchingUp   bool  // The listing has restarted with the other pagination, and no page has had new items yet.
 	offsetEnd    place // Where offset pagination ended, if it did.
 	linkStripped bool  // Keyset pages lack their Link header.
 }
 
-// GitLab sends no empty page that has a next page. When jobs are created during an offset
-// listing, its pages repeat: 1,000 in a row are enough for a large pipeline with one job
-// per page.
+// If a listing has more such pages, it cannot continue. GitLab sends no empty page that has
+// a next page. An offset listing repeats jobs if new ones are created meanwhile: 1,000 pages
+// without new items allow for a large pipeline with one job per page.
 const (
 	maxEmptyPages     = 10
 	maxUnchangedPages = 1000
@@ -98,8 +98,8 @@ func (p *pager[T, P]) nextPage() (*Page[T], error) {
 	}
 }
 
-// changePagination continues by the other pagination if an error says that this one
-// has ended.
+// changePagination switches to the other pagination if err means that the current one
+// cannot continue. It reports whether it has switched.
 func (p *pager[T, P]) changePagination(err error) bool {
 	if !p.keyset || !errors.Is(err, ErrMethodNotAllowed) || p.linkStripped {
 		return false
@@ -118,7 +118,7 @@ func (p *pager[T, P]) changePagination(err error) bool {
 	return false
 }
 
-// refusal explains the errors that mean that neither pagination can continue.
+// refusal adds the reason to err if neither pagination can continue.
 func (p *pager[T, P]) refusal(err error) error {
 	switch {
 	case !errors.Is(err, ErrMethodNotAllowed):
@@ -131,8 +131,8 @@ func (p *pager[T, P]) refusal(err error) error {
 	return err
 }
 
-// advance finds the next place, and leaves the new items in the page. It returns the
-// page, or the one that replaces it.
+// advance sets the place of the next page, and removes the items that earlier pages had.
+// It returns f, or the page that replaces f.
 func (p *pager[T, P]) advance(f *fetched[T]) (*fetched[T], error) {
 	from, page := p.at, f.page
 	p.read++
@@ -175,13 +175,13 @@ func (p *pager[T, P]) isFull(page *Page[T]) bool {
 	return n >= p.perPage || n == maxPerPage || page.PerPage > 0 && n >= page.PerPage
 }
 
-// removeSeen leaves in a page the items that no page before had.
+// removeSeen removes the items that earlier pages had.
 func (p *pager[T, P]) removeSeen(page *Page[T], from place) error {
 	ids := idsOf[T, P](page.Items)
 	page.Items = unseen(&p.dedup, page.Items, ids)
 	if len(page.Items) < len(ids) && !from.keyset {
-		// Jobs were created since the page before, so the jobs after them have moved.
-		// Pages that were fetched earlier may lack those.
+		// Jobs were created since the previous page, so older jobs have moved to later
+		// pages. Pages that were fetched in advance may lack the moved jobs.
 		p.ahead.drop()
 	}
 	if p.repeated++; len(ids) == 0 || !slices.Equal(ids, p.ids) {
@@ -210,11 +210,11 @@ func idsOf[T any, P keyed[T]](items []*T) []int64 {
 	return ids
 }
 
-// fetchAhead starts to fetch the pages after the current one. With keyset pagination that
-// is one page, because only its cursor is known. With offset pagination it is as many as
-// the caller allows, up to the last page. If the server does not send the number of the
-// last page, it is at most as many as were read so far, so that at most half of the
-// requests go past the end.
+// fetchAhead starts to fetch the pages after the current one. With keyset pagination it
+// fetches one page, because only the next cursor is known. With offset pagination it fetches
+// as many pages as the caller allows, up to the last page. If the server does not send the
+// number of the last page, fetchAhead fetches at most as many pages as were read so far.
+// Then at most half of the requests go past the end.
 func (p *pager[T, P]) fetchAhead() {
 	if p.done {
 		return
@@ -240,10 +240,10 @@ func (p *pager[T, P]) log(message string) {
 	}
 }
 
-// advanceByKeyset finds the place after a keyset page. Its items must descend by ID;
-// otherwise a repeated item could not be told from a new one. GitLab's last page has no
-// Link header, but a proxy may also have removed the header, so a full page without one is
-// checked.
+// advanceByKeyset sets the place after a keyset page. The items must descend by ID;
+// otherwise the pager cannot distinguish a repeated item from a new one. GitLab's last page
+// has no Link header. A proxy may also remove the header, so if a full page has none,
+// advanceByKeyset checks whether items follow.
 func (p *pager[T, P]) advanceByKeyset(f *fetched[T]) (*fetched[T], error) {
 	from, before := p.at, p.keyLast
 	if err := p.descends(f.page, before); err != nil {
@@ -263,7 +263,7 @@ func (p *pager[T, P]) advanceByKeyset(f *fetched[T]) (*fetched[T], error) {
 		case more:
 			return f, p.restartByOffset(f)
 		case from.cursor == "" && len(check.page.Items) == maxPerPage:
-			// A server without keyset pagination sends no more than that.
+			// The server may lack keyset pagination, and then sends at most maxPerPage items.
 			p.log("a full first page without page headers: its second page by offset shows whether it is the last")
 			p.previous, p.at, p.linkStripped = nil, place{page: 2}, true
 			f.page.NextPage = 2
@@ -278,7 +278,8 @@ func (p *pager[T, P]) advanceByKeyset(f *fetched[T]) (*fetched[T], error) {
 	return f, nil
 }
 
-// descends checks that the IDs of a keyset page descend, from below a given one.
+// descends returns an error unless the IDs of a keyset page descend and are all below last.
+// It records the last ID of the page.
 func (p *pager[T, P]) descends(page *Page[T], last int64) error {
 	for _, id := range idsOf[T, P](page.Items) {
 		if id >= last {
@@ -290,8 +291,9 @@ func (p *pager[T, P]) descends(page *Page[T], last int64) error {
 	return nil
 }
 
-// restartByOffset restarts a keyset listing whose pages lack Link headers, by offset
-// pagination. The items that were returned before are left out.
+// restartByOffset restarts the listing by offset pagination, because its keyset pages lack
+// Link headers. The listing does not return items again. If offset pagination has ended
+// before, restartByOffset returns an error.
 func (p *pager[T, P]) restartByOffset(f *fetched[T]) error {
 	if p.offsetEnd.page > 0 {
 		return errLinkStripped
@@ -303,12 +305,13 @@ func (p *pager[T, P]) restartByOffset(f *fetched[T]) error {
 	return nil
 }
 
-// afterInternalServerError handles a 500 in response to the first attempt to get a page
-// after another one. GitLab sends a 500 if no rows are left after the cursor. So the page
-// before is requested again, and if that shows that no rows follow it, the listing is
-// complete. If that request gets a 500 too, its rows may have been deleted as well, so the
-// first page is requested, which shows whether all rows fit on it. In all other cases the
-// failed page is requested again, with the remaining attempts.
+// afterInternalServerError handles a 500 in response to the first attempt to get a keyset
+// page after the first one. GitLab sends a 500 if no rows are left after the cursor. To find
+// out, afterInternalServerError requests the previous page again. If no rows follow that
+// page, the listing is complete. If the previous page gets a 500 too, its rows may also have
+// been deleted. Then afterInternalServerError requests the first page, which shows whether
+// all rows fit on it. In all other cases it requests the failed page again, with the
+// remaining attempts.
 func (p *pager[T, P]) afterInternalServerError(f *fetched[T]) *fetched[T] {
 	check, more := p.hasMore(*p.previous, p.perPage)
 	if isInternalServerError(check.err) && p.previous.cursor != "" {
@@ -331,7 +334,7 @@ func (p *pager[T, P]) afterInternalServerError(f *fetched[T]) *fetched[T] {
 // hasMore requests a keyset page again, with one row more than its size, and reports
 // whether the list may have items after the last one read.
 func (p *pager[T, P]) hasMore(at place, size int) (f *fetched[T], more bool) {
-	once500 := at != p.at // Do not retry the check if the server fails: the page itself is retried.
+	once500 := at != p.at // After a 500, do not retry the check: afterInternalServerError retries the page itself.
 	for range 3 {
 		at.perPage = min(size, math.MaxInt-1) + 1
 		f = &fetched[T]{at: at, once500: once500}
@@ -347,12 +350,13 @@ func (p *pager[T, P]) hasMore(at place, size int) (f *fetched[T], more bool) {
 		if len(f.page.Items) <= size {
 			return f, false
 		}
-		size = 2 * len(f.page.Items) // All of these jobs were created since: look further down.
+		size = 2 * len(f.page.Items) // These jobs are all newer than the last one read, or that one itself: request more rows.
 	}
 	return f, true
 }
 
-// follows reports whether a place is a page of the list after another page.
+// follows reports whether p is a keyset page after the start of the listing. It returns
+// false for the requests of hasMore.
 func (p place) follows(start place) bool {
 	return p.cursor != "" && p.perPage == 0 && p != start
 }

@@ -32,8 +32,8 @@ type WatchOptions struct {
 	// zero value starts with the current state of the project.
 	Since WatchState
 
-	// The interval between two polls is MinInterval after a change, by default 5 s, and
-	// grows to MaxInterval, by default 30 s, while nothing changes.
+	// The interval between two polls. It is MinInterval, 5 s by default, after a change. It
+	// grows up to MaxInterval, 30 s by default, while nothing changes.
 	MinInterval, MaxInterval time.Duration
 
 	// MaxOutage is how long GitLab may be unreachable, or respond only with errors that are
@@ -160,7 +160,7 @@ type watcher struct {
 	outage        *outage
 	interval      time.Duration
 	polls         uint64
-	blockedListed time.Time // When the last successful poll began that listed manual and scheduled jobs.
+	blockedListed time.Time // The start of the last successful poll that listed manual and scheduled jobs.
 
 	started   bool // newestID is known.
 	projectID int64
@@ -231,13 +231,13 @@ type sighting struct {
 	new bool // It is a new job, and all jobs with lower IDs were seen.
 }
 
-// poll reads the jobs that may have changed. With an error, it returns those that it read
-// before.
+// poll reads the jobs that may have changed. If a request fails, poll returns the jobs that
+// it has read so far and the error.
 //
 // The order of the requests matters. Active jobs are listed first, so that a job created
 // after that request is in the list of new jobs, which comes second. A known job that is in
-// neither list has changed, so it is requested by itself, third. Only the first poll requests
-// the newest job before these, because jobs after it are the new ones.
+// neither list has changed, so it is requested by itself, third. If newestID is not yet known,
+// poll requests the newest job before all of these. Jobs with higher IDs are the new ones.
 func (w *watcher) poll(ctx context.Context) ([]sighting, error) {
 	w.polls++
 	ro := w.outage.poll(w.ro)
@@ -290,11 +290,12 @@ func (w *watcher) see(job *Job) bool {
 	return !ok || known.status != job.Status
 }
 
-// report yields the events of a poll. It returns how many there are, and false if the loop
-// was left.
+// report yields the events of a poll. It returns the number of events. more is false if the
+// caller has left the loop.
 func (w *watcher) report(sightings []sighting, yield func(*JobEvent, error) bool) (events int, more bool) {
-	// An unknown job below newestID must be in the states of the events before its own:
-	// otherwise a watch that continues from one of them would miss it if it finishes.
+	// If a job below newestID is unknown, record it before the first event, so that the state
+	// of every event contains it. Otherwise a watch that continues from such a state would
+	// miss the job if it finishes before the first poll.
 	for _, s := range sightings {
 		if _, known := w.jobs.known[s.job.ID]; !known && s.job.ID <= w.newestID {
 			w.jobs.set(s.job.ID, watchedJob{poll: w.polls})

@@ -226,8 +226,8 @@ func (c *call) playAgain(j *Job) *response {
 const maxVariableKey = 255
 
 // checkVariableKeys reports whether GitLab accepts the keys of variables, and
-// whether they are unique. If a key is invalid, play does nothing, so unique is
-// true.
+// whether they are unique. If a key is invalid, unique is true: GitLab then ignores
+// duplicates, because play does nothing.
 func checkVariableKeys(variables []playVariable) (valid, unique bool) {
 	valid, unique = true, true
 	seen := map[string]bool{}

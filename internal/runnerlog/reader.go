@@ -41,8 +41,8 @@ type Reader struct {
 	part          *part // The part that contains textAt.
 	inRecord      bool  // textAt is inside a record, not at its beginning.
 
-	record Prefix     // The prefix of the record in which the line begins, if an earlier piece of the record was taken.
-	check  splitCheck // The state for that piece.
+	record Prefix     // The prefix of the record whose earlier bytes were taken, if the line begins inside a record.
+	check  splitCheck // The state for those earlier bytes.
 	joined []byte
 }
 
@@ -96,9 +96,9 @@ func (r *Reader) Prefix() Prefix { return r.part.prefix }
 // continuation, but that the Reader could not join to an earlier record.
 func (r *Reader) Continues() bool { return r.textAt == 0 && !r.inRecord && r.part.prefix.appends }
 
-// Take takes the first n bytes of the text, and returns the bytes of the log that they were
-// read from. These include the prefixes before and between them and, if n is the length of
-// the text, the line break. They are valid until Next is called.
+// Take takes the first n bytes of the text. It returns the bytes of the log that contain
+// them, with the prefixes before and between them. If n is the length of the text, these
+// bytes include the line break. They are valid until Next is called.
 func (r *Reader) Take(n int) (raw []byte) {
 	begin := r.rawAt
 	if r.textAt += n; r.textAt == len(r.text) {
@@ -120,7 +120,8 @@ func (r *Reader) Take(n int) (raw []byte) {
 	return r.raw[begin:r.rawAt]
 }
 
-// noteRecord stores the state of the record in which the taken bytes end, for its rest.
+// noteRecord stores the prefix and the splitCheck of the record in which the taken bytes end.
+// The next line begins with the rest of that record.
 func (r *Reader) noteRecord() {
 	if r.part.raw > 0 { // The record begins in this line, after its prefix.
 		r.check = splitCheck{}
@@ -250,7 +251,7 @@ const maxEmptyReads = 100
 func (r *Reader) more() bool {
 	if r.to == len(r.buffer) {
 		window := r.buffer[r.from:r.to]
-		if len(window) > len(r.buffer)*3/4 { // A line of MaxLine leaves room in twice that.
+		if len(window) > len(r.buffer)*3/4 { // The buffer grows to at most twice MaxLine, because a line has at most MaxLine bytes.
 			r.buffer = make([]byte, 2*len(r.buffer))
 		}
 		r.from, r.to = 0, copy(r.buffer, window)

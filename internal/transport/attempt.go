@@ -162,7 +162,8 @@ var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 // maxPooledBody is the size in bytes of the largest buffer that is returned to the pool.
 const maxPooledBody = 1 << 20
 
-// MaxErrorBody is the number of bytes that are read of the body of an error response.
+// MaxErrorBody is the maximum number of bytes that are read from the body of an error
+// response.
 const MaxErrorBody = 64 << 10
 
 // readBody reads the body of a response into c.buffer. For a 2xx status, a body that is

@@ -54,9 +54,9 @@ func newGates() *gates {
 	return &gates{seed: maphash.MakeSeed(), gates: make(map[gateKey]*gate)}
 }
 
-// credential returns the key of the credentials that a call has in place of those of the
-// client, after Authorize has added them. query is the query of the URL before that. The
-// key does not reveal the credentials.
+// credential returns a key for the credentials that a call has instead of the client's, or
+// 0 if it uses the client's. Authorize must have added them. query is the query of the URL
+// before Authorize. The key does not reveal the credentials.
 func (g *gates) credential(c *Call, query string) (key uint64) {
 	add := func(header http.Header, isPart func(key string) bool) {
 		for name, values := range header {
@@ -164,7 +164,8 @@ func (g *gates) enter(ctx context.Context, c *Call) error {
 
 // admit counts the call as in flight if it does not have to wait. Otherwise it returns the
 // wait, the gate at which the call now waits, if any, and a channel that ends the wait
-// early. The call no longer counts as waiting at the gate before.
+// early. before is the gate at which the call has waited so
+// far, or nil. admit no longer counts the call as waiting there.
 func (g *gates) admit(ctx context.Context, c *Call, before *gate) (at *gate, wait time.Duration, changed chan struct{}, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -360,7 +361,7 @@ func readRateLimits(resp *http.Response) (l rateLimits) {
 			l.remaining = int(min(remaining/time.Second, 1<<30))
 			l.reset, l.window, l.known = resetWait(resp)
 		}
-		// If requests remain, the request was refused by a limit of the endpoint, not by this one.
+		// If requests remain, these headers did not cause a 429: a limit of the endpoint did.
 		if l.known && l.remaining > 0 && resp.Header.Get("Retry-After") == "" {
 			return l
 		}
