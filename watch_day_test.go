@@ -268,7 +268,9 @@ func watchDay(t *testing.T, repeats bool, consume func(*pollLog, watch) []change
 		}
 		jobs, length := day()
 		b.trouble(length)
+		b.mu.Lock()
 		b.fill(jobs, length/time.Duration(jobs))
+		b.mu.Unlock()
 
 		log := &pollLog{next: b.srv.Transport()}
 		client, err := gitlabjobs.NewClient("https://gitlab.example.com", gitlabjobs.PrivateToken(b.srv.Tokens.Reporter),
