@@ -22,7 +22,7 @@ type Auth interface {
 // PrivateToken authenticates with a personal, project or group access token, in
 // the PRIVATE-TOKEN header.
 func PrivateToken(token string) Auth {
-	return newTokenAuth("PrivateToken", token, func(req *http.Request) { req.Header.Set("PRIVATE-TOKEN", token) })
+	return newTokenAuth("PrivateToken", token, func(req *http.Request) { req.Header.Set("Private-Token", token) })
 }
 
 // BearerToken authenticates with an OAuth 2.0, access or job token, in the
@@ -35,7 +35,7 @@ func BearerToken(token string) Auth {
 // header. GitLab accepts it for the methods of [JobTokenService] and for lists of jobs and
 // bridges, and responds with 401 to other calls.
 func JobToken(token string) Auth {
-	return newTokenAuth("JobToken", token, func(req *http.Request) { req.Header.Set("JOB-TOKEN", token) })
+	return newTokenAuth("JobToken", token, func(req *http.Request) { req.Header.Set("Job-Token", token) })
 }
 
 // JobTokenParam authenticates with the token of a CI job, in the query parameter

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"net/http"
 	"net/url"
 	"os"
@@ -69,8 +68,6 @@ func NewClient(baseURL string, auth Auth, opts ...ClientOption) (*Client, error)
 			return nil, err
 		}
 	}
-	header := http.Header{"User-Agent": {cfg.userAgent}}
-	maps.Copy(header, cfg.header)
 	c := &Client{
 		transport: transport.New(transport.Config{
 			HTTPClient:     cfg.httpClient,
@@ -78,6 +75,7 @@ func NewClient(baseURL string, auth Auth, opts ...ClientOption) (*Client, error)
 			Policy:         transport.Policy(cfg.retry),
 			AttemptTimeout: cfg.attemptTimeout,
 			MaxBody:        cfg.maxBody,
+			UserAgent:      cfg.userAgent,
 			Logger:         cfg.logger,
 			Message: func(body []byte) string {
 				message, _ := readMessage(body)
@@ -87,7 +85,7 @@ func NewClient(baseURL string, auth Auth, opts ...ClientOption) (*Client, error)
 		baseURL:       base,
 		authorize:     auth.Authorize, // A method value, because fmt would print the fields of auth.
 		retry:         cfg.retry,
-		header:        header,
+		header:        cfg.header,
 		logger:        cfg.logger,
 		byteRanges:    new(byteRanges),
 		bridgesRoutes: new(bridgesRoutes),

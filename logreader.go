@@ -272,19 +272,19 @@ func castagnoli() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) }
 
 // add records the bytes that were read next.
 func (h *logHistory) add(p []byte) {
-	for len(p) > 0 {
+	start := h.next
+	for rest := p; len(rest) > 0; {
 		at := (h.next - h.begin) % h.spacing
 		if at == 0 {
-			h.marks = append(h.marks[max(0, len(h.marks)-maxMarks+1):], logMark{h.next, h.sum})
+			h.mark()
 		}
 		inBlock, left := at < h.size, h.spacing-at
 		if inBlock {
 			left = h.size - at
 		}
-		piece := p[:min(left, int64(len(p)))]
-		p = p[len(piece):]
+		piece := rest[:min(left, int64(len(rest)))]
+		rest = rest[len(piece):]
 		h.next += int64(len(piece))
-		h.sum = crc32.Update(h.sum, castagnoli(), piece)
 		if inBlock {
 			h.hash.Write(piece)
 			if int64(len(piece)) == left {
@@ -292,6 +292,23 @@ func (h *logHistory) add(p []byte) {
 			}
 		}
 	}
+	// Few long checksums are faster than one for each piece.
+	from := start
+	for i := range h.marks {
+		if m := &h.marks[i]; m.offset >= start {
+			h.sum = crc32.Update(h.sum, castagnoli(), p[from-start:m.offset-start])
+			m.sum, from = h.sum, m.offset
+		}
+	}
+	h.sum = crc32.Update(h.sum, castagnoli(), p[from-start:])
+}
+
+// mark adds a mark at the next byte. The caller sets its checksum.
+func (h *logHistory) mark() {
+	if len(h.marks) == maxMarks {
+		h.marks = slices.Delete(h.marks, 0, 1)
+	}
+	h.marks = append(h.marks, logMark{offset: h.next})
 }
 
 func (h *logHistory) addBlock() {

@@ -133,9 +133,15 @@ type requestConfig struct {
 	once500 bool // Do not retry a response with status 500.
 }
 
+// noOptions is the configuration of a call without options. It must not be modified.
+var noOptions requestConfig
+
 // newRequestConfig applies the options up to the first invalid one, and returns the error
 // of that option.
 func newRequestConfig(ro []RequestOption) (*requestConfig, error) {
+	if len(ro) == 0 {
+		return &noOptions, nil
+	}
 	rc := new(requestConfig)
 	for _, option := range ro {
 		if option == nil {
@@ -263,6 +269,7 @@ type Response struct {
 //
 // Over HTTP/2, net/http repeats a request by itself after the server has reset its stream
 // or sent GOAWAY. The client ends the attempt instead, and the attempt counts as failed.
+// (For reads, only over https, because GitLab does not support HTTP/2 over plain http.)
 // For a write the error is [ErrOutcomeUnknown], because net/http does not report whether
 // the server has processed the request. The client uses net/http/httptrace for this: with a
 // transport that does not support it, requests may be sent more often than this policy

@@ -167,19 +167,17 @@ func build(client *Client, r request, rc *requestConfig) (built transport.Reques
 	if rc.auth != nil {
 		built.Authorize, built.OtherAuth = rc.auth.Authorize, true
 	}
-	if !r.stream {
-		built.Accept = "application/json"
-	}
-	if built.Path, err = r.path(); err != nil {
+	built.URL, err = r.url(client.baseURL)
+	if err != nil {
 		return built, err
 	}
+	built.Path = built.URL[len(client.baseURL):]
 	query, err := r.encodedQuery()
 	if err != nil {
 		return built, err
 	}
-	built.URL = client.baseURL + built.Path + query
+	built.URL += query
 	if r.body != nil {
-		built.ContentType = "application/json"
 		built.Body, err = encodeBody(r.body)
 	}
 	return built, err
@@ -195,10 +193,12 @@ func encodeBody(v any) ([]byte, error) {
 	return bytes.TrimSuffix(body.Bytes(), []byte("\n")), nil
 }
 
-// path returns the route with its arguments filled in.
-func (r request) path() (string, error) {
+// url returns the URL without a query: the base URL and the route, with its arguments
+// filled in.
+func (r request) url(base string) (string, error) {
 	var b strings.Builder
-	b.Grow(len(r.route) + 32)
+	b.Grow(len(base) + len(r.route) + 32)
+	b.WriteString(base)
 	args := r.args
 	for segment := range strings.SplitSeq(strings.TrimPrefix(r.route, "/"), "/") {
 		b.WriteByte('/')

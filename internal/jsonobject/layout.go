@@ -131,5 +131,8 @@ func kindOf(t reflect.Type) kind {
 // embedsObject reports whether a type is a struct that embeds an Object by value. If it
 // embedded a pointer, the struct type itself would implement embedder.
 func embedsObject(t reflect.Type) bool {
+	if _, known := layouts.Load(t); known { // Only such types have a layout.
+		return true
+	}
 	return t.Kind() == reflect.Struct && reflect.PointerTo(t).Implements(embedderType) && !t.Implements(embedderType)
 }

@@ -20,7 +20,6 @@ import (
 // retryablehttp would call it after a failure and close the connections of other calls.
 type attemptTransport struct {
 	next    http.RoundTripper
-	own     bool // next was created by OwnTransport, and uses HTTP/2 only over TLS.
 	timeout time.Duration
 	maxBody int64
 }
@@ -36,7 +35,6 @@ func newHTTPClient(config Config) *http.Client {
 		attempts.next = http.DefaultTransport
 		if t, ok := http.DefaultTransport.(*http.Transport); ok && config.HTTPClient == nil {
 			attempts.next = OwnTransport(t, config.AttemptTimeout, config.RootCAs)
-			attempts.own = t.Protocols == nil || !t.Protocols.UnencryptedHTTP2()
 		}
 	}
 	hc.Transport = attempts
@@ -72,21 +70,20 @@ func OwnTransport(base *http.Transport, attemptTimeout time.Duration, roots *x50
 func (t *attemptTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	c := callFrom(req.Context())
 	ctx, cancel := context.WithCancelCause(req.Context())
-	missing := "complete response"
-	if c.Stream {
-		missing = "response"
-	}
-	timeout := &timeoutError{missing, t.timeout}
 	var body attemptBody
-	watchdog := time.AfterFunc(t.timeout-time.Since(c.begun), func() {
-		cancel(timeout)
+	watchdog := time.AfterFunc(t.timeout-time.Since(c.begin), func() {
+		missing := "complete response"
+		if c.Stream {
+			missing = "response"
+		}
+		cancel(&timeoutError{missing, t.timeout})
 		body.close()
 	})
 	defer watchdog.Stop()
 
 	c.wire = nil
 	sendCtx := ctx
-	if !c.reads() || req.URL.Scheme == "https" || !t.own {
+	if !c.reads() || req.URL.Scheme == "https" {
 		c.wire = newWire(cancel)
 		sendCtx = httptrace.WithClientTrace(ctx, &c.wire.trace)
 	}

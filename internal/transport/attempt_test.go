@@ -77,7 +77,7 @@ func hang(req *http.Request) (*http.Response, error) {
 
 func stream() transport.Request {
 	r := get()
-	r.Stream, r.Accept = true, ""
+	r.Stream = true
 	return r
 }
 
@@ -340,8 +340,8 @@ func TestOnlyTheCallerClosesIdleConnections(t *testing.T) {
 	newClient(nil, func(c *transport.Config) { c.HTTPClient = nil }).CloseIdleConnections()
 }
 
-// The own transport uses HTTP/2 only over TLS, and net/http repeats a request over HTTP/1
-// only if that is safe. So a read without TLS needs no trace.
+// GitLab has HTTP/2 only over TLS, and net/http repeats a request over HTTP/1 only if that
+// is safe. So a read without TLS needs no trace.
 func TestWhichAttemptsAreTraced(t *testing.T) {
 	t.Parallel()
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }))
@@ -354,10 +354,10 @@ func TestWhichAttemptsAreTraced(t *testing.T) {
 		url    string
 		traced bool
 	}{
-		"a read":                      {own, get(), srv.URL, false},
-		"a write":                     {own, post(), srv.URL, true},
-		"a read over TLS":             {own, get(), "https" + srv.URL[len("http"):], true},
-		"a read by another transport": {newClient(always(200, "")), get(), srv.URL, true},
+		"a read":                               {own, get(), srv.URL, false},
+		"a write":                              {own, post(), srv.URL, true},
+		"a read over TLS":                      {own, get(), "https" + srv.URL[len("http"):], true},
+		"a read over TLS by another transport": {newClient(always(200, "")), get(), origin, true},
 	} {
 		tc.r.URL, tc.r.MaxAttempts = tc.url, 1
 		c, _, _ := send(t.Context(), t, tc.client, tc.r)

@@ -8,7 +8,7 @@ import "sync"
 // the client sends each request only once. Other routes are not affected.
 type retryBudget struct {
 	mu    sync.Mutex
-	taken map[endpoint]float64 // The number of tokens taken, by route. Routes with all their tokens have no entry.
+	taken map[endpoint]float64 // The number of tokens taken, by route. Routes with all their tokens have no entry. Nil if empty.
 }
 
 // endpoint is a route with its method.
@@ -21,8 +21,6 @@ const (
 	// budget.
 	maxBudgets = 256
 )
-
-func newRetryBudget() *retryBudget { return &retryBudget{taken: make(map[endpoint]float64)} }
 
 // key returns the endpoint whose tokens e uses. The caller must hold the lock.
 func (b *retryBudget) key(e endpoint) endpoint {
@@ -39,6 +37,9 @@ func (b *retryBudget) take(e endpoint) bool {
 	e = b.key(e)
 	if b.taken[e] > budgetSize-1 {
 		return false
+	}
+	if b.taken == nil {
+		b.taken = make(map[endpoint]float64)
 	}
 	b.taken[e]++
 	return true

@@ -18,8 +18,8 @@ type gates struct {
 	active atomic.Int64 // The number of gates. If it is 0, calls do not take the lock.
 
 	mu     sync.Mutex
-	gates  map[gateKey]*gate
-	sweeps int // The number of gates at which idle gates are removed.
+	gates  map[gateKey]*gate // Nil if there has been none.
+	sweeps int               // The number of gates at which idle gates are removed.
 }
 
 // gateKey identifies a gate. The credential is a hash, or 0 for that of the client. The
@@ -49,10 +49,6 @@ type gate struct {
 // maxClosed is the longest time for which a gate is closed. Without it, a wrong value from
 // the server could disable a client for months.
 const maxClosed = 24 * time.Hour
-
-func newGates() *gates {
-	return &gates{seed: maphash.MakeSeed(), gates: make(map[gateKey]*gate)}
-}
 
 // credential returns a key for the credentials that a call has instead of the client's, or
 // 0 if it uses the client's. Authorize must have added them. query is the query of the URL
@@ -133,19 +129,22 @@ func (g *gates) create(key gateKey, now time.Time) *gate {
 			g.sweeps = 2 * len(g.gates)
 		}
 		a = &gate{changed: make(chan struct{}), atOnce: 1}
+		if g.gates == nil {
+			g.gates = make(map[gateKey]*gate)
+		}
 		g.gates[key] = a
 		g.active.Store(int64(len(g.gates)))
 	}
 	return a
 }
 
-// enter waits until an attempt can begin: until c.resume has passed and the gates of the
+// enter waits until an attempt can begin: until c.begin has passed and the gates of the
 // call are open. It returns a *LimitError if a gate is closed for longer than the call can
 // wait, and the error of the context if it ends first.
 func (g *gates) enter(ctx context.Context, c *Call) error {
 	var at *gate
 	for {
-		if g.active.Load() == 0 && !time.Now().Before(c.resume) {
+		if g.active.Load() == 0 && !time.Now().Before(c.begin) {
 			return nil
 		}
 		next, wait, changed, err := g.admit(ctx, c, at)
@@ -176,15 +175,15 @@ func (g *gates) admit(ctx context.Context, c *Call, before *gate) (at *gate, wai
 	if err != nil {
 		return nil, 0, nil, err
 	}
-	if until.After(c.resume) {
-		c.resume = until.Add(c.spread(ctx, until, now))
-		c.logGateWait(ctx, c.resume.Sub(now))
+	if until.After(c.begin) {
+		c.begin = until.Add(c.spread(ctx, until, now))
+		c.logGateWait(ctx, c.begin.Sub(now))
 	}
 	for i, a := range found {
 		switch {
 		case a == nil:
-		case now.Before(c.resume):
-			at, wait = a, c.resume.Sub(now)
+		case now.Before(c.begin):
+			at, wait = a, c.begin.Sub(now)
 		case at == nil && !force[i] && a.full(now):
 			at, wait, changed = a, maxClosed, a.changed
 			if now.Before(a.reset) {
@@ -195,8 +194,8 @@ func (g *gates) admit(ctx context.Context, c *Call, before *gate) (at *gate, wai
 	switch {
 	case at != nil:
 		at.waiting++
-	case now.Before(c.resume):
-		wait = c.resume.Sub(now)
+	case now.Before(c.begin):
+		wait = c.begin.Sub(now)
 	default:
 		for _, a := range found {
 			if a != nil {

@@ -69,6 +69,7 @@ func newClient(rt http.RoundTripper, changes ...func(*transport.Config)) *transp
 		Policy:         transport.Policy{MaxAttempts: 5, MinWait: 200 * time.Millisecond, MaxWait: 30 * time.Second, MaxServerWait: 2 * time.Minute},
 		AttemptTimeout: 30 * time.Second,
 		MaxBody:        1 << 20,
+		UserAgent:      "tests",
 		Message:        func(body []byte) string { return string(body) },
 	}
 	for _, change := range changes {
@@ -95,8 +96,7 @@ func jobTokenParam(req *http.Request) error {
 func get() transport.Request {
 	return transport.Request{
 		Method: http.MethodGet, URL: origin + "/api/v4/projects/1/jobs/7?page=2", Route: "/projects/:id/jobs/:job_id",
-		Path: "/projects/1/jobs/7", Header: http.Header{"User-Agent": {"tests"}}, Accept: "application/json",
-		Authorize: privateToken, Repeatable: true,
+		Path: "/projects/1/jobs/7", Authorize: privateToken, Repeatable: true,
 	}
 }
 

@@ -33,7 +33,7 @@ func (c *Call) checkRetry(ctx context.Context, resp *http.Response, err error) (
 	if !again {
 		return false, nil
 	}
-	c.resume = time.Now().Add(c.wait)
+	c.begin = time.Now().Add(c.wait)
 	err = c.start(ctx)
 	return err == nil, err
 }
@@ -41,7 +41,7 @@ func (c *Call) checkRetry(ctx context.Context, resp *http.Response, err error) (
 // start waits until the next attempt can begin, and records its start.
 func (c *Call) start(ctx context.Context) error {
 	err := c.client.gates.enter(ctx, c)
-	c.begun, c.resume, c.wait, c.Left = time.Now(), time.Time{}, 0, ""
+	c.begin, c.wait, c.Left = time.Now(), 0, ""
 	return err
 }
 

@@ -36,7 +36,7 @@ func (c *Call) collectSecrets(req *http.Request, query string) {
 		c.Secrets.add(p.value)
 	}
 	c.Secrets.addHeaders(req.Header, func(key, value string) bool {
-		isGiven := value == "application/json" || value == c.Accept || value == c.ContentType || value == c.Header.Get(key) || value == c.Header.Get("User-Agent")
+		isGiven := value == jsonType || value == c.Header.Get(key) || value == c.client.config.UserAgent
 		return !isGiven || isCredential(key)
 	})
 	c.Secrets.AddHeader(c.CallHeader)

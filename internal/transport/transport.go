@@ -23,6 +23,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -39,6 +40,7 @@ type Config struct {
 	Policy         Policy
 	AttemptTimeout time.Duration
 	MaxBody        int64        // The maximum size in bytes of a response that is read into memory.
+	UserAgent      string       // The User-Agent header, unless a request has another one. Empty for none.
 	Logger         *slog.Logger // Nil for no log.
 
 	// Message returns the message in the body of a 429, for [LimitError]. Secrets are already removed from the body.
@@ -50,13 +52,13 @@ type Config struct {
 type Client struct {
 	config Config
 	http   *http.Client
-	budget *retryBudget
-	gates  *gates
+	budget retryBudget
+	gates  gates
 }
 
 // New returns a client. It copies the HTTPClient of the config and does not modify it.
 func New(config Config) *Client {
-	return &Client{config: config, http: newHTTPClient(config), budget: newRetryBudget(), gates: newGates()}
+	return &Client{config: config, http: newHTTPClient(config), gates: gates{seed: maphash.MakeSeed()}}
 }
 
 // CloseIdleConnections closes connections that are idle.
@@ -71,21 +73,19 @@ func (c *Client) Backoff(n int) time.Duration { return c.config.Policy.backoff(n
 
 // Request describes the request of a [Call].
 type Request struct {
-	Method      string
-	URL         string
-	Route       string      // The template of the path. Calls of a route share a retry budget.
-	Path        string      // The path to show in logs and errors.
-	Header      http.Header // Not modified. The values are not secret, except those of headers that always contain a credential.
-	Accept      string      // The Accept header, unless Header has one. Empty for none.
-	ContentType string      // The Content-Type header, unless Header has one. Empty for none.
-	Body        []byte      // Nil for none.
+	Method string
+	URL    string
+	Route  string      // The template of the path. Calls of a route share a retry budget.
+	Path   string      // The path to show in logs and errors.
+	Header http.Header // Not modified. The values are not secret, except those of headers that always contain a credential.
+	Body   []byte      // JSON. Nil for none.
 
 	Authorize  func(*http.Request) error // Adds the credentials. All values that it adds are secret.
-	OtherAuth  bool                      // Authorize is not that of the client, so its rate limits do not apply.
 	CallHeader http.Header               // Replaces headers of Header and Authorize. Not modified.
 
+	OtherAuth   bool // Authorize is not that of the client, so its rate limits do not apply.
 	Repeatable  bool // It is safe to send the request twice. Otherwise it is retried only if it provably did not arrive.
-	Stream      bool // The caller reads and closes the body of a 2xx response.
+	Stream      bool // The response need not be JSON. The caller reads and closes the body if the status is 2xx.
 	Once500     bool // A response with status 500 is not retried.
 	MaxAttempts int  // 0 for that of the policy.
 	Attempts    int  // The number of attempts so far. It can begin with the attempts of an earlier call.
@@ -114,10 +114,9 @@ type Call struct {
 	gates      [2]*gate    // The gates at which the current attempt counts as in flight.
 	limit      *LimitError // The error if a gate refused the call.
 
-	begun  time.Time     // The start of the current attempt.
-	wire   *wire         // The progress of the current attempt.
-	wait   time.Duration // The wait before the next attempt.
-	resume time.Time     // The earliest time of the next attempt.
+	begin time.Time     // The start of the current attempt, or the earliest start of the next one.
+	wire  *wire         // The progress of the current attempt.
+	wait  time.Duration // The wait before the next attempt.
 }
 
 type callKey struct{}
@@ -138,6 +137,8 @@ func RouteFromContext(ctx context.Context) string {
 // NewCall returns a call. The caller must call Prepare and then Send.
 func (c *Client) NewCall(r Request) *Call { return &Call{Request: r, client: c} }
 
+const jsonType = "application/json"
+
 // Prepare validates the request and calls its Authorize. It sends nothing.
 func (c *Call) Prepare(ctx context.Context) error {
 	var body any // An untyped nil: net/http would start a goroutine to read a body that is a nil []byte.
@@ -149,11 +150,12 @@ func (c *Call) Prepare(ctx context.Context) error {
 		return errors.New("invalid method or URL") // The error of net/http contains the URL.
 	}
 	c.http = req
-	if c.Accept != "" {
-		req.Header.Set("Accept", c.Accept)
+	req.Header.Set("User-Agent", c.client.config.UserAgent)
+	if !c.Stream {
+		req.Header.Set("Accept", jsonType)
 	}
-	if c.ContentType != "" {
-		req.Header.Set("Content-Type", c.ContentType)
+	if c.Body != nil {
+		req.Header.Set("Content-Type", jsonType)
 	}
 	for key, values := range c.Header {
 		req.Header[key] = slices.Clone(values)

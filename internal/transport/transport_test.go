@@ -23,8 +23,8 @@ import (
 func TestTheRequestIsSentAsItIs(t *testing.T) {
 	t.Parallel()
 	r := post()
-	r.Header = http.Header{"User-Agent": {"tests"}, "X-Default": {"1"}, "X-Both": {"1"}, "Host": {"default.example"}}
-	r.ContentType, r.Body = "application/json", []byte(`{"a":1}`)
+	r.Header = http.Header{"User-Agent": {"of the request"}, "X-Default": {"1"}, "X-Both": {"1"}, "Host": {"default.example"}}
+	r.Body = []byte(`{"a":1}`)
 	r.CallHeader = http.Header{"X-Both": {"2"}}
 	var seen []string
 	srv := roundTripper(func(req *http.Request) (*http.Response, error) {
@@ -33,7 +33,7 @@ func TestTheRequestIsSentAsItIs(t *testing.T) {
 		assert.Equal(t, http.MethodPost, req.Method)
 		assert.Equal(t, r.URL, req.URL.String())
 		assert.Equal(t, http.Header{
-			"User-Agent": {"tests"}, "X-Default": {"1"}, "X-Both": {"2"}, "Accept": {"application/json"}, "Content-Type": {"application/json"},
+			"User-Agent": {"of the request"}, "X-Default": {"1"}, "X-Both": {"2"}, "Accept": {"application/json"}, "Content-Type": {"application/json"},
 			"Private-Token": {token}, "Host": {"default.example"},
 		}, req.Header)
 		assert.Equal(t, "default.example", req.Host)
@@ -51,13 +51,13 @@ func TestTheRequestIsSentAsItIs(t *testing.T) {
 		require.NoError(t, err)
 	})
 	assert.Equal(t, []string{`{"a":1}`, `{"a":1}`}, seen)
-	assert.Equal(t, "tests", r.Header.Get("User-Agent"), "the header is the caller's")
+	assert.Equal(t, "of the request", r.Header.Get("User-Agent"), "the header is the caller's")
 	assert.Empty(t, transport.RouteFromContext(t.Context()))
 
 	bare := get()
-	bare.Accept, bare.Header, bare.CallHeader = "", nil, http.Header{"Host": {"call.example"}}
+	bare.Stream, bare.CallHeader = true, http.Header{"Host": {"call.example"}}
 	status(t, newClient(roundTripper(func(req *http.Request) (*http.Response, error) {
-		assert.Equal(t, http.Header{"Private-Token": {token}, "Host": {"call.example"}}, req.Header)
+		assert.Equal(t, http.Header{"User-Agent": {"tests"}, "Private-Token": {token}, "Host": {"call.example"}}, req.Header)
 		assert.Equal(t, "call.example", req.Host)
 		assert.Nil(t, req.Body)
 		return respond(req, 200, "")
