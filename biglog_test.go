@@ -5,7 +5,6 @@ import (
 	"hash"
 	"io"
 	"net/http"
-	"os"
 	"runtime"
 	"testing"
 	"time"
@@ -19,15 +18,7 @@ import (
 
 // largeLog is the size of the largest log: 1 GiB if the environment variable GITLABJOBS_LARGE
 // is 1, otherwise less, so that the tests are fast.
-var largeLog = sized[int64](64<<20, 1<<30)
-
-// sized returns the size of a test: large if the environment variable GITLABJOBS_LARGE is 1.
-func sized[T int | int64](small, large T) T {
-	if os.Getenv("GITLABJOBS_LARGE") == "1" {
-		return large
-	}
-	return small
-}
+var largeLog = int64(inFull(1<<30, 64<<20))
 
 // bigLog is a server on a socket with a job that has a large log.
 func bigLog(t testing.TB, size int64, options ...gitlabjobstest.Option) (*gitlabjobstest.Server, *gitlabjobs.Client, int64) {

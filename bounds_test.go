@@ -57,9 +57,28 @@ func TestErrorBodiesAreReadUpTo64KiB(t *testing.T) {
 func TestResponseBodiesAreLimited(t *testing.T) {
 	t.Parallel()
 	body := &flood{left: 1 << 40}
-	_, err := flooding(t, 200, body).Jobs.Get(t.Context(), "1", 7)
+	limit := inFull(64<<20, 1<<20)
+	var opts []gitlabjobs.ClientOption
+	if limit < 64<<20 {
+		opts = append(opts, gitlabjobs.WithMaxBody(int64(limit)))
+	}
+	_, err := flooding(t, 200, body, opts...).Jobs.Get(t.Context(), "1", 7)
 	require.ErrorContains(t, err, "larger than the limit of the client: see WithMaxBody")
-	assert.LessOrEqual(t, body.read.Load(), int64(64<<20+1))
+	assert.LessOrEqual(t, body.read.Load(), int64(limit+1))
+
+	// The default is 64 MiB.
+	for _, length := range []int64{64 << 20, 64<<20 + 1} {
+		_, err = newClient(t, func(req *http.Request) (*http.Response, error) {
+			resp := answer{body: oneJob}.to(req)
+			resp.ContentLength = length
+			return resp, nil
+		}).Jobs.Get(t.Context(), "1", 7)
+		if length == 64<<20 {
+			require.NoError(t, err)
+		} else {
+			require.ErrorContains(t, err, "larger than the limit of the client: see WithMaxBody")
+		}
+	}
 
 	body = &flood{left: 1 << 40}
 	_, err = flooding(t, 200, body, gitlabjobs.WithMaxBody(1000)).Jobs.Retry(t.Context(), "1", 7, nil)

@@ -85,7 +85,7 @@ var iterators = func() []iterator {
 	var all []iterator
 	type listJobs = gitlabjobs.ListJobsOptions
 	size := func(prefetch int) gitlabjobs.ListOptions {
-		return gitlabjobs.ListOptions{PerPage: 5, Prefetch: prefetch}
+		return gitlabjobs.ListOptions{PerPage: 3, Prefetch: prefetch}
 	}
 	for _, pagination := range []gitlabjobs.Pagination{"", gitlabjobs.OffsetPagination, gitlabjobs.KeysetPagination} {
 		all = append(all, iterator{
@@ -147,7 +147,7 @@ var iterators = func() []iterator {
 	})
 }()
 
-const listed = 25 // The number of jobs, and of bridges, of the pipeline: five pages.
+const listed = 15 // The number of jobs, and of bridges, of the pipeline: five pages.
 
 // TestEveryIteratorKeepsTheRules checks what all iterators promise. If an iterator leaked a
 // goroutine or a body, the bubble of synctest would not end.
@@ -283,7 +283,7 @@ func TestIteratorsSetWithResponseForTheCurrentPage(t *testing.T) {
 		srv.AddProject("group/app").AddPipeline(gitlabjobstest.PipelineSpec{ID: faultyPipeline}).AddJobs(listed, nil)
 		client := srv.Client(srv.Tokens.Reporter)
 		var resp gitlabjobs.Response
-		opts := &gitlabjobs.ListPipelineJobsOptions{ListOptions: gitlabjobs.ListOptions{PerPage: 5, Prefetch: prefetch}}
+		opts := &gitlabjobs.ListPipelineJobsOptions{ListOptions: gitlabjobs.ListOptions{PerPage: 3, Prefetch: prefetch}}
 		n := 0
 		for page, err := range client.Jobs.PagesByPipeline(t.Context(), "group/app", faultyPipeline, opts, gitlabjobs.WithResponse(&resp)) {
 			require.NoError(t, err)

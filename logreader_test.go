@@ -276,7 +276,7 @@ func TestALogOfRepeatedLinesResumesAtTheSameByte(t *testing.T) {
 // remember all blocks of such a log.
 func TestALargeLogThatHasChangedIsNeverSpliced(t *testing.T) {
 	t.Parallel()
-	size := sized(4_500_000, 9_000_000)
+	size := inFull(9_000_000, 4_500_000)
 	half := someLog(size)
 	log := half + half
 	changed := "L" + log[1:]

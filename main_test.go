@@ -1,6 +1,7 @@
 package gitlabjobs_test
 
 import (
+	"flag"
 	"fmt"
 	"net/http"
 	"os"
@@ -13,7 +14,8 @@ import (
 
 // TestMain fails if the tests leak a goroutine of a request.
 func TestMain(m *testing.M) {
-	debug.SetGCPercent(400) // A fifth of the tests' time would be garbage collection.
+	debug.SetGCPercent(400)            // A fifth of the tests' time would be garbage collection.
+	_ = flag.Set("test.parallel", "8") // Some tests wait for the network. The flag of the command overrides it.
 	code := m.Run()
 	if t, ok := http.DefaultTransport.(*http.Transport); ok {
 		t.CloseIdleConnections()

@@ -29,7 +29,7 @@ var hostileBodies = map[string]struct{ before, value, after string }{
 }
 
 // largeBody is the size of the bodies of the tests that measure the heap.
-var largeBody = inFull(8<<20, 3<<20)
+var largeBody = inFull(8<<20, 2<<20)
 
 func repeated(before, value, after string) string {
 	return before + strings.Repeat(value, largeBody/len(value)) + after

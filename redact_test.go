@@ -75,18 +75,23 @@ func escapedTokens() map[string]string {
 	}
 }
 
+var (
+	percentEscape   = regexp.MustCompile(`%[0-9A-Fa-f]{2}`)
+	backslashEscape = regexp.MustCompile(`\\u[0-9A-Fa-f]{4}|\\x[0-9A-Fa-f]{2}|\\[\\/"]`)
+)
+
 // plainText resolves all escapes in a text.
 func plainText(s string) string {
 	for range 5 {
 		s = html.UnescapeString(s)
-		s = regexp.MustCompile(`%[0-9A-Fa-f]{2}`).ReplaceAllStringFunc(s, func(e string) string {
+		s = percentEscape.ReplaceAllStringFunc(s, func(e string) string {
 			b, err := hex.DecodeString(e[1:])
 			if err != nil {
 				return e
 			}
 			return string(b)
 		})
-		s = regexp.MustCompile(`\\u[0-9A-Fa-f]{4}|\\x[0-9A-Fa-f]{2}|\\[\\/"]`).ReplaceAllStringFunc(s, func(e string) string {
+		s = backslashEscape.ReplaceAllStringFunc(s, func(e string) string {
 			n, err := strconv.ParseUint(e[2:], 16, 16)
 			if err != nil {
 				return e[1:]

@@ -598,15 +598,12 @@ func repeating(text string, size int) io.Reader {
 }
 
 func TestTraceLinesUseLittleMemory(t *testing.T) { //nolint:paralleltest // It counts what is allocated.
-	size := sized(6<<20, 8<<20) // More than the memory that TraceLines may use.
-	if large < 100_000 {        // With the race detector.
-		size = 5 << 20
-	}
+	size := inFull(8<<20, 5<<20) // More than the memory that TraceLines may use.
 	for name, tt := range map[string]struct {
 		text string
 		size int
 	}{
-		"one line":           {"x", sized(8<<20, 64<<20)},
+		"one line":           {"x", inFull(64<<20, 8<<20)},
 		"one line of colors": {"\x1b[31mx", size},
 		"one redrawn line":   {"10%\r", size},
 		"one erased line":    {strings.Repeat("a", 20) + "\x1b[2K", size},
@@ -654,7 +651,7 @@ var hostile = map[string]string{
 // of the test binary.
 func TestTraceLinesReadHostileLogs(t *testing.T) {
 	t.Parallel()
-	size := sized(192<<10, 1<<20)
+	size := inFull(1<<20, 192<<10)
 	for name, text := range hostile {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

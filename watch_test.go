@@ -208,10 +208,10 @@ func TestWatchReportsChanges(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				srv, pl, client := newApp(t, tc.server...)
 				tc.world(srv, pl, client)
-				events, state := watchFor(t, 90*time.Minute, client, tc.opts)
+				events, state := watchFor(t, 65*time.Minute, client, tc.opts)
 				assert.Equal(t, tc.want, events)
 				// A watch from this state repeats no event.
-				again, _ := watchFor(t, 30*time.Minute, client, gitlabjobs.WatchOptions{Since: stored(t, state), Ref: tc.opts.Ref})
+				again, _ := watchFor(t, 15*time.Minute, client, gitlabjobs.WatchOptions{Since: stored(t, state), Ref: tc.opts.Ref})
 				assert.Empty(t, again)
 			})
 		})

@@ -1,8 +1,8 @@
 package gitlabjobstest
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
+	"fmt"
+	"hash/crc32"
 	"net/http"
 	"strings"
 
@@ -69,8 +69,9 @@ func (resp *response) finish(r *http.Request) {
 	}
 	etag := resp.etag
 	if etag == "" {
-		sum := sha256.Sum256(resp.body)
-		etag = `W/"` + hex.EncodeToString(sum[:16]) + `"`
+		// GitLab uses SHA-256, which would take a tenth of the time of tests that read lists.
+		sum := crc32.Checksum(resp.body, crc32.MakeTable(crc32.Castagnoli))
+		etag = fmt.Sprintf(`W/"%08x%08x%016x"`, sum, crc32.ChecksumIEEE(resp.body), len(resp.body))
 	}
 	resp.setDefault("Etag", etag)
 	etag = resp.header.Get("Etag")
