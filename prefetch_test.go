@@ -127,9 +127,9 @@ func TestRateLimitsSlowAPrefetchingListDown(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
 					srv := gitlabjobstest.NewMemoryServer(t, option)
-					jobs, perPage := 7000, 10 // 700 pages. Only the rate limit takes time.
+					jobs, perPage := 3500, 5 // 700 pages. Only the rate limit takes time.
 					if name == "of the instance, with Retry-After" {
-						jobs = 1000
+						jobs = 500
 					}
 					srv.AddProject("group/app").AddPipeline(gitlabjobstest.PipelineSpec{}).AddJobs(jobs, nil)
 					opts := &gitlabjobs.ListJobsOptions{ListOptions: gitlabjobs.ListOptions{PerPage: perPage, Prefetch: 4}, Pagination: pagination}

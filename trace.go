@@ -179,7 +179,10 @@ func traceSize(job *Job) int64 {
 // later returns the source for requests after the first. They do not fill in the Response
 // of WithResponse, because the caller may read it at the same time.
 func (s logSource) later() logSource {
-	s.ro = append(slices.Clip(s.ro), WithResponse(new(Response)))
+	s.ro = append(slices.Clip(s.ro), func(r *requestConfig) error {
+		r.response = nil
+		return nil
+	})
 	return s
 }
 

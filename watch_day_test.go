@@ -245,7 +245,7 @@ type change struct {
 type watch func(since gitlabjobs.WatchState) iter.Seq2[*gitlabjobs.JobEvent, error]
 
 // watchedJobs is the number of jobs that are added in the tested part of a day.
-var watchedJobs = inFull(2_000, 150)
+var watchedJobs = inFull(2_000, 110)
 
 // day returns the number of jobs and the time in which they are added, at a rate of 10,000
 // jobs a day.
