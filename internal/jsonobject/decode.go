@@ -188,7 +188,7 @@ func (d *decoder) checkKind(kind byte, name string) error {
 	switch got := kindName(d.peek()); {
 	case d.peek() == kind:
 		return nil
-	case d.pos == len(d.body):
+	case d.pos == len(d.body) && d.depth == 0:
 		return errors.New("the body is empty")
 	case got == "":
 		d.fail()
@@ -287,11 +287,12 @@ func (d *decoder) field(o *Object, t *typeState, i int, v reflect.Value) bool {
 		o.null |= 1 << i
 		return true
 	}
+	o.null &^= 1 << i
 	if !d.value(c, t, i, fv) {
 		fv.SetZero()
+		o.present &^= 1 << i // An earlier value of this key may have fit.
 		return false
 	}
 	o.present |= 1 << i
-	o.null &^= 1 << i
 	return true
 }

@@ -98,6 +98,11 @@ func TestNullAbsentAndZeroStayApart(t *testing.T) {
 	assert.False(t, jsonobject.Has(decode(t, `{"new":1}`), "new"))
 	assert.False(t, jsonobject.Has(decode(t, `{"name":1}`), "name"))
 	assert.False(t, jsonobject.Has(ticket{}, "name"))
+	for _, first := range []string{`"x"`, "null"} {
+		v := decode(t, `{"name":`+first+`,"name":1}`)
+		assert.False(t, jsonobject.Has(v, "name"), "the last one does not fit")
+		encodes(t, `{"name":1}`, v)
+	}
 }
 
 // A value that does not fit is an extra, and its field is zero.

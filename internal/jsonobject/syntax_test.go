@@ -35,7 +35,7 @@ func TestBrokenJSONIsAnErrorThatSaysWhere(t *testing.T) {
 	} {
 		_, err := jsonobject.Decode[ticket]([]byte(body))
 		require.ErrorContains(t, err, text, body)
-		if strings.HasPrefix(text, "broken") {
+		if strings.HasPrefix(text, "invalid") {
 			var syntax *json.SyntaxError
 			require.ErrorAs(t, err, &syntax)
 		}
@@ -52,6 +52,8 @@ func TestBrokenJSONIsAnErrorThatSaysWhere(t *testing.T) {
 		`[{},]`:         "element 1: invalid JSON at byte 5: invalid character ']'",
 		`[{}{}]`:        "invalid JSON at byte 4: invalid character '{'",
 		`[{}`:           "invalid JSON at byte 3: unexpected end",
+		`[`:             "element 0: invalid JSON at byte 1: unexpected end",
+		`[{"id":1}, `:   "element 1: invalid JSON at byte 11: unexpected end",
 		`[{}]]`:         "unexpected data after the JSON value, at byte 5",
 	} {
 		_, err := jsonobject.DecodeList[ticket]([]byte(body))
