@@ -468,6 +468,22 @@ func TestACallThatMayNotWaitAtOneGateWaitsAtTheOther(t *testing.T) {
 	})
 }
 
+// The deadline of one call does not shorten the wait of others.
+func TestADeadlineDoesNotShortenALimit(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		for range 20 { // The wait is random.
+			client := newClient(serve(always(429, ""), always(200, "")))
+			ctx, cancel := contextWithTimeout(t, time.Second)
+			_, resp, err := send(ctx, t, client, get())
+			cancel()
+			require.NoError(t, err)
+			assert.Equal(t, 429, resp.StatusCode)
+			assert.GreaterOrEqual(t, waited(t, client, get()), 15*time.Second)
+		}
+	})
+}
+
 func TestIdleGatesAreRemoved(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

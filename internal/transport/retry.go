@@ -122,9 +122,13 @@ func (c *Call) settleWait(ctx context.Context, resp *http.Response) bool {
 	if !ok {
 		return true
 	}
-	left := time.Until(deadline)
-	c.wait = least + min(spread, (left-least)/2)
-	return left > least
+	left := time.Until(deadline) - least
+	if left <= 0 {
+		c.wait = least // If this was a 429, other calls wait for this time.
+		return false
+	}
+	c.wait = least + min(spread, left/2)
+	return true
 }
 
 // spreadOf returns a random time to add to a wait that the server asked for. It is shorter
