@@ -97,7 +97,7 @@ func (r *logReader) openRange(verify bool) (same bool, whole *http.Response, err
 	if err != nil {
 		err = &brokenError{err}
 	}
-	if !same || q.Limit != nil && log.ContentLength > *q.Limit {
+	if err == nil && (!same || q.Limit != nil && log.ContentLength > *q.Limit) {
 		r.source.jobs.client.byteRanges.forget()
 		same = false
 	}

@@ -341,6 +341,30 @@ func TestAResponseLongerThanItsRangeIsNotTakenForIt(t *testing.T) {
 	require.ErrorIs(t, err, gitlabjobs.ErrTraceChanged)
 }
 
+// A response that breaks off shows nothing about the server's support for ranges.
+func TestABrokenRangeIsRequestedAgainWithoutDetection(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var seen []string
+		log := someLog(600_000)
+		server := logServer(log, true, 0, &seen)
+		detections, n := 0, 0
+		client := newClient(t, func(req *http.Request) (*http.Response, error) {
+			if req.URL.Query().Get("byte_limit") == "0" {
+				detections++
+				return server(req)
+			}
+			n++
+			after := []int64{10_000, 10, 600_000}[min(n, 3)-1] // The second response breaks off in the bytes to compare.
+			return breaking{transport: server, after: after, moved: new(int64)}.RoundTrip(req)
+		})
+		got, err := readAll(client.Jobs.Trace(t.Context(), "1", 7, &gitlabjobs.TraceOptions{Offset: 100}))
+		require.NoError(t, err)
+		assert.Equal(t, log[100:], string(got.([]byte)))
+		assert.Equal(t, 1, detections)
+	})
+}
+
 func TestCloseEndsABlockedRead(t *testing.T) {
 	t.Parallel()
 	for name, end := range map[string]func(io.Closer, context.CancelFunc){
