@@ -75,12 +75,12 @@ type TreeNode struct {
 // [List all trigger jobs by pipeline]: https://docs.gitlab.com/api/jobs/#list-all-trigger-jobs-by-pipeline
 func (c *Client) PipelineTree(ctx context.Context, project Project, pipelineID int64, opts *TreeOptions, ro ...RequestOption) iter.Seq2[*TreeNode, error] {
 	o := valueOf(opts)
+	err := o.check()
 	return func(yield func(*TreeNode, error) bool) {
-		if err := o.check(); err != nil {
+		switch {
+		case err != nil:
 			yield(nil, optionsError("TreeOptions", err))
 			return
-		}
-		switch {
 		case c.empty():
 			yield(nil, errNoClient)
 			return

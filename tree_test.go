@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -50,6 +51,19 @@ func TestAPanicWhileATreeIsReadReachesTheCaller(t *testing.T) {
 	t.Parallel()
 	client := newClient(t, func(*http.Request) (*http.Response, error) { panic("no vault") })
 	assert.PanicsWithValue(t, "no vault", func() { _ = drain(client.PipelineTree(t.Context(), "1", 5, nil)) })
+}
+
+func TestSeveralGoroutinesReadATree(t *testing.T) {
+	t.Parallel()
+	client := answering(t, answer{body: `[{"id":1,"name":"build"}]`})
+	tree := client.PipelineTree(t.Context(), "1", 5, nil)
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			assert.NoError(t, drain(tree)) //nolint:testifylint // Not in the test's goroutine.
+		})
+	}
+	wg.Wait()
 }
 
 func TestTheTreeReadsEveryPipelineOnce(t *testing.T) {
