@@ -276,8 +276,8 @@ func (s *subject) request() error {
 	if err != nil {
 		return err
 	}
-	s.add("a call without network and body: time", duration, runs, timeOf, row{})
-	s.add("a call without network and body: bytes allocated", size, runs, bytesOf, row{})
+	s.add("a call over a transport in memory: time", duration, runs, timeOf, row{})
+	s.add("a call over a transport in memory: bytes allocated", size, runs, bytesOf, row{})
 	return nil
 }
 

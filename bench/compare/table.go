@@ -16,26 +16,26 @@ type row struct {
 	atMostItself        float64 // In the unit of the figure.
 }
 
-func (r row) target() (text string, holds bool) {
+func (r row) target() (text string, met bool) {
 	var parts []string
-	holds = true
+	met = true
 	if r.atMost > 0 {
 		parts = append(parts, fmt.Sprintf("≤ %.2f of theirs", r.atMost))
-		holds = holds && r.ours <= r.atMost*r.theirs
+		met = met && r.ours <= r.atMost*r.theirs
 	}
 	if r.atMostOfFloor > 0 {
 		parts = append(parts, fmt.Sprintf("≤ %.2f of the floor", r.atMostOfFloor))
-		holds = holds && r.ours <= r.atMostOfFloor*r.floor
+		met = met && r.ours <= r.atMostOfFloor*r.floor
 	}
 	if r.atMostItself > 0 {
 		parts = append(parts, "≤ "+r.unit(r.atMostItself))
-		holds = holds && r.ours <= r.atMostItself
+		met = met && r.ours <= r.atMostItself
 	}
-	return strings.Join(parts, ", "), holds
+	return strings.Join(parts, ", "), met
 }
 
 func printTable(rows []row) {
-	fmt.Println("| figure | ours | theirs | ratio | floor | ratio to the floor | spread | target | holds |")
+	fmt.Println("| figure | ours | theirs | ratio | floor | ratio to the floor | spread | target | met |")
 	fmt.Println("|---|--:|--:|--:|--:|--:|--:|---|---|")
 	for _, r := range rows {
 		floor, toFloor := "", ""
@@ -43,11 +43,11 @@ func printTable(rows []row) {
 			floor, toFloor = r.unit(r.floor), fmt.Sprintf("%.2f", r.ours/r.floor)
 		}
 		target, ok := r.target()
-		holds := map[bool]string{true: "yes", false: "no"}[ok]
+		met := map[bool]string{true: "yes", false: "no"}[ok]
 		if target == "" {
-			holds = ""
+			met = ""
 		}
-		fmt.Printf("| %s | %s | %s | %.3f | %s | %s | ± %.0f %% | %s | %s |\n", r.figure,
-			r.unit(r.ours), r.unit(r.theirs), r.ours/r.theirs, floor, toFloor, 100*r.spread, target, holds)
+		fmt.Printf("| %s | %s | %s | %.3f | %s | %s | ± %.0f%% | %s | %s |\n", r.figure,
+			r.unit(r.ours), r.unit(r.theirs), r.ours/r.theirs, floor, toFloor, 100*r.spread, target, met)
 	}
 }
