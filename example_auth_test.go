@@ -12,8 +12,7 @@ import (
 )
 
 // rotatingToken authenticates with a token that expires, such as an OAuth 2.0 access
-// token. It renews the token a minute before the token
-// expires.
+// token. It renews the token a minute before the token expires.
 type rotatingToken struct {
 	renew func(context.Context) (token string, expires time.Time, err error)
 
@@ -22,8 +21,8 @@ type rotatingToken struct {
 	expires time.Time
 }
 
-// Authorize implements gitlabjobs.Auth. The client calls it once per call, before the
-// first attempt.
+// Authorize implements gitlabjobs.Auth. The client calls it before the first attempt of
+// each call, so it can renew the token.
 func (r *rotatingToken) Authorize(req *http.Request) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()

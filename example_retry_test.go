@@ -10,7 +10,7 @@ import (
 )
 
 // retriedJob returns the job that has replaced a failed job, or nil if the failed job was
-// not retried. A retried job has the same name and a higher ID.
+// not retried. The new job has the same name and a higher ID.
 func retriedJob(ctx context.Context, client *gitlabjobs.Client, project gitlabjobs.Project, failed *gitlabjobs.Job) (*gitlabjobs.Job, error) {
 	for job, err := range client.Jobs.AllByPipeline(ctx, project, failed.Pipeline.ID, nil) {
 		if err != nil {

@@ -45,7 +45,7 @@ func (t *tally) store(path string) error {
 }
 
 // countFailed counts every failed job once, even if the program restarts in between. It
-// returns after the first event of the job with the ID last.
+// returns after the first event of the job whose ID is last.
 func countFailed(ctx context.Context, client *gitlabjobs.Client, path string, last int64) error {
 	t, err := readTally(path)
 	if err != nil {

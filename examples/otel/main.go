@@ -30,7 +30,7 @@ func main() {
 	}
 }
 
-// newClient returns a client whose requests are spans.
+// newClient returns a client that creates a span for each request.
 func newClient(url string, auth gitlabjobs.Auth) (*gitlabjobs.Client, error) {
 	// Name spans by their route: a name with the path would differ for every job.
 	transport := otelhttp.NewTransport(http.DefaultTransport, otelhttp.WithSpanNameFormatter(func(_ string, req *http.Request) string {
