@@ -3,6 +3,7 @@ package gitlabjobs_test
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -103,4 +104,35 @@ func TestAnOffsetListingOutOfOrderContinuesByKeyset(t *testing.T) {
 	ids, err := collectIDs(client.Jobs.AllByProject(t.Context(), "1", opts))
 	require.NoError(t, err)
 	assert.Equal(t, []int64{5, 9, 3, 4, 2, 1}, ids)
+}
+
+// A page that is shorter than a page can be is the last one, even without page headers. The
+// server may reduce the size of a page.
+func TestAFullPageWithoutPageHeadersIsNotTheLast(t *testing.T) {
+	t.Parallel()
+	page := func(n int) string {
+		return "[" + strings.Repeat(`{"id":1},`, n-1) + `{"id":2}]`
+	}
+	for name, tc := range map[string]struct {
+		perPage  string // The header X-Per-Page; empty for none.
+		n        int
+		requests int
+	}{
+		"a short page":                   {"", 3, 1},
+		"a full page":                    {"", 10, 2},
+		"a full page of a smaller size":  {"5", 5, 2},
+		"a short page of a smaller size": {"5", 4, 1},
+	} {
+		requests := 0
+		client := newClient(t, func(req *http.Request) (*http.Response, error) {
+			requests++
+			if req.URL.Query().Get("page") == "2" {
+				return answer{body: `[]`}.to(req), nil
+			}
+			return answer{body: page(tc.n), header: map[string]string{"X-Per-Page": tc.perPage}}.to(req), nil
+		})
+		opts := &gitlabjobs.ListPipelineJobsOptions{ListOptions: gitlabjobs.ListOptions{PerPage: 10}}
+		require.NoError(t, drain(client.Jobs.AllByPipeline(t.Context(), "1", 5, opts)), name)
+		assert.Equal(t, tc.requests, requests, name)
+	}
 }
