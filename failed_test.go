@@ -83,6 +83,12 @@ func TestALogThatCannotBeReadIsAnErrorOfItsJob(t *testing.T) {
 	require.ErrorIs(t, failed[1].Err, gitlabjobs.ErrForbidden)
 	assert.Equal(t, "oh\n", string(failed[2].Log))
 
+	srv.ResetRequests()
+	failed, err = client.Jobs.Failed(t.Context(), "group/app", pipeline.ID(), 0)
+	require.NoError(t, err)
+	assert.Len(t, failed, 3)
+	assert.Len(t, srv.Requests(), 1, "no log")
+
 	_, err = client.Jobs.Failed(t.Context(), "group/app", pipeline.ID(), -1)
 	require.ErrorContains(t, err, "tail is -1")
 	_, err = client.Jobs.Failed(t.Context(), "group/app", pipeline.ID()+1, 1)

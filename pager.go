@@ -53,7 +53,7 @@ var (
 
 func newPager[T any, P keyed[T]](ctx context.Context, l listing[T, P]) *pager[T, P] {
 	p := &pager[T, P]{
-		listing: l, ctx: ctx, response: responseOf(l.ro), at: l.start, keyLast: math.MaxInt64, lastPage: -1,
+		listing: l, ctx: ctx, response: responseOf(l.ro), at: l.start, keyLast: math.MaxInt64,
 		dedup: newDedup(), maxUnchanged: maxUnchangedPages,
 	}
 	p.ahead = prefetcher[T]{parent: ctx, most: l.prefetch, fetch: func(ctx context.Context, f *fetched[T]) {

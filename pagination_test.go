@@ -45,6 +45,11 @@ func TestAPageHasTheValuesOfItsHeaders(t *testing.T) {
 			page{NextPage: 3, PrevPage: 1, Total: -1, TotalPages: -1},
 			true,
 		},
+		"Link, and no page by X-Next-Page": {
+			map[string]string{"X-Next-Page": "0", "Link": `</jobs?page=3>; rel="next"`},
+			page{NextPage: 3, Total: -1, TotalPages: -1},
+			true,
+		},
 		"keyset": {
 			map[string]string{"Link": `<http://10.0.0.1/api/v4/projects/7/jobs?cursor=eyJpZCI6IjEyMyJ9%3D%3D&id=7&page=1&pagination=keyset>; rel="next"`, "X-Next-Cursor": "ignored"},
 			page{NextCursor: "eyJpZCI6IjEyMyJ9==", Total: -1, TotalPages: -1},
