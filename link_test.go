@@ -21,7 +21,7 @@ var unusualLinks = map[string]string{
 	`<http://h/x?cursor=1>; rel="first",<http://h/x?cursor=abc>;rel=next`:     "abc",
 	`<http://h/x?cursor=abc>; rel="next", <http://h/x?cursor=2>; rel="next"`:  "abc",
 	`<?cursor=abc>; rel="next"`:                                               "abc",
-	`<?cursor=abc>; =a; rel="next"`:                                           "abc",
+	`<?cursor=abc>;=a; rel="next"`:                                            "abc",
 	`<http://evil.example/?cursor=abc&private_token=stolen>; rel="next"`:      "abc",
 	`<http://h/a,b?cursor=abc>; rel="next"`:                                   "abc",
 	`<http://h/x?page=2>; rel="nextish", <http://h/x?cursor=abc>; rel="next"`: "abc",
