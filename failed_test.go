@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -143,4 +144,23 @@ func TestRetryFailedStopsWithItsContext(t *testing.T) {
 		require.ErrorIs(t, err, context.Canceled)
 	}
 	assert.LessOrEqual(t, srv.Count(gitlabjobstest.ActionRetry), 2)
+}
+
+func TestFailedKeepsOnlyTheEndOfALog(t *testing.T) { //nolint:paralleltest // It counts what is allocated.
+	srv := gitlabjobstest.NewMemoryServer(t)
+	pipeline := srv.AddProject("group/app").AddPipeline(pipelineSpec{})
+	job := pipeline.AddJob(jobSpec{Status: gitlabjobs.StatusFailed, LogSize: 32 << 20})
+	client := srv.Client(srv.Tokens.Developer)
+	// The server does not send the size of the log, so the whole log is read.
+	srv.Fault(gitlabjobstest.Fault{Times: gitlabjobstest.Always, Route: "/projects/:id/pipelines/:pipeline_id/jobs", Do: gitlabjobstest.Answer(200, nil, fmt.Sprintf(`[{"id":%d,"status":"failed"}]`, job.ID()))})
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	failed, err := client.Jobs.Failed(t.Context(), "group/app", pipeline.ID(), 1000)
+	require.NoError(t, err)
+	require.Len(t, failed, 1)
+	require.NoError(t, failed[0].Err)
+	assert.Len(t, failed[0].Log, 1000)
+	runtime.ReadMemStats(&after)
+	assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(16<<20))
 }

@@ -382,3 +382,28 @@ func TestInvalidFollowOptionsAreErrors(t *testing.T) {
 	_, err = answering(t, answer{status: 404, body: `{"message":"404 Not found"}`}).Jobs.FollowTrace(t.Context(), "1", 7, nil)
 	require.ErrorIs(t, err, gitlabjobs.ErrNotFound)
 }
+
+func TestFollowTracePollsAtIntervals(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		opts              gitlabjobs.FollowOptions
+		shortest, longest time.Duration
+	}{
+		"default":         {gitlabjobs.FollowOptions{}, time.Second, 15 * time.Second},
+		"equal intervals": {gitlabjobs.FollowOptions{MinInterval: 5 * time.Second, MaxInterval: 5 * time.Second}, 5 * time.Second, 5 * time.Second},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			srv, job, client, _ := following(t, gitlabjobstest.JobSpec{Status: gitlabjobs.StatusPending})
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+			defer cancel()
+			log, err := client.Jobs.FollowTrace(ctx, "group/app", job.ID(), &tc.opts)
+			require.NoError(t, err, name)
+			_, err = io.ReadAll(log)
+			require.ErrorIs(t, err, context.DeadlineExceeded, name)
+			requests := srv.Requests()
+			gap := func(i int) time.Duration { return requests[i].At.Sub(requests[i-1].At) }
+			assert.InDelta(t, tc.shortest, gap(1), float64(tc.shortest)/4, name)
+			assert.InDelta(t, tc.longest, gap(len(requests)-1), float64(tc.longest)/4, name)
+		})
+	}
+}
