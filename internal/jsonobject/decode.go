@@ -73,7 +73,8 @@ func Unmarshal(data []byte, v any) error {
 }
 
 // decoder decodes objects. If a value does not fit its field, the decoder stores its JSON
-// as an extra and leaves the field zero. Only invalid JSON is an error.
+// as an extra and leaves the field zero. Only invalid JSON and too many elements are
+// errors.
 type decoder struct {
 	scanner
 	types    map[reflect.Type]*typeState
@@ -90,7 +91,11 @@ type decoder struct {
 // typeState is the state of a decoder for one type.
 type typeState struct {
 	*layout
-	next   []int        // next[i] is the field that followed field i in the last object. The last element is the first field.
+
+	// next[i] is the field that followed field i in the last object. The element after
+	// them is the first field of the last object.
+	next []int
+
 	inner  []*typeState // For each field that contains objects; nil until it is first decoded.
 	length int          // The length of the last array.
 	shared []sharedObject

@@ -10,8 +10,10 @@
 //   - the JSON of unknown keys, and of values that do not fit their fields: see
 //     [Object.Extra].
 //
-// The only error in the input is invalid JSON. The error contains its position. Invalid
-// UTF-8 and duplicate keys are accepted. The last of several duplicates is used.
+// Values and keys in an object cause no errors. Decoding fails only if the body is not
+// valid JSON, if it does not contain an object (or a list of objects), or if it has too
+// many elements. A syntax error contains its position. Invalid UTF-8 and duplicate keys are
+// accepted. The last of several duplicates is used.
 //
 // # Structs
 //
@@ -26,9 +28,9 @@
 // The value of a field of any other type is stored as an extra. Numbers may be in quotes.
 // At most 63 fields of a struct are decoded. Values of further fields are extras.
 //
-// A zero field with the option omitzero is encoded only if its key was present in the
-// decoded JSON. A zero field without that option is always encoded for a struct that was
-// not decoded from JSON, as null, "", 0, false, [] or {}.
+// A zero field of a decoded struct is encoded only if its key was present in the JSON. A
+// zero field of another struct is encoded as null, "", 0, false, [] or {}, unless it has
+// the option omitzero.
 //
 // If the embedded Object has the tag jsonobject:"shared", equal JSON objects in one
 // response are decoded into one struct, and all pointers point to it. Most lists repeat the

@@ -88,6 +88,7 @@ func newField(name string, index int, t reflect.Type, omitZero bool) field {
 	case f.kind == objects && !f.pointer:
 		f.inner = t.Elem()
 	case f.kind >= object && (f.kind < texts || f.pointer):
+		// A struct that is not a pointer, or a pointer to a list or map.
 		f.kind = unsupported
 	}
 	return f

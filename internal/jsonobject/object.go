@@ -60,8 +60,8 @@ func objectOf(v reflect.Value) *Object {
 	return v.Addr().Interface().(embedder).object()
 }
 
-// extras are the extras of an Object that is being decoded. They begin with a copy of the
-// earlier extras, which a copy of the struct may still use.
+// extras are the extras of an Object that is being decoded. The list begins as a copy of
+// the Object's extras, because a copy of the struct may still use the original list.
 type extras struct {
 	list   []extra
 	byName map[string]int // Created when the list is long, because a response can have any number of unknown keys.

@@ -11,7 +11,7 @@ import (
 	"unicode/utf8"
 )
 
-// value decodes the next value, which begins with c, into v, which is field i of a type. If
+// value decodes the next value into v, the field i of a struct. The value begins with c. If
 // the value does not fit, it skips the value and returns false.
 func (d *decoder) value(c byte, t *typeState, i int, v reflect.Value) bool {
 	f := &t.fields[i]
@@ -69,7 +69,8 @@ func (d *decoder) pointer(c byte, t *typeState, rt reflect.Type, v reflect.Value
 	}
 	start := d.pos
 	for i := range t.shared {
-		// raw ends with the closing brace, so a body with the prefix raw begins with an equal object.
+		// raw ends with the closing brace, so a body with the prefix raw begins with an
+		// equal object.
 		if s := &t.shared[i]; bytes.HasPrefix(d.body[start:], s.raw) {
 			v.Set(s.pointer)
 			d.pos += len(s.raw)
@@ -157,8 +158,8 @@ func (d *decoder) anything(c byte, p *map[string]any) bool {
 	return err == nil
 }
 
-// elements returns about how many values valid JSON has: objects, arrays, and the commas
-// in them.
+// elements estimates the number of values in valid JSON: it counts objects, arrays and
+// commas.
 func elements(raw []byte) (n int) {
 	for s := (scanner{body: raw}); s.pos < len(raw); {
 		switch raw[s.pos] {
@@ -254,8 +255,8 @@ func (d *decoder) bytes() []byte {
 	return raw
 }
 
-// unquote returns the value of a JSON string, of which inner is the part between the
-// quotes. It replaces invalid UTF-8 by U+FFFD.
+// unquote returns the value of a JSON string. inner is the part between the quotes. Invalid
+// UTF-8 is replaced with U+FFFD.
 func unquote(inner []byte) string {
 	if bytes.IndexByte(inner, '\\') < 0 && utf8.Valid(inner) {
 		return string(inner)

@@ -17,7 +17,7 @@ type Mark struct {
 }
 
 const (
-	maxMarkTime    = 15 // Digits: some runners write milliseconds.
+	maxMarkTime    = 15 // Digits. Some runners write milliseconds, which are parsed as seconds.
 	maxMarkName    = 255
 	maxMarkOptions = 1024
 	markEnd        = "\r\x1b[0K"

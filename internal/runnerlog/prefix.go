@@ -27,6 +27,7 @@ const (
 )
 
 const (
+	// In prefixShape, 0 is a digit, h a hex digit, S is O or E, and + is + or a space.
 	prefixShape = "0000-00-00T00:00:00.000000Z hhS+"
 	prefixLen   = len(prefixShape)
 	timeLen     = prefixLen - len(" hhS+")
@@ -74,7 +75,8 @@ func mayHavePrefix(b []byte) bool { return len(b) >= prefixLen && b[timeLen-1] =
 
 // parsePrefix returns the prefix at the beginning of b, or the zero value if there is none.
 func parsePrefix(b []byte) (p Prefix) {
-	// UnmarshalText is strict. With a point before six digits the time has the right shape.
+	// UnmarshalText accepts only RFC 3339. Because the length is fixed, a point after the
+	// seconds means that six digits follow.
 	if !mayHavePrefix(b) || b[secondsLen] != '.' || !hasShape(b[timeLen:], prefixShape[timeLen:]) ||
 		p.Time.UnmarshalText(b[:timeLen]) != nil {
 		return Prefix{}

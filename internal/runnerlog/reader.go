@@ -1,10 +1,12 @@
 // Package runnerlog parses the metadata that GitLab Runner adds to the log of a job.
 //
-// Newer runners write a [Prefix] with the time and the stream before each line. They also split lines into several
-// records, each with its own prefix, at carriage returns and when their buffer is full. A [Reader] removes the prefixes,
-// joins the records of a line, and maps each part of the text to the bytes of the log.
+// Newer runners write a [Prefix] with the time and the stream before each line. They also
+// split lines into several records, each with its own prefix, at carriage returns and when
+// their buffer is full. A [Reader] removes the prefixes, joins the records of a line, and
+// maps each part of the text to the bytes of the log.
 //
-// All runners write a [Mark] at the start and at the end of each section of the log. GitLab's page folds sections.
+// All runners write a [Mark] at the start and at the end of each section of the log.
+// GitLab's page folds sections.
 package runnerlog
 
 import (
@@ -41,7 +43,7 @@ type Reader struct {
 	part          *part // The part that contains textAt.
 	inRecord      bool  // textAt is inside a record, not at its beginning.
 
-	record Prefix     // The prefix of the record whose earlier bytes were taken, if the line begins inside a record.
+	record Prefix     // If the line begins inside a record: the prefix of that record.
 	check  splitCheck // The state for those earlier bytes.
 	joined []byte
 }
@@ -120,8 +122,8 @@ func (r *Reader) Take(n int) (raw []byte) {
 	return r.raw[begin:r.rawAt]
 }
 
-// noteRecord stores the prefix and the splitCheck of the record in which the taken bytes end.
-// The next line begins with the rest of that record.
+// noteRecord stores the prefix and the splitCheck of the record in which the taken bytes
+// end. The next line begins with the rest of that record.
 func (r *Reader) noteRecord() {
 	if r.part.raw > 0 { // The record begins in this line, after its prefix.
 		r.check = splitCheck{}
@@ -192,8 +194,8 @@ func (r *Reader) read() (raw []byte, whole, several bool) {
 	}
 }
 
-// isContinued reports whether the record at end continues the record from begin to end. It
-// reads more bytes if necessary.
+// isContinued reports whether the record in [begin, end) is continued by the record after
+// it. It reads more bytes if necessary.
 func (r *Reader) isContinued(begin, end int) bool {
 	record := r.buffer[r.from:r.to][begin:end]
 	begun := begin == 0 && r.inRecord
@@ -223,9 +225,10 @@ func (r *Reader) isContinued(begin, end int) bool {
 	}
 }
 
-// minSplit is the length, with the line break, of the shortest record without a carriage
-// return that can be continued. Runners buffer 8 KiB of a line, with its prefix, before they
-// split it. Secrets can't make it shorter: they are masked before the prefix is written.
+// minSplit is the minimum length, including the line break, of a record that a runner has
+// split because its buffer was full. Runners buffer 8 KiB of a line, with its prefix,
+// before they split it. Secrets can't make it shorter: they are masked before the prefix is
+// written.
 const minSplit = 8<<10 + 2
 
 // splitCheck determines from the first bytes of a record whether another record can continue

@@ -1,8 +1,9 @@
 // Package terminal emulates one line of a terminal.
 //
-// Programs overwrite text with carriage returns, backspaces and ANSI escape sequences, and color it with other sequences.
-// A [Line] applies these to the text written to it, and returns the visible text, plain and with colors. It ignores
-// sequences that move the cursor to other lines.
+// Programs overwrite text with carriage returns, backspaces and ANSI escape sequences, and
+// color it with other sequences. A [Line] applies these to the text written to it, and
+// returns the visible text, plain and with colors. It ignores sequences that move the
+// cursor to other lines.
 package terminal
 
 import (

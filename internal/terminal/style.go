@@ -11,7 +11,7 @@ type style struct {
 	attributes             uint16 // Bit n is attribute n: 1 bold, 2 faint, 3 italic, 4 underlined and so on.
 }
 
-// color is 0 for the default, or one of a palette of 256, or a red, a green and a blue byte.
+// color is the default color (0), an index into a palette of 256 colors, or an RGB value.
 type color uint32
 
 const (
@@ -19,7 +19,7 @@ const (
 	exactColor   color = 2 << 24
 )
 
-// The attributes that one parameter resets together with another.
+// Bits of style.attributes.
 const (
 	bold       = 1 << 1
 	faint      = 1 << 2

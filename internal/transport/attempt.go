@@ -83,6 +83,8 @@ func (t *attemptTransport) RoundTrip(req *http.Request) (*http.Response, error) 
 
 	c.wire = nil
 	sendCtx := ctx
+	// A read without TLS needs no trace: net/http repeats a read over HTTP/1 only if that is
+	// safe, and GitLab supports HTTP/2 over TLS only.
 	if !c.reads() || req.URL.Scheme == "https" {
 		c.wire = newWire(cancel)
 		sendCtx = httptrace.WithClientTrace(ctx, &c.wire.trace)

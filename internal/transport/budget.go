@@ -3,9 +3,10 @@ package transport
 import "sync"
 
 // retryBudget limits retries during an outage, so that a client does not multiply the load
-// of the server. Each route has budgetSize tokens. A retry takes a token, and successful
-// calls return tokens. If all requests of a route fail, its tokens are soon used up, and
-// the client sends each request only once. Other routes are not affected.
+// of the server. Each route has budgetSize tokens. A retry takes a token. Calls that get a
+// response return tokens, unless its status is temporary. If all requests of a route fail
+// temporarily, its tokens are soon used up, and the client sends each request only once.
+// Other routes are not affected.
 type retryBudget struct {
 	mu    sync.Mutex
 	taken map[endpoint]float64 // The number of tokens taken, by route. Routes with all their tokens have no entry. Nil if empty.
@@ -45,8 +46,8 @@ func (b *retryBudget) take(e endpoint) bool {
 	return true
 }
 
-// refund returns one token for a call that succeeded after a retry, and a tenth of a token
-// for a call that succeeded at the first attempt.
+// refund returns one token for a call that got such a response after a retry, and a tenth
+// of a token for one that got it at the first attempt.
 func (b *retryBudget) refund(e endpoint, attempts int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -19,8 +19,8 @@ func (e *FaultError) Error() string { return e.Err.Error() }
 // Unwrap returns the error of the last attempt.
 func (e *FaultError) Unwrap() error { return e.Err }
 
-// LimitError is the error of a call that was not sent, because an earlier 429 forbids
-// requests for longer than the call can wait.
+// LimitError is the error of a call whose next attempt was not sent, because an earlier 429
+// forbids requests for longer than the call can wait.
 type LimitError struct {
 	Message   string        // The message of the server.
 	Remaining time.Duration // The time until the server allows requests again.
@@ -59,7 +59,7 @@ func TemporaryStatus(status int) bool {
 }
 
 // temporaryFault reports whether a request that failed with err may succeed later. The
-// caller has checked that the context has not ended.
+// caller must also check that the context has not ended.
 func temporaryFault(err error) bool {
 	var cert *tls.CertificateVerificationError
 	return !errors.As(err, &cert) && !errors.Is(err, errBodyTooLarge) && !errors.Is(err, http.ErrSchemeMismatch)

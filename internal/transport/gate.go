@@ -50,9 +50,9 @@ type gate struct {
 // the server could disable a client for months.
 const maxClosed = 24 * time.Hour
 
-// credential returns a key for the credentials that a call has instead of the client's, or
-// 0 if it uses the client's. Authorize must have added them. query is the query of the URL
-// before Authorize. The key does not reveal the credentials.
+// credential returns a key for the credentials of a call, or 0 if the call uses those of
+// the client. The caller must call Authorize first; query is the query of the URL before
+// that. The key does not reveal the credentials.
 func (g *gates) credential(c *Call, query string) (key uint64) {
 	add := func(header http.Header, isPart func(key string) bool) {
 		for name, values := range header {
@@ -163,8 +163,8 @@ func (g *gates) enter(ctx context.Context, c *Call) error {
 
 // admit counts the call as in flight if it does not have to wait. Otherwise it returns the
 // wait, the gate at which the call now waits, if any, and a channel that ends the wait
-// early. before is the gate at which the call has waited so
-// far, or nil. admit no longer counts the call as waiting there.
+// early. before is the gate at which the call has waited until now, or nil; admit no longer
+// counts it there.
 func (g *gates) admit(ctx context.Context, c *Call, before *gate) (at *gate, wait time.Duration, changed chan struct{}, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -207,10 +207,9 @@ func (g *gates) admit(ctx context.Context, c *Call, before *gate) (at *gate, wai
 	return at, wait, changed, nil
 }
 
-// closed returns the time until which the call has to wait at its gates. If the wait is too
-// long, the result depends on the gate: after a 429, closed returns an error. After
-// RateLimit-Remaining: 0, it sets force for the gate, and the request is sent without
-// waiting.
+// closed returns the time until which the call has to wait at its gates. If the wait at a
+// gate is too long because of a 429, it returns an error. If it is too long because of
+// RateLimit-Remaining: 0, it sets force for that gate, and the request is sent at once.
 func (c *Call) closed(ctx context.Context, found [2]*gate, now time.Time) (until time.Time, force [2]bool, err error) {
 	deadline, bounded := ctx.Deadline()
 	tooLong := func(end time.Time, byServer bool) bool {
@@ -337,7 +336,9 @@ func (a *gate) count(limits rateLimits, now time.Time) {
 
 // rateLimits are the rate limits in a response.
 type rateLimits struct {
-	known     bool // The response has RateLimit headers. If not, the next three fields are zero.
+	// The response has valid RateLimit headers, and their reset is in the future. If not,
+	// ignore the next three fields.
+	known     bool
 	remaining int
 	reset     time.Duration
 	window    int64 // The value of RateLimit-Reset.
@@ -360,7 +361,8 @@ func readRateLimits(resp *http.Response) (l rateLimits) {
 			l.remaining = int(min(remaining/time.Second, 1<<30))
 			l.reset, l.window, l.known = resetWait(resp)
 		}
-		// If requests remain, these headers did not cause a 429: a limit of the endpoint did.
+		// If requests remain, the 429 is not due to the limit in these headers but to a
+		// limit of the endpoint.
 		if l.known && l.remaining > 0 && resp.Header.Get("Retry-After") == "" {
 			return l
 		}

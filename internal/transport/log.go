@@ -11,8 +11,8 @@ import (
 // longWait is the wait above which a call is logged at level Warn.
 const longWait = 10 * time.Second
 
-// logAttempt logs an attempt at level Debug. If the call gives up, or the next wait is longer
-// than longWait, it also logs at level Warn.
+// logAttempt logs an attempt at level Debug. If the call gives up, or the next wait is
+// longer than longWait, it also logs at level Warn.
 func (c *Call) logAttempt(ctx context.Context, resp *http.Response, err error, again, temporary bool) {
 	logger := c.client.config.Logger
 	if logger == nil {
@@ -22,7 +22,8 @@ func (c *Call) logAttempt(ctx context.Context, resp *http.Response, err error, a
 	switch {
 	case again && c.wait > longWait:
 		warning = "gitlab request waits"
-	case c.Once500 && err == nil && resp.StatusCode == http.StatusInternalServerError: // The caller decides.
+	case c.Once500 && err == nil && resp.StatusCode == http.StatusInternalServerError:
+		// No warning: the caller decides whether to request the page again.
 	case !again && temporary && ctx.Err() == nil:
 		warning = "gitlab request gave up"
 	}

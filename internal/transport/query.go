@@ -32,7 +32,8 @@ func unescapeQuery(s string) string {
 	return s
 }
 
-// addedParams returns the parameters of the query after that are not in before.
+// addedParams compares two forms of a query and returns the parameters of the second that
+// are not in the first.
 func addedParams(before, after string) []param {
 	if before == after {
 		return nil
@@ -59,7 +60,7 @@ func withoutParams(query string, drop func(param) bool) string {
 	return strings.Join(kept, "&")
 }
 
-// SetParam sets a parameter in the query of a URL. It replaces other parameters with that
+// SetParam sets a parameter in the query of a URL. It removes existing parameters of that
 // name.
 func SetParam(u *url.URL, name, value string) {
 	rest := withoutParams(u.RawQuery, func(p param) bool { return p.name == name })

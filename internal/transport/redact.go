@@ -25,7 +25,8 @@ func (s Secrets) Redact(text string) string {
 // ends with the beginning of a secret, RedactCut removes that too.
 func (s Secrets) RedactCut(text string) string {
 	found, end := s.find(text, true)
-	if i := lastEscape(text); i >= 0 { // A truncated HTML reference can be another valid one.
+	// A truncated HTML reference may be a valid reference to another character.
+	if i := lastEscape(text); i >= 0 {
 		if _, without := s.find(text[:i], true); without < i {
 			end = min(end, without)
 		}
@@ -52,8 +53,9 @@ type match struct{ from, to int }
 // maxUnescapes is the maximum depth of nested escapes that are resolved.
 const maxUnescapes = 4
 
-// find returns the positions of the secrets in a text. If cut is true, end is the length of
-// the text without the beginning of a secret at its end.
+// find returns the positions of the secrets in a text. If cut is true and the text ends
+// with the beginning of a secret, end is the offset of that beginning. Otherwise end is the
+// length of the text.
 func (s Secrets) find(text string, cut bool) (found []match, end int) {
 	end = len(text)
 	if len(s) == 0 {
@@ -143,8 +145,9 @@ func (v view) unescape() (view, bool) {
 	return view{lowerASCII(text.String()), offsets}, changed
 }
 
-// endWithout returns the length of the text without the beginning of a secret at its end.
-// The beginning may be followed by a truncated escape.
+// If the text ends with the beginning of the secret, endWithout returns the offset of that
+// beginning, which a truncated escape may follow. Otherwise it returns the length of the
+// text.
 func (v view) endWithout(secret string) int {
 	for _, end := range []int{len(v.text), lastEscape(v.text)} {
 		for n := min(len(secret)-1, end); n >= minSecret/2; n-- {
@@ -215,8 +218,8 @@ func reference(s string, from, base int) (plain string, n int) {
 	return plain, to
 }
 
-// codePoint returns the character, or the byte, with the number s[from:to]. It also returns
-// to, or 0 if the number is invalid.
+// codePoint returns the character, or the byte, with the number s[begin:end]. n is end, or
+// 0 if the number is invalid.
 func codePoint(s string, from, to, base int, isByte bool) (plain string, n int) {
 	if to > len(s) {
 		return "", 0

@@ -50,9 +50,9 @@ func noBackoff(_, _ time.Duration, _ int, _ *http.Response) time.Duration { retu
 
 func (c *Call) endpoint() endpoint { return endpoint{c.Method, c.Route} }
 
-// judge sets c.Unknown if a write may have happened. It never resets c.Unknown, because a
-// later attempt does not change the outcome of an earlier one. After a 303 the write may
-// have happened, because a 303 redirects to the result of a write.
+// judge sets c.Unknown if the server may have executed a write. It never resets c.Unknown,
+// because a later attempt does not change the outcome of an earlier one. A 408, a 101 or a
+// 5xx does not say whether the server executed the write; a 303 redirects to its result.
 func (c *Call) judge(resp *http.Response, err error) {
 	switch {
 	case c.reads():
@@ -101,8 +101,8 @@ func (c *Call) affords(resp *http.Response) bool {
 }
 
 // settleWait sets the wait before the next attempt. It returns false if the wait is longer
-// than the policy or the deadline allows. The call then fails with the last response, which
-// is a better error than that of a context that ends during the wait.
+// than the policy or the deadline allows. The call then fails with the last response or
+// error, which explains more than the error of a context that ends during the wait.
 func (c *Call) settleWait(ctx context.Context, resp *http.Response) bool {
 	policy := c.client.config.Policy
 	least, spread := policy.backoff(c.Attempts), time.Duration(0)

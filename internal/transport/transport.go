@@ -1,8 +1,9 @@
-// Package transport sends HTTP requests with retries, rate limits and safe redirects. It does not overload a server that
-// has problems, and does not send credentials to other servers.
+// Package transport sends HTTP requests with retries, rate limits and safe redirects. It
+// does not overload a server that has problems, and does not send credentials to other
+// servers.
 //
-// A [Call] is one request. It is sent in one or more attempts. Its result is the last response, with any status, or an
-// error. Each file contains one mechanism:
+// A [Call] is one request. It is sent in one or more attempts. Its result is the last
+// response, with any status, or an error. Each file contains one mechanism:
 //
 //   - attempt.go limits the duration of an attempt and the size of its response, and reads the response.
 //   - wire.go records the progress of an attempt, so that a write is not sent twice.
@@ -13,7 +14,8 @@
 //   - secrets.go collects the credentials of a request, and redact.go removes them from texts.
 //   - log.go logs each attempt.
 //
-// The package contains GitLab's names for tokens and rate limits, but does not depend on the rest of its API.
+// The package contains GitLab's names for tokens and rate limits, but does not depend on
+// the rest of its API.
 package transport
 
 import (
@@ -43,7 +45,8 @@ type Config struct {
 	UserAgent      string       // The User-Agent header, unless a request has another one. Empty for none.
 	Logger         *slog.Logger // Nil for no log.
 
-	// Message returns the message in the body of a 429, for [LimitError]. Secrets are already removed from the body.
+	// Message returns the message in the body of a 429, for [LimitError]. Secrets are
+	// already removed from the body.
 	Message func(body []byte) string
 }
 
@@ -83,7 +86,7 @@ type Request struct {
 	Authorize  func(*http.Request) error // Adds the credentials. All values that it adds are secret.
 	CallHeader http.Header               // Replaces headers of Header and Authorize. Not modified.
 
-	OtherAuth   bool // Authorize is not that of the client, so its rate limits do not apply.
+	OtherAuth   bool // Authorize adds other credentials than the client's, so the client's rate limits do not apply.
 	Repeatable  bool // It is safe to send the request twice. Otherwise it is retried only if it provably did not arrive.
 	Stream      bool // The response need not be JSON. The caller reads and closes the body if the status is 2xx.
 	Once500     bool // A response with status 500 is not retried.
@@ -101,7 +104,7 @@ type Call struct {
 	Request
 	Secrets Secrets // The secrets of the request.
 
-	Unknown bool   // The request is a write that may have happened. Meaningless after a success.
+	Unknown bool   // The server may have executed the request, which is a write. Undefined after a success.
 	Refused string // The reason why a redirect was not followed, or empty.
 	Left    string // The scheme and host of another server that a redirect led to. It received no credentials.
 

@@ -21,22 +21,23 @@ func (p Policy) backoff(n int) time.Duration {
 const maxSpread = 10 * time.Second
 
 // spread returns a random time to add to a wait that the server asked for. Without it, all
-// callers that got the same response would return at the same time.
+// callers that got the same response would retry at the same time.
 func (p Policy) spread(asked time.Duration) time.Duration {
 	return rand.N(min(max(asked/4, p.MinWait), maxSpread) + 1)
 }
 
-// defaultLimitWait returns the wait after a 429 that does not ask for one. GitLab's limits
-// of single endpoints do not, and count requests per minute, so that a short wait would end
-// too early.
+// defaultLimitWait returns the wait after a 429 that does not ask for one. GitLab does not
+// ask for a wait if a request exceeds the limit of a single endpoint. Such limits count
+// requests per minute, so a short wait would end too early.
 func (p Policy) defaultLimitWait() time.Duration {
 	return max(p.MaxWait/2, p.MinWait) + rand.N(p.MaxWait/2+1)
 }
 
-// ServerWait returns the wait that a response asks for, and whether it asks for one. The
-// wait is in Retry-After, in seconds or as a date, or, for a 429 without that header, in
-// RateLimit-Reset. Dates are compared with the Date header, because the clocks of client
-// and server may differ. Invalid values and dates in the past are ignored.
+// ServerWait returns the wait that a response asks for, and whether it asks for one. It
+// reads Retry-After, which is a number of seconds or a date. If a 429 has no valid
+// Retry-After, it reads RateLimit-Reset. Dates are compared with the Date header, because
+// the clocks of client and server may differ. Invalid values and dates in the past are
+// ignored.
 func ServerWait(resp *http.Response) (time.Duration, bool) {
 	after := strings.TrimSpace(resp.Header.Get("Retry-After"))
 	if seconds, ok := parseSeconds(after); ok {
