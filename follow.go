@@ -36,8 +36,8 @@ type FollowOptions struct {
 
 	WaitForBlocked bool // Wait for a manual job to be played, instead of ending with ErrBlocked.
 
-	// FollowTrace calls OnUpdate once with the job. Read calls OnUpdate each time the
-	// status of the job has changed.
+	// OnUpdate is called by FollowTrace with the first state of the job, and by Read each
+	// time the status has changed.
 	OnUpdate func(*Job)
 }
 
@@ -78,20 +78,21 @@ func (o *FollowOptions) check() (err error) {
 // MaxOutage, Read returns it at once.
 //
 // A log may be missing for a moment, for example while GitLab moves it when the job
-// finishes. In these cases, Read requests the log up to four times more, in growing
-// intervals:
+// finishes. GitLab's job response gives the size of a finished log. In these cases, Read
+// requests the log up to four times more, in growing intervals:
 //
 //   - The log has become empty, or is not found.
-//   - The job has finished, and the log is shorter than the job lists.
-//   - The job has finished and had started, it lists no log, and there is nothing from
-//     Offset on.
+//   - The job has finished, and the log is shorter than that size.
+//   - The job has run and finished, but its response gives no size, and the log has no
+//     bytes from Offset on.
 //
 // If this does not help, Read returns:
 //
-//   - [ErrNotFound] if the job lists a log, but GitLab does not find it.
+//   - [ErrNotFound] if the response gives a size, but GitLab does not find the log.
 //   - [ErrTraceChanged] if a part was read, but the log is empty now.
-//   - [io.ErrUnexpectedEOF] if a part was read, but the job lists a longer log.
-//   - Another error if the job lists a log, but there is nothing from Offset on.
+//   - [io.ErrUnexpectedEOF] if a part was read, but the log is shorter than that size.
+//   - An error that matches none of these, if the response gives a size, but the log has
+//     no bytes from Offset on.
 //   - io.EOF otherwise.
 //
 // Older servers do not report that a log was erased. If the log of such a server is empty
@@ -161,7 +162,7 @@ type TraceFollower struct {
 	interval time.Duration
 	due      time.Time // The earliest time of the next request for the log.
 	received bool      // Text was received since the log was requested.
-	checks   int       // The number of consecutive requests that returned no text of a log that may be incomplete.
+	checks   int       // Consecutive requests without new text, while the log may be incomplete.
 	started  bool      // The job may have a log.
 	finished bool
 	settled  bool // The job finished long before FollowTrace was called.
@@ -176,7 +177,8 @@ const (
 	readLog
 )
 
-// maxChecks is the maximum number of requests for the missing log of a finished job.
+// maxChecks is the maximum number of consecutive requests for a log that is missing or
+// incomplete.
 const maxChecks = 5
 
 // Job returns the last received state of the job. After Read has returned io.EOF, the job is
@@ -371,7 +373,9 @@ func hasErasedAt(job *Job) bool {
 	return jsonobject.Has(job, "erased_at")
 }
 
-// found records the job. It returns io.EOF if its log was erased.
+// found records the job and calls OnUpdate if its status has changed. It returns io.EOF if
+// the job's log was erased, and ErrBlocked if the job is manual, unless WaitForBlocked is
+// set.
 func (f *TraceFollower) found(job *Job) error {
 	if f.options.OnUpdate != nil && (f.job == nil || f.job.Status != job.Status) {
 		f.options.OnUpdate(job)
@@ -390,8 +394,9 @@ func (f *TraceFollower) found(job *Job) error {
 }
 
 // schedule sets the next action and the wait before it. It adds a random time to the wait,
-// so that followers do not send their requests at the same time. If it is too early to
-// request the log, it schedules a request for the job, which may have finished.
+// so that followers do not send their requests at the same time. If the log is not due yet,
+// schedule waits until it is. If that would be longer than MaxInterval, it schedules a
+// request for the job instead, because the job may have finished.
 func (f *TraceFollower) schedule(next followAction, wait time.Duration) {
 	if left := time.Until(f.due); next == openLog && !f.finished && left > wait {
 		wait = min(left, f.options.MaxInterval)

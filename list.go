@@ -53,7 +53,7 @@ func (p place) error(err error) *PageError {
 	return &PageError{Pagination: pagination, Page: p.page, Cursor: p.cursor, Err: err}
 }
 
-// keyed are the items of lists: jobs and bridges.
+// keyed is the constraint for the items of a listing, which are jobs or bridges.
 type keyed[T any] interface {
 	*T
 	key() int64
@@ -209,8 +209,8 @@ type fetched[T any] struct {
 
 var errGoexit = errors.New("gitlabjobs: the goroutine that fetched a page in advance ended before the request: Auth or the transport called runtime.Goexit")
 
-// take waits for a page and returns it. If fetching it panicked, take panics with
-// the same value, so that a panic reaches the caller's goroutine.
+// take waits for a page and returns it. If fetching it panicked, take panics with the same
+// value, so that a panic reaches the caller's goroutine.
 func (p *prefetcher[T]) take(at place) *fetched[T] {
 	if len(p.queue) == 0 {
 		f := &fetched[T]{at: at}
@@ -245,7 +245,7 @@ func (p *prefetcher[T]) send(at place) bool {
 	f := &fetched[T]{at: at, ready: make(chan struct{})}
 	p.queue = append(p.queue, f)
 	ctx := p.ctx
-	f.err = errGoexit
+	f.err = errGoexit // Replaced by fetch, unless runtime.Goexit ends the goroutine first.
 	p.wg.Go(func() {
 		defer close(f.ready)
 		defer func() { f.panicked = recover() }()
@@ -263,9 +263,9 @@ func (p *prefetcher[T]) drop() {
 	p.queue, p.ctx, p.cancel = nil, nil, nil
 }
 
-// Collect returns the first items of an iterator, up to the number most, or all items if
-// most is 0. It requests no page that it does not need. If the iterator yields an error, Collect
-// returns it together with the items before it.
+// Collect returns the first limit items of an iterator, or all items if limit is 0. It
+// requests no page that it does not need. If the iterator yields an error, Collect returns
+// it together with the items before it.
 func Collect[T any](items iter.Seq2[*T, error], most int) ([]*T, error) {
 	if most < 0 {
 		return nil, fmt.Errorf("gitlabjobs: Collect: the number of items is %d: use a positive number, or 0 for all", most)
@@ -284,9 +284,10 @@ func Collect[T any](items iter.Seq2[*T, error], most int) ([]*T, error) {
 }
 
 // CreatedAfter yields the jobs of an iterator up to the first job that was created at t or
-// earlier. It does not yield that job, and requests no older ones. The iterator must yield
-// the newest jobs first. CreatedAfter yields jobs without a creation time. It does not find
-// jobs that were created earlier but changed after t: use [JobsService.Watch] for changes.
+// earlier. It does not yield that job and stops the iteration there, so no older pages are
+// requested. The iterator must yield the newest jobs first. CreatedAfter yields jobs
+// without a creation time. It does not find jobs that were created earlier but changed
+// after t: use [JobsService.Watch] for changes.
 func CreatedAfter(jobs iter.Seq2[*Job, error], t time.Time) iter.Seq2[*Job, error] {
 	return func(yield func(*Job, error) bool) {
 		for job, err := range jobs {

@@ -19,9 +19,9 @@ func (e *brokenError) Unwrap() error   { return e.error }
 func (e *brokenError) Timeout() bool   { return false }
 func (e *brokenError) Temporary() bool { return true }
 
-// open requests the log from the next byte on. If the response breaks off before new bytes
-// arrive, it repeats that within the limits of the policy. In addition, each request is
-// retried until its response begins.
+// open requests the log from the next byte on. If a response breaks off before new bytes
+// arrive, open sends the request again, in total up to MaxAttempts times. This is in
+// addition to the retries of requests without a response.
 func (r *logReader) open() error {
 	for {
 		err := r.openOnce()
@@ -78,7 +78,9 @@ func (r *logReader) openRange(verify bool) (same bool, whole *http.Response, err
 	switch {
 	case r.limit >= 0 && again < maxByteLimit/2:
 		q.Limit = new(min(r.limit-mark.offset, maxByteLimit))
-	case again == 0: // There are no bytes to compare, but a longer response is not the part.
+	case again == 0:
+		// There are no bytes to compare, but a response that is longer than byte_limit shows
+		// that the server ignores it.
 		q.Limit = new(int64(maxByteLimit))
 	}
 	log, err := r.source.get(r.ctx, q, "")
@@ -86,7 +88,8 @@ func (r *logReader) openRange(verify bool) (same bool, whole *http.Response, err
 		return false, nil, err
 	}
 	if again == 0 && verify && q.Offset > 0 && log.ContentLength != 0 {
-		// A whole log of any size up to the limit could be a part.
+		// If the server ignored the parameters, a whole log that is not longer than the
+		// limit would look like the requested part.
 		ok, whole, err := r.source.verifyRanges(r.ctx)
 		if !ok {
 			log.Body.Close()
@@ -134,8 +137,8 @@ func (p *piece) Read(b []byte) (int, error) {
 // errTraceGone is returned if a log has become empty.
 var errTraceGone = fmt.Errorf("%w: it is empty now", ErrTraceChanged)
 
-// openWhole requests the whole log and reads it up to the next byte. If log is not nil, it is
-// a response that was already received.
+// openWhole requests the whole log and reads it up to the next byte. If log is not nil, it
+// is a response that was already received.
 func (r *logReader) openWhole(log *http.Response) (err error) {
 	if log == nil {
 		if log, err = r.source.get(r.ctx, nil, r.etag); err != nil { //nolint:bodyclose // use closes it.

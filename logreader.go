@@ -39,8 +39,8 @@ type logReader struct {
 	etag   string // Of the whole log, if it was read to its end.
 }
 
-// The size of the blocks of a logHistory. At least two blocks are requested again, to see
-// that the log is the same. A log that is followed is requested often.
+// The size of the blocks of a logHistory. At least two blocks are requested again, to check
+// that the log is unchanged. FollowTrace does this often, so it uses smaller blocks.
 const (
 	traceBlock  = 512
 	followBlock = 128
@@ -54,7 +54,7 @@ func newLogReader(ctx context.Context, source logSource, o TraceOptions) (*logRe
 		return nil, errNoContext
 	}
 	r := &logReader{source: source, logHistory: newLogHistory(o.Offset, traceBlock), limit: -1}
-	if end := o.Offset + o.Limit; o.Limit > 0 && end > 0 { // A sum below zero is beyond any log.
+	if end := o.Offset + o.Limit; o.Limit > 0 && end > 0 { // If the sum overflows, the end is beyond any log.
 		r.limit = end
 	}
 	r.ctx, r.cancel = context.WithCancel(ctx)
@@ -160,11 +160,11 @@ func (r *logReader) resume(err error) error {
 	return r.open()
 }
 
-// isLast reports whether the response that has ended was the last one. A response that is as
-// long as requested is not the last. Some servers have a lower limit, so that all responses
-// but the last have the same size. A response that is shorter than an earlier one is then
-// the last. A small response is also the last, because a log that is being written would
-// always have some more bytes.
+// isLast reports whether the response that has ended was the last one. A response that is
+// as long as requested is not the last. Some servers have a lower limit, so that all
+// responses but the last have the same size. A response that is shorter than an earlier one
+// is then the last. A response of less than 16 KiB is also the last. Otherwise reading a
+// log that is being written might not end.
 func (r *logReader) isLast() bool {
 	const small = 16 << 10
 	largest := r.largest
@@ -233,11 +233,12 @@ func sleep(ctx context.Context, d time.Duration) error {
 // reconnect, the reader requests the end of that part again, and compares it to check that
 // the log is unchanged.
 //
-// The comparison proves little if the same bytes also occur earlier, as in progress bars and
-// repeated lines. The history therefore has hashes of blocks of the part at regular
-// intervals. The end is long enough that an earlier occurrence of it would contain one of
-// these blocks. If the end contains no such block, it occurs only once. The number of hashes
-// is limited: in a long log, the intervals and the end are longer.
+// The comparison proves little if the same bytes also occur earlier, as in progress bars
+// and repeated lines. The history therefore has hashes of blocks of the part at regular
+// intervals. The end is so long that every earlier occurrence of it would contain one of
+// these blocks. If the end contains no block whose offset differs from its own position, it
+// occurs only once. The number of hashes is limited: in a long log, the intervals and the
+// end are longer.
 type logHistory struct {
 	begin, next int64  // The offsets of the part that was read.
 	sum         uint32 // The checksum of the part.
@@ -256,9 +257,12 @@ type logMark struct {
 
 const (
 	maxBlocks = 8192
-	maxMarks  = 6 // Enough for two blocks and a space after the spacing has doubled.
 
-	// smallEnd is the length up to which the whole part is compared.
+	// Enough to find a mark that is spacing+size before the end, even if the spacing has
+	// just doubled.
+	maxMarks = 6
+
+	// If at most smallEnd bytes were read, all of them are compared.
 	smallEnd = 1 << 10
 )
 
@@ -323,7 +327,7 @@ func (h *logHistory) addBlock() {
 	}
 }
 
-// end returns the beginning of the end that is compared.
+// end returns the mark from which on the log is requested again and compared.
 func (h *logHistory) end() logMark {
 	if h.next-h.begin > smallEnd {
 		for _, mark := range slices.Backward(h.marks) {

@@ -14,8 +14,8 @@ import (
 const (
 	defaultMaxOutage = 15 * time.Minute
 
-	// The intervals between two polls during an outage grow from the first of these
-	// to the second, or to MaxInterval if that is longer.
+	// During an outage, the interval between two polls grows from minOutageInterval to
+	// maxOutageInterval, or from MinInterval to MaxInterval if these are longer.
 	minOutageInterval = time.Second
 	maxOutageInterval = 30 * time.Second
 )
@@ -41,10 +41,13 @@ type outage struct {
 	minInterval time.Duration // The waiter's own intervals.
 	maxInterval time.Duration
 
-	reached  bool      // At least one request has succeeded.
-	polled   time.Time // When the current poll began.
-	begun    time.Time // When the outage began; zero if there is none.
-	partial  bool      // A request has succeeded during the outage, at the time begun.
+	reached bool      // At least one request has succeeded.
+	polled  time.Time // When the current poll began.
+
+	// When the outage began or, if partial, when a request first succeeded during it. Zero
+	// if there is no outage.
+	begun    time.Time
+	partial  bool // A request has succeeded during the outage.
 	interval time.Duration
 	err      error // The error of the last poll during an outage.
 
@@ -85,9 +88,9 @@ func (o *outage) succeeded() {
 	o.begun, o.partial, o.interval, o.err = time.Time{}, false, 0, nil
 }
 
-// failed returns how long to wait after a poll that failed. It returns an error if the
-// wait must end: err is not temporary, no request has succeeded yet, or the outage lasts
-// too long.
+// failed returns the pause before the next poll. It returns an error if the waiter must
+// give up: err is not temporary, no request has succeeded yet, or the outage lasts too
+// long.
 func (o *outage) failed(err error) (time.Duration, error) {
 	if !o.reached || !Temporary(err) || o.limit <= time.Nanosecond {
 		return 0, err
@@ -102,7 +105,7 @@ func (o *outage) failed(err error) (time.Duration, error) {
 	left := o.limit - time.Since(o.begun)
 	switch {
 	case left <= 0 && o.partial:
-		return 0, fmt.Errorf("gitlabjobs: no poll was successful as a whole for %v, the limit of MaxOutage: %w", o.limit, err)
+		return 0, fmt.Errorf("gitlabjobs: no poll has fully succeeded for %v (MaxOutage): %w", o.limit, err)
 	case left <= 0:
 		return 0, fmt.Errorf("gitlabjobs: no successful response for %v, the limit of MaxOutage: %w", o.limit, err)
 	}

@@ -14,7 +14,7 @@ type pager[T any, P keyed[T]] struct {
 	listing[T, P]
 	ctx      context.Context
 	ahead    prefetcher[T]
-	response *Response // Of WithResponse.
+	response *Response // The target of WithResponse; nil if not set.
 
 	at       place
 	previous *place // Keyset pagination: the page before at.
@@ -23,7 +23,7 @@ type pager[T any, P keyed[T]] struct {
 	lastPage int // Offset pagination: the last page, or -1 if the server does not say.
 
 	dedup        dedup
-	ids          []int64 // Of the last page.
+	ids          []int64 // The IDs on the page that was read last.
 	read         int     // Pages read so far.
 	repeated     int     // Consecutive pages with the same IDs as the page before them.
 	unchanged    int     // Offset pages with items, but no new ones, since the last new item.
@@ -35,11 +35,13 @@ type pager[T any, P keyed[T]] struct {
 	linkStripped bool  // Keyset pages lack their Link header.
 }
 
-// If a listing has more such pages, it cannot continue. GitLab sends no empty page that has
-// a next page. An offset listing repeats jobs if new ones are created meanwhile: 1,000 pages
-// without new items allow for a large pipeline with one job per page.
+// A listing fails if it has more than this many pages without new items.
 const (
-	maxEmptyPages     = 10
+	// maxEmptyPages is for pages without any items. GitLab never sends one with a next page.
+	maxEmptyPages = 10
+
+	// maxUnchangedPages is for pages of an offset listing that repeat earlier items, because
+	// jobs were created meanwhile. It is large because PerPage may be 1.
 	maxUnchangedPages = 1000
 )
 
@@ -211,10 +213,10 @@ func idsOf[T any, P keyed[T]](items []*T) []int64 {
 }
 
 // fetchAhead starts to fetch the pages after the current one. With keyset pagination it
-// fetches one page, because only the next cursor is known. With offset pagination it fetches
-// as many pages as the caller allows, up to the last page. If the server does not send the
-// number of the last page, fetchAhead fetches at most as many pages as were read so far.
-// Then at most half of the requests go past the end.
+// fetches one page, because only the next cursor is known. With offset pagination it
+// fetches as many pages as the caller allows, up to the last page. If the server does not
+// send the number of the last page, fetchAhead fetches the next page, and at most as many
+// pages after it as were read so far. Then at most half of the requests go past the end.
 func (p *pager[T, P]) fetchAhead() {
 	if p.done {
 		return
@@ -306,12 +308,12 @@ func (p *pager[T, P]) restartByOffset(f *fetched[T]) error {
 }
 
 // afterInternalServerError handles a 500 in response to the first attempt to get a keyset
-// page after the first one. GitLab sends a 500 if no rows are left after the cursor. To find
-// out, afterInternalServerError requests the previous page again. If no rows follow that
-// page, the listing is complete. If the previous page gets a 500 too, its rows may also have
-// been deleted. Then afterInternalServerError requests the first page, which shows whether
-// all rows fit on it. In all other cases it requests the failed page again, with the
-// remaining attempts.
+// page after the first one. GitLab sends a 500 if no rows are left after the cursor. To
+// check for this, afterInternalServerError requests the previous page again. If no rows
+// follow that page, the listing is complete. If the previous page gets a 500 too, its rows
+// may also have been deleted. Then afterInternalServerError requests the first page, which
+// shows whether all rows fit on it. In all other cases it requests the failed page again,
+// with the remaining attempts.
 func (p *pager[T, P]) afterInternalServerError(f *fetched[T]) *fetched[T] {
 	check, more := p.hasMore(*p.previous, p.perPage)
 	if isInternalServerError(check.err) && p.previous.cursor != "" {

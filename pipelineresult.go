@@ -62,8 +62,8 @@ func mayLack(jobs []*Job, before *pipelineState) bool {
 	return slices.ContainsFunc(before.result.Jobs, func(job *Job) bool { return !job.finished() && !listed[job.ID] })
 }
 
-// statusOf returns the status in the newest of the pipeline objects of jobs and bridges,
-// and whether they all agree.
+// statusOf returns the status in the pipeline object that was received last, and whether
+// the objects of all jobs and bridges have the same status.
 func statusOf(r *PipelineResult) (status Status, agreed bool) {
 	agreed = true
 	see := func(p *Pipeline) {
@@ -82,13 +82,18 @@ func statusOf(r *PipelineResult) (status Status, agreed bool) {
 }
 
 const (
-	// The number of polls in a row with the same result that end a wait
-	unknownPolls       = 3  // if the pipeline's status is unknown,
-	contradictoryPolls = 10 // or if the pipeline is a success although a job has failed.
+	// unknownPolls is the number of consecutive polls with an unknown status and no active
+	// job after which the next such poll ends the wait.
+	unknownPolls = 3
+
+	// contradictoryPolls is the number of consecutive polls without a change after which a
+	// pipeline has ended if its status is success although a job has failed.
+	contradictoryPolls = 10
 )
 
-// ended assesses the pipelines and reports whether the wait has ended. The error says why,
-// unless all pipelines have ended.
+// ended assesses the pipelines and reports whether the wait has ended. If it has, the error
+// is nil if all pipelines that count have ended or StopOnFailure applies; otherwise it
+// names the job or bridge that blocks.
 func (w *pipelineWait) ended(root *pipelineState) (bool, error) {
 	w.assess(root)
 	var continues bool
@@ -126,8 +131,8 @@ func (w *pipelineWait) ended(root *pipelineState) (bool, error) {
 	}
 }
 
-// assess determines whether a pipeline has ended or is blocked. It begins with the pipelines
-// below it.
+// assess determines whether a pipeline, and each pipeline below it, has ended or is
+// blocked. It assesses the lower ones first.
 func (w *pipelineWait) assess(s *pipelineState) {
 	s.done = true
 	for _, d := range s.below {

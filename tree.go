@@ -11,7 +11,7 @@ import (
 	"sync"
 )
 
-// ErrNoDownstream reports a bridge without a downstream pipeline: it has not been
+// ErrNoDownstream reports a bridge without a downstream pipeline: the pipeline has not been
 // created yet, could not be created, or was deleted.
 var ErrNoDownstream = errors.New("the bridge has no downstream pipeline")
 
@@ -44,8 +44,9 @@ func (o *TreeOptions) check() error {
 }
 
 // TreeNode is a job or a bridge of a pipeline in a tree, or a pipeline that could not be
-// read. Exactly one of Job, Bridge and Err is set, except that a bridge without a
-// downstream pipeline also has [ErrNoDownstream].
+// read. Exactly one of Job, Bridge and Err is set, except that a bridge also has an Err if
+// its downstream pipeline cannot be requested: [ErrNoDownstream] if there is none, or
+// another error if the server does not send its project.
 type TreeNode struct {
 	Project    Project
 	PipelineID int64
@@ -109,7 +110,8 @@ func (c *Client) PipelineTree(ctx context.Context, project Project, pipelineID i
 					return
 				}
 			}
-			// Start to read the children first, so that the caller need not wait for them later.
+			// Start to read the children first, so that the caller need not wait for them
+			// later.
 			nodes := r.nodes(v)
 			r.start()
 			for _, node := range nodes {
@@ -147,7 +149,7 @@ type treeReader struct {
 	client   *Client
 	options  TreeOptions
 	ro       []RequestOption
-	response *Response // Of WithResponse.
+	response *Response // The target of WithResponse; nil if not set.
 	queue    []*visit  // In the order of the nodes. The first few are being read.
 	seen     map[int64]bool
 	wg       sync.WaitGroup

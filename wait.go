@@ -142,7 +142,8 @@ func newWaiter(o WaitOptions, what string) *waiter {
 }
 
 // wait calls poll, with the options for its requests, until poll reports that the wait has
-// ended. The error is then that of the wait; otherwise it is that of a failed request.
+// ended. If poll reports that the wait has ended, wait returns poll's error. Otherwise an
+// error of poll is that of a failed request, and wait tolerates it during an outage.
 func (w *waiter) wait(ctx context.Context, ro []RequestOption, poll func([]RequestOption) (ended bool, err error)) error {
 	if ctx == nil {
 		return errNoContext
@@ -196,9 +197,10 @@ func (w *waiter) update(jobs []*Job, others map[int64]Status) {
 // when the pipeline's status is final (success, failed, canceled or skipped) and no job or
 // bridge can still run. It also waits for jobs that are retried by a user or by GitLab, for
 // scheduled jobs, and for a pipeline that has no jobs yet. The jobs and bridges contain the
-// status of the pipeline. If the server does not send it there, WaitPipeline requests GET
-// /projects/:id/pipelines/:pipeline_id. If the server refuses this request, as it does for
-// job tokens, the wait ends three polls after all jobs have finished, and Status is empty.
+// status of the pipeline. If the server does not send it there, WaitPipeline sends
+// GET /projects/:id/pipelines/:pipeline_id. If the server refuses this request, as it does
+// for job tokens, the wait ends three polls after all jobs have finished, and Status is
+// empty.
 //
 // If the pipeline waits for a manual job or bridge and nothing else is active, WaitPipeline
 // returns [ErrBlocked], unless WaitForBlocked is set. The same applies if a bridge depends

@@ -37,10 +37,10 @@ type WatchOptions struct {
 	MinInterval, MaxInterval time.Duration
 
 	// MaxOutage is how long GitLab may be unreachable, or respond only with errors that are
-	// [Temporary], after a first request has succeeded, or from the beginning if Since is
-	// set. If GitLab responds again during an outage, but not to all requests of a poll,
-	// MaxOutage starts again, at most once per outage. The default is 15 minutes; 1 ns
-	// tolerates no outage.
+	// [Temporary]. It applies after the first successful request, or from the beginning if
+	// Since is set. If GitLab responds again during an outage, but not to all requests of a
+	// poll, MaxOutage starts again, at most once per outage. The default is 15 minutes;
+	// 1 ns tolerates no outage.
 	MaxOutage time.Duration
 
 	Ref string // Only jobs of this branch or tag; empty for all.
@@ -123,7 +123,7 @@ const requiredScopes = 3
 // A watch holds the IDs and statuses of the project's unfinished jobs in memory. Servers
 // before GitLab 15.9 have no keyset pagination: if jobs are deleted there while Watch lists
 // more than 100 new jobs, it may miss a new job until the job is listed as active. Watch
-// needs another token than a job token, which cannot read single jobs.
+// does not work with a job token, because job tokens cannot read single jobs.
 //
 // Without Since, the first request must succeed. After that, errors that are [Temporary]
 // are tolerated for MaxOutage, without losing an event. Any other error is yielded once and
@@ -168,8 +168,8 @@ type watcher struct {
 	newestID  int64
 	jobs      *watchJobs // Unfinished, or finished with an ID above newestID.
 
-	// The places of pages that were read but dropped from memory, newest first. While there
-	// are any, newestID belongs to the page after the last of them.
+	// The places of pages that were read but dropped from memory, newest first. If there
+	// are any, newestID is the newest job of the page that follows the last of them.
 	backlog []place
 }
 
@@ -236,8 +236,9 @@ type sighting struct {
 //
 // The order of the requests matters. Active jobs are listed first, so that a job created
 // after that request is in the list of new jobs, which comes second. A known job that is in
-// neither list has changed, so it is requested by itself, third. If newestID is not yet known,
-// poll requests the newest job before all of these. Jobs with higher IDs are the new ones.
+// neither list has changed, so it is requested by itself, third. If newestID is not yet
+// known, poll requests the newest job before all of these. Jobs with higher IDs are the new
+// ones.
 func (w *watcher) poll(ctx context.Context) ([]sighting, error) {
 	w.polls++
 	ro := w.outage.poll(w.ro)
@@ -293,9 +294,9 @@ func (w *watcher) see(job *Job) bool {
 // report yields the events of a poll. It returns the number of events. more is false if the
 // caller has left the loop.
 func (w *watcher) report(sightings []sighting, yield func(*JobEvent, error) bool) (events int, more bool) {
-	// If a job below newestID is unknown, record it before the first event, so that the state
-	// of every event contains it. Otherwise a watch that continues from such a state would
-	// miss the job if it finishes before the first poll.
+	// If a job below newestID is unknown, record it before the first event, so that the
+	// state of every event contains it. Otherwise a watch that continues from such a state
+	// would miss the job if it finishes before the first poll.
 	for _, s := range sightings {
 		if _, known := w.jobs.known[s.job.ID]; !known && s.job.ID <= w.newestID {
 			w.jobs.set(s.job.ID, watchedJob{poll: w.polls})

@@ -11,14 +11,17 @@ import (
 	"strings"
 )
 
-// WatchState is what a watch knows of a project's jobs after an event: [JobEvent.State]
-// returns it, and WatchOptions.Since continues from it. A WatchState marshals to JSON and
-// back. The JSON has IDs and statuses, about 12 bytes for each unfinished job, and no
-// secrets.
+// WatchState records which jobs of a project a watch has reported, up to an event.
+// [JobEvent.State] returns it, and WatchOptions.Since continues from it. A WatchState
+// marshals to JSON and back. The JSON has IDs and statuses, about 12 bytes for each
+// unfinished job, and no secrets.
 type WatchState struct {
 	projectID int64 // 0 if the server does not send it.
 	ref       string
-	newestID  int64 // Jobs up to this ID that are not in jobs have finished and were reported.
+
+	// Jobs up to this ID that are not in jobs need no further event: they finished and were
+	// reported, finished before the watch began, or were deleted.
+	newestID int64
 
 	// The unfinished jobs, and finished jobs above newestID, as a log of changes. The states
 	// of a watch share the array, so elements below a state's length never change.
@@ -144,8 +147,8 @@ func (j *watchJobs) forget(id int64) {
 	}
 }
 
-// change appends a change. It compacts the log when that has become longer than the list of
-// jobs, so the cost is constant on average.
+// change appends a change. It compacts the log when the log has more than twice as many
+// entries as there are jobs (plus 256), so the amortized cost is constant.
 func (j *watchJobs) change(c watchChange) {
 	j.changes = append(j.changes, c)
 	if len(j.changes) > 2*len(j.known)+256 {
@@ -200,7 +203,7 @@ func (w *watcher) list(ctx context.Context, opts *ListJobsOptions, ro []RequestO
 // many.
 func (w *watcher) listNewest(ctx context.Context, ro []RequestOption) ([]sighting, error) {
 	opts := &ListJobsOptions{Ref: w.options.Ref}
-	dropped := w.backlog // Pages above the ones to read.
+	dropped := w.backlog // Pages that are newer than the ones to read.
 	if n := len(dropped); n > 0 {
 		first := max(n-maxHeldPages, 0)
 		at := dropped[first]
@@ -292,7 +295,7 @@ func (w *watcher) missing(all bool) (ids []int64) {
 	return ids
 }
 
-// deleted reports whether err means that the job does not exist, not its project.
+// deleted reports whether err is a 404 for the job itself, not for its project.
 func deleted(err error) bool {
 	response, ok := errors.AsType[*Error](err)
 	return ok && errors.Is(err, ErrNotFound) && !strings.Contains(response.Message, "Project")
