@@ -42,8 +42,8 @@ func (p Prefix) size() int {
 	return prefixLen
 }
 
-// mayBeginPrefix reports whether b has the shape of a prefix, up to the length of b.
-func mayBeginPrefix(b []byte) bool { return hasShape(b, prefixShape) }
+// isPartialPrefix reports whether b has the shape of a prefix, up to the length of b.
+func isPartialPrefix(b []byte) bool { return hasShape(b, prefixShape) }
 
 // hasShape reports whether b matches shape, up to the length of the shorter one.
 func hasShape(b []byte, shape string) bool {
@@ -69,15 +69,15 @@ func hasShape(b []byte, shape string) bool {
 	return true
 }
 
-// mayHavePrefix reports whether b may begin with a whole prefix. It checks only one byte, so
+// looksPrefixed reports whether b may begin with a whole prefix. It checks only one byte, so
 // that it is fast for text without prefixes.
-func mayHavePrefix(b []byte) bool { return len(b) >= prefixLen && b[timeLen-1] == 'Z' }
+func looksPrefixed(b []byte) bool { return len(b) >= prefixLen && b[timeLen-1] == 'Z' }
 
 // parsePrefix returns the prefix at the beginning of b, or the zero value if there is none.
 func parsePrefix(b []byte) (p Prefix) {
 	// UnmarshalText accepts only RFC 3339. Because the length is fixed, a point after the
 	// seconds means that six digits follow.
-	if !mayHavePrefix(b) || b[secondsLen] != '.' || !hasShape(b[timeLen:], prefixShape[timeLen:]) ||
+	if !looksPrefixed(b) || b[secondsLen] != '.' || !hasShape(b[timeLen:], prefixShape[timeLen:]) ||
 		p.Time.UnmarshalText(b[:timeLen]) != nil {
 		return Prefix{}
 	}

@@ -219,7 +219,7 @@ func (r *Reader) isContinued(begin, end int) bool {
 			after := parsePrefix(next)
 			return after.appends && after.Stream == prefix.Stream && after.StreamID == prefix.StreamID
 		}
-		if !mayBeginPrefix(next) || !r.more() {
+		if !isPartialPrefix(next) || !r.more() {
 			return false
 		}
 	}
