@@ -404,7 +404,7 @@ func behindProxy(t *testing.T, attemptTimeout time.Duration, handler http.Handle
 	srv.EnableHTTP2 = true
 	srv.StartTLS()
 	proxy := newDropProxy(t, srv.Listener.Addr().String())
-	transport := gitlabjobs.OwnTransport(srv.Client().Transport.(*http.Transport), attemptTimeout, nil)
+	transport := gitlabjobs.NewTransport(srv.Client().Transport.(*http.Transport), attemptTimeout, nil)
 	client, err := gitlabjobs.NewClient("https://"+proxy.addr, gitlabjobs.NoAuth(), gitlabjobs.WithAttemptTimeout(attemptTimeout),
 		gitlabjobs.WithHTTPClient(&http.Client{Transport: transport}), gitlabjobs.WithRetry(gitlabjobs.RetryPolicy{MinWait: 1, MaxWait: 1}))
 	require.NoError(t, err)

@@ -129,8 +129,8 @@ type requestConfig struct {
 	attempts int // The maximum number of attempts; 0 for that of the client's RetryPolicy.
 
 	// Used by lists only.
-	made    int  // The number of attempts before the call.
-	once500 bool // Do not retry a response with status 500.
+	made         int  // The number of attempts before the call.
+	noRetryOn500 bool // Do not retry a response with status 500.
 }
 
 // noOptions is the configuration of a call without options. It must not be modified.

@@ -62,7 +62,7 @@ func newPager[T any, P keyed[T]](ctx context.Context, l listing[T, P]) *pager[T,
 		ro := append(slices.Clip(l.ro), WithResponse(&f.response)) // The caller's Response is set when the page is returned.
 		f.page, f.err = l.fetch(ctx, f.at, append(ro, func(rc *requestConfig) error {
 			rc.made = f.attempts
-			rc.once500 = f.once500 || f.at.follows(l.start) && f.attempts == 0
+			rc.noRetryOn500 = f.once500 || f.at.follows(l.start) && f.attempts == 0
 			return nil
 		}))
 	}}

@@ -153,16 +153,16 @@ func send(ctx context.Context, client *Client, r request, ro []RequestOption) (*
 // is invalid.
 func build(client *Client, r request, rc *requestConfig) (built transport.Request, err error) {
 	built = transport.Request{
-		Method:      r.method,
-		Route:       r.route,
-		Header:      client.header,
-		Authorize:   client.authorize,
-		CallHeader:  rc.header,
-		Repeatable:  r.repeatable,
-		Stream:      r.stream,
-		Once500:     rc.once500,
-		MaxAttempts: rc.attempts,
-		Attempts:    rc.made,
+		Method:       r.method,
+		Route:        r.route,
+		Header:       client.header,
+		Authorize:    client.authorize,
+		CallHeader:   rc.header,
+		Repeatable:   r.repeatable,
+		Stream:       r.stream,
+		NoRetryOn500: rc.noRetryOn500,
+		MaxAttempts:  rc.attempts,
+		Attempts:     rc.made,
 	}
 	if rc.auth != nil {
 		built.Authorize, built.OtherAuth = rc.auth.Authorize, true
@@ -258,13 +258,13 @@ func newStatusError(c *transport.Call, resp *http.Response) *Error {
 	e.unknown = c.Unknown
 	if resp.StatusCode >= 300 && resp.StatusCode <= 399 && resp.StatusCode != http.StatusNotModified {
 		e.Message = fmt.Sprintf("%d redirect%s, not followed", resp.StatusCode, destination(c, resp))
-		if c.Refused != "" {
-			e.Message += ": " + c.Refused
+		if c.RedirectRefused != "" {
+			e.Message += ": " + c.RedirectRefused
 		}
 	} else if resp.StatusCode == http.StatusSwitchingProtocols {
 		e.Message += ": the server, or a proxy, switched to a protocol that was not requested"
-	} else if c.Left != "" {
-		e.Message += ", after a redirect to " + line(c.Secrets.Redact(c.Left)) + ", which receives no credentials: if it is the same GitLab server, use it as the base URL of the client"
+	} else if c.RedirectedTo != "" {
+		e.Message += ", after a redirect to " + line(c.Secrets.Redact(c.RedirectedTo)) + ", which receives no credentials: if it is the same GitLab server, use it as the base URL of the client"
 	}
 	return e
 }

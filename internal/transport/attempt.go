@@ -30,25 +30,25 @@ func newHTTPClient(config Config) *http.Client {
 	if config.HTTPClient != nil {
 		*hc = *config.HTTPClient
 	}
-	attempts := &attemptTransport{next: hc.Transport, timeout: config.AttemptTimeout, maxBody: config.MaxBody}
+	transport := &attemptTransport{next: hc.Transport, timeout: config.AttemptTimeout, maxBody: config.MaxBody}
 	if hc.Transport == nil {
-		attempts.next = http.DefaultTransport
+		transport.next = http.DefaultTransport
 		if t, ok := http.DefaultTransport.(*http.Transport); ok && config.HTTPClient == nil {
-			attempts.next = OwnTransport(t, config.AttemptTimeout, config.RootCAs)
+			transport.next = NewTransport(t, config.AttemptTimeout, config.RootCAs)
 		}
 	}
-	hc.Transport = attempts
+	hc.Transport = transport
 	hc.CheckRedirect = redirectGuard(hc.CheckRedirect)
 	hc.Timeout = 0 // attemptTransport has the timeout. A timeout for whole requests would end long streams.
 	return hc
 }
 
-// OwnTransport returns the transport of a client without an HTTPClient, with the settings
+// NewTransport returns the transport of a client without an HTTPClient, with the settings
 // of base. If the network drops an HTTP/2 connection silently, every attempt on it fails
 // until the operating system closes it. Pings detect such a connection within about the
 // time of one attempt. The transport does not ping connections that receive data, and
 // allows most of the attempt timeout for the reply, so that slow connections stay open.
-func OwnTransport(base *http.Transport, attemptTimeout time.Duration, roots *x509.CertPool) *http.Transport {
+func NewTransport(base *http.Transport, attemptTimeout time.Duration, roots *x509.CertPool) *http.Transport {
 	t := base.Clone()
 	t.MaxIdleConnsPerHost = 32 // A client has one host.
 	if roots != nil {
@@ -81,13 +81,13 @@ func (t *attemptTransport) RoundTrip(req *http.Request) (*http.Response, error) 
 	})
 	defer watchdog.Stop()
 
-	c.wire = nil
+	c.attemptTrace = nil
 	sendCtx := ctx
 	// A read without TLS needs no trace: net/http repeats a read over HTTP/1 only if that is
 	// safe, and GitLab supports HTTP/2 over TLS only.
 	if !c.reads() || req.URL.Scheme == "https" {
-		c.wire = newWire(cancel)
-		sendCtx = httptrace.WithClientTrace(ctx, &c.wire.trace)
+		c.attemptTrace = newAttemptTrace(cancel)
+		sendCtx = httptrace.WithClientTrace(ctx, &c.attemptTrace.trace)
 	}
 	resp, err := t.next.RoundTrip(req.WithContext(sendCtx))
 	if err == nil && resp == nil {
@@ -155,8 +155,8 @@ func (b *attemptBody) close() {
 	}
 }
 
-// bodies is a pool of buffers for response bodies.
-var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+// bufferPool is a pool of buffers for response bodies.
+var bufferPool = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
 // maxPooledBody is the size in bytes of the largest buffer that is returned to the pool.
 const maxPooledBody = 1 << 20
@@ -172,7 +172,7 @@ func (t *attemptTransport) readBody(c *Call, resp *http.Response) error {
 	if resp.StatusCode == http.StatusSwitchingProtocols {
 		return nil // The body is the connection, which does not end.
 	}
-	c.buffer = bodies.Get().(*bytes.Buffer)
+	c.buffer = bufferPool.Get().(*bytes.Buffer)
 	if !IsSuccess(resp.StatusCode) {
 		_, _ = c.buffer.ReadFrom(io.LimitReader(resp.Body, MaxErrorBody))
 		return nil // The status is known even if the body breaks off.

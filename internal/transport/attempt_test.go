@@ -385,7 +385,7 @@ func TestTheOwnTransportPingsSilentConnections(t *testing.T) {
 	t.Parallel()
 	base := &http.Transport{MaxIdleConns: 7}
 	roots := x509.NewCertPool()
-	own := transport.OwnTransport(base, 30*time.Second, roots)
+	own := transport.NewTransport(base, 30*time.Second, roots)
 	assert.Equal(t, 7, own.MaxIdleConns)
 	assert.Equal(t, 32, own.MaxIdleConnsPerHost)
 	assert.Equal(t, 7500*time.Millisecond, own.HTTP2.SendPingTimeout)
@@ -396,17 +396,17 @@ func TestTheOwnTransportPingsSilentConnections(t *testing.T) {
 	}
 
 	base = &http.Transport{TLSNextProto: map[string]func(string, *tls.Conn) http.RoundTripper{}} // net/http makes no TLSClientConfig.
-	own = transport.OwnTransport(base, 30*time.Second, roots)
+	own = transport.NewTransport(base, 30*time.Second, roots)
 	assert.Same(t, roots, own.TLSClientConfig.RootCAs)
 	assert.EqualValues(t, tls.VersionTLS12, own.TLSClientConfig.MinVersion)
-	assert.Nil(t, transport.OwnTransport(base, 30*time.Second, nil).TLSClientConfig)
+	assert.Nil(t, transport.NewTransport(base, 30*time.Second, nil).TLSClientConfig)
 
 	base = &http.Transport{HTTP2: &http.HTTP2Config{MaxReadFrameSize: 1 << 20}, TLSClientConfig: &tls.Config{ServerName: "x", MinVersion: tls.VersionTLS13}}
-	own = transport.OwnTransport(base, 1, roots)
+	own = transport.NewTransport(base, 1, roots)
 	assert.Equal(t, 1<<20, own.HTTP2.MaxReadFrameSize)
 	assert.EqualValues(t, 1, own.HTTP2.SendPingTimeout, "0 would be for no pings")
 	assert.EqualValues(t, 1, own.HTTP2.PingTimeout)
 	assert.Equal(t, "x", own.TLSClientConfig.ServerName)
 	assert.EqualValues(t, tls.VersionTLS13, own.TLSClientConfig.MinVersion)
-	assert.Same(t, base.TLSClientConfig.RootCAs, transport.OwnTransport(base, 1, nil).TLSClientConfig.RootCAs)
+	assert.Same(t, base.TLSClientConfig.RootCAs, transport.NewTransport(base, 1, nil).TLSClientConfig.RootCAs)
 }

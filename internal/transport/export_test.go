@@ -6,10 +6,10 @@ import "time"
 func Limits(c *Client) int { return len(c.gates.gates) }
 
 // Traced reports whether the last attempt of a call was traced.
-func Traced(c *Call) bool { return c.wire != nil }
+func Traced(c *Call) bool { return c.attemptTrace != nil }
 
-// Spread returns the random time that is added to a wait that the server asked for.
-func Spread(p Policy, asked time.Duration) time.Duration { return p.spread(asked) }
+// Jitter returns the random time that is added to a wait that the server asked for.
+func Jitter(p Policy, asked time.Duration) time.Duration { return p.jitter(asked) }
 
 // DefaultLimitWait returns the wait after a 429 that has none.
 func DefaultLimitWait(p Policy) time.Duration { return p.defaultLimitWait() }

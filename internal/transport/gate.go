@@ -17,9 +17,9 @@ type gates struct {
 	seed   maphash.Seed
 	active atomic.Int64 // The number of gates. If it is 0, calls do not take the lock.
 
-	mu     sync.Mutex
-	gates  map[gateKey]*gate // Nil if there has been none.
-	sweeps int               // The number of gates at which idle gates are removed.
+	mu      sync.Mutex
+	gates   map[gateKey]*gate // Nil if there has been none.
+	sweepAt int               // The number of gates at which idle gates are removed.
 }
 
 // gateKey identifies a gate. The credential is a hash, or 0 for that of the client. The
@@ -31,10 +31,10 @@ type gateKey struct {
 
 // gate is the state of a rate limit.
 type gate struct {
-	refused  time.Time // The gate is closed until this time because of a 429.
-	used     time.Time // The gate is closed until this time because RateLimit-Remaining is 0.
-	byServer bool      // The server sent the time of refused.
-	message  string    // The message of the server in the 429.
+	refusedUntil    time.Time // The gate is closed until this time because of a 429.
+	exhaustedUntil  time.Time // The gate is closed until this time because RateLimit-Remaining is 0.
+	refusedByServer bool      // The server sent the time of refusedUntil.
+	message         string    // The message of the server in the 429.
 
 	remaining int       // The number of requests that are allowed until reset.
 	reset     time.Time // The time at which the server resets its counter.
@@ -50,10 +50,10 @@ type gate struct {
 // the server could disable a client for months.
 const maxClosed = 24 * time.Hour
 
-// credential returns a key for the credentials of a call, or 0 if the call uses those of
+// credentialKey returns a key for the credentials of a call, or 0 if the call uses those of
 // the client. The caller must call Authorize first; query is the query of the URL before
 // that. The key does not reveal the credentials.
-func (g *gates) credential(c *Call, query string) (key uint64) {
+func (g *gates) credentialKey(c *Call, query string) (key uint64) {
 	add := func(header http.Header, isPart func(key string) bool) {
 		for name, values := range header {
 			if isPart(name) {
@@ -71,40 +71,41 @@ func (g *gates) credential(c *Call, query string) (key uint64) {
 }
 
 // full reports whether the maximum number of requests is in flight.
-func (a *gate) full(now time.Time) bool {
-	if now.Before(a.reset) {
-		return a.inFlight >= a.remaining
+func (gt *gate) full(now time.Time) bool {
+	if now.Before(gt.reset) {
+		return gt.inFlight >= gt.remaining
 	}
-	return a.inFlight >= a.atOnce
+	return gt.inFlight >= gt.atOnce
 }
 
-func (a *gate) idle(now time.Time) bool {
-	return a.inFlight == 0 && a.waiting == 0 && !now.Before(later(a.refused, later(a.used, a.reset)))
+func (gt *gate) idle(now time.Time) bool {
+	return gt.inFlight == 0 && gt.waiting == 0 && !now.Before(later(gt.refusedUntil, later(gt.exhaustedUntil, gt.reset)))
 }
 
-func (a *gate) wake() {
-	if a.waiting > 0 {
-		close(a.changed)
-		a.changed = make(chan struct{})
+func (gt *gate) wake() {
+	if gt.waiting > 0 {
+		close(gt.changed)
+		gt.changed = make(chan struct{})
 	}
 }
 
-// stopWaiting records that a call no longer waits at the gate. It does nothing if a is nil.
-func (a *gate) stopWaiting() {
-	if a != nil {
-		a.waiting--
+// stopWaiting records that a call no longer waits at the gate. It does nothing if gt is
+// nil.
+func (gt *gate) stopWaiting() {
+	if gt != nil {
+		gt.waiting--
 	}
 }
 
 // find returns the gates of a call, and removes idle ones. The caller must hold the lock.
 func (g *gates) find(c *Call, now time.Time) (found [2]*gate) {
 	for i, key := range [2]gateKey{{c.credential, endpoint{}}, {c.credential, c.endpoint()}} {
-		a := g.gates[key]
-		if a != nil && a.idle(now) {
+		gt := g.gates[key]
+		if gt != nil && gt.idle(now) {
 			g.remove(key)
-			a = nil
+			gt = nil
 		}
-		found[i] = a
+		found[i] = gt
 	}
 	return found
 }
@@ -118,24 +119,24 @@ func (g *gates) remove(key gateKey) {
 // gates has doubled, it removes idle gates, because programs with many credentials may never
 // use a gate again.
 func (g *gates) create(key gateKey, now time.Time) *gate {
-	a := g.gates[key]
-	if a == nil {
-		if len(g.gates) >= max(g.sweeps, 16) {
-			for key, a := range g.gates {
-				if a.idle(now) {
+	gt := g.gates[key]
+	if gt == nil {
+		if len(g.gates) >= max(g.sweepAt, 16) {
+			for key, gt := range g.gates {
+				if gt.idle(now) {
 					delete(g.gates, key)
 				}
 			}
-			g.sweeps = 2 * len(g.gates)
+			g.sweepAt = 2 * len(g.gates)
 		}
-		a = &gate{changed: make(chan struct{}), atOnce: 1}
+		gt = &gate{changed: make(chan struct{}), atOnce: 1}
 		if g.gates == nil {
 			g.gates = make(map[gateKey]*gate)
 		}
-		g.gates[key] = a
+		g.gates[key] = gt
 		g.active.Store(int64(len(g.gates)))
 	}
-	return a
+	return gt
 }
 
 // enter waits until an attempt can begin: until c.begin has passed and the gates of the
@@ -171,23 +172,23 @@ func (g *gates) admit(ctx context.Context, c *Call, before *gate) (at *gate, wai
 	now := time.Now()
 	found := g.find(c, now)
 	before.stopWaiting()
-	until, force, err := c.closed(ctx, found, now)
+	until, force, err := c.closedUntil(ctx, found, now)
 	if err != nil {
 		return nil, 0, nil, err
 	}
 	if until.After(c.begin) {
-		c.begin = until.Add(c.spread(ctx, until, now))
+		c.begin = until.Add(c.gateJitter(ctx, until, now))
 		c.logGateWait(ctx, c.begin.Sub(now))
 	}
-	for i, a := range found {
+	for i, gt := range found {
 		switch {
-		case a == nil:
+		case gt == nil:
 		case now.Before(c.begin):
-			at, wait = a, c.begin.Sub(now)
-		case at == nil && !force[i] && a.full(now):
-			at, wait, changed = a, maxClosed, a.changed
-			if now.Before(a.reset) {
-				wait = a.reset.Sub(now)
+			at, wait = gt, c.begin.Sub(now)
+		case at == nil && !force[i] && gt.full(now):
+			at, wait, changed = gt, maxClosed, gt.changed
+			if now.Before(gt.reset) {
+				wait = gt.reset.Sub(now)
 			}
 		}
 	}
@@ -197,9 +198,9 @@ func (g *gates) admit(ctx context.Context, c *Call, before *gate) (at *gate, wai
 	case now.Before(c.begin):
 		wait = c.begin.Sub(now)
 	default:
-		for _, a := range found {
-			if a != nil {
-				a.inFlight++
+		for _, gt := range found {
+			if gt != nil {
+				gt.inFlight++
 			}
 		}
 		c.gates = found
@@ -207,29 +208,29 @@ func (g *gates) admit(ctx context.Context, c *Call, before *gate) (at *gate, wai
 	return at, wait, changed, nil
 }
 
-// closed returns the time until which the call has to wait at its gates. If the wait at a
-// gate is too long because of a 429, it returns an error. If it is too long because of
+// closedUntil returns the time until which the call has to wait at its gates. If the wait
+// at a gate is too long because of a 429, it returns an error. If it is too long because of
 // RateLimit-Remaining: 0, it sets force for that gate, and the request is sent at once.
-func (c *Call) closed(ctx context.Context, found [2]*gate, now time.Time) (until time.Time, force [2]bool, err error) {
+func (c *Call) closedUntil(ctx context.Context, found [2]*gate, now time.Time) (until time.Time, force [2]bool, err error) {
 	deadline, bounded := ctx.Deadline()
 	tooLong := func(end time.Time, byServer bool) bool {
 		return byServer && end.Sub(now) > c.client.config.Policy.MaxServerWait || bounded && !end.Before(deadline)
 	}
-	for i, a := range found {
-		if a == nil {
+	for i, gt := range found {
+		if gt == nil {
 			continue
 		}
-		if now.Before(a.refused) {
-			if tooLong(a.refused, a.byServer) {
-				return until, force, c.limited(ctx, a.message, a.refused.Sub(now))
+		if now.Before(gt.refusedUntil) {
+			if tooLong(gt.refusedUntil, gt.refusedByServer) {
+				return until, force, c.limited(ctx, gt.message, gt.refusedUntil.Sub(now))
 			}
-			until = later(until, a.refused)
+			until = later(until, gt.refusedUntil)
 		}
-		if now.Before(a.used) {
-			if tooLong(a.used, true) {
+		if now.Before(gt.exhaustedUntil) {
+			if tooLong(gt.exhaustedUntil, true) {
 				force[i] = true
 			} else {
-				until = later(until, a.used)
+				until = later(until, gt.exhaustedUntil)
 			}
 		}
 	}
@@ -243,14 +244,14 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-// spread returns a random time to wait after a gate has opened, so that waiting calls are
-// not sent all at once. It is at most half of the time until the deadline.
-func (c *Call) spread(ctx context.Context, until, now time.Time) time.Duration {
-	spread := c.spreadOf(until.Sub(now))
+// gateJitter returns a random time to wait after a gate has opened, so that waiting calls
+// are not sent all at once. It is at most half of the time until the deadline.
+func (c *Call) gateJitter(ctx context.Context, until, now time.Time) time.Duration {
+	jitter := c.retryJitter(until.Sub(now))
 	if deadline, ok := ctx.Deadline(); ok {
-		spread = min(spread, deadline.Sub(until)/2)
+		jitter = min(jitter, deadline.Sub(until)/2)
 	}
-	return spread
+	return jitter
 }
 
 // limited sets and returns the error of a call that a gate refuses.
@@ -265,7 +266,7 @@ func (c *Call) limited(ctx context.Context, message string, remaining time.Durat
 // redirects, because their limits do not apply to the server.
 func (g *gates) leave(c *Call, resp *http.Response) {
 	var limits rateLimits
-	if resp != nil && c.Left == "" {
+	if resp != nil && c.RedirectedTo == "" {
 		limits = readRateLimits(resp)
 	}
 	held := c.gates
@@ -276,15 +277,15 @@ func (g *gates) leave(c *Call, resp *http.Response) {
 	defer g.mu.Unlock()
 	now := time.Now()
 	c.gates = [2]*gate{}
-	for _, a := range held {
-		if a == nil {
+	for _, gt := range held {
+		if gt == nil {
 			continue
 		}
-		a.inFlight--
-		if resp != nil && !limits.refused && !now.Before(a.reset) {
-			a.atOnce++
+		gt.inFlight--
+		if resp != nil && !limits.refused && !now.Before(gt.reset) {
+			gt.atOnce++
 		}
-		defer a.wake()
+		defer gt.wake()
 	}
 	all := gateKey{credential: c.credential}
 	if limits.known {
@@ -306,31 +307,31 @@ func (g *gates) leave(c *Call, resp *http.Response) {
 }
 
 // refuse closes the gate after a 429.
-func (a *gate) refuse(c *Call, until time.Time, byServer bool) {
-	if until.After(a.refused) {
-		a.refused, a.byServer = until, byServer
-		a.message = c.client.config.Message([]byte(c.Secrets.RedactCut(string(c.ResponseBody()))))
-		if a.message == "" {
-			a.message = "429 Too Many Requests"
+func (gt *gate) refuse(c *Call, until time.Time, byServer bool) {
+	if until.After(gt.refusedUntil) {
+		gt.refusedUntil, gt.refusedByServer = until, byServer
+		gt.message = c.client.config.Message([]byte(c.Secrets.RedactCut(string(c.ResponseBody()))))
+		if gt.message == "" {
+			gt.message = "429 Too Many Requests"
 		}
 	}
-	a.atOnce = 1
+	gt.atOnce = 1
 }
 
 // count records the number of remaining requests. Responses can arrive in any order, so it
 // uses the lowest number until the server resets its counter.
-func (a *gate) count(limits rateLimits, now time.Time) {
+func (gt *gate) count(limits rateLimits, now time.Time) {
 	switch {
-	case limits.window < a.window:
+	case limits.window < gt.window:
 		return
-	case limits.window > a.window:
-		a.window, a.remaining = limits.window, limits.remaining
+	case limits.window > gt.window:
+		gt.window, gt.remaining = limits.window, limits.remaining
 	default:
-		a.remaining = min(a.remaining, limits.remaining)
+		gt.remaining = min(gt.remaining, limits.remaining)
 	}
-	a.reset, a.atOnce = now.Add(min(limits.reset, maxClosed)), 1
-	if a.remaining == 0 {
-		a.used = a.reset
+	gt.reset, gt.atOnce = now.Add(min(limits.reset, maxClosed)), 1
+	if gt.remaining == 0 {
+		gt.exhaustedUntil = gt.reset
 	}
 }
 
@@ -349,14 +350,14 @@ type rateLimits struct {
 }
 
 func readRateLimits(resp *http.Response) (l rateLimits) {
-	left := resp.Header["Ratelimit-Remaining"]
+	remainingHeader := resp.Header["Ratelimit-Remaining"]
 	l.refused = resp.StatusCode == http.StatusTooManyRequests
-	if len(left) == 0 && !l.refused {
+	if len(remainingHeader) == 0 && !l.refused {
 		return l
 	}
 	l.wait, _ = ServerWait(resp)
-	if len(left) > 0 {
-		remaining, ok := parseSeconds(strings.TrimSpace(left[0]))
+	if len(remainingHeader) > 0 {
+		remaining, ok := parseSeconds(strings.TrimSpace(remainingHeader[0]))
 		if ok {
 			l.remaining = int(min(remaining/time.Second, 1<<30))
 			l.reset, l.window, l.known = resetWait(resp)

@@ -22,7 +22,7 @@ func (c *Call) logAttempt(ctx context.Context, resp *http.Response, err error, a
 	switch {
 	case again && c.wait > longWait:
 		warning = "gitlab request waits"
-	case c.Once500 && err == nil && resp.StatusCode == http.StatusInternalServerError:
+	case c.NoRetryOn500 && err == nil && resp.StatusCode == http.StatusInternalServerError:
 		// No warning: the caller decides whether to request the page again.
 	case !again && temporary && ctx.Err() == nil:
 		warning = "gitlab request gave up"

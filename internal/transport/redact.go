@@ -18,7 +18,7 @@ const redacted = "[REDACTED]"
 // finds secrets that are unescaped, or escaped for JSON, HTML or URLs.
 func (s Secrets) Redact(text string) string {
 	found, _ := s.find(text, false)
-	return without(text, found)
+	return replaceMatches(text, found)
 }
 
 // RedactCut is like [Secrets.Redact], for a text that may have been truncated. If the text
@@ -27,11 +27,11 @@ func (s Secrets) RedactCut(text string) string {
 	found, end := s.find(text, true)
 	// A truncated HTML reference may be a valid reference to another character.
 	if i := lastEscape(text); i >= 0 {
-		if _, without := s.find(text[:i], true); without < i {
-			end = min(end, without)
+		if _, shorterEnd := s.find(text[:i], true); shorterEnd < i {
+			end = min(end, shorterEnd)
 		}
 	}
-	return without(text[:end], found)
+	return replaceMatches(text[:end], found)
 }
 
 // in reports whether a text contains a secret.
@@ -85,8 +85,8 @@ func (s Secrets) find(text string, cut bool) (found []match, end int) {
 	}
 }
 
-// without returns a text in which the matches are redacted. The matches must be sorted.
-func without(text string, found []match) string {
+// replaceMatches returns a text in which the matches are redacted. The matches must be sorted.
+func replaceMatches(text string, found []match) string {
 	if len(found) == 0 {
 		return text
 	}
@@ -220,18 +220,18 @@ func reference(s string, from, base int) (plain string, n int) {
 
 // codePoint returns the character, or the byte, with the number s[begin:end]. n is end, or
 // 0 if the number is invalid.
-func codePoint(s string, from, to, base int, isByte bool) (plain string, n int) {
-	if to > len(s) {
+func codePoint(s string, begin, end, base int, isByte bool) (plain string, n int) {
+	if end > len(s) {
 		return "", 0
 	}
-	code, err := strconv.ParseUint(s[from:to], base, 31)
+	code, err := strconv.ParseUint(s[begin:end], base, 31)
 	switch {
 	case err != nil || code > utf8.MaxRune:
 		return "", 0
 	case isByte:
-		return string([]byte{byte(code & 0xff)}), to
+		return string([]byte{byte(code & 0xff)}), end
 	default:
-		return string(rune(code)), to
+		return string(rune(code)), end
 	}
 }
 

@@ -8,34 +8,34 @@ import (
 
 const maxRedirects = 5
 
-// redirectGuard returns a CheckRedirect function that applies the rules of this package, and
-// then calls own, which can refuse more redirects. If a redirect is not followed, it is the
-// response of the call.
-func redirectGuard(own func(*http.Request, []*http.Request) error) func(*http.Request, []*http.Request) error {
+// redirectGuard returns a CheckRedirect function that applies the rules of this package,
+// and then calls custom, which can refuse more redirects. If a redirect is not followed, it
+// is the response of the call.
+func redirectGuard(custom func(*http.Request, []*http.Request) error) func(*http.Request, []*http.Request) error {
 	return func(req *http.Request, via []*http.Request) error {
 		c := callFrom(req.Context())
-		if c.Refused = c.redirect(req, via); c.Refused != "" {
+		if c.RedirectRefused = c.prepareRedirect(req, via); c.RedirectRefused != "" {
 			return http.ErrUseLastResponse
 		}
-		if own == nil {
+		if custom == nil {
 			return nil
 		}
-		if err := own(req, via); err != nil {
-			c.Refused = "the CheckRedirect of the HTTP client refused it"
+		if err := custom(req, via); err != nil {
+			c.RedirectRefused = "the CheckRedirect of the HTTP client refused it"
 			return http.ErrUseLastResponse
 		}
-		// Check again, because own may have changed the request.
-		if c.Refused = c.redirect(req, via); c.Refused != "" {
+		// Check again, because custom may have changed the request.
+		if c.RedirectRefused = c.prepareRedirect(req, via); c.RedirectRefused != "" {
 			return http.ErrUseLastResponse
 		}
 		return nil
 	}
 }
 
-// redirect prepares a redirected request. It keeps the credentials only for the client's own
-// server. If the request must not be sent, redirect returns the reason.
-func (c *Call) redirect(req *http.Request, via []*http.Request) (refused string) {
-	if reason := refusal(req, via); reason != "" {
+// prepareRedirect prepares a redirected request. It keeps the credentials only for the
+// client's own server. If the request must not be sent, prepareRedirect returns the reason.
+func (c *Call) prepareRedirect(req *http.Request, via []*http.Request) (refused string) {
+	if reason := redirectRefusal(req, via); reason != "" {
 		return reason
 	}
 	req.Header.Del("Referer") // net/http sets it to the last URL with its query.
@@ -43,7 +43,7 @@ func (c *Call) redirect(req *http.Request, via []*http.Request) (refused string)
 	away := func(r *http.Request) bool { return !sameOrigin(r.URL, first) }
 	if away(req) || slices.ContainsFunc(via, away) {
 		c.dropCredentials(req) // Also after a redirect back, whose URL the other host has chosen.
-		c.Left = req.URL.Scheme + "://" + req.URL.Host
+		c.RedirectedTo = req.URL.Scheme + "://" + req.URL.Host
 		if c.Secrets.inAddress(req.URL.String()) {
 			return "its URL contains a credential"
 		}
@@ -57,9 +57,9 @@ func (c *Call) redirect(req *http.Request, via []*http.Request) (refused string)
 	return ""
 }
 
-// refusal returns the reason why a redirect is not followed, or "". It does not depend on
-// the credentials of the request.
-func refusal(req *http.Request, via []*http.Request) string {
+// redirectRefusal returns the reason why a redirect is not followed, or "". It does not
+// depend on the credentials of the request.
+func redirectRefusal(req *http.Request, via []*http.Request) string {
 	last := via[len(via)-1]
 	switch {
 	case via[0].Method != http.MethodGet && via[0].Method != http.MethodHead:

@@ -132,7 +132,7 @@ func TestARedirectThatRepeatsTheTokenIsNotFollowed(t *testing.T) {
 		c, resp, err := send(t.Context(), t, newClient(chain(&hops, to)), get())
 		require.NoError(t, err)
 		assert.Equal(t, 307, resp.StatusCode)
-		assert.Equal(t, "its URL contains a credential", c.Refused)
+		assert.Equal(t, "its URL contains a credential", c.RedirectRefused)
 		assert.Len(t, hops, 1)
 	}
 	// A word that Authorize sets may be in an address by chance.
@@ -167,7 +167,7 @@ func TestWithinItsServerTheCredentialIsKept(t *testing.T) {
 			require.Len(t, hops, 2, name)
 			assert.Contains(t, fmt.Sprint(hops[1]), token, name)
 			assert.Empty(t, hops[1].header.Get("Referer"))
-			assert.Empty(t, c.Left)
+			assert.Empty(t, c.RedirectedTo)
 		}
 	}
 }
@@ -181,7 +181,7 @@ func TestTheWayBackFromAnotherServerIsWithoutCredentials(t *testing.T) {
 		require.Len(t, hops, 4)
 		assert.Contains(t, fmt.Sprint(hops[1]), token)
 		assert.NotContains(t, fmt.Sprint(hops[2:]), token)
-		assert.Equal(t, origin, c.Left)
+		assert.Equal(t, origin, c.RedirectedTo)
 	}
 }
 
@@ -201,7 +201,7 @@ func TestTheNextAttemptBeginsAtTheOwnServer(t *testing.T) {
 		})), get())
 		require.NoError(t, err)
 		assert.Equal(t, 2, c.Attempts)
-		assert.Empty(t, c.Left)
+		assert.Empty(t, c.RedirectedTo)
 	})
 }
 
@@ -238,7 +238,7 @@ func TestWhichRedirectsAreNotFollowed(t *testing.T) {
 		c, resp, err := send(t.Context(), t, newClient(chain(&hops, tc.to...)), tc.r)
 		require.NoError(t, err)
 		assert.Equal(t, tc.refused == "", resp.StatusCode == 200, name)
-		assert.True(t, strings.HasPrefix(c.Refused, tc.refused) && (tc.refused != "" || c.Refused == ""), "%s: %s", name, c.Refused)
+		assert.True(t, strings.HasPrefix(c.RedirectRefused, tc.refused) && (tc.refused != "" || c.RedirectRefused == ""), "%s: %s", name, c.RedirectRefused)
 		assert.Len(t, hops, tc.sent, name)
 	}
 }
@@ -272,7 +272,7 @@ func TestTheCheckRedirectOfTheCallerCanOnlyBeStricter(t *testing.T) {
 			client := newClient(chain(&hops, tc.to), func(c *transport.Config) { c.HTTPClient.CheckRedirect = tc.own })
 			c, _, err := send(t.Context(), t, client, authorizedBy(authorize))
 			require.NoError(t, err)
-			assert.Equal(t, tc.refused, c.Refused, name)
+			assert.Equal(t, tc.refused, c.RedirectRefused, name)
 			if tc.refused != "" {
 				assert.Len(t, hops, 1)
 				continue
@@ -328,7 +328,7 @@ func FuzzRedirect(f *testing.F) {
 				return respond(req, code, "", "Location", location)
 			}), attempts(1))
 			c, resp, err := send(t.Context(), t, client, authorizedBy(authorize))
-			text := fmt.Sprint(err, c.Refused, c.Secrets.Redact(c.Left))
+			text := fmt.Sprint(err, c.RedirectRefused, c.Secrets.Redact(c.RedirectedTo))
 			if resp != nil {
 				text += fmt.Sprint(c.Secrets.RedactHeader(resp.Header))
 			}

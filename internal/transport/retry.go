@@ -21,15 +21,15 @@ type Policy struct {
 // so, it first waits until the next attempt can begin.
 func (c *Call) checkRetry(ctx context.Context, resp *http.Response, err error) (bool, error) {
 	c.Attempts++
-	c.judge(resp, err)
-	mayHelp := temporary(resp, err)
-	again := ctx.Err() == nil && mayHelp && c.Attempts < c.maxAttempts() &&
-		c.repeats(resp, err) && c.settleWait(ctx, resp) && c.affords(resp)
-	if err == nil && !mayHelp {
+	c.markUnknown(resp, err)
+	isTemporary := temporary(resp, err)
+	again := ctx.Err() == nil && isTemporary && c.Attempts < c.maxAttempts() &&
+		c.mayRepeat(resp, err) && c.setWait(ctx, resp) && c.takeRetryToken(resp)
+	if err == nil && !isTemporary {
 		c.client.budget.refund(c.endpoint(), c.Attempts)
 	}
 	c.client.gates.leave(c, resp)
-	c.logAttempt(ctx, resp, err, again, mayHelp)
+	c.logAttempt(ctx, resp, err, again, isTemporary)
 	if !again {
 		return false, nil
 	}
@@ -41,7 +41,7 @@ func (c *Call) checkRetry(ctx context.Context, resp *http.Response, err error) (
 // start waits until the next attempt can begin, and records its start.
 func (c *Call) start(ctx context.Context) error {
 	err := c.client.gates.enter(ctx, c)
-	c.begin, c.wait, c.Left = time.Now(), 0, ""
+	c.begin, c.wait, c.RedirectedTo = time.Now(), 0, ""
 	return err
 }
 
@@ -50,10 +50,11 @@ func noBackoff(_, _ time.Duration, _ int, _ *http.Response) time.Duration { retu
 
 func (c *Call) endpoint() endpoint { return endpoint{c.Method, c.Route} }
 
-// judge sets c.Unknown if the server may have executed a write. It never resets c.Unknown,
-// because a later attempt does not change the outcome of an earlier one. A 408, a 101 or a
-// 5xx does not say whether the server executed the write; a 303 redirects to its result.
-func (c *Call) judge(resp *http.Response, err error) {
+// markUnknown sets c.Unknown if the server may have executed a write. It never resets
+// c.Unknown, because a later attempt does not change the outcome of an earlier one. A 408,
+// a 101 or a 5xx does not say whether the server executed the write; a 303 redirects to its
+// result.
+func (c *Call) markUnknown(resp *http.Response, err error) {
 	switch {
 	case c.reads():
 	case err != nil:
@@ -72,12 +73,12 @@ func temporary(resp *http.Response, err error) bool {
 	return TemporaryStatus(resp.StatusCode)
 }
 
-// repeats reports whether a request that failed temporarily may be sent again.
-func (c *Call) repeats(resp *http.Response, err error) bool {
+// mayRepeat reports whether a request that failed temporarily may be sent again.
+func (c *Call) mayRepeat(resp *http.Response, err error) bool {
 	switch {
 	case err != nil:
 		return c.Repeatable || c.unsent(err)
-	case c.Once500 && resp.StatusCode == http.StatusInternalServerError:
+	case c.NoRetryOn500 && resp.StatusCode == http.StatusInternalServerError:
 		return false
 	default:
 		return c.Repeatable || resp.StatusCode == http.StatusTooManyRequests
@@ -87,23 +88,24 @@ func (c *Call) repeats(resp *http.Response, err error) bool {
 // unsent reports whether the request provably did not reach the server, because the
 // connection or the TLS session was not established.
 func (c *Call) unsent(err error) bool {
-	if c.wire != nil && c.wire.asked.Load() {
-		return !c.wire.got.Load()
+	if c.attemptTrace != nil && c.attemptTrace.connRequested.Load() {
+		return !c.attemptTrace.connObtained.Load()
 	}
 	var op *net.OpError // The transport does not support httptrace.
 	return errors.As(err, &op) && op.Op == "dial"
 }
 
-// affords takes a token for a retry from the budget, and reports whether there was one. A
-// retry after a 429 needs no token, because a server that limits requests is not down.
-func (c *Call) affords(resp *http.Response) bool {
+// takeRetryToken takes a token for a retry from the budget, and reports whether there was
+// one. A retry after a 429 needs no token, because a server that limits requests is not
+// down.
+func (c *Call) takeRetryToken(resp *http.Response) bool {
 	return resp != nil && resp.StatusCode == http.StatusTooManyRequests || c.client.budget.take(c.endpoint())
 }
 
-// settleWait sets the wait before the next attempt. It returns false if the wait is longer
+// setWait sets the wait before the next attempt. It returns false if the wait is longer
 // than the policy or the deadline allows. The call then fails with the last response or
 // error, which explains more than the error of a context that ends during the wait.
-func (c *Call) settleWait(ctx context.Context, resp *http.Response) bool {
+func (c *Call) setWait(ctx context.Context, resp *http.Response) bool {
 	policy := c.client.config.Policy
 	least, spread := policy.backoff(c.Attempts), time.Duration(0)
 	if resp != nil {
@@ -112,7 +114,7 @@ func (c *Call) settleWait(ctx context.Context, resp *http.Response) bool {
 		case ok && asked > policy.MaxServerWait:
 			return false
 		case ok:
-			least, spread = max(asked, policy.MinWait), c.spreadOf(asked)
+			least, spread = max(asked, policy.MinWait), c.retryJitter(asked)
 		case resp.StatusCode == http.StatusTooManyRequests:
 			least = policy.defaultLimitWait()
 		}
@@ -131,9 +133,9 @@ func (c *Call) settleWait(ctx context.Context, resp *http.Response) bool {
 	return true
 }
 
-// spreadOf returns a random time to add to a wait that the server asked for. It is shorter
-// after more attempts. A call that was refused several times is therefore sent before others
-// that wait for the same rate limit, and does not use up its attempts.
-func (c *Call) spreadOf(asked time.Duration) time.Duration {
-	return c.client.config.Policy.spread(asked) >> (2 * max(c.Attempts-1, 0))
+// retryJitter returns a random time to add to a wait that the server asked for. It is
+// shorter after more attempts. A call that was refused several times is therefore sent
+// before others that wait for the same rate limit, and does not use up its attempts.
+func (c *Call) retryJitter(asked time.Duration) time.Duration {
+	return c.client.config.Policy.jitter(asked) >> (2 * max(c.Attempts-1, 0))
 }

@@ -97,7 +97,7 @@ func TestA500CanBeLeftToTheCaller(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			srv := serve(always(code, ""))
 			r := get()
-			r.Once500 = true
+			r.NoRetryOn500 = true
 			status(t, newClient(srv, attempts(2)), r)
 			assert.Len(t, srv.at, want)
 		})

@@ -6,7 +6,7 @@
 // response, with any status, or an error. Each file contains one mechanism:
 //
 //   - attempt.go limits the duration of an attempt and the size of its response, and reads the response.
-//   - wire.go records the progress of an attempt, so that a write is not sent twice.
+//   - trace.go records the progress of an attempt, so that a write is not sent twice.
 //   - retry.go decides after each attempt whether to retry, and wait.go computes the wait before the retry.
 //   - budget.go stops the retries of a route whose requests keep failing.
 //   - gate.go delays requests that a rate limit of the server would refuse.
@@ -86,12 +86,12 @@ type Request struct {
 	Authorize  func(*http.Request) error // Adds the credentials. All values that it adds are secret.
 	CallHeader http.Header               // Replaces headers of Header and Authorize. Not modified.
 
-	OtherAuth   bool // Authorize adds other credentials than the client's, so the client's rate limits do not apply.
-	Repeatable  bool // It is safe to send the request twice. Otherwise it is retried only if it provably did not arrive.
-	Stream      bool // The response need not be JSON. The caller reads and closes the body if the status is 2xx.
-	Once500     bool // A response with status 500 is not retried.
-	MaxAttempts int  // 0 for that of the policy.
-	Attempts    int  // The number of attempts so far. It can begin with the attempts of an earlier call.
+	OtherAuth    bool // Authorize adds other credentials than the client's, so the client's rate limits do not apply.
+	Repeatable   bool // It is safe to send the request twice. Otherwise it is retried only if it provably did not arrive.
+	Stream       bool // The response need not be JSON. The caller reads and closes the body if the status is 2xx.
+	NoRetryOn500 bool // A response with status 500 is not retried.
+	MaxAttempts  int  // 0 for that of the policy.
+	Attempts     int  // The number of attempts so far. It can begin with the attempts of an earlier call.
 }
 
 // reads reports whether the request changes nothing on the server.
@@ -104,9 +104,9 @@ type Call struct {
 	Request
 	Secrets Secrets // The secrets of the request.
 
-	Unknown bool   // The server may have executed the request, which is a write. Undefined after a success.
-	Refused string // The reason why a redirect was not followed, or empty.
-	Left    string // The scheme and host of another server that a redirect led to. It received no credentials.
+	Unknown         bool   // The server may have executed the request, which is a write. Undefined after a success.
+	RedirectRefused string // The reason why a redirect was not followed, or empty.
+	RedirectedTo    string // The scheme and host of another server that a redirect led to. It received no credentials.
 
 	client *Client
 	http   *retryablehttp.Request
@@ -117,9 +117,9 @@ type Call struct {
 	gates      [2]*gate    // The gates at which the current attempt counts as in flight.
 	limit      *LimitError // The error if a gate refused the call.
 
-	begin time.Time     // The start of the current attempt, or the earliest start of the next one.
-	wire  *wire         // The progress of the current attempt.
-	wait  time.Duration // The wait before the next attempt.
+	begin        time.Time     // The start of the current attempt, or the earliest start of the next one.
+	attemptTrace *attemptTrace // The progress of the current attempt.
+	wait         time.Duration // The wait before the next attempt.
 }
 
 type callKey struct{}
@@ -168,7 +168,7 @@ func (c *Call) Prepare(ctx context.Context) error {
 		return fmt.Errorf("authorize: %w", err)
 	}
 	c.collectSecrets(req.Request, query)
-	c.credential = c.client.gates.credential(c, query)
+	c.credential = c.client.gates.credentialKey(c, query)
 	maps.Copy(req.Header, c.CallHeader)
 	if host := cmp.Or(c.CallHeader.Get("Host"), c.Header.Get("Host")); host != "" {
 		req.Host = host
@@ -235,7 +235,7 @@ func (c *Call) ResponseBody() []byte {
 func (c *Call) Free() {
 	if c.buffer != nil && c.buffer.Cap() <= maxPooledBody {
 		c.buffer.Reset()
-		bodies.Put(c.buffer)
+		bufferPool.Put(c.buffer)
 	}
 	c.buffer = nil
 }

@@ -220,8 +220,8 @@ func TestInformationalResponsesAreLimited(t *testing.T) {
 func TestTheLog(t *testing.T) {
 	t.Parallel()
 	const request = "method=GET route=/projects/:id/jobs/:job_id path=/projects/1/jobs/7 attempt="
-	once500 := get()
-	once500.Once500 = true
+	noRetryOn500 := get()
+	noRetryOn500.NoRetryOn500 = true
 	once := get()
 	once.MaxAttempts = 1
 	limits := map[string]time.Duration{"a wait of ten seconds": 10*time.Second + 1, "a gate of ten seconds": 10*time.Second + 1} // Of the context.
@@ -249,7 +249,7 @@ func TestTheLog(t *testing.T) {
 		}},
 		"warnings only":          {slog.LevelWarn, []roundTripper{failing(errReset), always(200, "")}, []transport.Request{get()}, nil},
 		"an error that stays":    {slog.LevelWarn, []roundTripper{always(404, "")}, []transport.Request{get()}, nil},
-		"a 500 of the caller's":  {slog.LevelWarn, []roundTripper{always(500, "")}, []transport.Request{once500}, nil},
+		"a 500 of the caller's":  {slog.LevelWarn, []roundTripper{always(500, "")}, []transport.Request{noRetryOn500}, nil},
 		"another of the same":    {slog.LevelWarn, []roundTripper{always(502, "")}, []transport.Request{{}}, []string{`level=WARN msg="gitlab request gave up" ` + request + `1 status=502 request_id=""`}},
 		"a 500 after attempts":   {slog.LevelWarn, []roundTripper{always(500, "")}, []transport.Request{once}, []string{`level=WARN msg="gitlab request gave up" ` + request + `1 status=500 request_id=""`}},
 		"a fault after attempts": {slog.LevelWarn, []roundTripper{failing(errDial)}, []transport.Request{once}, []string{`level=WARN msg="gitlab request gave up" ` + request + `1 error="dial: connection refused"`}},
@@ -287,7 +287,7 @@ func TestTheLog(t *testing.T) {
 			}
 			for _, r := range tc.calls {
 				if r.Method == "" {
-					r = once500
+					r = noRetryOn500
 					r.MaxAttempts = 1
 				}
 				c := client.NewCall(r)

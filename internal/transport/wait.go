@@ -18,12 +18,12 @@ func (p Policy) backoff(n int) time.Duration {
 	return p.MinWait + rand.N(limit-p.MinWait+1)
 }
 
-const maxSpread = 10 * time.Second
+const maxJitter = 10 * time.Second
 
-// spread returns a random time to add to a wait that the server asked for. Without it, all
+// jitter returns a random time to add to a wait that the server asked for. Without it, all
 // callers that got the same response would retry at the same time.
-func (p Policy) spread(asked time.Duration) time.Duration {
-	return rand.N(min(max(asked/4, p.MinWait), maxSpread) + 1)
+func (p Policy) jitter(asked time.Duration) time.Duration {
+	return rand.N(min(max(asked/4, p.MinWait), maxJitter) + 1)
 }
 
 // defaultLimitWait returns the wait after a 429 that does not ask for one. GitLab does not

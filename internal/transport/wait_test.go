@@ -55,14 +55,14 @@ func TestTheSpreadIsAQuarterAtMostTenSeconds(t *testing.T) {
 	} {
 		longest := time.Duration(0)
 		for range 1000 {
-			longest = max(longest, transport.Spread(policy, asked))
+			longest = max(longest, transport.Jitter(policy, asked))
 		}
 		assert.LessOrEqual(t, longest, most, "of %v", asked)
 		assert.Greater(t, longest, most*9/10, "of %v", asked)
 	}
 	seen := map[time.Duration]bool{}
 	for range 100 {
-		seen[transport.Spread(transport.Policy{MinWait: 1}, 4)] = true
+		seen[transport.Jitter(transport.Policy{MinWait: 1}, 4)] = true
 	}
 	assert.Equal(t, map[time.Duration]bool{0: true, 1: true}, seen)
 }
