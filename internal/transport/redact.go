@@ -85,7 +85,8 @@ func (s Secrets) find(text string, cut bool) (found []match, end int) {
 	}
 }
 
-// replaceMatches returns a text in which the matches are redacted. The matches must be sorted.
+// replaceMatches returns a text in which the matches are redacted. The matches must be
+// sorted.
 func replaceMatches(text string, found []match) string {
 	if len(found) == 0 {
 		return text
