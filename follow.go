@@ -126,20 +126,20 @@ func (s *JobsService) FollowTrace(ctx context.Context, project Project, jobID in
 		outage: newOutage(o.MaxOutage, o.MinInterval, o.MaxInterval), longest: longest,
 	}
 	f.outage.succeeded()
-	switch err := f.found(job); {
+	switch err := f.setJob(job); {
 	case errors.Is(err, io.EOF):
 		f.err = err
 	case err != nil:
 		f.log.cancel()
 		return nil, err
-	case f.started:
+	case f.mayHaveLog:
 		f.next = openLog
 	default:
 		f.schedule(getJob, f.interval)
 	}
 	// The clocks of this machine and of the server may differ.
 	if now, err := http.ParseTime(response.Header.Get("Date")); err == nil {
-		f.settled = f.finished && !job.FinishedAt.IsZero() && now.Sub(job.FinishedAt) > o.MaxInterval
+		f.finishedLongAgo = f.finished && !job.FinishedAt.IsZero() && now.Sub(job.FinishedAt) > o.MaxInterval
 	}
 	return f, nil
 }
@@ -153,19 +153,19 @@ type TraceFollower struct {
 	outage  *outage
 	longest time.Duration // The longest interval between two requests for a whole log.
 
-	job     *Job
-	err     error // The error that every further Read returns.
-	next    followAction
-	pause   time.Duration // The wait before the next action.
-	changed error         // The error that shows that the log has changed or is gone. It is nil again after the job is received.
+	job        *Job
+	err        error // The error that every further Read returns.
+	next       followAction
+	pause      time.Duration // The wait before the next action.
+	changedErr error         // The error that shows that the log has changed or is gone. It is nil again after the job is received.
 
-	interval time.Duration
-	due      time.Time // The earliest time of the next request for the log.
-	received bool      // Text was received since the log was requested.
-	checks   int       // Consecutive requests without new text, while the log may be incomplete.
-	started  bool      // The job may have a log.
-	finished bool
-	settled  bool // The job finished long before FollowTrace was called.
+	interval        time.Duration
+	due             time.Time // The earliest time of the next request for the log.
+	received        bool      // Text was received since the log was requested.
+	checks          int       // Consecutive requests without new text, while the log may be incomplete.
+	mayHaveLog      bool      // The job may have a log.
+	finished        bool
+	finishedLongAgo bool // The job finished long before FollowTrace was called.
 }
 
 // followAction is an action of a TraceFollower: a request, or reading its response.
@@ -251,7 +251,7 @@ func (f *TraceFollower) runNext(p []byte) (n int) {
 // returns the error.
 func (f *TraceFollower) tolerate(err error) error {
 	if errors.Is(err, ErrTraceChanged) || errors.Is(err, errTraceMissing) {
-		f.next, f.changed = getJob, err
+		f.next, f.changedErr = getJob, err
 		return nil
 	}
 	wait, err := f.outage.failed(f.log.stop(err))
@@ -300,7 +300,7 @@ func (f *TraceFollower) finish() error {
 		return f.log.stop(fmt.Errorf("%w: the job lists a log of %d bytes", errTraceMissing, traceSize(f.job)))
 	case missing && traceSize(f.job) > 0:
 		return f.log.stop(fmt.Errorf("%w: the log ends at byte %d, but the job lists %d bytes", io.ErrUnexpectedEOF, f.log.next, traceSize(f.job)))
-	case missing, f.settled, f.checks > 1:
+	case missing, f.finishedLongAgo, f.checks > 1:
 		return io.EOF
 	default:
 		f.schedule(openLog, f.options.MinInterval)
@@ -324,27 +324,27 @@ func (f *TraceFollower) backoff() time.Duration {
 // update schedules the next action after the job was received.
 func (f *TraceFollower) update(job *Job) error {
 	previous := f.job.Status
-	if err := f.found(job); err != nil {
+	if err := f.setJob(job); err != nil {
 		return err
 	}
 	switch {
-	case f.changed != nil:
+	case f.changedErr != nil:
 		return f.checkChanged()
 	case f.finished:
 		f.next = openLog
-	case !f.started:
-		f.schedule(getJob, f.lengthen())
+	case !f.mayHaveLog:
+		f.schedule(getJob, f.nextInterval())
 	case previous != job.Status:
 		f.interval = f.options.MinInterval
 		f.schedule(openLog, 0)
 	default:
-		f.schedule(openLog, f.lengthen())
+		f.schedule(openLog, f.nextInterval())
 	}
 	return nil
 }
 
-// lengthen returns the interval and doubles it.
-func (f *TraceFollower) lengthen() time.Duration {
+// nextInterval returns the interval and doubles it.
+func (f *TraceFollower) nextInterval() time.Duration {
 	wait := f.interval
 	f.interval = min(2*f.interval, f.options.MaxInterval)
 	return wait
@@ -353,8 +353,8 @@ func (f *TraceFollower) lengthen() time.Duration {
 // checkChanged schedules another request if the log is gone, because that may be temporary.
 // Otherwise it returns the error.
 func (f *TraceFollower) checkChanged() error {
-	err := f.changed
-	f.changed = nil
+	err := f.changedErr
+	f.changedErr = nil
 	f.checks++
 	gone := errors.Is(err, errTraceGone)
 	switch {
@@ -373,17 +373,17 @@ func hasErasedAt(job *Job) bool {
 	return jsonobject.Has(job, "erased_at")
 }
 
-// found records the job and calls OnUpdate if its status has changed. It returns io.EOF if
+// setJob records the job and calls OnUpdate if its status has changed. It returns io.EOF if
 // the job's log was erased, and ErrBlocked if the job is manual, unless WaitForBlocked is
 // set.
-func (f *TraceFollower) found(job *Job) error {
+func (f *TraceFollower) setJob(job *Job) error {
 	if f.options.OnUpdate != nil && (f.job == nil || f.job.Status != job.Status) {
 		f.options.OnUpdate(job)
 	}
 	f.job = job
 	f.finished = job.finished()
 	running := job.Status == StatusRunning || job.Status == StatusCanceling
-	f.started = f.finished || running || !job.StartedAt.IsZero()
+	f.mayHaveLog = f.finished || running || !job.StartedAt.IsZero()
 	switch {
 	case !job.ErasedAt.IsZero():
 		return io.EOF

@@ -126,8 +126,8 @@ type dedup struct {
 	below int64              // An item with this ID or a higher one is not new.
 	ids   map[int64]struct{} // Of the items of an offset listing; nil for a keyset listing.
 
-	last       int64 // The ID of the last item of an offset listing.
-	disordered bool  // The offset listing does not descend.
+	last      int64 // The ID of the last item of an offset listing.
+	unordered bool  // The offset listing does not descend.
 }
 
 var errNoID = errors.New("the server's page has an item without an ID, so the listing cannot tell whether it was returned before")
@@ -145,13 +145,13 @@ func (d *dedup) useOffset() {
 // continueByKeyset is called when an offset listing continues by keyset. If all IDs have
 // descended so far, dedup now keeps only the last one.
 func (d *dedup) continueByKeyset() {
-	if d.ids != nil && !d.disordered {
+	if d.ids != nil && !d.unordered {
 		d.ids, d.below = nil, d.last
 	}
 }
 
-// unseen returns the items that were not returned before. It reuses their slice.
-func unseen[T any](d *dedup, items []*T, ids []int64) []*T {
+// newItems returns the items that were not returned before. It reuses their slice.
+func newItems[T any](d *dedup, items []*T, ids []int64) []*T {
 	kept := items[:0]
 	for i, id := range ids {
 		if d.add(id) {
@@ -177,7 +177,7 @@ func (d *dedup) add(id int64) bool {
 	if _, known := d.ids[id]; known {
 		return false
 	}
-	d.disordered = d.disordered || id > d.last
+	d.unordered = d.unordered || id > d.last
 	d.ids[id], d.last = struct{}{}, id
 	return true
 }
@@ -185,7 +185,7 @@ func (d *dedup) add(id int64) bool {
 // prefetcher fetches pages: the requested one, and some after it in advance.
 type prefetcher[T any] struct {
 	parent context.Context
-	most   int // Pages to fetch in advance; 0 for none.
+	limit  int // Pages to fetch in advance; 0 for none.
 	fetch  func(context.Context, *fetched[T])
 
 	queue  []*fetched[T] // In order.
@@ -196,9 +196,9 @@ type prefetcher[T any] struct {
 
 // fetched is a page that is being fetched.
 type fetched[T any] struct {
-	at       place
-	attempts int  // The number of attempts that were made before this fetch.
-	once500  bool // Do not retry a 500.
+	at           place
+	attempts     int  // The number of attempts that were made before this fetch.
+	noRetryOn500 bool // Do not retry a 500.
 
 	ready    chan struct{} // Closed once the fields below are set.
 	page     *Page[T]
@@ -236,7 +236,7 @@ func (p *prefetcher[T]) send(at place) bool {
 	if slices.ContainsFunc(p.queue, func(f *fetched[T]) bool { return f.at == at }) {
 		return true
 	}
-	if len(p.queue) >= p.most {
+	if len(p.queue) >= p.limit {
 		return false
 	}
 	if p.ctx == nil {
@@ -266,9 +266,9 @@ func (p *prefetcher[T]) drop() {
 // Collect returns the first limit items of an iterator, or all items if limit is 0. It
 // requests no page that it does not need. If the iterator yields an error, Collect returns
 // it together with the items before it.
-func Collect[T any](items iter.Seq2[*T, error], most int) ([]*T, error) {
-	if most < 0 {
-		return nil, fmt.Errorf("gitlabjobs: Collect: the number of items is %d: use a positive number, or 0 for all", most)
+func Collect[T any](items iter.Seq2[*T, error], limit int) ([]*T, error) {
+	if limit < 0 {
+		return nil, fmt.Errorf("gitlabjobs: Collect: the number of items is %d: use a positive number, or 0 for all", limit)
 	}
 	var collected []*T
 	for item, err := range items {
@@ -276,7 +276,7 @@ func Collect[T any](items iter.Seq2[*T, error], most int) ([]*T, error) {
 			return collected, err
 		}
 		collected = append(collected, item)
-		if len(collected) == most {
+		if len(collected) == limit {
 			break
 		}
 	}

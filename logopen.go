@@ -39,12 +39,12 @@ func (r *logReader) open() error {
 // were too many such responses, it returns cause.
 func (r *logReader) wait(cause error) error {
 	client := r.source.jobs.client
-	if r.failed++; r.failed >= client.retry.MaxAttempts {
+	if r.failures++; r.failures >= client.retry.MaxAttempts {
 		r.etag = ""
 		return &brokenError{cause}
 	}
 	r.etag = "" // The log was not read to its end.
-	return sleep(r.ctx, client.transport.Backoff(r.failed))
+	return sleep(r.ctx, client.transport.Backoff(r.failures))
 }
 
 func (r *logReader) openOnce() error {
@@ -72,7 +72,7 @@ func (r *logReader) openOnce() error {
 // read. It returns false if that does not prove that the log is unchanged, or if the server
 // ignores the parameters. In the second case it may return the whole log.
 func (r *logReader) openRange(verify bool) (same bool, whole *http.Response, err error) {
-	mark := r.end()
+	mark := r.compareFrom()
 	again := r.next - mark.offset
 	q := &rangeQuery{Offset: mark.offset}
 	switch {

@@ -17,11 +17,11 @@ import (
 type logReader struct {
 	logHistory
 
-	ctx    context.Context
-	cancel context.CancelFunc
-	source logSource
-	sticky error // The error that every further Read returns.
-	failed int   // The number of responses that broke off since the last byte was received.
+	ctx      context.Context
+	cancel   context.CancelFunc
+	source   logSource
+	sticky   error // The error that every further Read returns.
+	failures int   // The number of responses that broke off since the last byte was received.
 
 	mu     sync.Mutex // Protects body and closed, because Close can be called during a Read.
 	body   io.ReadCloser
@@ -135,7 +135,7 @@ func (r *logReader) consume(p []byte) {
 	if len(p) == 0 {
 		return
 	}
-	r.failed = 0
+	r.failures = 0
 	r.newBytes += int64(len(p))
 	r.size += int64(len(p))
 	r.add(p)
@@ -327,8 +327,8 @@ func (h *logHistory) addBlock() {
 	}
 }
 
-// end returns the mark from which on the log is requested again and compared.
-func (h *logHistory) end() logMark {
+// compareFrom returns the mark from which on the log is requested again and compared.
+func (h *logHistory) compareFrom() logMark {
 	if h.next-h.begin > smallEnd {
 		for _, mark := range slices.Backward(h.marks) {
 			if h.next-mark.offset >= h.spacing+h.size {

@@ -41,8 +41,8 @@ type outage struct {
 	minInterval time.Duration // The waiter's own intervals.
 	maxInterval time.Duration
 
-	reached bool      // At least one request has succeeded.
-	polled  time.Time // When the current poll began.
+	hasResponded bool      // At least one request has succeeded.
+	polled       time.Time // When the current poll began.
 
 	// When the outage began or, if partial, when a request first succeeded during it. Zero
 	// if there is no outage.
@@ -51,7 +51,7 @@ type outage struct {
 	interval time.Duration
 	err      error // The error of the last poll during an outage.
 
-	single atomic.Bool // Requests are not retried. It is atomic because prefetched pages read it.
+	noRetries atomic.Bool // Requests are not retried. It is atomic because prefetched pages read it.
 }
 
 func newOutage(limit, minInterval, maxInterval time.Duration) *outage {
@@ -62,9 +62,9 @@ func newOutage(limit, minInterval, maxInterval time.Duration) *outage {
 // are not retried until one has succeeded, because the next poll repeats them.
 func (o *outage) poll(ro []RequestOption) []RequestOption {
 	o.polled = time.Now()
-	o.single.Store(!o.begun.IsZero())
+	o.noRetries.Store(!o.begun.IsZero())
 	return append(slices.Clip(ro), func(r *requestConfig) error {
-		if o.single.Load() {
+		if o.noRetries.Load() {
 			r.attempts = 1
 		}
 		return nil
@@ -74,8 +74,8 @@ func (o *outage) poll(ro []RequestOption) []RequestOption {
 // responded records that a request of the poll has succeeded. The first time during an
 // outage, MaxOutage starts again: GitLab responds, but polls may still fail in part.
 func (o *outage) responded() {
-	o.reached = true
-	o.single.Store(false)
+	o.hasResponded = true
+	o.noRetries.Store(false)
 	if !o.begun.IsZero() && !o.partial {
 		o.begun, o.partial = time.Now(), true
 	}
@@ -83,8 +83,8 @@ func (o *outage) responded() {
 
 // succeeded records that the poll has succeeded, which ends an outage.
 func (o *outage) succeeded() {
-	o.reached = true
-	o.single.Store(false)
+	o.hasResponded = true
+	o.noRetries.Store(false)
 	o.begun, o.partial, o.interval, o.err = time.Time{}, false, 0, nil
 }
 
@@ -92,7 +92,7 @@ func (o *outage) succeeded() {
 // give up: err is not temporary, no request has succeeded yet, or the outage lasts too
 // long.
 func (o *outage) failed(err error) (time.Duration, error) {
-	if !o.reached || !Temporary(err) || o.limit <= time.Nanosecond {
+	if !o.hasResponded || !Temporary(err) || o.limit <= time.Nanosecond {
 		return 0, err
 	}
 	if o.begun.IsZero() {
@@ -121,8 +121,8 @@ func (o *outage) failed(err error) (time.Duration, error) {
 
 // contextError returns the error of a waiter whose context has ended, with the last
 // error of an outage.
-func (o *outage) contextError(ctx context.Context, what string) error {
-	err := fmt.Errorf("gitlabjobs: %s: %w", what, contextError(ctx))
+func (o *outage) contextError(ctx context.Context, operation string) error {
+	err := fmt.Errorf("gitlabjobs: %s: %w", operation, contextError(ctx))
 	if o.err != nil {
 		err = fmt.Errorf("%w, during an outage: %w", err, o.err)
 	}

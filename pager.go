@@ -18,7 +18,7 @@ type pager[T any, P keyed[T]] struct {
 
 	at       place
 	previous *place // Keyset pagination: the page before at.
-	keyLast  int64  // Keyset pagination: the ID of the last item.
+	lastID   int64  // Keyset pagination: the ID of the last item.
 	done     bool
 	lastPage int // Offset pagination: the last page, or -1 if the server does not say.
 
@@ -55,14 +55,14 @@ var (
 
 func newPager[T any, P keyed[T]](ctx context.Context, l listing[T, P]) *pager[T, P] {
 	p := &pager[T, P]{
-		listing: l, ctx: ctx, response: responseOf(l.ro), at: l.start, keyLast: math.MaxInt64,
+		listing: l, ctx: ctx, response: responseOf(l.ro), at: l.start, lastID: math.MaxInt64,
 		dedup: newDedup(), maxUnchanged: maxUnchangedPages,
 	}
-	p.ahead = prefetcher[T]{parent: ctx, most: l.prefetch, fetch: func(ctx context.Context, f *fetched[T]) {
+	p.ahead = prefetcher[T]{parent: ctx, limit: l.prefetch, fetch: func(ctx context.Context, f *fetched[T]) {
 		ro := append(slices.Clip(l.ro), WithResponse(&f.response)) // The caller's Response is set when the page is returned.
 		f.page, f.err = l.fetch(ctx, f.at, append(ro, func(rc *requestConfig) error {
 			rc.made = f.attempts
-			rc.noRetryOn500 = f.once500 || f.at.follows(l.start) && f.attempts == 0
+			rc.noRetryOn500 = f.noRetryOn500 || f.at.follows(l.start) && f.attempts == 0
 			return nil
 		}))
 	}}
@@ -82,7 +82,7 @@ func (p *pager[T, P]) nextPage() (*Page[T], error) {
 			continue
 		}
 		from := p.at
-		err := p.refusal(f.err)
+		err := p.addReason(f.err)
 		if err == nil && !p.done {
 			f, err = p.advance(f)
 		}
@@ -113,15 +113,15 @@ func (p *pager[T, P]) changePagination(err error) bool {
 		return true
 	case !p.at.keyset && p.at.page > 1:
 		p.log("offset pagination has reached its limit: continuing by keyset pagination, from the first page")
-		p.offsetEnd, p.at, p.keyLast, p.catchingUp = p.at, place{keyset: true}, math.MaxInt64, true
+		p.offsetEnd, p.at, p.lastID, p.catchingUp = p.at, place{keyset: true}, math.MaxInt64, true
 		p.dedup.continueByKeyset()
 		return true
 	}
 	return false
 }
 
-// refusal adds the reason to err if neither pagination can continue.
-func (p *pager[T, P]) refusal(err error) error {
+// addReason adds the reason to err if neither pagination can continue.
+func (p *pager[T, P]) addReason(err error) error {
 	switch {
 	case !errors.Is(err, ErrMethodNotAllowed):
 		return err
@@ -146,7 +146,7 @@ func (p *pager[T, P]) advance(f *fetched[T]) (*fetched[T], error) {
 		if err != nil {
 			return f, err
 		}
-		return f, p.removeSeen(f.page, from)
+		return f, p.removeDuplicates(f.page, from)
 	case from.keyset && p.catchingUp:
 		return f, errNoKeyset
 	case from.keyset:
@@ -168,7 +168,7 @@ func (p *pager[T, P]) advanceByOffset(f *fetched[T], from place) error {
 		return fmt.Errorf("the server's next page is %d, after page %d: the listing cannot continue", p.at.page, from.page)
 	}
 	p.dedup.useOffset()
-	return p.removeSeen(page, from)
+	return p.removeDuplicates(page, from)
 }
 
 // isFull reports whether a page has as many items as a page can have.
@@ -177,10 +177,10 @@ func (p *pager[T, P]) isFull(page *Page[T]) bool {
 	return n >= p.perPage || n == maxPerPage || page.PerPage > 0 && n >= page.PerPage
 }
 
-// removeSeen removes the items that earlier pages had.
-func (p *pager[T, P]) removeSeen(page *Page[T], from place) error {
+// removeDuplicates removes the items that earlier pages had.
+func (p *pager[T, P]) removeDuplicates(page *Page[T], from place) error {
 	ids := idsOf[T, P](page.Items)
-	page.Items = unseen(&p.dedup, page.Items, ids)
+	page.Items = newItems(&p.dedup, page.Items, ids)
 	if len(page.Items) < len(ids) && !from.keyset {
 		// Jobs were created since the previous page, so older jobs have moved to later
 		// pages. Pages that were fetched in advance may lack the moved jobs.
@@ -247,7 +247,7 @@ func (p *pager[T, P]) log(message string) {
 // has no Link header. A proxy may also remove the header, so if a full page has none,
 // advanceByKeyset checks whether items follow.
 func (p *pager[T, P]) advanceByKeyset(f *fetched[T]) (*fetched[T], error) {
-	from, before := p.at, p.keyLast
+	from, before := p.at, p.lastID
 	if err := p.descends(f.page, before); err != nil {
 		return f, err
 	}
@@ -289,7 +289,7 @@ func (p *pager[T, P]) descends(page *Page[T], last int64) error {
 		}
 		last = id
 	}
-	p.keyLast = last
+	p.lastID = last
 	return nil
 }
 
@@ -336,16 +336,16 @@ func (p *pager[T, P]) afterInternalServerError(f *fetched[T]) *fetched[T] {
 // hasMore requests a keyset page again, with one row more than its size, and reports
 // whether the list may have items after the last one read.
 func (p *pager[T, P]) hasMore(at place, size int) (f *fetched[T], more bool) {
-	once500 := at != p.at // After a 500, do not retry the check: afterInternalServerError retries the page itself.
+	noRetryOn500 := at != p.at // After a 500, do not retry the check: afterInternalServerError retries the page itself.
 	for range 3 {
 		at.perPage = min(size, math.MaxInt-1) + 1
-		f = &fetched[T]{at: at, once500: once500}
+		f = &fetched[T]{at: at, noRetryOn500: noRetryOn500}
 		p.ahead.fetch(p.ctx, f)
 		if f.err != nil || f.page.NextCursor != "" || f.page.Page > 0 || f.page.NextPage > 0 {
 			return f, true
 		}
 		for _, id := range idsOf[T, P](f.page.Items) {
-			if id < p.keyLast {
+			if id < p.lastID {
 				return f, true
 			}
 		}

@@ -35,23 +35,23 @@ func (r *PipelineResult) Succeeded() bool {
 
 // pipelineState is the state of a pipeline in one poll.
 type pipelineState struct {
-	result   *PipelineResult
-	optional bool // It is under a bridge with AllowFailure, so it does not count.
-	slot     int  // The index of the bridge that triggered it.
-	below    []*pipelineState
+	result      *PipelineResult
+	optional    bool // It is under a bridge with AllowFailure, so it does not count.
+	bridgeIndex int  // The index of the bridge that triggered it.
+	downstream  []*pipelineState
 
 	agreed     bool // Every pipeline object in the poll showed the same status.
 	incomplete bool // A job may be missing, because it was retried while the pages were read.
 	unknown    int  // Polls in a row in which the status was not known and nothing was active.
 
-	ended   bool  // The pipeline has ended.
-	blocked error // The job or bridge that must be played before the pipeline continues.
-	done    bool  // It and all pipelines below it have ended, so it is not read again.
+	ended     bool  // The pipeline has ended.
+	blocked   error // The job or bridge that must be played before the pipeline continues.
+	treeEnded bool  // It and all pipelines below it have ended, so it is not read again.
 }
 
-// mayLack reports whether a job may be missing from the list: if a job is retried while
+// mayLackJobs reports whether a job may be missing from the list: if a job is retried while
 // the pages of the list are read, neither the old nor the new job may be on any of them.
-func mayLack(jobs []*Job, before *pipelineState) bool {
+func mayLackJobs(jobs []*Job, before *pipelineState) bool {
 	if before == nil {
 		return len(jobs) > 100 // More than one page.
 	}
@@ -66,17 +66,17 @@ func mayLack(jobs []*Job, before *pipelineState) bool {
 // the objects of all jobs and bridges have the same status.
 func statusOf(r *PipelineResult) (status Status, agreed bool) {
 	agreed = true
-	see := func(p *Pipeline) {
+	compare := func(p *Pipeline) {
 		if p != nil && p.Status != "" {
 			agreed = agreed && (status == "" || status == p.Status)
 			status = p.Status
 		}
 	}
 	for _, job := range r.Jobs {
-		see(job.Pipeline)
+		compare(job.Pipeline)
 	}
 	for _, bridge := range r.Bridges {
-		see(bridge.Pipeline)
+		compare(bridge.Pipeline)
 	}
 	return status, agreed
 }
@@ -101,7 +101,7 @@ func (w *pipelineWait) ended(root *pipelineState) (bool, error) {
 	var manual, blocked error
 	var visit func(*pipelineState)
 	visit = func(s *pipelineState) {
-		for _, d := range s.below {
+		for _, d := range s.downstream {
 			visit(d)
 		}
 		for _, item := range s.items() {
@@ -134,14 +134,14 @@ func (w *pipelineWait) ended(root *pipelineState) (bool, error) {
 // assess determines whether a pipeline, and each pipeline below it, has ended or is
 // blocked. It assesses the lower ones first.
 func (w *pipelineWait) assess(s *pipelineState) {
-	s.done = true
-	for _, d := range s.below {
+	s.treeEnded = true
+	for _, d := range s.downstream {
 		w.assess(d)
-		s.done = s.done && d.done
+		s.treeEnded = s.treeEnded && d.treeEnded
 	}
 	r := s.result
 	if r.Err != nil {
-		s.ended, s.done = true, errors.Is(r.Err, ErrNoDownstream)
+		s.ended, s.treeEnded = true, errors.Is(r.Err, ErrNoDownstream)
 		return
 	}
 	var active, created, failed int
@@ -183,7 +183,7 @@ func (w *pipelineWait) assess(s *pipelineState) {
 	case r.Status == "" || r.Status == StatusManual:
 		s.blocked = manual
 	}
-	s.done = s.done && s.ended
+	s.treeEnded = s.treeEnded && s.ended
 	r.unsettled = !s.ended
 }
 
@@ -247,7 +247,7 @@ func (w *pipelineWait) triggeredBy(parent *pipelineState) []triggered {
 		default:
 			continue
 		}
-		s := &pipelineState{result: r, slot: i, optional: parent.optional || bridge.AllowFailure}
+		s := &pipelineState{result: r, bridgeIndex: i, optional: parent.optional || bridge.AllowFailure}
 		found = append(found, triggered{s, parent, bridge})
 	}
 	return found

@@ -91,28 +91,28 @@ func (c *Client) PipelineTree(ctx context.Context, project Project, pipelineID i
 		}
 		r := newTreeReader(ctx, c, o, ro)
 		defer r.stop()
-		r.add(&visit{project: project, pipelineID: pipelineID})
+		r.add(&queuedPipeline{project: project, pipelineID: pipelineID})
 		for len(r.queue) > 0 {
-			v := r.next()
+			q := r.next()
 			if r.response != nil {
-				*r.response = v.response
+				*r.response = q.response
 			}
-			err := v.err
+			err := q.err
 			if ctx.Err() != nil {
 				err = fmt.Errorf("gitlabjobs: reading pipeline %d of %s and those below it: %w", pipelineID, project, contextError(ctx))
 			}
 			switch {
-			case err != nil && (v.pipeline == nil || ctx.Err() != nil):
+			case err != nil && (q.pipeline == nil || ctx.Err() != nil):
 				yield(nil, err)
 				return
 			case err != nil:
-				if !yield(v.node(TreeNode{Err: err}), nil) {
+				if !yield(q.node(TreeNode{Err: err}), nil) {
 					return
 				}
 			}
 			// Start to read the children first, so that the caller need not wait for them
 			// later.
-			nodes := r.nodes(v)
+			nodes := r.nodes(q)
 			r.start()
 			for _, node := range nodes {
 				if !yield(node, nil) {
@@ -123,8 +123,8 @@ func (c *Client) PipelineTree(ctx context.Context, project Project, pipelineID i
 	}
 }
 
-// visit is a pipeline to read.
-type visit struct {
+// queuedPipeline is a pipeline to read.
+type queuedPipeline struct {
 	project    Project
 	pipelineID int64
 	pipeline   *Pipeline
@@ -138,8 +138,8 @@ type visit struct {
 	panicked any
 }
 
-func (v *visit) node(n TreeNode) *TreeNode {
-	n.Project, n.PipelineID, n.Pipeline, n.Path = v.project, v.pipelineID, v.pipeline, v.path
+func (q *queuedPipeline) node(n TreeNode) *TreeNode {
+	n.Project, n.PipelineID, n.Pipeline, n.Path = q.project, q.pipelineID, q.pipeline, q.path
 	return &n
 }
 
@@ -149,14 +149,14 @@ type treeReader struct {
 	client   *Client
 	options  TreeOptions
 	ro       []RequestOption
-	response *Response // The target of WithResponse; nil if not set.
-	queue    []*visit  // In the order of the nodes. The first few are being read.
-	seen     map[int64]bool
+	response *Response         // The target of WithResponse; nil if not set.
+	queue    []*queuedPipeline // In the order of the nodes. The first few are being read.
+	added    map[int64]bool
 	wg       sync.WaitGroup
 }
 
 func newTreeReader(ctx context.Context, c *Client, o TreeOptions, ro []RequestOption) *treeReader {
-	r := &treeReader{client: c, options: o, ro: ro, response: responseOf(ro), seen: make(map[int64]bool)}
+	r := &treeReader{client: c, options: o, ro: ro, response: responseOf(ro), added: make(map[int64]bool)}
 	r.ctx, r.cancel = context.WithCancel(ctx)
 	return r
 }
@@ -167,64 +167,64 @@ func (r *treeReader) stop() {
 }
 
 // add appends a pipeline to the queue, unless it was added before.
-func (r *treeReader) add(v *visit) {
-	if !r.seen[v.pipelineID] {
-		r.seen[v.pipelineID] = true
-		r.queue = append(r.queue, v)
+func (r *treeReader) add(q *queuedPipeline) {
+	if !r.added[q.pipelineID] {
+		r.added[q.pipelineID] = true
+		r.queue = append(r.queue, q)
 	}
 }
 
 // start starts to read the first pipelines of the queue, up to TreeOptions.Concurrency. The
 // requests for one pipeline are sent one after the other.
 func (r *treeReader) start() {
-	for _, v := range r.queue[:min(len(r.queue), r.options.Concurrency)] {
-		if v.ready == nil {
-			v.ready = make(chan struct{})
+	for _, q := range r.queue[:min(len(r.queue), r.options.Concurrency)] {
+		if q.ready == nil {
+			q.ready = make(chan struct{})
 			r.wg.Go(func() {
-				defer close(v.ready)
-				defer func() { v.panicked = recover() }() // In the caller's Auth or transport.
-				v.err = r.read(v)
+				defer close(q.ready)
+				defer func() { q.panicked = recover() }() // In the caller's Auth or transport.
+				q.err = r.read(q)
 			})
 		}
 	}
 }
 
-func (r *treeReader) next() *visit {
+func (r *treeReader) next() *queuedPipeline {
 	r.start()
-	v := r.queue[0]
+	q := r.queue[0]
 	r.queue = slices.Delete(r.queue, 0, 1)
-	<-v.ready
-	if v.panicked != nil {
-		panic(v.panicked)
+	<-q.ready
+	if q.panicked != nil {
+		panic(q.panicked)
 	}
-	return v
+	return q
 }
 
-func (r *treeReader) read(v *visit) (err error) {
+func (r *treeReader) read(q *queuedPipeline) (err error) {
 	ro := r.ro
 	if r.response != nil {
 		// The caller's Response is set when the pipeline's nodes are yielded.
-		ro = append(slices.Clip(ro), WithResponse(&v.response))
+		ro = append(slices.Clip(ro), WithResponse(&q.response))
 	}
-	if v.jobs, err = Collect(r.client.Jobs.AllByPipeline(r.ctx, v.project, v.pipelineID, &ListPipelineJobsOptions{
+	if q.jobs, err = Collect(r.client.Jobs.AllByPipeline(r.ctx, q.project, q.pipelineID, &ListPipelineJobsOptions{
 		IncludeRetried: r.options.IncludeRetried,
 	}, ro...), 0); err != nil {
 		return err
 	}
-	v.bridges, err = Collect(r.client.Bridges.All(r.ctx, v.project, v.pipelineID, nil, ro...), 0)
+	q.bridges, err = Collect(r.client.Bridges.All(r.ctx, q.project, q.pipelineID, nil, ro...), 0)
 	return err
 }
 
 // nodes returns the nodes of a pipeline, and adds the pipelines that it triggered to the
 // queue.
-func (r *treeReader) nodes(v *visit) []*TreeNode {
+func (r *treeReader) nodes(q *queuedPipeline) []*TreeNode {
 	var nodes []*TreeNode
-	deeper := r.options.MaxDepth == 0 || len(v.path) < r.options.MaxDepth
-	for _, job := range v.jobs {
-		nodes = append(nodes, v.node(TreeNode{Job: job}))
+	deeper := r.options.MaxDepth == 0 || len(q.path) < r.options.MaxDepth
+	for _, job := range q.jobs {
+		nodes = append(nodes, q.node(TreeNode{Job: job}))
 	}
-	for _, bridge := range v.bridges {
-		node := v.node(TreeNode{Bridge: bridge})
+	for _, bridge := range q.bridges {
+		node := q.node(TreeNode{Bridge: bridge})
 		nodes = append(nodes, node)
 		down := bridge.DownstreamPipeline
 		if down == nil || down.ID == 0 {
@@ -239,7 +239,7 @@ func (r *treeReader) nodes(v *visit) []*TreeNode {
 			node.Err = err
 			continue
 		}
-		r.add(&visit{project: project, pipelineID: down.ID, pipeline: down, path: append(slices.Clip(v.path), bridge)})
+		r.add(&queuedPipeline{project: project, pipelineID: down.ID, pipeline: down, path: append(slices.Clip(q.path), bridge)})
 	}
 	return nodes
 }

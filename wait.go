@@ -124,19 +124,19 @@ func blockedError(project Project, jobID int64) error {
 
 // waiter polls until the wait has ended.
 type waiter struct {
-	options WaitOptions
-	what    string // For errors.
-	outage  *outage
+	options   WaitOptions
+	operation string // For errors.
+	outage    *outage
 
-	interval  time.Duration
-	statuses  map[int64]Status // Of the jobs, when last seen.
-	others    map[int64]Status // Of the bridges and, by negative ID, the pipelines.
-	unchanged int              // Polls in a row that brought no change.
+	interval      time.Duration
+	statuses      map[int64]Status // Of the jobs, when last seen.
+	otherStatuses map[int64]Status // Of the bridges and, by negative ID, the pipelines.
+	unchanged     int              // Polls in a row that brought no change.
 }
 
-func newWaiter(o WaitOptions, what string) *waiter {
+func newWaiter(o WaitOptions, operation string) *waiter {
 	return &waiter{
-		options: o, what: what, outage: newOutage(o.MaxOutage, o.MinInterval, o.MaxInterval),
+		options: o, operation: operation, outage: newOutage(o.MaxOutage, o.MinInterval, o.MaxInterval),
 		interval: o.MinInterval, statuses: make(map[int64]Status),
 	}
 }
@@ -157,21 +157,21 @@ func (w *waiter) wait(ctx context.Context, ro []RequestOption, poll func([]Reque
 		case err == nil:
 			w.outage.succeeded()
 		case ctx.Err() != nil:
-			return w.outage.contextError(ctx, w.what)
+			return w.outage.contextError(ctx, w.operation)
 		default:
 			if pause, err = w.outage.failed(err); err != nil {
 				return err
 			}
 		}
 		if sleep(ctx, pause) != nil {
-			return w.outage.contextError(ctx, w.what)
+			return w.outage.contextError(ctx, w.operation)
 		}
 	}
 }
 
 // update reports the jobs that have changed, and sets the interval.
-func (w *waiter) update(jobs []*Job, others map[int64]Status) {
-	changed := !maps.Equal(w.others, others)
+func (w *waiter) update(jobs []*Job, otherStatuses map[int64]Status) {
+	changed := !maps.Equal(w.otherStatuses, otherStatuses)
 	for _, job := range jobs {
 		if was, known := w.statuses[job.ID]; known && was == job.Status {
 			continue
@@ -181,7 +181,7 @@ func (w *waiter) update(jobs []*Job, others map[int64]Status) {
 			w.options.OnUpdate(job)
 		}
 	}
-	w.others = others
+	w.otherStatuses = otherStatuses
 	if !changed {
 		w.unchanged++
 		w.interval = min(w.interval*3/2, w.options.MaxInterval)
@@ -236,17 +236,17 @@ func (s *JobsService) WaitPipeline(ctx context.Context, project Project, pipelin
 		jobs:   s,
 	}
 	var last *PipelineResult
-	whole := false // A poll has succeeded.
+	succeeded := false // A poll has succeeded.
 	err := w.wait(ctx, ro, func(ro []RequestOption) (bool, error) {
 		for w.all = false; ; w.all = true {
 			root, err := w.poll(ctx, project, pipelineID, ro)
 			if err != nil {
-				if !whole && len(root.result.Jobs) > 0 {
+				if !succeeded && len(root.result.Jobs) > 0 {
 					last = root.result
 				}
 				return false, err
 			}
-			last, whole = root.result, true
+			last, succeeded = root.result, true
 			if ended, err := w.ended(root); !ended || !w.reused {
 				return ended, err
 			}
@@ -288,7 +288,7 @@ func (w *pipelineWait) poll(ctx context.Context, project Project, pipelineID int
 			states[r.PipelineID] = t.state
 		}
 		if t.parent != nil {
-			t.parent.below = append(t.parent.below, t.state)
+			t.parent.downstream = append(t.parent.downstream, t.state)
 		}
 		if r.Err != nil {
 			continue
@@ -319,7 +319,7 @@ func (w *pipelineWait) poll(ctx context.Context, project Project, pipelineID int
 func (w *pipelineWait) read(ctx context.Context, t triggered, ro []RequestOption) (err error) {
 	s, r := t.state, t.state.result
 	before := w.states[r.PipelineID]
-	if before != nil && before.done && t.bridge != nil && !w.all {
+	if before != nil && before.treeEnded && t.bridge != nil && !w.all {
 		if status := t.bridge.DownstreamPipeline.Status; status == "" || status == before.result.Status {
 			r.Status, r.Jobs, r.Bridges = before.result.Status, before.result.Jobs, before.result.Bridges
 			s.agreed, s.unknown = before.agreed, before.unknown
@@ -339,7 +339,7 @@ func (w *pipelineWait) read(ctx context.Context, t triggered, ro []RequestOption
 		return err
 	}
 	w.outage.responded()
-	s.incomplete = mayLack(r.Jobs, before)
+	s.incomplete = mayLackJobs(r.Jobs, before)
 	if r.Status, s.agreed = statusOf(r); r.Status == "" {
 		r.Status, err = w.jobs.client.pipelineStatus(ctx, r.Project, r.PipelineID, ro)
 	}
@@ -367,20 +367,20 @@ func (c *Client) pipelineStatus(ctx context.Context, project Project, pipelineID
 // publish completes the results and reports what has changed.
 func (w *pipelineWait) publish(root *pipelineState) {
 	var jobs []*Job
-	others := make(map[int64]Status)
+	otherStatuses := make(map[int64]Status)
 	var visit func(*pipelineState)
 	visit = func(s *pipelineState) {
 		jobs = append(jobs, s.result.Jobs...)
 		for _, bridge := range s.result.Bridges {
-			others[bridge.ID] = bridge.Status
+			otherStatuses[bridge.ID] = bridge.Status
 		}
-		others[-s.result.PipelineID] = s.result.Status
-		slices.SortFunc(s.below, func(a, b *pipelineState) int { return a.slot - b.slot })
-		for _, d := range s.below {
+		otherStatuses[-s.result.PipelineID] = s.result.Status
+		slices.SortFunc(s.downstream, func(a, b *pipelineState) int { return a.bridgeIndex - b.bridgeIndex })
+		for _, d := range s.downstream {
 			s.result.Downstream = append(s.result.Downstream, d.result)
 			visit(d)
 		}
 	}
 	visit(root)
-	w.update(jobs, others)
+	w.update(jobs, otherStatuses)
 }

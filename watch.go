@@ -162,11 +162,11 @@ type watcher struct {
 	polls         uint64
 	blockedListed time.Time // The start of the last successful poll that listed manual and scheduled jobs.
 
-	started   bool // newestID is known.
-	projectID int64
-	matched   bool // The jobs of the state are known to belong to this project.
-	newestID  int64
-	jobs      *watchJobs // Unfinished, or finished with an ID above newestID.
+	started        bool // newestID is known.
+	projectID      int64
+	projectChecked bool // The jobs of the state are known to belong to this project.
+	newestID       int64
+	jobs           *watchJobs // Unfinished, or finished with an ID above newestID.
 
 	// The places of pages that were read but dropped from memory, newest first. If there
 	// are any, newestID is the newest job of the page that follows the last of them.
@@ -182,27 +182,27 @@ func newWatcher(s *JobsService, project Project, o WatchOptions, ro []RequestOpt
 	w.started = !o.Since.isZero()
 	// WatchOptions.check has compared the state with a numeric project ID.
 	_, err := strconv.ParseInt(string(project), 10, 64)
-	w.matched = err == nil || w.projectID == 0
-	w.outage.reached = w.started
+	w.projectChecked = err == nil || w.projectID == 0
+	w.outage.hasResponded = w.started
 	w.options.Since = WatchState{} // Frees its memory.
 	return w
 }
 
 func (w *watcher) run(ctx context.Context, yield func(*JobEvent, error) bool) {
-	what := fmt.Sprintf("watching the jobs of %s", w.project)
+	operation := fmt.Sprintf("watching the jobs of %s", w.project)
 	for {
-		sightings, err := w.poll(ctx)
+		observations, err := w.poll(ctx)
 		var pause time.Duration
 		switch {
 		case err == nil:
 			w.outage.succeeded()
 		case ctx.Err() != nil:
-			err = w.outage.contextError(ctx, what)
+			err = w.outage.contextError(ctx, operation)
 		default:
 			pause, err = w.outage.failed(err)
 		}
 		// Report the jobs that were seen before an error, too.
-		events, more := w.report(sightings, yield)
+		events, more := w.report(observations, yield)
 		switch {
 		case !more:
 			return
@@ -219,14 +219,14 @@ func (w *watcher) run(ctx context.Context, yield func(*JobEvent, error) bool) {
 			pause = w.interval + rand.N(w.interval/10+1)
 		}
 		if sleep(ctx, pause) != nil {
-			yield(nil, w.outage.contextError(ctx, what))
+			yield(nil, w.outage.contextError(ctx, operation))
 			return
 		}
 	}
 }
 
-// sighting is a job as a poll saw it.
-type sighting struct {
+// observation is a job as a poll saw it.
+type observation struct {
 	job *Job
 	new bool // It is a new job, and all jobs with lower IDs were seen.
 }
@@ -239,7 +239,7 @@ type sighting struct {
 // neither list has changed, so it is requested by itself, third. If newestID is not yet
 // known, poll requests the newest job before all of these. Jobs with higher IDs are the new
 // ones.
-func (w *watcher) poll(ctx context.Context) ([]sighting, error) {
+func (w *watcher) poll(ctx context.Context) ([]observation, error) {
 	w.polls++
 	ro := w.outage.poll(w.ro)
 	if !w.started {
@@ -248,22 +248,22 @@ func (w *watcher) poll(ctx context.Context) ([]sighting, error) {
 		}
 	}
 	begun := time.Now()
-	all := begun.Sub(w.blockedListed) >= blockedInterval
-	sightings, err := w.listActive(ctx, all, ro)
+	includeBlocked := begun.Sub(w.blockedListed) >= blockedInterval
+	observations, err := w.listActive(ctx, includeBlocked, ro)
 	if err != nil {
-		return sightings, err
+		return observations, err
 	}
 	newest, err := w.listNewest(ctx, ro)
-	sightings = append(sightings, newest...)
+	observations = append(observations, newest...)
 	if err != nil {
-		return sightings, err
+		return observations, err
 	}
 	// GitLab has responded to the lists, so these requests are retried.
-	missing, err := w.getMissing(ctx, all, w.ro)
-	if all && err == nil {
+	missing, err := w.getMissing(ctx, includeBlocked, w.ro)
+	if includeBlocked && err == nil {
 		w.blockedListed = begun
 	}
-	return append(sightings, missing...), err
+	return append(observations, missing...), err
 }
 
 // start finds the newest job.
@@ -281,9 +281,9 @@ func (w *watcher) start(ctx context.Context, ro []RequestOption) error {
 	return nil
 }
 
-// see records that this poll has seen a job, and reports whether the job is unknown or its
-// status differs from the last reported one.
-func (w *watcher) see(job *Job) bool {
+// observe records that this poll has seen a job, and reports whether the job is unknown or
+// its status differs from the last reported one.
+func (w *watcher) observe(job *Job) bool {
 	known, ok := w.jobs.known[job.ID]
 	if ok {
 		w.jobs.known[job.ID] = watchedJob{known.status, w.polls}
@@ -293,18 +293,18 @@ func (w *watcher) see(job *Job) bool {
 
 // report yields the events of a poll. It returns the number of events. more is false if the
 // caller has left the loop.
-func (w *watcher) report(sightings []sighting, yield func(*JobEvent, error) bool) (events int, more bool) {
+func (w *watcher) report(observations []observation, yield func(*JobEvent, error) bool) (events int, more bool) {
 	// If a job below newestID is unknown, record it before the first event, so that the
 	// state of every event contains it. Otherwise a watch that continues from such a state
 	// would miss the job if it finishes before the first poll.
-	for _, s := range sightings {
+	for _, s := range observations {
 		if _, known := w.jobs.known[s.job.ID]; !known && s.job.ID <= w.newestID {
 			w.jobs.set(s.job.ID, watchedJob{poll: w.polls})
 		}
 	}
-	slices.SortStableFunc(sightings, func(a, b sighting) int { return cmp.Compare(a.job.ID, b.job.ID) })
-	for i, s := range sightings {
-		sightings[i].job = nil // So that it can be freed after the event.
+	slices.SortStableFunc(observations, func(a, b observation) int { return cmp.Compare(a.job.ID, b.job.ID) })
+	for i, s := range observations {
+		observations[i].job = nil // So that it can be freed after the event.
 		id, status := s.job.ID, s.job.Status
 		known, ok := w.jobs.known[id]
 		if s.new {

@@ -165,43 +165,44 @@ func (j *watchJobs) compact() {
 	}
 }
 
-// listActive lists the active jobs and, if all is set, the manual and scheduled ones.
-func (w *watcher) listActive(ctx context.Context, all bool, ro []RequestOption) ([]sighting, error) {
+// listActive lists the active jobs and, if includeBlocked is set, the manual and scheduled
+// ones.
+func (w *watcher) listActive(ctx context.Context, includeBlocked bool, ro []RequestOption) ([]observation, error) {
 	for {
 		scopes := slices.Clone(w.scopes)
-		if all {
+		if includeBlocked {
 			scopes = append(scopes, StatusManual, StatusScheduled)
 		}
-		sightings, err := w.list(ctx, &ListJobsOptions{Ref: w.options.Ref, Scope: scopes}, ro)
+		observations, err := w.list(ctx, &ListJobsOptions{Ref: w.options.Ref, Scope: scopes}, ro)
 		if errors.Is(err, ErrBadRequest) && len(w.scopes) > requiredScopes {
 			w.scopes = w.scopes[:len(w.scopes)-1] // An older server.
 			continue
 		}
-		return sightings, err
+		return observations, err
 	}
 }
 
-func (w *watcher) list(ctx context.Context, opts *ListJobsOptions, ro []RequestOption) ([]sighting, error) {
-	var sightings []sighting
+func (w *watcher) list(ctx context.Context, opts *ListJobsOptions, ro []RequestOption) ([]observation, error) {
+	var observations []observation
 	for job, err := range w.service.AllByProject(ctx, w.project, opts, ro...) {
 		if err == nil {
 			err = w.check(job)
 		}
 		if err != nil {
-			return sightings, err
+			return observations, err
 		}
 		w.outage.responded()
-		if w.see(job) && !job.Status.Finished() {
-			sightings = append(sightings, sighting{job: job})
+		if w.observe(job) && !job.Status.Finished() {
+			observations = append(observations, observation{job: job})
 		}
 	}
 	w.outage.responded()
-	return sightings, nil
+	return observations, nil
 }
 
 // listNewest lists the jobs above newestID, or only the oldest of them if there are too
 // many.
-func (w *watcher) listNewest(ctx context.Context, ro []RequestOption) ([]sighting, error) {
+func (w *watcher) listNewest(ctx context.Context, ro []RequestOption) ([]observation, error) {
 	opts := &ListJobsOptions{Ref: w.options.Ref}
 	dropped := w.backlog // Pages that are newer than the ones to read.
 	if n := len(dropped); n > 0 {
@@ -211,8 +212,8 @@ func (w *watcher) listNewest(ctx context.Context, ro []RequestOption) ([]sightin
 		dropped = dropped[:first]
 	}
 	w.backlog = nil // After an error, start again with the newest job.
-	var held [][]*Job
-	var starts []place // Of the pages in held.
+	var pages [][]*Job
+	var starts []place // The places of the pages.
 	next := place{cursor: opts.Cursor, page: opts.Page}
 	for page, err := range w.service.PagesByProject(ctx, w.project, opts, ro...) {
 		if err != nil {
@@ -227,11 +228,11 @@ func (w *watcher) listNewest(ctx context.Context, ro []RequestOption) ([]sightin
 				return nil, err
 			}
 		}
-		held, starts = append(held, jobs), append(starts, next)
-		if len(held) > maxHeldPages {
-			held[0] = nil
+		pages, starts = append(pages, jobs), append(starts, next)
+		if len(pages) > maxHeldPages {
+			pages[0] = nil
 			dropped = append(dropped, starts[0])
-			held, starts = held[1:], starts[1:]
+			pages, starts = pages[1:], starts[1:]
 		}
 		if len(jobs) < len(page.Items) {
 			break
@@ -239,27 +240,27 @@ func (w *watcher) listNewest(ctx context.Context, ro []RequestOption) ([]sightin
 		next = place{cursor: page.NextCursor, page: page.NextPage}
 	}
 	w.backlog = dropped
-	var sightings []sighting
-	for _, jobs := range held {
+	var observations []observation
+	for _, jobs := range pages {
 		for _, job := range jobs {
-			w.see(job)
-			sightings = append(sightings, sighting{job: job, new: true})
+			w.observe(job)
+			observations = append(observations, observation{job: job, new: true})
 		}
 	}
-	return sightings, nil
+	return observations, nil
 }
 
 // getMissing requests the jobs that this poll expected in a list but did not find. It stops
 // at the first error. The order is random, so that one job whose request always fails does
 // not keep the same other jobs from being requested.
-func (w *watcher) getMissing(ctx context.Context, all bool, ro []RequestOption) ([]sighting, error) {
-	missing := w.missing(all)
+func (w *watcher) getMissing(ctx context.Context, includeBlocked bool, ro []RequestOption) ([]observation, error) {
+	missing := w.missing(includeBlocked)
 	rand.Shuffle(len(missing), func(i, k int) { missing[i], missing[k] = missing[k], missing[i] })
-	var sightings []sighting
+	var observations []observation
 	for _, id := range missing {
 		job, err := w.service.Get(ctx, w.project, id, ro...)
 		if deleted(err) {
-			if w.matched {
+			if w.projectChecked {
 				w.jobs.forget(id)
 			}
 			continue
@@ -268,19 +269,19 @@ func (w *watcher) getMissing(ctx context.Context, all bool, ro []RequestOption) 
 			err = w.check(job)
 		}
 		if err != nil {
-			return sightings, err
+			return observations, err
 		}
-		if w.see(job) {
-			sightings = append(sightings, sighting{job: job})
+		if w.observe(job) {
+			observations = append(observations, observation{job: job})
 		}
 	}
-	return sightings, nil
+	return observations, nil
 }
 
 // missing returns the IDs of the jobs to request by themselves, and forgets finished jobs.
 // Until a job shows that the state belongs to this project, no job is forgotten because of
 // a 404, and the jobs are requested only as often as manual ones.
-func (w *watcher) missing(all bool) (ids []int64) {
+func (w *watcher) missing(includeBlocked bool) (ids []int64) {
 	for id, known := range w.jobs.known {
 		switch {
 		case known.poll == w.polls:
@@ -288,7 +289,7 @@ func (w *watcher) missing(all bool) (ids []int64) {
 			if id <= w.newestID {
 				w.jobs.forget(id)
 			}
-		case all || w.matched && (known.status == "" || slices.Contains(w.scopes, known.status)):
+		case includeBlocked || w.projectChecked && (known.status == "" || slices.Contains(w.scopes, known.status)):
 			ids = append(ids, id)
 		}
 	}
@@ -305,11 +306,11 @@ func deleted(err error) bool {
 func (w *watcher) check(job *Job) error {
 	if job.Pipeline != nil && job.Pipeline.ProjectID != 0 {
 		w.projectID = cmp.Or(w.projectID, job.Pipeline.ProjectID)
-		w.matched = job.Pipeline.ProjectID == w.projectID
+		w.projectChecked = job.Pipeline.ProjectID == w.projectID
 	} else {
-		w.matched = true // The server does not send the project.
+		w.projectChecked = true // The server does not send the project.
 	}
-	if w.matched {
+	if w.projectChecked {
 		return nil
 	}
 	return fmt.Errorf("gitlabjobs: watching the jobs of %s: job %d is of project %d, but the state is of project %d: "+
