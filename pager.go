@@ -265,7 +265,8 @@ func (p *pager[T, P]) advanceByKeyset(f *fetched[T]) (*fetched[T], error) {
 		case more:
 			return f, p.restartByOffset(f)
 		case from.cursor == "" && len(check.page.Items) == maxPerPage:
-			// The server may lack keyset pagination, and then sends at most maxPerPage items.
+			// The server may lack keyset pagination, and then sends at most maxPerPage
+			// items.
 			p.log("a full first page without page headers: its second page by offset shows whether it is the last")
 			p.previous, p.at, p.linkStripped = nil, place{page: 2}, true
 			f.page.NextPage = 2

@@ -5,13 +5,17 @@
 // A [Call] is one request. It is sent in one or more attempts. Its result is the last
 // response, with any status, or an error. Each file contains one mechanism:
 //
-//   - attempt.go limits the duration of an attempt and the size of its response, and reads the response.
+//   - attempt.go limits the duration of an attempt and the size of its response, and reads
+//     the response.
 //   - trace.go records the progress of an attempt, so that a write is not sent twice.
-//   - retry.go decides after each attempt whether to retry, and wait.go computes the wait before the retry.
+//   - retry.go decides after each attempt whether to retry, and wait.go computes the wait
+//     before the retry.
 //   - budget.go stops the retries of a route whose requests keep failing.
 //   - gate.go delays requests that a rate limit of the server would refuse.
-//   - redirect.go decides which redirects are followed, and removes credentials from requests to another host.
-//   - secrets.go collects the credentials of a request, and redact.go removes them from texts.
+//   - redirect.go decides which redirects are followed, and removes credentials from
+//     requests to another host.
+//   - secrets.go collects the credentials of a request, and redact.go removes them from
+//     texts.
 //   - log.go logs each attempt.
 //
 // The package contains GitLab's names for tokens and rate limits, but does not depend on
