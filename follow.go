@@ -42,20 +42,13 @@ type FollowOptions struct {
 }
 
 func (o *FollowOptions) check() (err error) {
-	switch {
-	case o.Offset < 0:
+	if o.Offset < 0 {
 		return fmt.Errorf("Offset is %d: use the number of bytes to skip, or 0", o.Offset)
-	case o.MinInterval < 0 || o.MaxInterval < 0:
-		return errors.New("an interval is negative: use 0 for the default")
 	}
 	if o.MaxOutage, err = checkMaxOutage(o.MaxOutage); err != nil {
 		return err
 	}
-	o.MinInterval, o.MaxInterval = intervals(o.MinInterval, o.MaxInterval, time.Second, 15*time.Second)
-	if o.MinInterval > o.MaxInterval {
-		return fmt.Errorf("MinInterval %v is longer than MaxInterval %v", o.MinInterval, o.MaxInterval)
-	}
-	return nil
+	return setIntervals(&o.MinInterval, &o.MaxInterval, time.Second, 15*time.Second)
 }
 
 // FollowTrace returns a job's log as a stream that grows with the log. The caller must
@@ -71,22 +64,22 @@ func (o *FollowOptions) check() (err error) {
 // is unchanged, in the same way as [JobsService.Trace], but it compares at least 256 bytes
 // instead of 1,024. If the log has changed, Read returns [ErrTraceChanged].
 //
-// Read survives an outage of GitLab of up to MaxOutage, and continues where it was. During
+// Read tolerates outages of up to MaxOutage, and then continues at the next byte. During
 // the outage each poll is one request, without retries, and the interval grows up to 30 s,
-// or MaxInterval if that is longer. After MaxOutage Read returns the last error. If an
-// error is not [Temporary], or is a 429 that asks for a longer wait than is left of
-// MaxOutage, Read returns it at once.
+// or MaxInterval if that is longer. After MaxOutage Read returns the last error. Read
+// returns an error at once if it is not [Temporary], or if it is a 429 that asks for a wait
+// longer than the rest of MaxOutage.
 //
 // A log may be missing for a moment, for example while GitLab moves it when the job
-// finishes. GitLab's job response gives the size of a finished log. In these cases, Read
-// requests the log up to four times more, in growing intervals:
+// finishes. GitLab's job response gives the size of a finished log. In the following cases,
+// Read requests the log up to four more times, at increasing intervals:
 //
 //   - The log has become empty, or is not found.
 //   - The job has finished, and the log is shorter than that size.
 //   - The job has run and finished, but its response gives no size, and the log has no
 //     bytes from Offset on.
 //
-// If this does not help, Read returns:
+// If the log is still missing or incomplete, Read returns:
 //
 //   - [ErrNotFound] if the response gives a size, but GitLab does not find the log.
 //   - [ErrTraceChanged] if a part was read, but the log is empty now.
@@ -207,7 +200,7 @@ func (f *TraceFollower) Read(p []byte) (int, error) {
 func (f *TraceFollower) runNext(p []byte) (n int) {
 	if f.pause > 0 {
 		if err := sleep(f.log.ctx, f.pause); err != nil {
-			f.err = f.outage.contextError(f.log.ctx, "following a log")
+			f.err = f.outage.contextError(f.log.ctx, fmt.Sprintf("following the log of job %d of %s", f.log.source.jobID, f.log.source.project))
 			if f.log.isClosed() {
 				f.err = f.log.stop(err)
 			}

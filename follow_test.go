@@ -370,7 +370,8 @@ func TestInvalidFollowOptionsAreErrors(t *testing.T) {
 	})
 	for want, o := range map[string]gitlabjobs.FollowOptions{
 		"FollowOptions: Offset is -1":               {Offset: -1},
-		"an interval is negative":                   {MinInterval: -1},
+		"MinInterval is -1ns: use a positive":       {MinInterval: -1},
+		"MaxInterval is -2ns: use a positive":       {MaxInterval: -2},
 		"MaxOutage is -1ns":                         {MaxOutage: -1},
 		"MinInterval 2s is longer than MaxInterval": {MinInterval: 2 * time.Second, MaxInterval: time.Second},
 	} {

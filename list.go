@@ -12,10 +12,10 @@ import (
 	"time"
 )
 
-// PageError is the error with which an iterator over pages ends. It names the page that
-// failed. To resume there without a gap, start a listing with the same PerPage, and set
-// ListOptions.Page to Page. For the jobs of a project, also set ListJobsOptions.Pagination
-// to Pagination, and ListJobsOptions.Cursor to Cursor.
+// PageError is the error that an All or Pages method yields if a page fails. It names the
+// page that failed. To resume there without a gap, start a listing with the same PerPage,
+// and set ListOptions.Page to Page. For the jobs of a project, also set
+// ListJobsOptions.Pagination to Pagination, and ListJobsOptions.Cursor to Cursor.
 type PageError struct {
 	Pagination Pagination
 	Page       int    // Offset pagination: the page's number. 0 with keyset pagination.
@@ -268,7 +268,7 @@ func (p *prefetcher[T]) drop() {
 // it together with the items before it.
 func Collect[T any](items iter.Seq2[*T, error], limit int) ([]*T, error) {
 	if limit < 0 {
-		return nil, fmt.Errorf("gitlabjobs: Collect: the number of items is %d: use a positive number, or 0 for all", limit)
+		return nil, fmt.Errorf("gitlabjobs: Collect: limit is %d: use a positive number, or 0 for all items", limit)
 	}
 	var collected []*T
 	for item, err := range items {

@@ -20,6 +20,21 @@ const (
 	maxOutageInterval = 30 * time.Second
 )
 
+// setIntervals sets the default intervals between two polls, and checks the intervals.
+func setIntervals(shortest, longest *time.Duration, defaultShortest, defaultLongest time.Duration) error {
+	switch {
+	case *shortest < 0:
+		return fmt.Errorf("MinInterval is %v: use a positive duration, or 0 for the default", *shortest)
+	case *longest < 0:
+		return fmt.Errorf("MaxInterval is %v: use a positive duration, or 0 for the default", *longest)
+	}
+	*shortest, *longest = intervals(*shortest, *longest, defaultShortest, defaultLongest)
+	if *shortest > *longest {
+		return fmt.Errorf("MinInterval %v is longer than MaxInterval %v: set both, or leave one at 0", *shortest, *longest)
+	}
+	return nil
+}
+
 // checkMaxOutage returns the value of a MaxOutage field, or its default.
 func checkMaxOutage(d time.Duration) (time.Duration, error) {
 	switch {

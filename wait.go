@@ -18,10 +18,11 @@ type WaitOptions struct {
 	MinInterval, MaxInterval time.Duration
 
 	// MaxOutage is how long GitLab may be unreachable, or respond only with errors that are
-	// [Temporary], after a first request has succeeded. If GitLab responds again during an
-	// outage, but not to all requests of a poll, MaxOutage starts again, at most once per
-	// outage. A rate limit that lasts longer than the remaining time ends the wait at once.
-	// The default is 15 minutes; 1 ns tolerates no outage.
+	// [Temporary], after a first request has succeeded. If a request succeeds during an
+	// outage, but the poll as a whole still fails, MaxOutage is counted again from that
+	// request. This happens at most once per outage. A rate limit that lasts longer than
+	// the remaining time ends the wait at once. The default is 15 minutes; 1 ns tolerates
+	// no outage.
 	MaxOutage time.Duration
 
 	// OnUpdate is called with each job when it is first seen and when its status has
@@ -48,12 +49,8 @@ type WaitOptions struct {
 }
 
 func (o *WaitOptions) check() (err error) {
-	if o.MinInterval < 0 || o.MaxInterval < 0 {
-		return errors.New("an interval is negative: use 0 for the default")
-	}
-	o.MinInterval, o.MaxInterval = intervals(o.MinInterval, o.MaxInterval, 5*time.Second, 30*time.Second)
-	if o.MinInterval > o.MaxInterval {
-		return fmt.Errorf("MinInterval %v is longer than MaxInterval %v", o.MinInterval, o.MaxInterval)
+	if err := setIntervals(&o.MinInterval, &o.MaxInterval, 5*time.Second, 30*time.Second); err != nil {
+		return err
 	}
 	o.MaxOutage, err = checkMaxOutage(o.MaxOutage)
 	return err
@@ -205,8 +202,8 @@ func (w *waiter) update(jobs []*Job, otherStatuses map[int64]Status) {
 // If the pipeline waits for a manual job or bridge and nothing else is active, WaitPipeline
 // returns [ErrBlocked], unless WaitForBlocked is set. The same applies if a bridge depends
 // on a downstream pipeline that waits for a manual job. Without Downstream, WaitPipeline
-// checks only the pipelines directly below this one. Optional manual jobs do not block a
-// pipeline.
+// detects this only for pipelines that the bridges of this pipeline trigger, not for
+// pipelines further below. Optional manual jobs do not block a pipeline.
 //
 // With Downstream, WaitPipeline also waits for all pipelines below this one. Each is in the
 // result once. A pipeline that can't be read has an Err and is not a success. If a bridge
@@ -214,8 +211,8 @@ func (w *waiter) update(jobs []*Job, otherStatuses map[int64]Status) {
 // for it. If a bridge finished with another status and has no downstream pipeline, the
 // result has no entry for it. WaitPipeline also waits for a pipeline under a bridge with
 // AllowFailure, but this pipeline neither blocks the wait nor counts for Succeeded. Before
-// the wait ends, WaitPipeline reads the pipelines that have ended again, because their jobs
-// may have been retried.
+// the wait ends, WaitPipeline reads all pipelines once more, including those that have
+// ended, because their jobs may have been retried.
 //
 // The first request must succeed. After that, errors that are [Temporary] are tolerated
 // for MaxOutage, and other errors end the wait. If the context ends, WaitPipeline returns

@@ -279,9 +279,9 @@ func TestInvalidWaitOptionsAreErrors(t *testing.T) {
 	t.Parallel()
 	client := newClient(t, func(*http.Request) (*http.Response, error) { return nil, fmt.Errorf("a request was sent") })
 	for want, o := range map[string]gitlabjobs.WaitOptions{
-		"WaitOptions: an interval is negative": {MaxInterval: -1},
-		"MinInterval 2s is longer":             {MinInterval: 2 * time.Second, MaxInterval: time.Second},
-		"MaxOutage is -1ns: use 0":             {MaxOutage: -1},
+		"WaitOptions: MaxInterval is -1ns": {MaxInterval: -1},
+		"MinInterval 2s is longer":         {MinInterval: 2 * time.Second, MaxInterval: time.Second},
+		"MaxOutage is -1ns: use 0":         {MaxOutage: -1},
 	} {
 		_, err := client.Jobs.Wait(t.Context(), "1", 7, &o)
 		require.ErrorContains(t, err, want)

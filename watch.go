@@ -3,7 +3,6 @@ package gitlabjobs
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"iter"
 	"math/rand/v2"
@@ -12,8 +11,8 @@ import (
 	"time"
 )
 
-// JobEvent is a job that [JobsService.Watch] saw for the first time, or with another
-// status than before.
+// A JobEvent reports a job that [JobsService.Watch] saw for the first time, or whose status
+// has changed.
 type JobEvent struct {
 	Job      *Job
 	Previous Status // The status that was last reported; empty for a job that was not known.
@@ -21,8 +20,8 @@ type JobEvent struct {
 	state WatchState
 }
 
-// State returns the state after this event, for WatchOptions.Since. It is cheap until it is
-// marshaled.
+// State returns the state after this event, for WatchOptions.Since. Calling it is cheap.
+// Marshaling the state takes time in proportion to the number of unfinished jobs.
 func (e *JobEvent) State() WatchState { return e.state }
 
 // WatchOptions configure [JobsService.Watch]. Nil or the zero value watches all jobs of
@@ -38,21 +37,17 @@ type WatchOptions struct {
 
 	// MaxOutage is how long GitLab may be unreachable, or respond only with errors that are
 	// [Temporary]. It applies after the first successful request, or from the beginning if
-	// Since is set. If GitLab responds again during an outage, but not to all requests of a
-	// poll, MaxOutage starts again, at most once per outage. The default is 15 minutes;
-	// 1 ns tolerates no outage.
+	// Since is set. If a request succeeds during an outage, but the poll as a whole still
+	// fails, MaxOutage is counted again from that request. This happens at most once per
+	// outage. The default is 15 minutes; 1 ns tolerates no outage.
 	MaxOutage time.Duration
 
 	Ref string // Only jobs of this branch or tag; empty for all.
 }
 
 func (o *WatchOptions) check(project Project) (err error) {
-	if o.MinInterval < 0 || o.MaxInterval < 0 {
-		return errors.New("an interval is negative: use 0 for the default")
-	}
-	o.MinInterval, o.MaxInterval = intervals(o.MinInterval, o.MaxInterval, 5*time.Second, 30*time.Second)
-	if o.MinInterval > o.MaxInterval {
-		return fmt.Errorf("MinInterval %v is longer than MaxInterval %v", o.MinInterval, o.MaxInterval)
+	if err := setIntervals(&o.MinInterval, &o.MaxInterval, 5*time.Second, 30*time.Second); err != nil {
+		return err
 	}
 	if o.MaxOutage, err = checkMaxOutage(o.MaxOutage); err != nil || o.Since.isZero() {
 		return err
@@ -88,9 +83,10 @@ func activeScopes() []Status {
 // requiredScopes is how many of activeScopes all servers accept.
 const requiredScopes = 3
 
-// Watch iterates over the changes of a project's jobs until the context ends or the loop
-// is left. An event is a job that a poll saw for the first time, or with another status
-// than last reported. Without WatchOptions.Since, the first events are the unfinished jobs.
+// Watch iterates over the changes of a project's jobs until the context ends or the loop is
+// left. An event reports a job that a poll saw for the first time, or whose status differs
+// from the last reported one. Without WatchOptions.Since, the first events are the
+// unfinished jobs.
 //
 // Watch reports every status that a poll sees. It reports a new job even if the job has
 // finished since the last poll. It may miss other changes that begin and end between two
@@ -108,26 +104,27 @@ const requiredScopes = 3
 // [JobEvent.State] is the state after an event, from which this or another process can
 // continue. If a program stores the state in the same transaction as the effect of the
 // event, every event takes effect exactly once. If it stores the state less often, Watch
-// repeats the events since the stored state after a restart. Before the first event there
-// is no state to store. Continuing with a state of another project or Ref is an error.
+// repeats some events after a restart: those that followed the stored state. Before the
+// first event there is no state to store. Continuing with a state of another project or Ref
+// is an error.
 //
-// Each poll lists the new jobs and the active ones (created, waiting for something,
-// pending, running or canceling). That takes two requests, and one more for each further
-// 100 jobs in either list. If a job is no longer active, and is not new, Watch requests
-// this job alone. Every ten minutes, Watch lists the manual and scheduled jobs, 100 per
-// request, and requests the jobs with a status that this package does not know. With the
-// default intervals, Watch sends 4 requests per minute for a quiet project and about 23 for
-// a busy one, plus one for each job that finishes. GitLab allows a user 600 lists of
-// project jobs per minute.
+// Each poll lists the new jobs and the active ones (created, preparing, waiting for a
+// resource or a callback, pending, running or canceling). That takes two requests, and one
+// more for each further 100 jobs in either list. If a job is no longer active, and is not
+// new, Watch requests this job alone. Every ten minutes, Watch lists the manual and
+// scheduled jobs, 100 per request, and requests the jobs with a status that this package
+// does not know. With the default intervals, Watch sends 4 requests per minute for a quiet
+// project and about 23 for a busy one, plus one for each job that finishes. GitLab allows a
+// user 600 lists of project jobs per minute.
 //
 // A watch holds the IDs and statuses of the project's unfinished jobs in memory. Servers
-// before GitLab 15.9 have no keyset pagination: if jobs are deleted there while Watch lists
-// more than 100 new jobs, it may miss a new job until the job is listed as active. Watch
-// does not work with a job token, because job tokens cannot read single jobs.
+// before GitLab 15.9 have no keyset pagination. If jobs are deleted on such a server while
+// Watch lists more than 100 new jobs, Watch may miss a new job until the job is listed as
+// active. Watch does not work with a job token, because job tokens cannot read single jobs.
 //
 // Without Since, the first request must succeed. After that, errors that are [Temporary]
-// are tolerated for MaxOutage, without losing an event. Any other error is yielded once and
-// ends the iteration, as does the end of the context.
+// are tolerated for MaxOutage, without losing an event. Watch yields any other error once
+// and ends. If the context ends, it yields the context's error and cause once and ends.
 //
 // GitLab: GET /projects/:id/jobs, [List all jobs for a project], and
 // GET /projects/:id/jobs/:job_id, [Retrieve a job by job ID].

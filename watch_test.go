@@ -519,7 +519,7 @@ func TestWatchEndsWithOneError(t *testing.T) {
 		},
 		"an interval is negative": {
 			opts: gitlabjobs.WatchOptions{MinInterval: -1},
-			text: "WatchOptions: an interval is negative",
+			text: "WatchOptions: MinInterval is -1ns: use a positive duration, or 0 for the default",
 		},
 		"MaxOutage is negative": {
 			opts: gitlabjobs.WatchOptions{MaxOutage: -1},

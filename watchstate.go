@@ -12,8 +12,8 @@ import (
 )
 
 // WatchState records which jobs of a project a watch has reported, up to an event.
-// [JobEvent.State] returns it, and WatchOptions.Since continues from it. A WatchState
-// marshals to JSON and back. The JSON has IDs and statuses, about 12 bytes for each
+// [JobEvent.State] returns it, and WatchOptions.Since continues from it. It can be
+// marshaled to JSON and unmarshaled. The JSON has IDs and statuses, about 12 bytes for each
 // unfinished job, and no secrets.
 type WatchState struct {
 	projectID int64 // 0 if the server does not send it.
