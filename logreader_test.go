@@ -341,6 +341,42 @@ func TestAResponseLongerThanItsRangeIsNotTakenForIt(t *testing.T) {
 	require.ErrorIs(t, err, gitlabjobs.ErrTraceChanged)
 }
 
+// Responses that break off before a new byte arrives are requested again MaxAttempts times
+// in total.
+func TestALogThatBreaksOffInTheComparedBytesIsAnError(t *testing.T) {
+	t.Parallel()
+	for name, newer := range map[string]bool{"newer": true, "older": false} {
+		synctest.Test(t, func(t *testing.T) {
+			var seen []string
+			log := someLog(600_000)
+			server := logServer(log, newer, 0, &seen)
+			n := 0
+			client := newClient(t, func(req *http.Request) (*http.Response, error) {
+				if req.URL.Query().Get("byte_limit") == "0" && newer {
+					return server(req)
+				}
+				n++
+				after := int64(10)
+				if n == 1 {
+					after = 10_000
+				}
+				return breaking{transport: server, after: after, moved: new(int64)}.RoundTrip(req)
+			}, gitlabjobs.WithRetry(gitlabjobs.RetryPolicy{MaxAttempts: 4}))
+			opts := &gitlabjobs.TraceOptions{Offset: 100}
+			if !newer {
+				opts = nil
+			}
+			stream, err := client.Jobs.Trace(t.Context(), "1", 7, opts)
+			require.NoError(t, err, name)
+			got, err := io.ReadAll(stream)
+			require.ErrorIs(t, err, io.ErrUnexpectedEOF, name)
+			assert.True(t, gitlabjobs.Temporary(err), name)
+			assert.Len(t, got, 10_000, name)
+			assert.Equal(t, 4, n, name)
+		})
+	}
+}
+
 // A response that breaks off shows nothing about the server's support for ranges.
 func TestABrokenRangeIsRequestedAgainWithoutDetection(t *testing.T) {
 	t.Parallel()
