@@ -108,30 +108,12 @@ func (r *logReader) openRange(verify bool) (same bool, whole *http.Response, err
 		log.Body.Close()
 		return false, nil, err
 	}
-	if q.Limit != nil && q.Offset > 0 {
-		log.Body = &piece{log.Body, *q.Limit - again}
-	}
 	err = r.use(log, false, nil)
 	r.size = again
 	if q.Limit != nil {
 		r.requested = *q.Limit
 	}
 	return true, nil, err
-}
-
-// piece is the body of a response to a request with byte_limit. If it is longer, the server
-// ignores the parameters and the response is not the requested part.
-type piece struct {
-	io.ReadCloser
-	left int64
-}
-
-func (p *piece) Read(b []byte) (int, error) {
-	n, err := p.ReadCloser.Read(b)
-	if p.left -= int64(n); p.left < 0 {
-		return 0, ErrTraceChanged
-	}
-	return n, err
 }
 
 // errTraceGone is returned if a log has become empty.
