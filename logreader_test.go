@@ -2,6 +2,7 @@ package gitlabjobs_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -451,4 +452,40 @@ type untilDone struct{ ctx context.Context }
 func (u untilDone) Read([]byte) (int, error) {
 	<-u.ctx.Done()
 	return 0, u.ctx.Err()
+}
+
+// writerFunc is a writer in a function.
+type writerFunc func(p []byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
+
+func TestCopyingALogEndsWithTheFirstError(t *testing.T) {
+	t.Parallel()
+	full := errors.New("the disk is full")
+	log := someLog(200_000)
+	for name, tc := range map[string]struct {
+		write writerFunc
+		after int64 // The response breaks off after this number of bytes.
+		n     int64 // The number of bytes that were copied; -1 for any.
+		err   error
+	}{
+		"no error":         {func(p []byte) (int, error) { return len(p), nil }, 1 << 20, 200_000, nil},
+		"of the writer":    {func([]byte) (int, error) { return 7, full }, 1 << 20, 7, full},
+		"a short write":    {func(p []byte) (int, error) { return len(p) - 1, nil }, 1 << 20, -1, io.ErrShortWrite},
+		"of the response":  {func(p []byte) (int, error) { return len(p), nil }, 100_000, 100_000, io.ErrUnexpectedEOF},
+		"of both, at once": {func(p []byte) (int, error) { return 0, full }, 10, 0, full},
+	} {
+		var seen []string
+		client := newClient(t, func(req *http.Request) (*http.Response, error) {
+			return breaking{transport: logServer(log, true, 0, &seen), after: tc.after, moved: new(int64)}.RoundTrip(req)
+		}, oneAttempt())
+		stream, err := client.Jobs.Trace(t.Context(), "1", 7, nil)
+		require.NoError(t, err, name)
+		n, err := io.Copy(tc.write, stream)
+		require.ErrorIs(t, err, tc.err, name)
+		if tc.n >= 0 {
+			assert.Equal(t, tc.n, n, name)
+		}
+		require.NoError(t, stream.Close())
+	}
 }
