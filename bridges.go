@@ -37,9 +37,9 @@ const (
 // bridgesRoutes records which of the two routes the server has.
 type bridgesRoutes struct{ triggerJobs atomic.Bool }
 
-// List returns a page of a pipeline's bridges, newest first. Newer servers also have this
-// list under the route trigger_jobs. If one route responds with a 404, List requests the
-// other route. If that request succeeds, the client tries that route first from then on.
+// List returns a page of a pipeline's bridges, newest first. Newer servers also offer this
+// list at the route trigger_jobs. If one route responds with a 404, List requests the other
+// one. If that request succeeds, the client uses the other route first from then on.
 //
 // GitLab: GET /projects/:id/pipelines/:pipeline_id/bridges, [List all trigger jobs by pipeline].
 //

@@ -35,9 +35,9 @@ import (
 //
 // GET and HEAD are retried as [RetryPolicy] describes for reads. Other methods are retried
 // only if the request was not processed, and fail with [ErrOutcomeUnknown] if it may have
-// been processed. After the response to an io.Writer has begun, nothing is retried: if the
-// response breaks off, the error contains the number of bytes that were written. Errors of
-// the writer are returned unchanged.
+// been processed. If out is an io.Writer, Do does not retry after it has received the
+// response header. If the response breaks off, the error contains the number of bytes that
+// were written. Errors of the writer are returned unchanged.
 func (c *Client) Do(ctx context.Context, method, route string, args []string, in, out any, ro ...RequestOption) error {
 	r, err := newRequest(method, route, args, in)
 	if err == nil {
@@ -122,7 +122,7 @@ func placeholders(route string) ([]string, error) {
 	case strings.HasPrefix(route, "/api/"):
 		return nil, errors.New("the route begins with /api, which the client adds: " + example)
 	case strings.ContainsAny(route, "?#"):
-		return nil, errors.New("the route contains a query or a fragment: pass parameters as in")
+		return nil, errors.New("the route contains a query or a fragment: remove it, and pass parameters in the argument in")
 	}
 	var names []string
 	for segment := range strings.SplitSeq(route[1:], "/") {
@@ -149,9 +149,9 @@ func (t text) escape(name string) (string, error) {
 	s := string(t)
 	switch {
 	case s == "":
-		return "", fmt.Errorf("%s is empty", name)
+		return "", fmt.Errorf("%s is empty: pass a value for the placeholder in args", name)
 	case strings.ContainsFunc(s, unicode.IsControl):
-		return "", fmt.Errorf("%s is %q, which contains a control character", name, s)
+		return "", fmt.Errorf("%s is %q, which contains a control character: remove it", name, s)
 	}
 	for segment := range strings.SplitSeq(s, "/") {
 		if segment == "." || segment == ".." {

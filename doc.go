@@ -12,8 +12,8 @@
 //		fmt.Println(job.ID, job.Name, job.FailureReason, job.WebURL)
 //	}
 //
-// A [Project] identifies a project by its numeric ID ("42") or its full path
-// ("group/app"). Every method takes a context, which limits the duration of the whole
+// A [Project] identifies a project by its numeric ID ("42") or its full path ("group/app").
+// Every method that sends requests takes a context, which limits the duration of the whole
 // call, including retries. Nil options mean defaults. The package never modifies values
 // that you pass. A [Client] is safe for concurrent use.
 //
@@ -31,8 +31,8 @@
 //     [JobsService.Erase].
 //   - Wait: [JobsService.Wait] for a job, [JobsService.WaitPipeline] for a pipeline and,
 //     with [WaitOptions].Downstream, for the pipelines that it triggers.
-//     [PipelineResult.Succeeded] reports whether all of them have GitLab's status success.
-//     To set a deadline, pass a context with a timeout.
+//     [PipelineResult.Succeeded] reports whether all of them succeeded, apart from
+//     pipelines that are allowed to fail. To set a deadline, pass a context with a timeout.
 //   - Handle failed jobs: [JobsService.Failed] returns the failed jobs of a pipeline with the
 //     ends of their logs, and [JobsService.RetryFailed] retries them. Both include jobs
 //     that are allowed to fail.
@@ -58,9 +58,9 @@
 // call the methods of [JobTokenService]. For tokens that expire, implement Auth: see its
 // example. [WithAuth] sets other credentials for a single call.
 //
-// The client sends credentials to its own server only. If it follows a redirect to another
-// host, port or scheme, it removes them. Errors and log lines do not contain tokens of 8
-// characters or more.
+// The client sends credentials to its own server only. If the client follows a redirect to
+// another host, port or scheme, it removes the credentials. Errors and log lines do not
+// contain tokens of 8 characters or more.
 //
 // # Bridges
 //
@@ -81,9 +81,10 @@
 // With keyset pagination, a page begins after the last item of the previous page. The
 // server encodes this position in a cursor.
 //
-// AllByProject uses keyset pagination. It yields every job that exists for the whole
-// listing. The list has no maximum length. For the lists of a pipeline, GitLab has offset
-// pagination only: [JobsService.AllByPipeline] explains how to get every job.
+// AllByProject uses keyset pagination. It yields every job that is in the list from the
+// start of the iteration to its end. The list has no maximum length. For the lists of a
+// pipeline, GitLab has offset pagination only: [JobsService.AllByPipeline] explains how to
+// get every job.
 //
 // If a request fails, the iterator yields the error once, with a nil item, and ends. The
 // error of an All or Pages method is a [*PageError], which has the position at which to
@@ -94,10 +95,10 @@
 // If the server responds with an error status, the method returns an [*Error] with the path
 // of the request and the message of the server. Use [errors.Is] to compare it with
 // [ErrNotFound], [ErrForbidden], [ErrRateLimited] and so on. A method also returns an
-// [*Error] if a response has a success status but can't be used, such as the HTML page of
-// a proxy. [Temporary] reports whether the same call may succeed later. If the context ends
-// first, the method returns the context's error and its cause. Methods check their
-// arguments before they send a request.
+// [*Error] if a response has a success status but can't be used, such as the HTML page of a
+// proxy. [Temporary] reports whether the same call may succeed later. If the context ends
+// before the call is complete, the method returns the context's error and its cause.
+// Methods check their arguments before they send a request.
 //
 // # Retries
 //

@@ -38,8 +38,9 @@ var (
 	ErrOutcomeUnknown = errors.New("outcome unknown: the write was sent and may have happened")
 )
 
-// Error is a response whose status is not 2xx, or a 2xx response that cannot be used. In
-// the second case Message describes the response.
+// An Error describes a response whose status is not 2xx, or a 2xx response that cannot be
+// used. If a rate limit prevents a call from being sent, its error is an Error with status
+// 429. If a 2xx response cannot be used, Message describes it.
 type Error struct {
 	Method     string
 	Route      string // GitLab's template, such as "/projects/:id/jobs/:job_id".
@@ -339,7 +340,7 @@ func contextError(ctx context.Context) error {
 // Temporary reports whether the same call may succeed later. It is true for the failures
 // after which a GET request is retried: network errors, attempt timeouts, the status codes
 // 408, 425 and 429, and all 5xx status codes except 501 and 505. It is also true if the
-// response to a GET request is an HTML page with status 200, because many proxies announce
+// response to a read is an HTML page with a 2xx status, because many proxies announce
 // maintenance with such a page.
 //
 // It is false for nil, for an ended context, for invalid arguments and certificates, and

@@ -68,7 +68,8 @@ func ExampleError() {
 	// Output: 403 403 Forbidden - Job is not erasable!
 }
 
-// Do calls endpoints that have no method, such as the pipeline itself.
+// Do calls endpoints that have no method in this package, such as the one that returns a
+// pipeline.
 func ExampleClient_Do() {
 	srv, err := gitlabjobstest.Start() // A fake GitLab server with a pipeline.
 	if err != nil {
@@ -123,8 +124,8 @@ func ExampleClient_Do_download() {
 	// <nil> <nil>
 }
 
-// The client uses your http.Client, for example with a certificate authority and a
-// proxy.
+// The client can use your own http.Client, for example to trust a private certificate
+// authority or to use a proxy.
 func ExampleWithHTTPClient() {
 	var pem []byte // The certificates, for example read with os.ReadFile.
 	proxy, err := url.Parse("http://proxy.example.com:3128")

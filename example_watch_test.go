@@ -13,8 +13,8 @@ import (
 	"example.com/gitlabjobs/gitlabjobstest"
 )
 
-// tally is the content of the file: the number of failed jobs, and the state of the watch
-// after the last event that was counted.
+// tally is stored in a file. It contains the number of failed jobs, and the state of the
+// watch after the last event that was counted.
 type tally struct {
 	Failed int                   `json:"failed"`
 	State  gitlabjobs.WatchState `json:"state"`
@@ -32,7 +32,7 @@ func readTally(path string) (t tally, err error) {
 }
 
 // store replaces the file atomically. Even if the program is killed, the count and the
-// state in the file belong together.
+// state in the file match.
 func (t *tally) store(path string) error {
 	data, err := json.Marshal(t)
 	if err == nil {

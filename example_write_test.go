@@ -34,7 +34,8 @@ func ExampleJobsService_Play() {
 	// Output: deploy is pending
 }
 
-// The response to a play is lost. The status of the job shows whether it was played.
+// The connection breaks before Play receives a response. The status of the job shows
+// whether it was played.
 func ExampleJobsService_Play_outcomeUnknown() {
 	srv, err := gitlabjobstest.Start() // A fake GitLab server that resets the connection of the next POST.
 	if err != nil {

@@ -16,15 +16,15 @@ const (
 	pipelineJobsRoute = "/projects/:id/pipelines/:pipeline_id/jobs"
 )
 
-// ListJobsOptions filter and page the jobs of a project. Nil or the zero value selects
-// all jobs, and in ListByProject the first page of them.
+// ListJobsOptions filter and page the jobs of a project. Nil or the zero value selects all
+// jobs. ListByProject then returns the first page.
 type ListJobsOptions struct {
 	ListOptions
 
 	Scope      []Status   `url:"scope,brackets,omitempty"` // Only jobs with one of these statuses; empty for all.
 	Ref        string     `url:"ref,omitempty"`            // Only jobs of this branch or tag. GitLab does not document this parameter.
 	Pagination Pagination `url:"pagination,omitempty"`     // Empty: offset for ListByProject, keyset for the iterators.
-	Cursor     string     `url:"cursor,omitempty"`         // The first page, from Page.NextCursor. Implies keyset pagination.
+	Cursor     string     `url:"cursor,omitempty"`         // The page to start with: the NextCursor of an earlier page. Implies keyset pagination.
 }
 
 func (o *ListJobsOptions) checked() error {
@@ -59,9 +59,10 @@ func (o *ListPipelineJobsOptions) checked() error {
 
 // ListByProject returns a page of a project's jobs, including retried ones, newest first.
 // With keyset pagination, Page.NextCursor is the Cursor of the next page. It is empty on
-// the last page. It is also empty if a proxy has removed the Link header: only
-// [JobsService.PagesByProject] detects this. ListByProject returns an error if the response
-// names a next page that cannot be read, or if the server ignores the Cursor.
+// the last page. It is also empty if a proxy has removed the Link header. ListByProject
+// does not detect this; [JobsService.AllByProject] and [JobsService.PagesByProject] do.
+// ListByProject returns an error if the response names a next page that cannot be read, or
+// if the server ignores the Cursor.
 //
 // GitLab: GET /projects/:id/jobs, [List all jobs for a project].
 //
@@ -86,22 +87,24 @@ func (s *JobsService) ListByProject(ctx context.Context, project Project, opts *
 // opts.PerPage is set, and uses keyset pagination unless opts selects offset
 // pagination or a Page. The options are copied: later changes have no effect.
 //
-// With keyset pagination it yields every job that is in the list for the whole listing, and
-// yields it once, even if other jobs are created or deleted meanwhile. If no jobs are left
-// after a cursor, GitLab responds with a 500; the listing is complete then. The iterator
-// yields an error if the IDs of a page do not descend, or if a job has no ID. It holds only
-// the current page and the pages fetched in advance in memory.
+// With keyset pagination it yields every job that is in the list from the start of the
+// iteration to its end, and yields it once, even if other jobs are created or deleted
+// meanwhile. GitLab responds with a 500 if no jobs are left after a cursor. AllByProject
+// detects this and ends without an error. The iterator yields an error if the IDs of a page
+// do not descend, or if a job has no ID. Only the current page and the pages that were
+// fetched in advance are in memory.
 //
 // If a proxy removes the Link header, the list is still complete. If a full page has no
 // Link header, AllByProject requests it again, with a page size that is larger by one. If
-// the response has one more job, the listing continues by offset pagination.
+// the response has one more job, the listing continues with offset pagination.
 //
 // AllByProject also uses offset pagination if the server has no keyset pagination (before
-// GitLab 15.9). It then yields no job twice either, but it may miss jobs. If a job is
-// deleted or leaves the Scope during the listing, the jobs after it move up. If one of them
-// moves to a page that was already read, AllByProject misses it. Without a Scope, only
-// deletions have this effect. GitLab ends offset pagination after 50,000 jobs; the listing
-// then continues by keyset pagination.
+// GitLab 15.9). Even then it yields no job twice, but it may miss jobs. If a job is deleted
+// or leaves the Scope during the listing, the jobs after it move up. If one of them moves
+// to a page that was already read, AllByProject misses it. Without a Scope, only deletions
+// have this effect. GitLab ends offset pagination after 50,000 jobs. If the server has
+// keyset pagination, the listing then continues with it. Otherwise the iterator yields an
+// error.
 //
 // If a page fails, the iterator yields the error once, as a [*PageError] that says
 // where to resume, and ends.
@@ -114,9 +117,10 @@ func (s *JobsService) AllByProject(ctx context.Context, project Project, opts *L
 }
 
 // PagesByProject is [JobsService.AllByProject] page by page, for programs that store their
-// position. To resume after a page, set ListJobsOptions.Cursor to its Page.NextCursor. If
-// that is empty, set ListOptions.Page to its Page.NextPage: the listing then resumes by
-// offset pagination. Pages without new jobs are skipped.
+// position. To resume after a page, set Cursor to the NextCursor of that page. If
+// NextCursor is empty and NextPage is not 0, set ListOptions.Page to NextPage: the listing
+// then resumes with offset pagination. If neither is set, that page was the last one. Pages
+// without new jobs are skipped.
 func (s *JobsService) PagesByProject(ctx context.Context, project Project, opts *ListJobsOptions, ro ...RequestOption) iter.Seq2[*Page[Job], error] {
 	return s.projectJobs(project, opts, ro).pages(ctx)
 }
@@ -217,10 +221,10 @@ type CancelOptions struct {
 	Force bool
 }
 
-// Cancel cancels a job and returns it. A running job may be canceling first. A manual or
-// scheduled job becomes canceled too, with FinishedAt set. Archived jobs can be canceled.
-// A finished job is returned unchanged, without an error. Cancel is idempotent, so it is
-// retried like a read.
+// Cancel cancels a job and returns it. A running job may first have the status canceling,
+// until its runner has stopped. A manual or scheduled job becomes canceled too, with
+// FinishedAt set. Archived jobs can be canceled. A finished job is returned unchanged,
+// without an error. Cancel is idempotent, so it is retried like a read.
 //
 // GitLab: POST /projects/:id/jobs/:job_id/cancel, [Cancel a job].
 //
@@ -240,10 +244,10 @@ type RetryOptions struct {
 	Inputs map[string]any // Values for the job's inputs. They replace the old values.
 }
 
-// Retry runs a finished job again and returns the new job, which has a new ID. The old
-// job does not change. If the job can't be retried (it is archived, was retried before or
-// has not finished), the error is [ErrForbidden]. The client never sends the request
-// again if a job may have been created; the error is [ErrOutcomeUnknown] then. The job was
+// Retry runs a finished job again and returns the new job, which has a new ID. The old job
+// does not change. If the job can't be retried (it is archived, was retried before or has
+// not finished), the error is [ErrForbidden]. If a job may have been created, the client
+// does not send the request again, and the error is [ErrOutcomeUnknown]. The job was
 // created if the pipeline has a job of the same name with a higher ID: see the example.
 //
 // GitLab: POST /projects/:id/jobs/:job_id/retry, [Retry a job].

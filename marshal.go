@@ -12,10 +12,10 @@ type object struct{ record }
 // record is an alias, so that the embedded field is not exported.
 type record = jsonobject.Object
 
-// Extra returns the JSON value of a key of the response that no field of the struct
-// contains: this version of the package does not know the key, or the value does not fit
-// the type of the field. For any other key, it returns false. Callers must not modify the
-// value.
+// Extra returns the JSON value of a response key that is not stored in a field of the
+// struct. This is the case if this version of the package does not know the key, or if the
+// value does not fit the type of the field. For any other key, it returns false. Callers
+// must not modify the value.
 func (o object) Extra(name string) ([]byte, bool) { return o.record.Extra(name) }
 
 // MarshalJSON implements [encoding/json.Marshaler].

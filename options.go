@@ -35,9 +35,9 @@ const (
 )
 
 // WithHTTPClient makes the client send its requests with the transport and the cookie jar
-// of hc. Its CheckRedirect is called for redirects that this package allows. Its Timeout,
-// if set, is the default of [WithAttemptTimeout]. hc is copied and never modified. Without
-// this option, each client has its own connection pool.
+// of hc. The client calls hc.CheckRedirect for redirects that this package allows. If
+// hc.Timeout is set, it is the default of [WithAttemptTimeout]. hc is copied and never
+// modified. Without this option, each client has its own connection pool.
 //
 // The default transport pings silent HTTP/2 connections. If the network has dropped a
 // connection, the transport replaces it within about the time of one attempt. To get the
@@ -72,9 +72,9 @@ func WithUserAgent(userAgent string) ClientOption {
 	}
 }
 
-// WithDefaultHeader sets a header on every request, and replaces the default value of the
-// client. The rules of [WithHeader] apply. The credentials of an [Auth], and WithHeader for
-// a single call, override it.
+// WithDefaultHeader sets a header on every request. It replaces the value that the client
+// sends by default. The rules of [WithHeader] apply. The credentials of an [Auth], and
+// WithHeader for a single call, override it.
 func WithDefaultHeader(key, value string) ClientOption {
 	return func(c *config) error {
 		return setHeader(&c.header, "WithDefaultHeader", key, value)
@@ -109,8 +109,9 @@ func WithAttemptTimeout(d time.Duration) ClientOption {
 
 // WithMaxBody limits the size of response bodies that are read into memory, in bytes after
 // decompression. The default is 64 MiB. It does not apply to streams: logs, and bodies that
-// [Client.Do] writes to an io.Writer. Independently of it, a response with more than 100,000
-// JSON objects, list elements and unknown fields is an error.
+// [Client.Do] writes to an io.Writer. In addition, a response that a method of a service
+// decodes may contain at most 100,000 JSON objects, list elements, map entries and unknown
+// fields in total. A larger response is an error.
 func WithMaxBody(bytes int64) ClientOption {
 	return func(c *config) error {
 		if bytes <= 0 {
@@ -169,10 +170,10 @@ func validOptions(ro []RequestOption) *requestConfig {
 // responseOf returns the Response that was passed to WithResponse, or nil.
 func responseOf(ro []RequestOption) *Response { return validOptions(ro).response }
 
-// WithHeader sets a header of the request, and replaces the default value of the client.
-// After a redirect to another host, it is not sent unless it is known to be harmless, such
-// as Accept. It is an error to set a header that net/http sets itself, or a header that
-// makes net/http repeat writes.
+// WithHeader sets a header of the request. It replaces the value that the client sends by
+// default. After a redirect to another host, it is not sent unless it is known to be
+// harmless, such as Accept. It is an error to set a header that net/http sets itself, or a
+// header that makes net/http repeat writes.
 func WithHeader(key, value string) RequestOption {
 	return func(r *requestConfig) error {
 		return setHeader(&r.header, "WithHeader", key, value)
@@ -198,7 +199,7 @@ func WithAuth(auth Auth) RequestOption {
 	}
 }
 
-// WithResponse stores information about the response in *response when the call ends, also
+// WithResponse stores information about the response in *response when the call ends, even
 // if it fails. An iterator stores it for each page.
 func WithResponse(response *Response) RequestOption {
 	return func(r *requestConfig) error {
@@ -224,25 +225,25 @@ type Response struct {
 //
 // # Retried requests
 //
-// Reads, and Cancel, which is idempotent, are retried after connection errors, attempt
-// timeouts, and the status codes 408, 425, 429 and 5xx except 501 and 505. Retry, Erase and
-// Play are retried only if the request provably did not reach the server, or after a 429,
-// because GitLab's rate limiter responds before the action runs. If such a write fails in
-// any other way and may have taken effect, the error is [ErrOutcomeUnknown]. This includes
-// a 303, a 408, every 5xx and a response that cannot be read.
+// The client retries reads and Cancel (which is idempotent) after connection errors,
+// attempt timeouts, and the status codes 408, 425, 429 and 5xx, except 501 and 505. Retry,
+// Erase and Play are retried only if the request provably did not reach the server, or
+// after a 429, because GitLab's rate limiter responds before the action runs. If such a
+// write fails in any other way and may have taken effect, the error is [ErrOutcomeUnknown].
+// This includes a 303, a 408, every 5xx and a response that cannot be read.
 //
-// If the requests of a route keep failing, the client stops retrying them, so that it does
-// not multiply an outage. It sends each of them once until one succeeds. Other routes are
-// not affected.
+// If the requests of a route keep failing, the client stops retrying them, so that retries
+// do not add to the server's load. Until a request of the route succeeds, each call makes
+// one attempt. Other routes are not affected.
 //
 // # Waits between attempts
 //
 // If the response asks for a wait, in Retry-After or, for a 429, in RateLimit-Reset, the
-// client waits for that time plus a random time. The random time prevents many callers
-// from returning at once. It is at most a quarter of the wait, or MinWait if that is longer,
-// and at most 10 seconds. It is shorter after later attempts: a call that was refused
-// several times is sent before others that wait for the same limit, so it does not use up
-// its attempts.
+// client waits for that time plus a random time. The random time prevents many callers from
+// returning at once. It is at most a quarter of the wait, or MinWait if that is longer, and
+// never more than 10 seconds. It becomes shorter with each attempt. A call that was refused
+// several times is therefore sent before other calls that wait for the same limit, and is
+// less likely to run out of attempts.
 //
 // If a 429 does not ask for a wait, the client waits for a random time between MaxWait/2
 // and MaxWait. GitLab's limits of single endpoints do not ask for a wait, and count
@@ -257,8 +258,8 @@ type Response struct {
 // after a response with RateLimit-Remaining: 0, the client sends none of these calls until
 // the limit allows it. A 429 without a wait delays only the calls of its route. While the
 // server sends RateLimit headers, at most RateLimit-Remaining requests are in flight. After
-// a wait, one request is sent first, and the others follow its response. Waiting does not
-// count as an attempt.
+// a wait, the client sends one request first, and sends the others when its response has
+// arrived. Waiting does not count as an attempt.
 //
 // After a 429, a call fails without being sent if it would have to wait beyond the deadline
 // of its context, or longer than MaxServerWait in a single wait. Its error is an [*Error]
@@ -269,11 +270,11 @@ type Response struct {
 //
 // Over HTTP/2, net/http repeats a request by itself after the server has reset its stream
 // or sent GOAWAY. The client ends the attempt instead, and the attempt counts as failed.
-// (For reads, only over https, because GitLab does not support HTTP/2 over plain http.)
-// For a write the error is [ErrOutcomeUnknown], because net/http does not report whether
-// the server has processed the request. The client uses net/http/httptrace for this: with a
-// transport that does not support it, requests may be sent more often than this policy
-// allows.
+// For reads, the client does this only over https, because GitLab does not support HTTP/2
+// over plain http. For a write the error is [ErrOutcomeUnknown], because net/http does not
+// report whether the server has processed the request. The client uses net/http/httptrace
+// for this: with a transport that does not support it, requests may be sent more often than
+// this policy allows.
 type RetryPolicy struct {
 	MaxAttempts   int           // Maximum number of attempts, including the first. Default 5; 1 for no retries.
 	MinWait       time.Duration // Minimum wait between two attempts. Default 200 ms.
@@ -300,7 +301,7 @@ func (p RetryPolicy) withDefaults() (RetryPolicy, error) {
 		p.MaxServerWait = defaultRetryPolicy.MaxServerWait
 	}
 	if p.MinWait > p.MaxWait {
-		return p, fmt.Errorf("WithRetry: MinWait %v is longer than MaxWait %v", p.MinWait, p.MaxWait)
+		return p, fmt.Errorf("WithRetry: MinWait %v is longer than MaxWait %v: set both, or leave one at 0", p.MinWait, p.MaxWait)
 	}
 	return p, nil
 }

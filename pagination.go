@@ -14,9 +14,9 @@ import (
 type ListOptions struct {
 	Page int `url:"page,omitempty"` // From 1; 0 for the first. Offset pagination only.
 
-	// PerPage is the number of items per page; 0 for GitLab's default of 20, or for
-	// 100 in the All and Pages methods. With offset pagination GitLab cuts it to 100;
-	// keyset pages have no limit but [WithMaxBody].
+	// PerPage is the number of items per page; 0 for GitLab's default of 20, or for 100 in
+	// the All and Pages methods. With offset pagination, GitLab reduces a larger number to
+	// 100. The size of keyset pages is limited only by [WithMaxBody].
 	PerPage int `url:"per_page,omitempty"`
 
 	// Prefetch is the maximum number of pages that the All and Pages methods fetch in
@@ -59,10 +59,10 @@ const (
 	// requests shift the pages.
 	OffsetPagination Pagination = "offset"
 
-	// KeysetPagination continues after the last job of the page before, so that it
-	// neither skips nor repeats a job while others come and go. It exists for the jobs
-	// of a project, newest first, from GitLab 15.9 on. GitLab limits neither the size of
-	// its pages nor the length of the list.
+	// KeysetPagination begins each page after the last job of the previous page, so it
+	// neither skips nor repeats a job if other jobs are created or deleted. GitLab 15.9 and
+	// later support it for the jobs of a project, newest first. GitLab limits neither the
+	// size of its pages nor the length of the list.
 	KeysetPagination Pagination = "keyset"
 )
 

@@ -9,7 +9,7 @@ import (
 )
 
 // A Project identifies a project by its numeric ID ("42") or its full path
-// ("group/subgroup/app"). The path is not escaped: the client does that.
+// ("group/subgroup/app"). Do not escape the path: the client escapes it.
 type Project string
 
 // ProjectID returns the Project with a numeric ID.
@@ -29,13 +29,13 @@ func (p Project) escape(string) (string, error) {
 	}
 	switch {
 	case s == "":
-		return "", fmt.Errorf(`project is empty: use its ID, "42", or its full path, "group/app"`)
+		return "", fmt.Errorf(`project is empty: use its ID, such as "42", or its full path, such as "group/app"`)
 	case strings.Contains(s, "://"):
-		return "", fmt.Errorf(`project %q is a URL: use only the full path, "group/app"`, s)
+		return "", fmt.Errorf(`project %q is a URL: use only the full path, such as "group/app"`, s)
 	case strings.Contains(strings.ToLower(s), "%2f"):
-		return "", fmt.Errorf(`project %q is escaped: use the path as it is, "group/app"`, s)
+		return "", fmt.Errorf(`project %q is escaped: use the path as it is, such as "group/app"`, s)
 	case !strings.Contains(s, "/"):
-		return "", fmt.Errorf(`project %q is neither a number nor a full path: use its ID, "42", or its full path, "group/app"`, s)
+		return "", fmt.Errorf(`project %q is neither a number nor a full path: use its ID, such as "42", or its full path, such as "group/app"`, s)
 	case strings.ContainsFunc(s, unicode.IsControl):
 		return "", fmt.Errorf("project %q has a control character: remove it", s)
 	}
@@ -43,9 +43,9 @@ func (p Project) escape(string) (string, error) {
 	for i, segment := range segments {
 		switch segment {
 		case "", ".", "..":
-			return "", fmt.Errorf(`project %q has an empty part, "." or "..": use the full path, "group/app"`, s)
+			return "", fmt.Errorf(`project %q has an empty part, "." or "..": use the full path, such as "group/app"`, s)
 		case "-":
-			return "", fmt.Errorf(`project %q is the path of a page: use only the part before "/-/", "group/app"`, s)
+			return "", fmt.Errorf(`project %q is the path of a page: use only the part before "/-/", such as "group/app"`, s)
 		}
 		segments[i] = url.PathEscape(segment)
 	}

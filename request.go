@@ -49,7 +49,7 @@ var (
 // RouteFromContext returns the route of the call that a request belongs to, in GitLab's
 // notation: "/projects/:id/jobs/:job_id". An [http.RoundTripper] that counts or traces
 // requests can call it with the context of the request. The result is a label that is the
-// same for all jobs. For any other context it returns "".
+// same for all jobs. If ctx is not the context of a request of a [Client], it returns "".
 func RouteFromContext(ctx context.Context) string { return transport.RouteFromContext(ctx) }
 
 // fetch makes a call whose response is one JSON object. An object without an ID is an

@@ -5,7 +5,7 @@ import (
 )
 
 // Status is the state of a job, a bridge or a pipeline. GitLab adds values over time, so
-// any string is valid, also as a scope.
+// any string is valid, including as a scope.
 type Status string
 
 // The statuses that a job can have.

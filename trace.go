@@ -37,7 +37,8 @@ func (o TraceOptions) check() error {
 // Trace returns the log of a job as a stream, which the caller must close. Trace does not
 // read the whole log into memory. The log of a running job ends with the last byte that the
 // job has written so far. If a job has not written a log, or its log was erased, the stream
-// is empty. If the job lists a log but GitLab responds with 404, the error is [ErrNotFound].
+// is empty. If the Artifacts of the job include the log (FileType "trace") but GitLab
+// responds with 404, the error is [ErrNotFound].
 //
 // If a response breaks off, or is shorter than its announced length, Read requests the
 // rest, within the limits of the client's [RetryPolicy], and continues at the next byte.
@@ -46,9 +47,9 @@ func (o TraceOptions) check() error {
 //
 // The check compares a checksum of all bytes that were read. If the server supports byte
 // ranges (GitLab 19.x), the check compares only the last bytes that were read, at least
-// 1,024 of them, unless the same bytes may also occur earlier in the log. With such a
-// server, Read therefore does not detect a replaced log if the new log has these bytes at
-// the same offset, and they occur nowhere earlier.
+// 1,024 of them. If these bytes may also occur earlier in the log, the check compares all
+// bytes. With such a server, Read therefore does not detect that the log was replaced if
+// the new log has the same bytes at that offset and they do not occur earlier.
 //
 // If opts selects a part, and the server supports byte ranges, only that part is requested.
 // Otherwise the server sends the log from its first byte, and Read drops the bytes before

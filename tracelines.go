@@ -29,8 +29,8 @@ type TraceLine struct {
 	// printed without the other lines.
 	Styled string
 
-	// Raw is the line as it is in the log, with its end. The Raw of all lines, one
-	// after the other, is the log, byte for byte.
+	// Raw is the line as it is in the log, including its line ending. The Raw values of all
+	// lines, concatenated, are the log, byte for byte.
 	Raw string
 
 	// Time is the time at which the runner received the line, in UTC. Time is zero and
@@ -42,9 +42,9 @@ type TraceLine struct {
 	// the scripts of the job, 15 and more for services.
 	StreamID int
 
-	// Continued reports whether the text continues that of an earlier line. The
-	// line is then a later piece of a line of more than 64 KiB, or the runner
-	// marked it as a continuation but TraceLines could not join it.
+	// Continued reports whether the line continues the text of an earlier line. The line is
+	// then a later piece of a line of more than 64 KiB, or the runner marked it as a
+	// continuation but TraceLines could not join it.
 	Continued bool
 
 	// Sections are the sections that contain the line, the innermost last. Lines share
@@ -52,7 +52,7 @@ type TraceLine struct {
 	Sections []*TraceSection
 
 	// Started are the sections that begin with this line. Ended are the sections that end
-	// with it, which Sections does not contain.
+	// with this line. Sections does not contain them.
 	Started, Ended []*TraceSection
 }
 
@@ -69,14 +69,14 @@ const (
 // TraceSection is a part of a log that GitLab's page folds.
 type TraceSection struct {
 	Name    string
-	Header  string            // The text beside the mark, which is what the page shows. It may be empty.
+	Header  string            // The text next to the section mark, which GitLab's page shows as the title. It may be empty.
 	Options map[string]string // Such as collapsed and hide_duration. Nil for none.
 	Start   time.Time
-	End     time.Time // Zero until the section's end is read, which a log may lack.
+	End     time.Time // Zero until TraceLines has read the end of the section. A log may lack the end.
 }
 
-// Duration returns the time from the section's start to its end, in whole
-// seconds. It is zero if the section has no end, or one before its start.
+// Duration returns the time from the section's start to its end, in whole seconds. It is
+// zero if the section has no end, or if its end is before its start.
 func (s *TraceSection) Duration() time.Duration {
 	if s.End.IsZero() {
 		return 0
@@ -102,16 +102,16 @@ func (s *TraceSection) Duration() time.Duration {
 // A section mark starts a new line, as on GitLab's page, even in the middle of text. Marks
 // that GitLab does not accept are text. If the section of an end mark is not open, the mark
 // is removed and does not start a line. When TraceLines reads the end of a section, it sets
-// End in the TraceSection that earlier lines share. Lines do not change otherwise after
-// they were returned. While the loop runs, other goroutines must not read End.
+// End in the TraceSection that earlier lines share. Nothing else in a line changes after
+// TraceLines has returned it. While the loop runs, other goroutines must not read End.
 //
 // Newer runners write a prefix with the time and the stream before each line. They also
 // split lines, at carriage returns and after 8 KiB. TraceLines joins the parts to one line,
 // with the time of the first part. If a line of such a runner contains a carriage return or
 // is longer than 8 KiB, TraceLines returns it when the next line begins, because only the
-// next line shows whether it is complete. TraceLines does not join a continuation of any
-// other line, or one that follows a line of another stream. It returns such a continuation
-// as a line with Continued set.
+// next line shows whether it is complete. TraceLines joins a continuation only to such a
+// line, and only if the continuation is of the same stream. It returns any other
+// continuation as a separate line with Continued set.
 //
 // Lines of more than 64 KiB are returned in pieces. Continued is set in all but
 // the first.

@@ -48,8 +48,8 @@ func OlderServer() Option {
 	return func(s *Server) { s.cfg.older = true }
 }
 
-// NewerServer makes the server respond like a GitLab that no longer has the
-// route bridges: it responds with 404. The route trigger_jobs replaces it.
+// NewerServer makes the server respond like a GitLab version that no longer has the route
+// bridges. The server responds to that route with 404; use the route trigger_jobs instead.
 func NewerServer() Option {
 	return func(s *Server) { s.cfg.newer = true }
 }
@@ -61,12 +61,12 @@ func MissingTraceNotFound() Option {
 	return func(s *Server) { s.cfg.missingLogIs404 = true }
 }
 
-// LogsInStorage keeps the logs in an object storage: the server responds to a
-// request for a log with a 302 to a signed URL on another host, which is valid
-// for 10 minutes. The storage always sends the whole log. It responds with 400 to
-// a request that contains a token. In memory the storage's host is storage.test.
-// With a socket it is localhost, at the port of the server, whose own URL has
-// 127.0.0.1.
+// LogsInStorage keeps the logs in an object storage: the server responds to a request for a
+// log with a 302 to a signed URL on another host, which is valid for 10 minutes. The
+// storage always sends the whole log. It responds with 400 to a request that contains a
+// token. In memory the storage's host is storage.test. With a socket, the storage's host is
+// localhost, with the same port as the server. It differs from the host of the server's
+// URL, which is 127.0.0.1.
 func LogsInStorage() Option {
 	return func(s *Server) { s.cfg.storage = true }
 }

@@ -216,8 +216,8 @@ func MalformedJSON() Effect {
 	return Rewrite(func(body []byte) []byte { return append([]byte("{,"), body...) })
 }
 
-// TruncatedJSON responds with only the first n bytes of the body, without an
-// error of the connection.
+// TruncatedJSON responds with only the first n bytes of the body. The connection does not
+// break.
 func TruncatedJSON(n int) Effect {
 	if n < 0 {
 		return Effect{problem: fmt.Sprintf("TruncatedJSON(%d): use 0 or more bytes", n)}

@@ -74,7 +74,7 @@ func NewMemoryServer(t TB, opts ...Option) *Server {
 }
 
 // Start starts a server on a loopback socket for a program that is not a test.
-// The program must close the server. [Server.Err] returns the first set-up error,
+// The program must close the server. [Server.Err] returns the first setup error,
 // and every response after that error is a 500 that contains it.
 func Start(opts ...Option) (*Server, error) {
 	s := newServer(nil, opts)
@@ -147,9 +147,9 @@ func (s *Server) Close() {
 // transport starts no goroutine.
 func (s *Server) Transport() http.RoundTripper { return s.network.Transport() }
 
-// Client returns a client of the server that sends the token as a personal
-// access token. If the token is empty, the client sends none. The options can
-// replace the HTTP client that connects to a server without a socket.
+// Client returns a client of the server that sends the token as a personal access token. If
+// the token is empty, the client sends none. For a server without a socket, the client uses
+// [Server.Transport]. WithHTTPClient in opts replaces it.
 func (s *Server) Client(token string, opts ...gitlabjobs.ClientOption) *gitlabjobs.Client {
 	auth := gitlabjobs.NoAuth()
 	if token != "" {
@@ -173,14 +173,14 @@ func (s *Server) ClientWithAuth(auth gitlabjobs.Auth, opts ...gitlabjobs.ClientO
 	return c
 }
 
-// Err returns the first set-up error of a server made by [Start], or nil.
+// Err returns the first setup error of a server made by [Start], or nil.
 func (s *Server) Err() error {
 	s.errors.mu.Lock()
 	defer s.errors.mu.Unlock()
 	return s.errors.first
 }
 
-// failf reports a set-up error. It ends the test if the server has one.
+// failf reports a setup error. It ends the test if the server has one.
 func (s *Server) failf(format string, args ...any) {
 	s.tb.Helper()
 	s.tb.Fatalf("gitlabjobstest: "+format, args...)

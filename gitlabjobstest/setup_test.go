@@ -152,7 +152,7 @@ func TestOptionErrorSaysHowToFixIt(t *testing.T) {
 	}
 }
 
-// A server without a test keeps the first set-up error. It does not panic, and
+// A server without a test keeps the first setup error. It does not panic, and
 // every later response contains the error.
 func TestServerWithoutTestKeepsFirstSetUpError(t *testing.T) {
 	t.Parallel()

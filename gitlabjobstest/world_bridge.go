@@ -15,7 +15,7 @@ type BridgeSpec struct {
 	Name          string                   // "trigger" and the ID by default.
 	Stage         string                   // "deploy" by default.
 	Status        gitlabjobs.Status        // Success by default. With Depend, the final status of Downstream, or running if Downstream has not finished.
-	FailureReason gitlabjobs.FailureReason // The reason if Status is failed. Default: downstream_pipeline_creation_failed.
+	FailureReason gitlabjobs.FailureReason // The reason if Status is failed. Default: unknown_failure if Downstream is set, otherwise downstream_pipeline_creation_failed.
 	AllowFailure  bool
 	Manual        bool // The bridge has "when: manual": it starts when it is played. Implied by a manual Status.
 	Retried       bool
@@ -31,8 +31,8 @@ type BridgeSpec struct {
 
 	// AnyDownstream allows a Downstream that GitLab does not allow: the bridge's own
 	// pipeline, a pipeline above it, or the downstream pipeline of another bridge.
-	// Responses contain the pipeline, but the bridge neither starts it nor takes
-	// over its status.
+	// Responses contain the pipeline. The bridge does not start it, and does not follow
+	// later changes of its status.
 	AnyDownstream bool
 
 	CreatedAt, QueuedAt, StartedAt, FinishedAt time.Time

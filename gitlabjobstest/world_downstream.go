@@ -7,9 +7,9 @@ import (
 	"example.com/gitlabjobs"
 )
 
-// Start makes the bridge trigger its downstream pipeline, as GitLab does when
-// the previous stage has finished. The created jobs and bridges of that pipeline
-// start. If the bridge has no downstream pipeline, it creates a child pipeline.
+// Start makes the bridge trigger its downstream pipeline, as GitLab does when the previous
+// stage has finished. The created jobs of that pipeline become pending, and its created
+// bridges start. If the bridge has no downstream pipeline, it creates a child pipeline.
 func (b *Bridge) Start() {
 	j := b.job
 	j.srv.tb.Helper()

@@ -25,7 +25,7 @@ func (j *Job) Start() {
 }
 
 // ifWaiting locks the server and calls f, unless the job has started or was
-// deleted. Then it reports a set-up error.
+// deleted. Then it reports a setup error.
 func (j *Job) ifWaiting(method string, f func(now time.Time)) {
 	j.srv.tb.Helper()
 	now := j.srv.lock()
@@ -38,7 +38,7 @@ func (j *Job) ifWaiting(method string, f func(now time.Time)) {
 }
 
 // ifUnfinished locks the server and calls f, unless the job has finished or was
-// deleted. Then it reports a set-up error.
+// deleted. Then it reports a setup error.
 func (j *Job) ifUnfinished(method string, f func(now time.Time)) {
 	j.srv.tb.Helper()
 	now := j.srv.lock()
@@ -57,7 +57,7 @@ func (j *Job) failState(method, status string) {
 	j.srv.failf("%s of job %d: it is %s: add it with the Status gitlabjobs.%s, or retry it and use the new job", method, j.id, j.state(), status)
 }
 
-// state describes the job in set-up errors.
+// state describes the job in setup errors.
 func (j *Job) state() string {
 	if j.deleted {
 		return "deleted"

@@ -23,7 +23,7 @@ type Tokens struct {
 	Maintainer, Developer, Reporter, Guest string // Tokens of the users who have these roles in every project.
 	Outsider                               string // Token of a user who is not a member of any project.
 	ReadAPI                                string // Token of the maintainer, with the scope read_api.
-	NoScope                                string // Token of the maintainer, without a scope for these routes.
+	NoScope                                string // Token of the maintainer that has neither the scope api nor read_api.
 	Expired, Revoked                       string // Tokens of the maintainer that are no longer valid.
 }
 
