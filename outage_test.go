@@ -295,3 +295,24 @@ func TestAPollThatFailsInPartAfterALongOutageIsTolerated(t *testing.T) {
 		assert.True(t, result.Succeeded())
 	})
 }
+
+func TestPollsDuringAnOutageAreAtIntervals(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := gitlabjobstest.NewMemoryServer(t)
+		job := srv.AddProject("group/app").AddPipeline().AddJob(gitlabjobstest.JobSpec{Status: gitlabjobs.StatusRunning})
+		srv.Fault(gitlabjobstest.Fault{Skip: 1, Times: gitlabjobstest.Always, Do: gitlabjobstest.BadGateway()})
+		opts := &gitlabjobs.WaitOptions{MinInterval: 10 * time.Second, MaxInterval: 10 * time.Second, MaxOutage: 10 * time.Hour}
+		_, err := srv.Client(srv.Tokens.Reporter).Jobs.Wait(t.Context(), "group/app", job.ID(), opts)
+		require.ErrorIs(t, err, gitlabjobs.ErrServer)
+		requests := srv.Requests()[10:] // The first failure is retried within a poll.
+		longest := time.Duration(0)
+		for i := range requests[1:] {
+			gap := requests[i+1].At.Sub(requests[i].At)
+			longest = max(longest, gap)
+			assert.GreaterOrEqual(t, gap, 10*time.Second)
+			assert.LessOrEqual(t, gap, 33*time.Second, "up to a tenth longer than the longest interval")
+		}
+		assert.GreaterOrEqual(t, longest, 30*time.Second)
+	})
+}
