@@ -144,13 +144,14 @@ func (w *pipelineWait) assess(s *pipelineState) {
 		s.ended, s.treeEnded = true, errors.Is(r.Err, ErrNoDownstream)
 		return
 	}
-	var active, created, failed int
+	var active, created int
+	var failed bool
 	var manual, waiting error
 	for _, item := range s.items() {
 		switch {
 		case item.finished:
 			if !item.mayFail && (item.status == StatusFailed || item.status == StatusCanceled) {
-				failed++
+				failed = true
 			}
 		case item.status == StatusManual:
 			if !item.mayFail && manual == nil {
@@ -173,7 +174,7 @@ func (w *pipelineWait) assess(s *pipelineState) {
 	switch {
 	case active > 0 || !s.agreed || s.incomplete || !known:
 	case (r.Status == "" || r.Status.Finished()) && created == 0 && manual == nil && waiting == nil:
-		s.ended = r.Status != StatusSuccess || failed == 0 || w.unchanged >= contradictoryPolls
+		s.ended = r.Status != StatusSuccess || !failed || w.unchanged >= contradictoryPolls
 	case w.options.WaitForBlocked:
 	case waiting != nil:
 		// Created jobs may be about to start.
