@@ -144,8 +144,8 @@ func (w *pipelineWait) assess(s *pipelineState) {
 		s.ended, s.treeEnded = true, errors.Is(r.Err, ErrNoDownstream)
 		return
 	}
-	var active, created int
-	var failed bool
+	var active int
+	var created, failed bool
 	var manual, waiting error
 	for _, item := range s.items() {
 		switch {
@@ -158,7 +158,7 @@ func (w *pipelineWait) assess(s *pipelineState) {
 				manual = s.blockedError(item)
 			}
 		case item.status == StatusCreated:
-			created++
+			created = true
 		case w.waits(item.downstream):
 			waiting = s.blockedError(item)
 		default:
@@ -173,12 +173,12 @@ func (w *pipelineWait) assess(s *pipelineState) {
 	known := r.Status != "" || s.unknown > unknownPolls
 	switch {
 	case active > 0 || !s.agreed || s.incomplete || !known:
-	case (r.Status == "" || r.Status.Finished()) && created == 0 && manual == nil && waiting == nil:
+	case (r.Status == "" || r.Status.Finished()) && !created && manual == nil && waiting == nil:
 		s.ended = r.Status != StatusSuccess || !failed || w.unchanged >= contradictoryPolls
 	case w.options.WaitForBlocked:
 	case waiting != nil:
 		// Created jobs may be about to start.
-		if created == 0 || w.unchanged > 0 {
+		if !created || w.unchanged > 0 {
 			s.blocked = cmp.Or(manual, waiting)
 		}
 	case r.Status == "" || r.Status == StatusManual:
