@@ -346,3 +346,21 @@ func TestWaitPipelineReportsAJobThatWasMissingOnlyIfItHasChanged(t *testing.T) {
 		assert.Equal(t, []string{"7 success", "8 running", "8 success"}, updates)
 	})
 }
+
+func TestWaitPollsAtIntervals(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := gitlabjobstest.NewMemoryServer(t)
+		job := srv.AddProject("group/app").AddPipeline().AddJob(gitlabjobstest.JobSpec{Script: &gitlabjobstest.Script{Runs: time.Hour}})
+		_, err := srv.Client(srv.Tokens.Reporter).Jobs.Wait(t.Context(), "group/app", job.ID(), nil)
+		require.NoError(t, err)
+		requests := srv.Requests()
+		shortest, longest := time.Hour, time.Duration(0)
+		for i := range requests[1:] {
+			gap := requests[i+1].At.Sub(requests[i].At)
+			shortest, longest = min(shortest, gap), max(longest, gap)
+		}
+		assert.InDelta(t, 5*time.Second, shortest, float64(time.Second), "after a change")
+		assert.InDelta(t, 32*time.Second, longest, float64(2*time.Second), "up to a tenth longer than MaxInterval")
+	})
+}
