@@ -94,7 +94,7 @@ func (s *JobsService) ListByProject(ctx context.Context, project Project, opts *
 // do not descend, or if a job has no ID. Only the current page and the pages that were
 // fetched in advance are in memory.
 //
-// If a proxy removes the Link header, the list is still complete. If a full page has no
+// If a proxy removes the Link header, the list does not end early: if a full page has no
 // Link header, AllByProject requests it again, with a page size that is larger by one. If
 // the response has one more job, the listing continues with offset pagination.
 //
@@ -103,8 +103,8 @@ func (s *JobsService) ListByProject(ctx context.Context, project Project, opts *
 // or leaves the Scope during the listing, the jobs after it move up. If one of them moves
 // to a page that was already read, AllByProject misses it. Without a Scope, only deletions
 // have this effect. GitLab ends offset pagination after 50,000 jobs. If the server has
-// keyset pagination, the listing then continues with it. Otherwise the iterator yields an
-// error.
+// keyset pagination and its pages have a Link header, the listing then continues with it.
+// Otherwise the iterator yields an error.
 //
 // If a page fails, the iterator yields the error once, as a [*PageError] that says
 // where to resume, and ends.

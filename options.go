@@ -233,8 +233,8 @@ type Response struct {
 // This includes a 303, a 408, every 5xx and a response that cannot be read.
 //
 // If the requests of a route keep failing, the client stops retrying them, so that retries
-// do not add to the server's load. Until a request of the route succeeds, each call makes
-// one attempt. Other routes are not affected.
+// do not add to the server's load. Until requests of the route succeed again, each call
+// makes one attempt. Other routes are not affected.
 //
 // # Waits between attempts
 //
@@ -258,8 +258,8 @@ type Response struct {
 // after a response with RateLimit-Remaining: 0, the client sends none of these calls until
 // the limit allows it. A 429 without a wait delays only the calls of its route. While the
 // server sends RateLimit headers, at most RateLimit-Remaining requests are in flight. After
-// a wait, the client sends one request first, and sends the others when its response has
-// arrived. Waiting does not count as an attempt.
+// a wait, the client sends one request first, and sends more when its response has arrived.
+// Waiting does not count as an attempt.
 //
 // After a 429, a call fails without being sent if it would have to wait beyond the deadline
 // of its context, or longer than MaxServerWait in a single wait. Its error is an [*Error]

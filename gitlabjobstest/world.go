@@ -66,7 +66,7 @@ const (
 type ProjectSpec struct {
 	ID              int64
 	Visibility      Visibility // Private by default.
-	MovedFrom       []string   // Earlier paths. The server responds to reads at these paths with 301, and to writes with 405.
+	MovedFrom       []string   // Earlier paths. The server responds to GET requests at these paths with 301, and to other methods with 405.
 	StatsRefreshing bool       // Erase responds with 409.
 	OpenToJobTokens bool       // Job tokens of other projects can read it if their user is a member.
 	CreatedAt       time.Time
