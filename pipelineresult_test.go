@@ -129,6 +129,34 @@ func TestWaitPipelineReadsEndedPipelinesAgain(t *testing.T) {
 	})
 }
 
+func TestWaitPipelineReportsARetriedJobOfAnEndedPipelineSoon(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := gitlabjobstest.NewMemoryServer(t)
+		app := srv.AddProject("group/app")
+		s := stage{t, srv, app, app.AddPipeline()}
+		s.child(after(2*time.Hour, success), bridgeSpec{})
+		ended := s.child(jobSpec{}, bridgeSpec{})
+		developer := srv.Client(srv.Tokens.Developer)
+		start, retried, reported := time.Now(), int64(0), time.Duration(0)
+		s.at(30*minute, func() {
+			again, err := developer.Jobs.Retry(context.Background(), "group/app", ended.Jobs()[0].ID(), nil)
+			if assert.NoError(t, err) {
+				retried = again.ID
+				srv.Job(again.ID).Run(gitlabjobstest.Script{Runs: time.Hour, Result: success})
+			}
+		})
+		opts := &gitlabjobs.WaitOptions{Downstream: true, OnUpdate: func(job *gitlabjobs.Job) {
+			if job.ID == retried && reported == 0 {
+				reported = time.Since(start)
+			}
+		}}
+		_, err := developer.Jobs.WaitPipeline(t.Context(), "group/app", s.root.ID(), opts)
+		require.NoError(t, err)
+		assert.InDelta(t, 30*minute, reported, float64(time.Minute))
+	})
+}
+
 func TestWaitPipelineNoticesThatAnEndedPipelineContinues(t *testing.T) {
 	t.Parallel()
 	for _, levels := range []int{1, 2, 3} {

@@ -639,3 +639,20 @@ func TestWatchEventsShareTheirStates(t *testing.T) { //nolint:paralleltest // It
 		assert.JSONEq(t, `{"version":1,"project_id":7,"newest_id":5000,"jobs":`+statuses(n, n)+`}`, marshaled(t, states[n-1]))
 	})
 }
+
+func TestWatchPollsAtIntervals(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv, pl, client := newApp(t)
+		pl.AddJob(job(1, "success"))
+		_, _ = watchFor(t, 8*time.Minute, client, gitlabjobs.WatchOptions{})
+		var gaps []time.Duration
+		for i, req := range srv.Requests()[1:] {
+			if gap := req.At.Sub(srv.Requests()[i].At); gap > 0 { // A poll has several requests.
+				gaps = append(gaps, gap)
+			}
+		}
+		assert.GreaterOrEqual(t, slices.Min(gaps), 5*time.Second)
+		assert.InDelta(t, 32*time.Second, slices.Max(gaps), float64(2*time.Second), "up to a tenth longer than MaxInterval")
+	})
+}
