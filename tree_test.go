@@ -60,7 +60,7 @@ func TestSeveralGoroutinesReadATree(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 4 {
 		wg.Go(func() {
-			assert.NoError(t, drain(tree)) //nolint:testifylint // Not in the test's goroutine.
+			assert.NoError(t, drain(tree))
 		})
 	}
 	wg.Wait()
