@@ -25,8 +25,8 @@ type FollowOptions struct {
 	// The interval between two polls. It is MinInterval, 1 s by default, while the log
 	// grows. It doubles up to MaxInterval, 15 s by default, while the log does not grow.
 	// Servers without byte ranges send the whole log each time it has grown. For them the
-	// interval is at least one second for each 16 KiB of the log, up to MaxInterval, or up
-	// to 60 s if MaxInterval is 0.
+	// interval is at least one second per 16 KiB of the log, but at most MaxInterval (60 s
+	// if that is 0).
 	MinInterval, MaxInterval time.Duration
 
 	// MaxOutage is how long GitLab may be unreachable, or respond only with errors that
@@ -60,8 +60,8 @@ func (o *FollowOptions) check() (err error) {
 //
 // Read polls for new text, and returns each byte once. If the server supports byte ranges
 // (GitLab 19.x), Read requests only the new part. Otherwise it requests the whole log,
-// which the server sends only if the ETag has changed. Each time, Read checks that the log
-// is unchanged, in the same way as [JobsService.Trace], but it compares at least 256 bytes
+// which the server sends only if the ETag has changed. Each time, Read checks that the
+// earlier text is unchanged, as [JobsService.Trace] does, but compares at least 256 bytes
 // instead of 1,024. If the log has changed, Read returns [ErrTraceChanged].
 //
 // Read tolerates outages of up to MaxOutage, and then continues at the next byte. During
@@ -91,8 +91,8 @@ func (o *FollowOptions) check() (err error) {
 // Older servers do not report that a log was erased. If the log of such a server is empty
 // after the job has finished, Read returns io.EOF.
 //
-// If the job had finished more than MaxInterval before FollowTrace was called, by the
-// server's clock, Read does not poll again after it has read the log.
+// If, by the server's clock, the job finished more than MaxInterval before FollowTrace was
+// called, Read does not poll again after it has read the log.
 //
 // GitLab: GET /projects/:id/jobs/:job_id/trace, [Retrieve a log file for a job], and
 // GET /projects/:id/jobs/:job_id, [Retrieve a job by job ID].

@@ -94,17 +94,17 @@ func (s *JobsService) ListByProject(ctx context.Context, project Project, opts *
 // do not descend, or if a job has no ID. Only the current page and the pages that were
 // fetched in advance are in memory.
 //
-// If a proxy removes the Link header, the list does not end early: if a full page has no
-// Link header, AllByProject requests it again, with a page size that is larger by one. If
-// the response has one more job, the listing continues with offset pagination.
+// A proxy that removes the Link header does not end the list early: AllByProject requests a
+// full page without the header again, with a page size that is larger by one. If the
+// response has one more job, the listing continues with offset pagination.
 //
 // AllByProject also uses offset pagination if the server has no keyset pagination (before
 // GitLab 15.9). Even then it yields no job twice, but it may miss jobs. If a job is deleted
 // or leaves the Scope during the listing, the jobs after it move up. If one of them moves
 // to a page that was already read, AllByProject misses it. Without a Scope, only deletions
 // have this effect. GitLab ends offset pagination after 50,000 jobs. If the server has
-// keyset pagination and its pages have a Link header, the listing then continues with it.
-// Otherwise the iterator yields an error.
+// keyset pagination and its pages have a Link header, the listing then continues with
+// keyset pagination. Otherwise the iterator yields an error.
 //
 // If a page fails, the iterator yields the error once, as a [*PageError] that says
 // where to resume, and ends.

@@ -240,10 +240,10 @@ type Response struct {
 //
 // If the response asks for a wait, in Retry-After or, for a 429, in RateLimit-Reset, the
 // client waits for that time plus a random time. The random time prevents many callers from
-// returning at once. It is at most a quarter of the wait, or MinWait if that is longer, and
-// never more than 10 seconds. It becomes shorter with each attempt. A call that was refused
-// several times is therefore sent before other calls that wait for the same limit, and is
-// less likely to run out of attempts.
+// sending requests at once. It is at most a quarter of the wait, or MinWait if that is
+// longer, and never more than 10 seconds. It becomes shorter with each attempt. A call that
+// was refused several times is therefore sent before other calls that wait for the same
+// limit, and is less likely to run out of attempts.
 //
 // If a 429 does not ask for a wait, the client waits for a random time between MaxWait/2
 // and MaxWait. GitLab's limits of single endpoints do not ask for a wait, and count
@@ -268,12 +268,12 @@ type Response struct {
 //
 // # HTTP/2
 //
-// Over HTTP/2, net/http repeats a request by itself after the server has reset its stream
-// or sent GOAWAY. The client ends the attempt instead, and the attempt counts as failed.
-// For reads, the client does this only over https, because GitLab does not support HTTP/2
-// over plain http. For a write the error is [ErrOutcomeUnknown], because net/http does not
-// report whether the server has processed the request. The client uses net/http/httptrace
-// for this: with a transport that does not support it, requests may be sent more often than
+// Over HTTP/2, net/http itself repeats a request after a GOAWAY or a reset of the request's
+// stream. The client ends the attempt instead, and the attempt counts as failed. For reads,
+// the client does this only over https, because GitLab does not support HTTP/2 over plain
+// http. For a write the error is [ErrOutcomeUnknown], because net/http does not report
+// whether the server has processed the request. The client uses net/http/httptrace for
+// this: with a transport that does not support it, requests may be sent more often than
 // this policy allows.
 type RetryPolicy struct {
 	MaxAttempts   int           // Maximum number of attempts, including the first. Default 5; 1 for no retries.

@@ -15,7 +15,7 @@ type ListOptions struct {
 	Page int `url:"page,omitempty"` // From 1; 0 for the first. Offset pagination only.
 
 	// PerPage is the number of items per page; 0 for GitLab's default of 20, or for 100 in
-	// the All and Pages methods. With offset pagination, GitLab reduces a larger number to
+	// the All and Pages methods. With offset pagination, GitLab cuts numbers above 100 to
 	// 100. The size of keyset pages is limited only by [WithMaxBody].
 	PerPage int `url:"per_page,omitempty"`
 

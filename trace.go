@@ -45,17 +45,17 @@ func (o TraceOptions) check() error {
 // Before it continues, it checks that the log is unchanged. If the log has changed, Read
 // returns [ErrTraceChanged].
 //
-// The check compares a checksum of all bytes that were read. If the server supports byte
-// ranges (GitLab 19.x), the check compares only the last bytes that were read, at least
-// 1,024 of them. If these bytes may also occur earlier in the log, the check compares all
-// bytes. With such a server, Read therefore does not detect that the log was replaced if
-// the new log has the same bytes at that offset and they do not occur earlier.
+// If the server supports byte ranges (GitLab 19.x), the check compares only the last bytes
+// that were read, at least 1,024 of them. If these bytes may also occur earlier in the log,
+// or the server does not support byte ranges, the check compares a checksum of all bytes
+// that were read. With byte ranges, Read therefore misses that the log was replaced if the
+// new log has the same bytes at the same offset and nowhere earlier.
 //
 // If opts selects a part, and the server supports byte ranges, only that part is requested.
 // Otherwise the server sends the log from its first byte, and Read drops the bytes before
 // the part. The client detects support for byte ranges with one additional request. It
-// repeats this request after five minutes, or if a response contradicts the result. If only
-// some of the servers behind a load balancer support byte ranges, read whole logs.
+// repeats this request after five minutes, or if a response contradicts the result. Read
+// whole logs if only some servers behind a load balancer support byte ranges.
 //
 // Close and the end of the context interrupt a Read that waits.
 //

@@ -45,8 +45,8 @@ func (o *TreeOptions) check() error {
 
 // TreeNode is a job or a bridge of a pipeline in a tree, or a pipeline that could not be
 // read. Exactly one of Job, Bridge and Err is set, except that a bridge also has an Err if
-// its downstream pipeline cannot be requested: [ErrNoDownstream] if there is none, or
-// another error if the server does not send its project.
+// it has no downstream pipeline ([ErrNoDownstream]), or if the server does not send that
+// pipeline's project.
 type TreeNode struct {
 	Project    Project
 	PipelineID int64

@@ -18,11 +18,10 @@ type WaitOptions struct {
 	MinInterval, MaxInterval time.Duration
 
 	// MaxOutage is how long GitLab may be unreachable, or respond only with errors that are
-	// [Temporary], after a first request has succeeded. If a request succeeds during an
-	// outage, but the poll as a whole still fails, MaxOutage is counted again from that
-	// request. This happens at most once per outage. A rate limit that lasts longer than
-	// the remaining time ends the wait at once. The default is 15 minutes; 1 ns tolerates
-	// no outage.
+	// [Temporary], after a first request has succeeded. If one request of a poll succeeds
+	// during an outage, but the poll fails, MaxOutage is counted again from that request,
+	// at most once per outage. A rate limit that lasts longer than the remaining time ends
+	// the wait at once. The default is 15 minutes; 1 ns tolerates no outage.
 	MaxOutage time.Duration
 
 	// OnUpdate is called with each job when it is first seen and when its status has
@@ -43,8 +42,7 @@ type WaitOptions struct {
 	WaitForBlocked bool
 
 	// Downstream makes WaitPipeline also wait for the pipelines that bridges trigger, in
-	// this project and in others, recursively, even if a bridge does not wait for its
-	// pipeline itself.
+	// this project and in others, recursively, even if the bridge itself does not wait.
 	Downstream bool
 }
 
@@ -210,9 +208,9 @@ func (w *waiter) update(jobs []*Job, otherStatuses map[int64]Status) {
 // succeeded but has no downstream pipeline, the result has an entry with [ErrNoDownstream]
 // for it. If a bridge finished with another status and has no downstream pipeline, the
 // result has no entry for it. WaitPipeline also waits for a pipeline under a bridge with
-// AllowFailure, but this pipeline neither blocks the wait nor counts for Succeeded. Before
-// the wait ends, WaitPipeline reads all pipelines once more, including those that have
-// ended, because their jobs may have been retried.
+// AllowFailure, but this pipeline causes no [ErrBlocked] and does not count for Succeeded.
+// Before the wait ends, WaitPipeline reads all pipelines once more, including those that
+// have ended, because their jobs may have been retried.
 //
 // The first request must succeed. After that, errors that are [Temporary] are tolerated
 // for MaxOutage, and other errors end the wait. If the context ends, WaitPipeline returns

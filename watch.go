@@ -37,9 +37,9 @@ type WatchOptions struct {
 
 	// MaxOutage is how long GitLab may be unreachable, or respond only with errors that are
 	// [Temporary]. It applies after the first successful request, or from the beginning if
-	// Since is set. If a request succeeds during an outage, but the poll as a whole still
-	// fails, MaxOutage is counted again from that request. This happens at most once per
-	// outage. The default is 15 minutes; 1 ns tolerates no outage.
+	// Since is set. If one request of a poll succeeds during an outage, but the poll fails,
+	// MaxOutage is counted again from that request, at most once per outage. The default is
+	// 15 minutes; 1 ns tolerates no outage.
 	MaxOutage time.Duration
 
 	Ref string // Only jobs of this branch or tag; empty for all.

@@ -22,10 +22,9 @@ type Fault struct {
 	Skip   int    // Number of matching requests before the fault applies.
 	Times  int    // Number of requests that the fault applies to. 0 means one.
 
-	// Match reports whether the fault matches a request with the Method and Route.
-	// If it is nil, the fault matches all of them. The server calls it before it
-	// reads the request's body, so the Body is empty. It must be safe for concurrent
-	// use, and may use the server.
+	// Match selects among the requests that match Method and Route. If it is nil, the fault
+	// matches all of them. The server calls it before it reads the request's body, so the
+	// Body is empty. It must be safe for concurrent use, and may use the server.
 	Match func(Request) bool
 
 	Probability float64 // The probability that the fault applies to a matching request. 0 means always.

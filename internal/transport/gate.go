@@ -10,9 +10,9 @@ import (
 	"time"
 )
 
-// gates delay requests that a rate limit of the server would refuse. There is a gate for
-// each credential and, for the limits of single endpoints, for each endpoint of a
-// credential. A gate exists only while its rate limit is known.
+// gates delay requests that a rate limit of the server would refuse. Each credential has a
+// gate, and each endpoint of a credential has one for the endpoint's own limit. A gate
+// exists only while its rate limit is known.
 type gates struct {
 	seed   maphash.Seed
 	active atomic.Int64 // The number of gates. If it is 0, calls do not take the lock.
@@ -164,8 +164,8 @@ func (g *gates) enter(ctx context.Context, c *Call) error {
 
 // admit counts the call as in flight if it does not have to wait. Otherwise it returns the
 // wait, the gate at which the call now waits, if any, and a channel that ends the wait
-// early. before is the gate at which the call has waited until now, or nil; admit no longer
-// counts it there.
+// early. admit stops counting the call at before, the gate at which it has waited until
+// now, or nil.
 func (g *gates) admit(ctx context.Context, c *Call, before *gate) (at *gate, wait time.Duration, changed chan struct{}, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
