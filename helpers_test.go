@@ -7,10 +7,12 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"example.com/gitlabjobs"
+	"example.com/gitlabjobs/gitlabjobstest"
 )
 
 const testToken = "glpat-secret-0123456789"
@@ -55,6 +57,24 @@ func newClient(t *testing.T, rt transport, opts ...gitlabjobs.ClientOption) *git
 func answering(t *testing.T, a answer, opts ...gitlabjobs.ClientOption) *gitlabjobs.Client {
 	t.Helper()
 	return newClient(t, func(req *http.Request) (*http.Response, error) { return a.to(req), nil }, opts...)
+}
+
+// gaps returns the durations between successive times.
+func gaps(times []time.Time) []time.Duration {
+	var d []time.Duration
+	for i := 1; i < len(times); i++ {
+		d = append(d, times[i].Sub(times[i-1]))
+	}
+	return d
+}
+
+// requestGaps returns the durations between successive requests.
+func requestGaps(srv *gitlabjobstest.Server) []time.Duration {
+	var times []time.Time
+	for _, req := range srv.Requests() {
+		times = append(times, req.At)
+	}
+	return gaps(times)
 }
 
 // inFull returns the size of a test: full with GITLABJOBS_LARGE=1, and otherwise a smaller

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -227,9 +228,7 @@ func TestAWaitToleratesErrorsOnceTheServerHasResponded(t *testing.T) {
 // If the context ends while a downstream pipeline is read, this is not an error of that pipeline.
 func TestWaitPipelineEndsWithItsContextWhileReadingBelow(t *testing.T) {
 	t.Parallel()
-	srv := gitlabjobstest.NewMemoryServer(t)
-	app := srv.AddProject("group/app")
-	s := stage{t, srv, app, app.AddPipeline()}
+	s := newStage(t)
 	child := s.child(jobSpec{}, bridgeSpec{AllowFailure: true})
 	ctx, cancel := context.WithCancel(t.Context())
 	rt := transport(func(req *http.Request) (*http.Response, error) {
@@ -237,9 +236,9 @@ func TestWaitPipelineEndsWithItsContextWhileReadingBelow(t *testing.T) {
 			cancel()
 			return nil, ctx.Err()
 		}
-		return srv.Transport().RoundTrip(req)
+		return s.srv.Transport().RoundTrip(req)
 	})
-	client := srv.Client(srv.Tokens.Reporter, gitlabjobs.WithHTTPClient(&http.Client{Transport: rt}))
+	client := s.srv.Client(s.srv.Tokens.Reporter, gitlabjobs.WithHTTPClient(&http.Client{Transport: rt}))
 	_, err := client.Jobs.WaitPipeline(ctx, "group/app", s.root.ID(), &gitlabjobs.WaitOptions{Downstream: true})
 	require.ErrorIs(t, err, context.Canceled)
 }
@@ -262,17 +261,15 @@ func TestAPollDuringAnOutageIsOneAttempt(t *testing.T) {
 func TestALargeWaitSurvivesErrorsAfterAnOutage(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		srv := gitlabjobstest.NewMemoryServer(t)
-		app := srv.AddProject("group/app")
-		s := stage{t, srv, app, app.AddPipeline()}
+		s := newStage(t)
 		for range inFull(60, 25) {
 			s.child(after(25*time.Minute, success), bridgeSpec{})
 		}
-		time.AfterFunc(5*time.Minute, func() { srv.Down(2 * time.Minute) })
+		time.AfterFunc(5*time.Minute, func() { s.srv.Down(2 * time.Minute) })
 		time.AfterFunc(7*time.Minute, func() {
-			srv.Fault(gitlabjobstest.Fault{Times: gitlabjobstest.Always, Probability: 0.05, Seed: 3, Do: gitlabjobstest.BadGateway()})
+			s.srv.Fault(gitlabjobstest.Fault{Times: gitlabjobstest.Always, Probability: 0.05, Seed: 3, Do: gitlabjobstest.BadGateway()})
 		})
-		result, err := srv.Client(srv.Tokens.Reporter).Jobs.WaitPipeline(t.Context(), "group/app", s.root.ID(), &gitlabjobs.WaitOptions{Downstream: true})
+		result, err := s.srv.Client(s.srv.Tokens.Reporter).Jobs.WaitPipeline(t.Context(), "group/app", s.root.ID(), &gitlabjobs.WaitOptions{Downstream: true})
 		require.NoError(t, err)
 		assert.True(t, result.Succeeded())
 	})
@@ -305,15 +302,10 @@ func TestPollsDuringAnOutageAreAtIntervals(t *testing.T) {
 		opts := &gitlabjobs.WaitOptions{MinInterval: 10 * time.Second, MaxInterval: 10 * time.Second, MaxOutage: 10 * time.Hour}
 		_, err := srv.Client(srv.Tokens.Reporter).Jobs.Wait(t.Context(), "group/app", job.ID(), opts)
 		require.ErrorIs(t, err, gitlabjobs.ErrServer)
-		requests := srv.Requests()
-		requests = requests[10 : len(requests)-1] // The first failure is retried within a poll, and the last poll is at the end of MaxOutage.
-		longest := time.Duration(0)
-		for i := range requests[1:] {
-			gap := requests[i+1].At.Sub(requests[i].At)
-			longest = max(longest, gap)
-			assert.GreaterOrEqual(t, gap, 10*time.Second)
-			assert.LessOrEqual(t, gap, 33*time.Second, "up to a tenth longer than the longest interval")
-		}
-		assert.GreaterOrEqual(t, longest, 30*time.Second)
+		between := requestGaps(srv)
+		between = between[10 : len(between)-1] // The first failure is retried within a poll, and the last poll is at the end of MaxOutage.
+		assert.GreaterOrEqual(t, slices.Min(between), 10*time.Second)
+		assert.LessOrEqual(t, slices.Max(between), 33*time.Second, "up to a tenth longer than the longest interval")
+		assert.GreaterOrEqual(t, slices.Max(between), 30*time.Second)
 	})
 }

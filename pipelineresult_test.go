@@ -110,40 +110,36 @@ func pollsOf(srv *gitlabjobstest.Server, pl *gitlabjobstest.Pipeline) int {
 func TestWaitPipelineReadsEndedPipelinesAgain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		srv := gitlabjobstest.NewMemoryServer(t)
-		app := srv.AddProject("group/app")
-		s := stage{t, srv, app, app.AddPipeline()}
+		s := newStage(t)
 		s.root.AddJob(jobSpec{})
 		ended, going := s.child(jobSpec{}, bridgeSpec{}), s.child(after(time.Hour, success), bridgeSpec{})
-		below := app.AddPipeline()
+		below := s.app.AddPipeline()
 		below.AddJob(jobSpec{})
 		ended.AddBridge(bridgeSpec{Downstream: below})
-		result, err := srv.Client(srv.Tokens.Reporter).Jobs.WaitPipeline(t.Context(), "group/app", s.root.ID(), &gitlabjobs.WaitOptions{Downstream: true})
+		result, err := s.srv.Client(s.srv.Tokens.Reporter).Jobs.WaitPipeline(t.Context(), "group/app", s.root.ID(), &gitlabjobs.WaitOptions{Downstream: true})
 		require.NoError(t, err)
 		assert.True(t, result.Succeeded())
-		assert.Equal(t, 2, pollsOf(srv, ended), "at first, and before the wait ends")
-		assert.Equal(t, 2, pollsOf(srv, below))
-		assert.Greater(t, pollsOf(srv, going), 100)
-		assert.Len(t, srv.Requests(), 2*(pollsOf(srv, s.root)+pollsOf(srv, going)+4), "jobs and bridges, and nothing else")
-		t.Logf("4 pipelines, 2 of which had ended, for an hour: %d polls, %d requests", pollsOf(srv, s.root), len(srv.Requests()))
+		assert.Equal(t, 2, pollsOf(s.srv, ended), "at first, and before the wait ends")
+		assert.Equal(t, 2, pollsOf(s.srv, below))
+		assert.Greater(t, pollsOf(s.srv, going), 100)
+		assert.Len(t, s.srv.Requests(), 2*(pollsOf(s.srv, s.root)+pollsOf(s.srv, going)+4), "jobs and bridges, and nothing else")
+		t.Logf("4 pipelines, 2 of which had ended, for an hour: %d polls, %d requests", pollsOf(s.srv, s.root), len(s.srv.Requests()))
 	})
 }
 
 func TestWaitPipelineReportsARetriedJobOfAnEndedPipelineSoon(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		srv := gitlabjobstest.NewMemoryServer(t)
-		app := srv.AddProject("group/app")
-		s := stage{t, srv, app, app.AddPipeline()}
+		s := newStage(t)
 		s.child(after(2*time.Hour, success), bridgeSpec{})
 		ended := s.child(jobSpec{}, bridgeSpec{})
-		developer := srv.Client(srv.Tokens.Developer)
+		developer := s.srv.Client(s.srv.Tokens.Developer)
 		start, retried, reported := time.Now(), int64(0), time.Duration(0)
 		s.at(30*minute, func() {
 			again, err := developer.Jobs.Retry(context.Background(), "group/app", ended.Jobs()[0].ID(), nil)
 			if assert.NoError(t, err) {
 				retried = again.ID
-				srv.Job(again.ID).Run(gitlabjobstest.Script{Runs: time.Hour, Result: success})
+				s.srv.Job(again.ID).Run(gitlabjobstest.Script{Runs: time.Hour, Result: success})
 			}
 		})
 		opts := &gitlabjobs.WaitOptions{Downstream: true, OnUpdate: func(job *gitlabjobs.Job) {
@@ -161,20 +157,18 @@ func TestWaitPipelineNoticesThatAnEndedPipelineContinues(t *testing.T) {
 	t.Parallel()
 	for _, levels := range []int{1, 2, 3} {
 		synctest.Test(t, func(t *testing.T) {
-			srv := gitlabjobstest.NewMemoryServer(t)
-			app := srv.AddProject("group/app")
-			s := stage{t, srv, app, app.AddPipeline()}
+			s := newStage(t)
 			root := s.root
 			for range levels - 1 {
 				s.root = s.child(jobSpec{}, bridgeSpec{})
 			}
 			s.child(after(time.Hour, success), bridgeSpec{})
 			ended := s.child(jobSpec{}, bridgeSpec{})
-			developer := srv.Client(srv.Tokens.Developer)
+			developer := s.srv.Client(s.srv.Tokens.Developer)
 			s.at(30*minute, func() {
 				again, err := developer.Jobs.Retry(context.Background(), "group/app", ended.Jobs()[0].ID(), nil)
 				if assert.NoError(t, err) {
-					srv.Job(again.ID).Run(gitlabjobstest.Script{Runs: time.Hour, Result: failed})
+					s.srv.Job(again.ID).Run(gitlabjobstest.Script{Runs: time.Hour, Result: failed})
 				}
 			})
 			start := time.Now()
@@ -286,17 +280,15 @@ func TestWaitPipelineDoesNotMissAJobThatIsRetriedWhileItReads(t *testing.T) {
 func TestWaitPipelineSendsItsRequestOptionsWithEveryRequest(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		srv := gitlabjobstest.NewMemoryServer(t, gitlabjobstest.WithoutPipelineObjects())
-		app := srv.AddProject("group/app")
-		s := stage{t, srv, app, app.AddPipeline()}
+		s := newStage(t, gitlabjobstest.WithoutPipelineObjects())
 		s.child(after(minute, success), bridgeSpec{Depend: true})
-		time.AfterFunc(30*time.Second, func() { srv.Down(10 * time.Second) })
+		time.AfterFunc(30*time.Second, func() { s.srv.Down(10 * time.Second) })
 		var response gitlabjobs.Response
-		_, err := srv.Client(srv.Tokens.Outsider).Jobs.WaitPipeline(t.Context(), "group/app", s.root.ID(), &gitlabjobs.WaitOptions{Downstream: true},
-			gitlabjobs.WithAuth(gitlabjobs.PrivateToken(srv.Tokens.Reporter)), gitlabjobs.WithHeader("X-Gate", "deploy"), gitlabjobs.WithResponse(&response))
+		_, err := s.srv.Client(s.srv.Tokens.Outsider).Jobs.WaitPipeline(t.Context(), "group/app", s.root.ID(), &gitlabjobs.WaitOptions{Downstream: true},
+			gitlabjobs.WithAuth(gitlabjobs.PrivateToken(s.srv.Tokens.Reporter)), gitlabjobs.WithHeader("X-Gate", "deploy"), gitlabjobs.WithResponse(&response))
 		require.NoError(t, err)
 		assert.Equal(t, 200, response.StatusCode)
-		for _, req := range srv.Requests() {
+		for _, req := range s.srv.Requests() {
 			assert.Equal(t, "deploy", req.Header.Get("X-Gate"), req.Path)
 		}
 	})
@@ -312,9 +304,7 @@ func TestWaitPipelineReadsTheWholeTreeBeforeItEnds(t *testing.T) {
 				t.Run(fmt.Sprint(second, levels, retried), func(t *testing.T) {
 					t.Parallel()
 					synctest.Test(t, func(t *testing.T) {
-						srv := gitlabjobstest.NewMemoryServer(t)
-						app := srv.AddProject("group/app")
-						s := stage{t, srv, app, app.AddPipeline()}
+						s := newStage(t)
 						root := s.root
 						root.AddJob(after(30*minute, success))
 						for range levels - 1 {
@@ -325,11 +315,11 @@ func TestWaitPipelineReadsTheWholeTreeBeforeItEnds(t *testing.T) {
 							first = failed
 						}
 						last := s.child(jobSpec{Status: first}, bridgeSpec{})
-						developer := srv.Client(srv.Tokens.Developer)
+						developer := s.srv.Client(s.srv.Tokens.Developer)
 						s.at(retried, func() {
 							again, err := developer.Jobs.Retry(context.Background(), "group/app", last.Jobs()[0].ID(), nil)
 							if assert.NoError(t, err) {
-								srv.Job(again.ID).Run(gitlabjobstest.Script{Runs: 5 * minute, Result: second})
+								s.srv.Job(again.ID).Run(gitlabjobstest.Script{Runs: 5 * minute, Result: second})
 							}
 						})
 						start := time.Now()
@@ -349,9 +339,7 @@ func TestWaitPipelineReadsTheWholeTreeBeforeItEnds(t *testing.T) {
 func TestWaitPipelineIsNoSuccessIfTheWholeTreeCannotBeReadBeforeItEnds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		srv := gitlabjobstest.NewMemoryServer(t)
-		app := srv.AddProject("group/app")
-		s := stage{t, srv, app, app.AddPipeline()}
+		s := newStage(t)
 		s.root.AddJob(after(30*minute, success))
 		child := s.child(jobSpec{}, bridgeSpec{})
 		fault := during(time.Now().Add(20*minute), time.Hour, gitlabjobstest.BadGateway())
@@ -359,8 +347,8 @@ func TestWaitPipelineIsNoSuccessIfTheWholeTreeCannotBeReadBeforeItEnds(t *testin
 		fault.Match = func(r gitlabjobstest.Request) bool {
 			return inTime(r) && strings.HasSuffix(r.Path, fmt.Sprintf("/pipelines/%d/jobs", child.ID()))
 		}
-		srv.Fault(fault)
-		result, err := srv.Client(srv.Tokens.Reporter).Jobs.WaitPipeline(t.Context(), "group/app", s.root.ID(), &gitlabjobs.WaitOptions{Downstream: true})
+		s.srv.Fault(fault)
+		result, err := s.srv.Client(s.srv.Tokens.Reporter).Jobs.WaitPipeline(t.Context(), "group/app", s.root.ID(), &gitlabjobs.WaitOptions{Downstream: true})
 		require.ErrorIs(t, err, gitlabjobs.ErrServer)
 		assert.Equal(t, success, result.Status, "as last seen")
 		assert.False(t, result.Succeeded())

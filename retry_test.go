@@ -33,14 +33,6 @@ func failingFirst(n int, a answer, times *[]time.Time) transport {
 	}
 }
 
-func gaps(times []time.Time) []time.Duration {
-	var d []time.Duration
-	for i := 1; i < len(times); i++ {
-		d = append(d, times[i].Sub(times[i-1]))
-	}
-	return d
-}
-
 func TestReadsAreRetriedWithGrowingWaits(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -354,13 +355,8 @@ func TestWaitPollsAtIntervals(t *testing.T) {
 		job := srv.AddProject("group/app").AddPipeline().AddJob(gitlabjobstest.JobSpec{Script: &gitlabjobstest.Script{Runs: time.Hour}})
 		_, err := srv.Client(srv.Tokens.Reporter).Jobs.Wait(t.Context(), "group/app", job.ID(), nil)
 		require.NoError(t, err)
-		requests := srv.Requests()
-		shortest, longest := time.Hour, time.Duration(0)
-		for i := range requests[1:] {
-			gap := requests[i+1].At.Sub(requests[i].At)
-			shortest, longest = min(shortest, gap), max(longest, gap)
-		}
-		assert.InDelta(t, 5*time.Second, shortest, float64(time.Second), "after a change")
-		assert.InDelta(t, 32*time.Second, longest, float64(2*time.Second), "up to a tenth longer than MaxInterval")
+		between := requestGaps(srv)
+		assert.InDelta(t, 5*time.Second, slices.Min(between), float64(time.Second), "after a change")
+		assert.InDelta(t, 32*time.Second, slices.Max(between), float64(2*time.Second), "up to a tenth longer than MaxInterval")
 	})
 }

@@ -23,6 +23,13 @@ type stage struct {
 	root *gitlabjobstest.Pipeline
 }
 
+// newStage returns a stage in a new project of a new server.
+func newStage(t *testing.T, options ...gitlabjobstest.Option) stage {
+	srv := gitlabjobstest.NewMemoryServer(t, options...)
+	app := srv.AddProject("group/app")
+	return stage{t, srv, app, app.AddPipeline()}
+}
+
 // child adds a pipeline with one job, and a bridge to it.
 func (s stage) child(job jobSpec, bridge bridgeSpec) *gitlabjobstest.Pipeline {
 	child := s.app.AddPipeline()

@@ -215,7 +215,7 @@ func TestNextContinuesBehindWhatWasTaken(t *testing.T) {
 	}{
 		"in a record":                 {stamp + "abcd\n" + stampNext + "next\n", 2, []string{"cd", "next"}},
 		"in a record of a line":       {stamp + "ab\r\n" + stampAppend + "cd\n" + stampNext + "next\n", 4, []string{"d", "next"}},
-		"in a record that goes on":    {stamp + "ab\r\n" + stampAppend + "cd\r\n" + stampAppend + "ef\n", 4, []string{"d\ref"}},
+		"in a continued record":       {stamp + "ab\r\n" + stampAppend + "cd\r\n" + stampAppend + "ef\n", 4, []string{"d\ref"}},
 		"at a record":                 {stamp + "ab\r\n" + stampAppend + "cd\r\n" + stampAppend + "ef\n", 3, []string{"+cd\ref"}},
 		"the return was taken":        {stamp + "a\rb\n" + stampAppend + "cd\n", 2, []string{"bcd"}},
 		"the return was before":       {stamp + "a\r\n" + stampAppend + "bc\n" + stampAppend + "d\n", 3, []string{"c", "+d"}},

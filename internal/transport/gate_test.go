@@ -398,7 +398,7 @@ func TestResponsesInAnyOrderAreCounted(t *testing.T) {
 		"the latest is higher":       {[]roundTripper{left(2, time.Hour), left(5, time.Hour)}, 2},
 		"another period":             {[]roundTripper{left(2, time.Hour), left(5, 2*time.Hour)}, 5},
 		"one of the period before":   {[]roundTripper{left(5, 2*time.Hour), left(2, time.Hour)}, 5},
-		"a number that is none":      {[]roundTripper{left(3, time.Hour), always(200, "", "RateLimit-Remaining", "x", "RateLimit-Reset", "9999999999")}, 3},
+		"not a number":               {[]roundTripper{left(3, time.Hour), always(200, "", "RateLimit-Remaining", "x", "RateLimit-Reset", "9999999999")}, 3},
 		"a number without an end":    {[]roundTripper{left(3, time.Hour), always(200, "", "RateLimit-Remaining", "1")}, 3},
 		"one from an earlier period": {[]roundTripper{left(3, time.Hour), left(1, -time.Hour)}, 3},
 	} {

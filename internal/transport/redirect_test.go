@@ -98,7 +98,7 @@ func TestTheParametersOfAnotherServer(t *testing.T) {
 		"in a name":                  {"https://evil.example/x?" + token + "&b=2", "https://evil.example/x?b=2"},
 		"others of the same names":   {"https://evil.example/x?api_key=other&pin=12345&1234", "https://evil.example/x?api_key=other&pin=12345&1234"},
 		"a word that is short":       {"https://evil.example/x?size=1234", "https://evil.example/x?size=1234"},
-		"an escape that is none":     {"https://evil.example/x?a=%zz&pin=1234", "https://evil.example/x?a=%zz"},
+		"an invalid escape":          {"https://evil.example/x?a=%zz&pin=1234", "https://evil.example/x?a=%zz"},
 		"the same server":            {"/x?a=1", origin + "/x?a=1&api_key=" + token + "&pin=1234"},
 		"the same, no query":         {"/x", origin + "/x?api_key=" + token + "&pin=1234"},
 		"the same server, repeated":  {"/x?pin=1234&api_key=" + token, origin + "/x?pin=1234&api_key=" + token},
