@@ -8,6 +8,7 @@ import (
 	"math"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
 	"strings"
 	"sync"
 	"testing"
@@ -379,6 +380,23 @@ func TestTheHTTPClientIsCopied(t *testing.T) {
 	assert.Equal(t, time.Second, hc.Timeout)
 	assert.IsType(t, roundTripper(nil), hc.Transport)
 	assert.Nil(t, hc.CheckRedirect)
+}
+
+func TestAClientWithoutAnHTTPClientHasItsOwnConnections(t *testing.T) {
+	t.Parallel()
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }))
+	defer srv.Close()
+	for range 2 {
+		client := newClient(nil, func(c *transport.Config) { c.HTTPClient = nil })
+		defer client.CloseIdleConnections()
+		reused := false
+		ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) { reused = info.Reused }})
+		r := get()
+		r.URL = srv.URL
+		_, _, err := send(ctx, t, client, r) //nolint:bodyclose // Send closes it.
+		require.NoError(t, err)
+		assert.False(t, reused)
+	}
 }
 
 func TestTheOwnTransportPingsSilentConnections(t *testing.T) {

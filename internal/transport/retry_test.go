@@ -207,6 +207,26 @@ func TestRetryAfterIsObeyed(t *testing.T) {
 	}
 }
 
+// A call that was refused several times comes before others that wait for the same limit.
+func TestTheRandomPartOfAWaitIsShorterAfterMoreAttempts(t *testing.T) {
+	t.Parallel()
+	var longest [3]time.Duration
+	for range 50 {
+		synctest.Test(t, func(t *testing.T) {
+			busy := always(503, "", "Retry-After", "60")
+			srv := serve(busy, busy, busy, always(200, ""))
+			assert.Equal(t, 200, status(t, newClient(srv), get()))
+			for i := range longest {
+				longest[i] = max(longest[i], srv.at[i+1]-srv.at[i]-time.Minute)
+			}
+		})
+	}
+	for i, limit := range []time.Duration{10 * time.Second, 10 * time.Second / 4, 10 * time.Second / 16} {
+		assert.LessOrEqual(t, longest[i], limit)
+		assert.Greater(t, longest[i], limit/2)
+	}
+}
+
 func TestAWaitThatIsTooLongEndsTheCallAtOnce(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
