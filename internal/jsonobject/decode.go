@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash/maphash"
 	"reflect"
 	"sync"
 )
@@ -83,7 +82,6 @@ type decoder struct {
 	// A cache of short strings from this body and from earlier ones, because most short
 	// strings are repeated.
 	cache [512]string
-	seed  maphash.Seed
 
 	list []string // A buffer for lists of strings.
 }
@@ -116,7 +114,7 @@ const maxShared = 32
 const maxCached = 32
 
 var decoders = sync.Pool{New: func() any {
-	return &decoder{types: make(map[reflect.Type]*typeState), seed: maphash.MakeSeed()}
+	return &decoder{types: make(map[reflect.Type]*typeState)}
 }}
 
 // newDecoder returns a decoder for body. It returns an error if v is not a pointer to a
@@ -241,12 +239,12 @@ func (d *decoder) object(t *typeState, v reflect.Value) {
 		if i >= 0 {
 			last = i
 		}
-		d.peek()
+		c := d.peek()
 		start := d.pos
 		switch {
 		case i < 0:
 			d.skip()
-		case d.field(o, t, i, v):
+		case d.field(c, o, t, i, v):
 			extras.drop(t.fields[i].name)
 			continue
 		default:
@@ -279,12 +277,11 @@ func (d *decoder) key(t *typeState, last int) (int, string) {
 	return i, ""
 }
 
-// field decodes the next value into field i of v. If the value does not fit, it returns
-// false and leaves the field zero.
-func (d *decoder) field(o *Object, t *typeState, i int, v reflect.Value) bool {
+// field decodes the next value, which begins with c, into field i of v. If the value does
+// not fit, it returns false and leaves the field zero.
+func (d *decoder) field(c byte, o *Object, t *typeState, i int, v reflect.Value) bool {
 	f := &t.fields[i]
 	fv := v.Field(f.index)
-	c := d.peek()
 	if c == 'n' {
 		d.literal("null")
 		fv.SetZero()

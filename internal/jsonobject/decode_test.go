@@ -183,6 +183,27 @@ func TestNumbersCanBeInQuotes(t *testing.T) {
 	}
 }
 
+func TestIntegersCanHaveAnyLength(t *testing.T) {
+	t.Parallel()
+	for length := range 21 {
+		for _, number := range []string{"0", strings.Repeat("9", length), "1" + strings.Repeat("0", length), "-" + strings.Repeat("8", length+1)} {
+			for _, end := range []string{`}`, `,"open":true}`, ` }`, "\n,\"open\":true}", `.5}`, `e1}`, `]`, ``} {
+				body := `{"id":` + number + end
+				var want struct{ ID int64 }
+				wantErr := json.Unmarshal([]byte(body), &want)
+				v, err := jsonobject.Decode[ticket]([]byte(body))
+				require.Equal(t, json.Valid([]byte(body)), err == nil, body)
+				if err != nil {
+					continue
+				}
+				_, kept := v.Extra("id")
+				require.Equal(t, wantErr != nil, kept, body)
+				require.Equal(t, want.ID, v.ID, body)
+			}
+		}
+	}
+}
+
 // The caller can reuse the body after decoding.
 func TestNothingOfTheBodyIsKept(t *testing.T) {
 	t.Parallel()

@@ -2,8 +2,8 @@ package jsonobject
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
-	"hash/maphash"
 	"math"
 	"reflect"
 	"strconv"
@@ -192,11 +192,25 @@ func (d *decoder) stringOf(raw []byte, plain bool) string {
 	case len(raw) > maxCached:
 		return string(raw)
 	}
-	cached := &d.cache[maphash.Bytes(d.seed, raw)%uint64(len(d.cache))]
+	cached := &d.cache[hash(raw)%len(d.cache)]
 	if *cached != string(raw) {
 		*cached = string(raw)
 	}
 	return *cached
+}
+
+// hash returns a hash of the length, the first bytes and the last bytes of b. Strings with
+// equal hashes only replace each other in the cache, so it is fast rather than strong.
+func hash(b []byte) int {
+	h := uint64(len(b))
+	if len(b) >= 8 {
+		h += binary.LittleEndian.Uint64(b) + 3*binary.LittleEndian.Uint64(b[len(b)-8:])
+	} else {
+		for _, c := range b {
+			h = h<<8 + uint64(c)
+		}
+	}
+	return int(h * 0x9e37_79b9_7f4a_7c15 >> 40) // The fractional part of the golden ratio distributes the hashes evenly.
 }
 
 func (d *decoder) strings(c byte) ([]string, bool) {
@@ -216,9 +230,30 @@ func (d *decoder) strings(c byte) ([]string, bool) {
 }
 
 func (d *decoder) int(c byte) (int64, bool) {
+	if n, ok := d.shortInt(); ok {
+		return n, true
+	}
 	digits, fits := d.digitsOf(c)
 	n, err := strconv.ParseInt(string(digits), 10, 64)
 	return n, fits && err == nil
+}
+
+// shortInt reads a positive integer of up to 18 digits, as most are. If the next value is
+// another one, it reads nothing.
+func (d *decoder) shortInt() (n int64, ok bool) {
+	rest := d.body[d.pos:min(d.pos+19, len(d.body))]
+	for i, c := range rest {
+		switch {
+		case isDigit(c):
+			n = n*10 + int64(c-'0')
+		case (c == ',' || c == '}') && i > 0 && rest[0] != '0':
+			d.pos += i
+			return n, true
+		default:
+			return 0, false
+		}
+	}
+	return 0, false
 }
 
 func (d *decoder) float(c byte) (float64, bool) {

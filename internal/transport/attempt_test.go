@@ -393,7 +393,7 @@ func TestAClientWithoutAnHTTPClientHasItsOwnConnections(t *testing.T) {
 		ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) { reused = info.Reused }})
 		r := get()
 		r.URL = srv.URL
-		_, _, err := send(ctx, t, client, r) //nolint:bodyclose // Send closes it.
+		_, _, err := send(ctx, t, client, r)
 		require.NoError(t, err)
 		assert.False(t, reused)
 	}
