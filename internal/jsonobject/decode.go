@@ -245,7 +245,9 @@ func (d *decoder) object(t *typeState, v reflect.Value) {
 		case i < 0:
 			d.skip()
 		case d.field(c, o, t, i, v):
-			extras.drop(t.fields[i].name)
+			if len(extras.list) > 0 {
+				extras.drop(t.fields[i].name)
+			}
 			continue
 		default:
 			name = t.fields[i].name

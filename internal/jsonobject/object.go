@@ -105,9 +105,6 @@ func (e *extras) keep(name string, raw []byte) {
 
 // drop removes the extra with a name, because a later value of that key fits its field.
 func (e *extras) drop(name string) {
-	if len(e.list) == 0 {
-		return
-	}
 	if i := e.find(name); i >= 0 {
 		e.list[i].raw = nil
 	}
