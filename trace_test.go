@@ -96,8 +96,8 @@ func TestTraceReadsAPartOnAnyServer(t *testing.T) {
 }
 
 // A server that supports byte ranges may be rolled back. Then the response to a range may be
-// the whole log. An additional request detects this. It is not needed for a range that
-// begins with the log.
+// the whole log. An additional request detects this. A range that starts at byte 0 needs
+// no such request.
 func TestTraceDetectsWhetherAServerSupportsRanges(t *testing.T) {
 	t.Parallel()
 	const log = "0123456789"

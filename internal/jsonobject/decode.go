@@ -79,9 +79,9 @@ type decoder struct {
 	types    map[reflect.Type]*typeState
 	elements int // Number of objects, list elements, map entries and unknown keys: see maxElements.
 
-	// A cache of short strings from this body and from earlier ones, because most short
-	// strings are repeated.
-	cache [512]string
+	// A cache of short strings from this body and from earlier ones, which may be responses to
+	// other clients, because most short strings are repeated.
+	cache [1 << cacheBits]string
 
 	list []string // A buffer for lists of strings.
 }
@@ -110,8 +110,10 @@ type sharedObject struct {
 // Most lists have few different objects, and equal ones are close to each other.
 const maxShared = 32
 
-// maxCached is the maximum length of the strings in decoder.cache.
-const maxCached = 32
+const (
+	cacheBits = 9  // The size of decoder.cache, in bits of its index.
+	maxCached = 32 // The maximum length of the strings in decoder.cache.
+)
 
 var decoders = sync.Pool{New: func() any {
 	return &decoder{types: make(map[reflect.Type]*typeState)}
@@ -245,7 +247,7 @@ func (d *decoder) object(t *typeState, v reflect.Value) {
 		case i < 0:
 			d.skip()
 		case d.field(c, o, t, i, v):
-			if len(extras.list) > 0 {
+			if len(extras.list) > 0 { // There are rarely any, and this is done for each field.
 				extras.drop(t.fields[i].name)
 			}
 			continue

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -201,6 +202,28 @@ func TestIntegersCanHaveAnyLength(t *testing.T) {
 				require.Equal(t, want.ID, v.ID, body)
 			}
 		}
+	}
+}
+
+// Most lists repeat their short strings. Names that differ in one character are common too.
+func TestRepeatedStringsShareMemory(t *testing.T) {
+	t.Parallel()
+	for _, pattern := range []string{"%d", "%02d:go", "job %d", "build:%02d", "deploy-prod-%03d", "%03d-deploy-prod", "rspec unit %02d/25"} {
+		const names = 28
+		var list []string
+		for i := range 2 * names {
+			list = append(list, fmt.Sprintf(`{"name":"`+pattern+`"}`, i%names))
+		}
+		items, err := jsonobject.DecodeList[ticket]([]byte("[" + strings.Join(list, ",") + "]"))
+		require.NoError(t, err)
+		shared := 0
+		for i := range names {
+			require.Equal(t, items[i].Name, items[i+names].Name)
+			if unsafe.StringData(items[i].Name) == unsafe.StringData(items[i+names].Name) {
+				shared++
+			}
+		}
+		assert.Greater(t, shared, names*3/4, pattern)
 	}
 }
 

@@ -192,16 +192,17 @@ func (d *decoder) stringOf(raw []byte, plain bool) string {
 	case len(raw) > maxCached:
 		return string(raw)
 	}
-	cached := &d.cache[hash(raw)%len(d.cache)]
+	cached := &d.cache[hash(raw)]
 	if *cached != string(raw) {
 		*cached = string(raw)
 	}
 	return *cached
 }
 
-// hash returns a hash of the length, the first bytes and the last bytes of b. Strings with
-// equal hashes only replace each other in the cache, so it is fast rather than strong.
-func hash(b []byte) int {
+// hash returns the index of a string in decoder.cache, from its length, its first eight
+// bytes and its last eight bytes. Strings with the same index only replace each other, so
+// it is fast rather than strong.
+func hash(b []byte) uint64 {
 	h := uint64(len(b))
 	if len(b) >= 8 {
 		h += binary.LittleEndian.Uint64(b) + 3*binary.LittleEndian.Uint64(b[len(b)-8:])
@@ -210,7 +211,9 @@ func hash(b []byte) int {
 			h = h<<8 + uint64(c)
 		}
 	}
-	return int(h * 0x9e37_79b9_7f4a_7c15 >> 40) // The fractional part of the golden ratio distributes the hashes evenly.
+	// The highest bits of the product depend on all bits of h. The factor is 2⁶⁴ divided by the
+	// golden ratio, which distributes similar numbers evenly.
+	return h * 0x9e37_79b9_7f4a_7c15 >> (64 - cacheBits)
 }
 
 func (d *decoder) strings(c byte) ([]string, bool) {
@@ -238,8 +241,9 @@ func (d *decoder) int(c byte) (int64, bool) {
 	return n, fits && err == nil
 }
 
-// shortInt reads a positive integer of up to 18 digits, as most are. If the next value is
-// another one, it reads nothing.
+// shortInt reads an integer of 1 to 18 digits, which always fits, if it has no sign and no
+// leading zero, and a comma or a brace follows directly. Most integers are like this. For
+// any other value, it reads nothing and returns false.
 func (d *decoder) shortInt() (n int64, ok bool) {
 	rest := d.body[d.pos:min(d.pos+19, len(d.body))]
 	for i, c := range rest {

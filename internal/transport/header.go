@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// harmlessHeaders are the headers that are kept after a redirect to another host. All
+// harmlessHeaders are the headers that are kept after a redirect to another origin. All
 // others are removed, because an Authorize of the caller may use any header for a
 // credential.
 var harmlessHeaders = map[string]bool{

@@ -40,7 +40,7 @@ func (s Secrets) in(text string) bool {
 	return len(found) > 0
 }
 
-// inAddress reports whether the URL of another host contains a secret. It ignores short
+// inAddress reports whether the URL of another origin contains a secret. It ignores short
 // secrets, because a header of an Auth may contain a word that is also in the URL.
 func (s Secrets) inAddress(text string) bool {
 	const shortest = 16

@@ -76,7 +76,7 @@ func redirectRefusal(req *http.Request, via []*http.Request) string {
 	return ""
 }
 
-// dropCredentials removes all credentials from a request to another host.
+// dropCredentials removes all credentials from a request to another origin.
 func (c *Call) dropCredentials(req *http.Request) {
 	for key := range req.Header {
 		if !harmlessHeaders[key] {

@@ -207,7 +207,7 @@ func TestRetryAfterIsObeyed(t *testing.T) {
 	}
 }
 
-// A call that was refused several times comes before others that wait for the same limit.
+// The random part is at most ten seconds, and after each further attempt a quarter of that.
 func TestTheRandomPartOfAWaitIsShorterAfterMoreAttempts(t *testing.T) {
 	t.Parallel()
 	var longest [3]time.Duration

@@ -3,7 +3,7 @@
 // servers.
 //
 // A [Call] is one request. It is sent in one or more attempts. Its result is the last
-// response, with any status, or an error. Each file contains one mechanism:
+// response, with any status, or an error. The files with mechanisms:
 //
 //   - attempt.go limits the duration of an attempt and the size of its response, and reads
 //     the response.
@@ -13,7 +13,7 @@
 //   - budget.go stops the retries of a route whose requests keep failing.
 //   - gate.go delays requests that a rate limit of the server would refuse.
 //   - redirect.go decides which redirects are followed, and removes credentials from
-//     requests to another host.
+//     requests to another origin: another scheme, host or port.
 //   - secrets.go collects the credentials of a request, and redact.go removes them from
 //     texts.
 //   - log.go logs each attempt.
