@@ -348,6 +348,21 @@ func TestWaitPipelineReportsAJobThatWasMissingOnlyIfItHasChanged(t *testing.T) {
 	})
 }
 
+// Each pause has a random part of up to a tenth of the interval, for which the shortest
+// interval leaves no room.
+func TestIntervalsCanBeANanosecond(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		_, pl, client := newApp(t)
+		job := pl.AddJob(gitlabjobstest.JobSpec{Script: &gitlabjobstest.Script{Runs: 20 * time.Nanosecond}})
+		done, err := client.Jobs.Wait(t.Context(), "group/app", job.ID(), &gitlabjobs.WaitOptions{MinInterval: 1, MaxInterval: 1})
+		require.NoError(t, err)
+		assert.Equal(t, gitlabjobs.StatusSuccess, done.Status)
+		events, _ := watchFor(t, 20, client, gitlabjobs.WatchOptions{MinInterval: 1, MaxInterval: 1})
+		assert.Empty(t, events)
+	})
+}
+
 func TestWaitPollsAtIntervals(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
