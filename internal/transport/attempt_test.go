@@ -341,12 +341,20 @@ func TestOnlyTheCallerClosesIdleConnections(t *testing.T) {
 	newClient(nil, func(c *transport.Config) { c.HTTPClient = nil }).CloseIdleConnections()
 }
 
+// serveNothing starts a server on the loopback interface that responds with 204, and returns
+// its URL.
+func serveNothing(t *testing.T) string {
+	t.Helper()
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }))
+	t.Cleanup(srv.Close)
+	return srv.URL
+}
+
 // GitLab has HTTP/2 only over TLS, and net/http repeats a request over HTTP/1 only if that
 // is safe. So a read without TLS needs no trace.
 func TestWhichAttemptsAreTraced(t *testing.T) {
 	t.Parallel()
-	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }))
-	t.Cleanup(srv.Close)
+	url := serveNothing(t)
 	own := newClient(nil, func(c *transport.Config) { c.HTTPClient = nil })
 	t.Cleanup(own.CloseIdleConnections)
 	for name, tc := range map[string]struct {
@@ -355,9 +363,9 @@ func TestWhichAttemptsAreTraced(t *testing.T) {
 		url    string
 		traced bool
 	}{
-		"a read":                               {own, get(), srv.URL, false},
-		"a write":                              {own, post(), srv.URL, true},
-		"a read over TLS":                      {own, get(), "https" + srv.URL[len("http"):], true},
+		"a read":                               {own, get(), url, false},
+		"a write":                              {own, post(), url, true},
+		"a read over TLS":                      {own, get(), "https" + url[len("http"):], true},
 		"a read over TLS by another transport": {newClient(always(200, "")), get(), origin, true},
 	} {
 		tc.r.URL, tc.r.MaxAttempts = tc.url, 1
@@ -384,15 +392,14 @@ func TestTheHTTPClientIsCopied(t *testing.T) {
 
 func TestAClientWithoutAnHTTPClientHasItsOwnConnections(t *testing.T) {
 	t.Parallel()
-	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }))
-	defer srv.Close()
+	url := serveNothing(t)
 	for range 2 {
 		client := newClient(nil, func(c *transport.Config) { c.HTTPClient = nil })
 		defer client.CloseIdleConnections()
 		reused := false
 		ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) { reused = info.Reused }})
 		r := get()
-		r.URL = srv.URL
+		r.URL = url
 		_, _, err := send(ctx, t, client, r)
 		require.NoError(t, err)
 		assert.False(t, reused)
