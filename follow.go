@@ -24,9 +24,8 @@ type FollowOptions struct {
 
 	// The interval between two polls. It is MinInterval, 1 s by default, while the log
 	// grows. It doubles up to MaxInterval, 15 s by default, while the log does not grow.
-	// Servers without byte ranges send the whole log each time it has grown. For them the
-	// interval is at least one second per 16 KiB of the log, but at most MaxInterval (60 s
-	// if that is 0).
+	// Servers without byte ranges send the whole log each time it has grown. For them it is
+	// at least 1 s per 16 KiB of the log, but at most MaxInterval (60 s if that is 0).
 	MinInterval, MaxInterval time.Duration
 
 	// MaxOutage is how long GitLab may be unreachable, or respond only with errors that
